@@ -1,1 +1,5 @@
-//! x
+//! obo-gateway: a reverse proxy that never lets an untrusted API see a user's token.
+
+pub mod clock;
+pub mod settings;
+pub mod token;

@@ -1,0 +1,194 @@
+//! Time and randomness as injected values, so that a test can move the one and repeat the other.
+//!
+//! The whole crate takes the time from a [`Clock`] and random bytes from a [`Randomness`]; the standard library's
+//! clocks are banned everywhere else by the lints.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use thiserror::Error;
+
+/// Whole seconds since 1970-01-01T00:00:00Z: a `NumericDate` without fraction (RFC 7519 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(i64);
+
+impl UnixTime {
+    /// From seconds since the epoch.
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    pub const fn as_secs(self) -> i64 {
+        self.0
+    }
+
+    /// This moment and `duration` more, whole seconds; saturates.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(whole_seconds(duration)))
+    }
+
+    /// This moment and `duration` less, whole seconds; saturates.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(whole_seconds(duration)))
+    }
+
+    /// How long from `earlier` to this moment; zero when it is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        let seconds = self.0.saturating_sub(earlier.0);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn whole_seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The time of day and a steady time.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// The time of day; may jump either way.
+    fn now(&self) -> UnixTime {
+        let since = self.since_epoch();
+        UnixTime::from_secs(whole_seconds(since))
+    }
+
+    /// The time of day as a duration since 1970-01-01T00:00:00Z, for time stamps.
+    fn since_epoch(&self) -> Duration;
+
+    /// A steady time for measuring; never goes back.
+    fn instant(&self) -> Instant;
+}
+
+/// The clock that everything shares.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The machine's clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods)] // the one place that reads the machine's clock
+    fn since_epoch(&self) -> Duration {
+        // A machine set to before 1970 reads as 1970: every token is then "not yet valid" and is refused.
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+
+    #[allow(clippy::disallowed_methods)] // the one place that reads the machine's clock
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// A clock that only moves when told: for tests, and for replaying a decision at another time.
+#[derive(Debug)]
+pub struct ManualClock {
+    started: Instant,
+    milliseconds: AtomicI64,
+    steady_milliseconds: AtomicI64,
+}
+
+impl ManualClock {
+    /// A clock that stands at `now`.
+    pub fn at(now: UnixTime) -> Self {
+        Self {
+            started: SystemClock.instant(),
+            milliseconds: AtomicI64::new(now.as_secs().saturating_mul(1_000)),
+            steady_milliseconds: AtomicI64::new(0),
+        }
+    }
+
+    /// Moves both the time of day and the steady time forward.
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.milliseconds.fetch_add(by, Ordering::SeqCst);
+        self.steady_milliseconds.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Sets the time of day alone: a clock that was stepped.
+    pub fn jump_to(&self, now: UnixTime) {
+        self.milliseconds
+            .store(now.as_secs().saturating_mul(1_000), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn since_epoch(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.milliseconds.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+
+    fn instant(&self) -> Instant {
+        let steady = u64::try_from(self.steady_milliseconds.load(Ordering::SeqCst)).unwrap_or(0);
+        self.started + Duration::from_millis(steady)
+    }
+}
+
+/// A source of unpredictable bytes.
+pub trait Randomness: Send + Sync + fmt::Debug {
+    /// Fills `bytes` whole.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] where the system gives none; the caller refuses.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+}
+
+/// The randomness that everything shares.
+pub type SharedRandomness = Arc<dyn Randomness>;
+
+/// The operating system gave no random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the operating system gave no random bytes")]
+pub struct NoRandomness;
+
+/// The operating system's randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandomness;
+
+impl Randomness for SystemRandomness {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(bytes).map_err(|_| NoRandomness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stepped_clock_does_not_move_the_steady_time() {
+        let clock = ManualClock::at(UnixTime::from_secs(1_000));
+        let before = clock.instant();
+        clock.jump_to(UnixTime::from_secs(10));
+        assert_eq!(clock.now(), UnixTime::from_secs(10));
+        assert_eq!(clock.instant(), before);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(clock.now(), UnixTime::from_secs(15));
+        assert_eq!(clock.instant() - before, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn times_saturate_instead_of_wrapping() {
+        assert_eq!(
+            UnixTime::from_secs(i64::MAX).plus(Duration::MAX).as_secs(),
+            i64::MAX
+        );
+        assert_eq!(
+            UnixTime::from_secs(5).since(UnixTime::from_secs(9)),
+            Duration::ZERO
+        );
+    }
+}

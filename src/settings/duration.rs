@@ -1,0 +1,122 @@
+//! Durations as people write them: `30s`, `5m`, `1h`.
+
+use serde::{Deserialize, Deserializer, de};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// A duration written as a whole number and one unit: `ms`, `s`, `m`, `h` or `d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HumanDuration(Duration);
+
+impl HumanDuration {
+    /// A number of whole seconds, for defaults.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// The duration itself.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mistake =
+            || format!("expected a duration such as 500ms, 30s, 5m, 1h or 7d, found {text:?}");
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits).ok_or_else(mistake)?;
+        let number: u64 = number.parse().map_err(|_| mistake())?;
+        let milliseconds_per_unit: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(mistake()),
+        };
+        number
+            .checked_mul(milliseconds_per_unit)
+            .map(|milliseconds| Self(Duration::from_millis(milliseconds)))
+            .ok_or_else(mistake)
+    }
+}
+
+impl<'de> Deserialize<'de> for HumanDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = HumanDuration;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as 500ms, 30s, 5m, 1h or 7d")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl fmt::Display for HumanDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0.as_millis();
+        for (unit, size) in [
+            ("d", 86_400_000),
+            ("h", 3_600_000),
+            ("m", 60_000),
+            ("s", 1_000),
+        ] {
+            if milliseconds > 0 && milliseconds % size == 0 {
+                return write!(f, "{}{unit}", milliseconds / size);
+            }
+        }
+        write!(f, "{milliseconds}ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_written() {
+        for (text, milliseconds) in [
+            ("0s", 0),
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(
+                text.parse::<HumanDuration>().unwrap().get().as_millis(),
+                milliseconds
+            );
+        }
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_or_with_too_much_is_refused() {
+        for text in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "30S",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            assert!(text.parse::<HumanDuration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_in_its_largest_whole_unit() {
+        for text in ["2m", "90s", "1h", "7d", "1500ms"] {
+            assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);
+        }
+    }
+}

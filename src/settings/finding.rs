@@ -1,0 +1,202 @@
+//! What is wrong with a configuration, where, why, and how to mend it.
+
+use std::fmt;
+
+/// Whether a finding keeps the gateway from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Legal and unwise: reported, the gateway starts.
+    Warning,
+    /// The gateway refuses to start.
+    Error,
+}
+
+/// One step into the configuration: a key of a mapping or a position in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Segment {
+    /// A mapping's key.
+    Key(String),
+    /// A list's position, from 0.
+    Index(usize),
+}
+
+impl From<&str> for Segment {
+    fn from(key: &str) -> Self {
+        Self::Key(key.to_owned())
+    }
+}
+
+impl From<usize> for Segment {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// Where in the configuration something stands, e.g. `routes[2].exchange.audience`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ConfigPath(Vec<Segment>);
+
+impl ConfigPath {
+    /// The steps, outermost first.
+    pub fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
+    /// This path and one step more.
+    #[must_use]
+    pub fn join(&self, segment: impl Into<Segment>) -> Self {
+        let mut segments = self.0.clone();
+        segments.push(segment.into());
+        Self(segments)
+    }
+
+    /// The path one step up; the root's parent is the root.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let kept = self.0.len().saturating_sub(1);
+        Self(self.0.iter().take(kept).cloned().collect())
+    }
+
+    /// Whether this is the whole document.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for ConfigPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Key(key) if position == 0 => write!(f, "{key}")?,
+                Segment::Key(key) => write!(f, ".{key}")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One mistake, or one thing that is legal and unwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it keeps the gateway from starting.
+    pub severity: Severity,
+    /// Where it stands.
+    pub path: ConfigPath,
+    /// What was expected and found, e.g. `expected a name, found ""`.
+    pub what: String,
+    /// Why the gateway cares, where the reader cannot know.
+    pub why: Option<String>,
+    /// What to write instead.
+    pub mend: String,
+}
+
+/// The findings of one run, in the order in which they were met.
+#[derive(Debug, Default)]
+pub struct Findings {
+    at: ConfigPath,
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    /// Runs `look` with every finding placed below `segment`.
+    pub fn within<T>(
+        &mut self,
+        segment: impl Into<Segment>,
+        look: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.at.0.push(segment.into());
+        let result = look(self);
+        self.at.0.pop();
+        result
+    }
+
+    /// Reports a mistake at the present place.
+    pub fn error(&mut self, what: impl Into<String>, mend: impl Into<String>) {
+        self.push(Severity::Error, what.into(), None, mend.into());
+    }
+
+    /// Reports a mistake at the present place, with the reason for the rule.
+    pub fn error_because(
+        &mut self,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.push(Severity::Error, what.into(), Some(why.into()), mend.into());
+    }
+
+    /// Reports what is legal and unwise at the present place.
+    pub fn warn(
+        &mut self,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.push(
+            Severity::Warning,
+            what.into(),
+            Some(why.into()),
+            mend.into(),
+        );
+    }
+
+    /// Where the next finding would be placed.
+    pub fn path(&self) -> &ConfigPath {
+        &self.at
+    }
+
+    /// Whether any finding keeps the gateway from starting.
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    /// How many findings there are; lets a caller see whether a step added any.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The findings, in the order in which they were met.
+    pub fn into_vec(self) -> Vec<Finding> {
+        self.found
+    }
+
+    fn push(&mut self, severity: Severity, what: String, why: Option<String>, mend: String) {
+        self.found.push(Finding {
+            severity,
+            path: self.at.clone(),
+            what,
+            why,
+            mend,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_names_its_place_the_way_people_write_it() {
+        let mut findings = Findings::default();
+        findings.within("routes", |f| {
+            f.within(2, |f| {
+                f.within("exchange", |f| {
+                    f.within("audience", |f| f.error("expected a name", "write one"))
+                })
+            })
+        });
+        let found = findings.into_vec();
+        assert_eq!(found[0].path.to_string(), "routes[2].exchange.audience");
+        assert_eq!(found[0].path.parent().to_string(), "routes[2].exchange");
+    }
+
+    #[test]
+    fn a_warning_alone_does_not_stop_a_start() {
+        let mut findings = Findings::default();
+        findings.warn("a", "b", "c");
+        assert!(!findings.has_errors());
+        findings.error("d", "e");
+        assert!(findings.has_errors());
+    }
+}

@@ -1,0 +1,90 @@
+//! Sizes as people write them: `64KiB`, `256MiB`.
+
+use serde::{Deserialize, Deserializer, de};
+use std::{fmt, str::FromStr};
+
+/// A number of bytes written as a whole number and one unit: `B`, `KiB`, `MiB` or `GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(u64);
+
+impl ByteSize {
+    /// A number of kibibytes, for defaults.
+    pub const fn from_kib(kib: u64) -> Self {
+        Self(kib << 10)
+    }
+
+    /// A number of mebibytes, for defaults.
+    pub const fn from_mib(mib: u64) -> Self {
+        Self(mib << 20)
+    }
+
+    /// The number of bytes.
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+
+    /// The number of bytes as a length in memory.
+    pub fn as_len(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mistake =
+            || format!("expected a size such as 512B, 64KiB, 16MiB or 1GiB, found {text:?}");
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits).ok_or_else(mistake)?;
+        let number: u64 = number.parse().map_err(|_| mistake())?;
+        let factor: u64 = match unit {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(mistake()),
+        };
+        number.checked_mul(factor).map(Self).ok_or_else(mistake)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = ByteSize;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size such as 512B, 64KiB, 16MiB or 1GiB")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_written() {
+        for (text, bytes) in [
+            ("1B", 1),
+            ("64KiB", 65_536),
+            ("16MiB", 16 << 20),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(text.parse::<ByteSize>().unwrap().bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_size_without_a_unit_or_with_a_decimal_one_is_refused() {
+        for text in ["", "64", "64KB", "64kib", "1.5MiB", "-1B", "99999999999GiB"] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
+    }
+}

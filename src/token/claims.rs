@@ -1,0 +1,321 @@
+//! A JSON object as tokens carry it, read so that no two readers can understand it differently.
+
+use crate::clock::UnixTime;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+use thiserror::Error;
+
+/// The claims that a text makes. They are what it says, not what is so.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Claims(Map<String, Value>);
+
+/// How much JSON is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Objects and arrays inside one another.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// What is read of a token: 64 KiB and 32 levels.
+    pub const TOKEN: Self = Self {
+        bytes: 64 << 10,
+        depth: 32,
+    };
+}
+
+/// Why a text is not acceptable as claims.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ClaimsError {
+    /// More bytes than the limit.
+    #[error("more than {0} bytes of claims")]
+    TooLong(usize),
+    /// Not one JSON object; duplicate members and too many levels count as such.
+    #[error("not a json object with distinct members of bounded depth")]
+    NotAnObject,
+    /// The claim is not there.
+    #[error("the claim {0} is missing")]
+    Missing(&'static str),
+    /// The claim is there and of another type, or a number out of range.
+    #[error("the claim {0} is not of its type")]
+    WrongType(&'static str),
+}
+
+impl Claims {
+    /// Reads one JSON object. Duplicate members, at any level, are refused (RFC 7519 §4).
+    ///
+    /// # Errors
+    /// [`ClaimsError::TooLong`] and [`ClaimsError::NotAnObject`].
+    pub fn parse(json: &[u8], limits: Limits) -> Result<Self, ClaimsError> {
+        if json.len() > limits.bytes {
+            return Err(ClaimsError::TooLong(limits.bytes));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let value = Distinct {
+            depth: limits.depth,
+        }
+        .deserialize(&mut deserializer)
+        .map_err(|_| ClaimsError::NotAnObject)?;
+        deserializer.end().map_err(|_| ClaimsError::NotAnObject)?;
+        match value {
+            Value::Object(map) => Ok(Self(map)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Err(ClaimsError::NotAnObject),
+        }
+    }
+
+    /// The claim as it stands.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The claim at a path of member names separated by dots, e.g. `realm_access.roles`.
+    ///
+    /// A member whose own name holds the dots (`https://example.com/roles`) is found first.
+    pub fn at_path(&self, path: &str) -> Option<&Value> {
+        if let Some(value) = self.0.get(path) {
+            return Some(value);
+        }
+        let mut members = path.split('.');
+        let first = self.0.get(members.next()?)?;
+        members.try_fold(first, |value, member| value.as_object()?.get(member))
+    }
+
+    /// A string claim, where it is there.
+    ///
+    /// # Errors
+    /// [`ClaimsError::WrongType`] where it is something else.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, ClaimsError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ClaimsError::WrongType(name)),
+        }
+    }
+
+    /// A string claim that must be there.
+    ///
+    /// # Errors
+    /// [`ClaimsError::Missing`] and [`ClaimsError::WrongType`].
+    pub fn required_text(&self, name: &'static str) -> Result<&str, ClaimsError> {
+        self.text(name)?.ok_or(ClaimsError::Missing(name))
+    }
+
+    /// A `NumericDate` (RFC 7519 §2) written as a whole, non-negative number, where it is there.
+    ///
+    /// # Errors
+    /// [`ClaimsError::WrongType`] where it is something else, a fraction, or out of range.
+    pub fn time(&self, name: &'static str) -> Result<Option<UnixTime>, ClaimsError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => number
+                .as_i64()
+                .filter(|seconds| (0..=MAX_NUMERIC_DATE).contains(seconds))
+                .map(|seconds| Some(UnixTime::from_secs(seconds)))
+                .ok_or(ClaimsError::WrongType(name)),
+            Some(_) => Err(ClaimsError::WrongType(name)),
+        }
+    }
+
+    /// A claim that is one string or an array of strings, as `aud` is (RFC 7519 §4.1.3); empty where it is absent.
+    ///
+    /// # Errors
+    /// [`ClaimsError::WrongType`] where it is something else.
+    pub fn one_or_many(&self, name: &'static str) -> Result<Vec<&str>, ClaimsError> {
+        match self.0.get(name) {
+            None => Ok(Vec::new()),
+            Some(value) => strings(value).ok_or(ClaimsError::WrongType(name)),
+        }
+    }
+
+    /// The claims as a JSON object.
+    pub fn as_object(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+/// 9999-12-31T23:59:59Z: what lies beyond is a mistake or an attempt to overflow.
+const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
+
+fn strings(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::String(text) => Some(vec![text]),
+        Value::Array(items) => items.iter().map(Value::as_str).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
+}
+
+impl From<Map<String, Value>> for Claims {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+}
+
+/// Claims are personal data: their names are shown, their values are not.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims")?;
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Reads a JSON value and refuses duplicate members and too many levels.
+#[derive(Clone, Copy)]
+struct Distinct {
+    depth: usize,
+}
+
+impl Distinct {
+    fn inner<E: de::Error>(self) -> Result<Self, E> {
+        self.depth
+            .checked_sub(1)
+            .map(|depth| Self { depth })
+            .ok_or_else(|| E::custom("too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Distinct {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Distinct {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a json value with distinct members")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a number"))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(inner)?;
+            if map.insert(name, value).is_some() {
+                return Err(de::Error::custom("duplicate member"));
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Claims, ClaimsError> {
+        Claims::parse(json.as_bytes(), Limits::TOKEN)
+    }
+
+    #[test]
+    fn duplicate_members_are_refused_at_every_level() {
+        assert!(parse(r#"{"sub":"a","sub":"a"}"#).is_err());
+        assert!(parse(r#"{"act":{"sub":"a","sub":"b"}}"#).is_err());
+        assert!(parse(r#"{"x":[{"a":1,"a":1}]}"#).is_err());
+        assert!(
+            parse(r#"{"sub":"a","s\u0075b":"b"}"#).is_err(),
+            "escaped names are the same name"
+        );
+    }
+
+    #[test]
+    fn what_is_not_exactly_one_object_is_refused() {
+        for json in [
+            "",
+            "[]",
+            "1",
+            "null",
+            "{}{}",
+            "{} x",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "\u{feff}{}",
+        ] {
+            assert_eq!(parse(json), Err(ClaimsError::NotAnObject), "{json:?}");
+        }
+        assert!(parse("{} ").is_ok());
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        let nested =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(&nested(31)).is_ok());
+        assert!(parse(&nested(32)).is_err());
+        assert!(parse(&nested(10_000)).is_err());
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(64 << 10));
+        assert_eq!(parse(&long), Err(ClaimsError::TooLong(64 << 10)));
+    }
+
+    #[test]
+    fn dates_are_whole_numbers_within_reason() {
+        let time = |json: &str| parse(json).unwrap().time("exp");
+        assert_eq!(time(r#"{"exp":5}"#), Ok(Some(UnixTime::from_secs(5))));
+        assert_eq!(time("{}"), Ok(None));
+        for json in [
+            r#"{"exp":1.5}"#,
+            r#"{"exp":"5"}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":null}"#,
+            r#"{"exp":1e300}"#,
+            r#"{"exp":9223372036854775807}"#,
+            r#"{"exp":18446744073709551616}"#,
+        ] {
+            assert_eq!(time(json), Err(ClaimsError::WrongType("exp")), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_path_reaches_into_objects_and_never_splits_a_name_that_exists() {
+        let claims =
+            parse(r#"{"realm_access":{"roles":["a"]},"https://x.example/roles":["b"]}"#).unwrap();
+        assert!(claims.at_path("realm_access.roles").is_some());
+        assert!(claims.at_path("https://x.example/roles").is_some());
+        assert!(claims.at_path("realm_access.groups").is_none());
+        assert!(claims.at_path("realm_access.roles.x").is_none());
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let claims = parse(r#"{"email":"alice@example.com"}"#).unwrap();
+        assert_eq!(format!("{claims:?}"), r#"Claims{"email"}"#);
+    }
+}

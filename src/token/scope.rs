@@ -1,0 +1,159 @@
+//! Sets of scopes (RFC 6749 §3.3) and the algebra that keeps them from growing.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{collections::BTreeSet, fmt, sync::Arc};
+use thiserror::Error;
+
+/// A set of scope tokens: sorted, without duplicates, compared byte for byte.
+///
+/// The empty set means "no scope", never "any scope".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopeSet(BTreeSet<Arc<str>>);
+
+/// Why a text is no scope.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScopeError {
+    /// It holds a character outside `%x21 / %x23-5B / %x5D-7E`, or nothing at all.
+    #[error("{0:?} is no scope: expected visible ASCII without quotes and backslashes")]
+    NotAScopeToken(String),
+}
+
+impl ScopeSet {
+    /// The set without members.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Reads a `scope` value: scope tokens with single spaces between them. The empty text is the empty set.
+    ///
+    /// # Errors
+    /// [`ScopeError`] on any other text; in particular tabs, commas between names and non-ASCII spaces do not separate.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        if text.is_empty() {
+            return Ok(Self::empty());
+        }
+        Self::from_tokens(text.split(' '))
+    }
+
+    /// Makes a set of single scope tokens.
+    ///
+    /// # Errors
+    /// [`ScopeError`] when one of them is not a scope token.
+    pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
+        tokens
+            .into_iter()
+            .map(|token| {
+                if is_scope_token(token) {
+                    Ok(Arc::from(token))
+                } else {
+                    Err(ScopeError::NotAScopeToken(token.chars().take(80).collect()))
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Whether there is no scope in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many scopes it has.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether `token` is a member.
+    pub fn contains(&self, token: &str) -> bool {
+        self.0.contains(token)
+    }
+
+    /// Whether every member is also one of `other`.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// The scopes that are in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
+    /// The scopes that are in this set and not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
+    /// The scopes that are in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
+    /// The scopes in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+/// `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )` (RFC 6749 §3.3)
+fn is_scope_token(token: &str) -> bool {
+    !token.is_empty()
+        && token
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, token) in self.iter().enumerate() {
+            if position > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(token)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for ScopeSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A configuration writes scopes as a list, one name an item.
+impl<'de> Deserialize<'de> for ScopeSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tokens = Vec::<String>::deserialize(deserializer)?;
+        Self::from_tokens(tokens.iter().map(String::as_str)).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_separated_by_single_spaces_and_nothing_else() {
+        let set = ScopeSet::parse("b a a").unwrap();
+        assert_eq!(set.to_string(), "a b");
+        for text in [" a", "a ", "a  b", "a\tb", "a\u{a0}b", "a\"b", "a\\b", "\n"] {
+            assert!(ScopeSet::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(
+            ScopeSet::parse("a,b").unwrap().len(),
+            1,
+            "a comma is part of a name"
+        );
+    }
+
+    #[test]
+    fn names_match_whole_and_never_as_patterns() {
+        let set = ScopeSet::parse("orders.read orders.*").unwrap();
+        assert!(!set.contains("orders"));
+        assert!(!set.contains("orders.write"));
+        assert!(!set.contains("ORDERS.READ"));
+    }
+}
