@@ -1,0 +1,201 @@
+//! The edge: sockets, TLS, connections and their end. Bound listeners and a pingora app enter; every accepted connection
+//! is counted from accept to close, capped in number and in all that precedes a request, and served by the app. Nothing
+//! here knows of tokens or routes. [`Edge::drain`] ends it without losing a request that was received.
+//!
+//! ```text
+//! Listener ─► accept ─► census ─► Socket ─► (TLS) ─► Guard ─► pingora's session ─► app
+//!             loop      caps      counted   deadline  head
+//! ```
+
+mod accept;
+mod census;
+mod connection;
+mod drain;
+mod guard;
+mod head;
+mod listener;
+mod socket;
+mod threads;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pingora::apps::HttpServerApp;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use census::{ConnectionEvent, ConnectionObserver};
+pub use listener::{InheritedSockets, ListenError, Listener};
+pub use tls::{Http2, TlsError, TlsTerms};
+
+use accept::Shared;
+use census::Census;
+use drain::DrainSignal;
+use guard::Terms;
+use threads::Threads;
+
+/// What every connection is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EdgeLimits {
+    /// Bytes of one HTTP/1 request head on the wire. The request's own limits are checked, and answered, by the app: this
+    /// one only bounds what is read before that, so it stands well above them.
+    pub head_bytes: usize,
+    /// From accept (or, on a kept-alive connection, from a head's first byte) to the end of the head.
+    pub header_timeout: Duration,
+    /// Open connections in all.
+    pub connections: usize,
+    /// Open connections of one IPv4 address or IPv6 /64.
+    pub connections_per_address: usize,
+}
+
+/// How many threads serve connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadCount {
+    /// One for each core this process may use.
+    Auto,
+    /// This many.
+    Exactly(NonZeroUsize),
+}
+
+/// A running edge: threads, and the listeners they serve.
+pub struct Edge {
+    shared: Arc<Shared>,
+    listening: Mutex<Vec<(SocketAddr, JoinHandle<()>)>>,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Drained {
+    /// Connections that were still open when the grace was over, and were cut.
+    pub remaining: usize,
+}
+
+impl Edge {
+    /// Starts the threads. Nothing is accepted before [`serve`](Self::serve).
+    ///
+    /// # Errors
+    /// The system refuses a thread or an event loop.
+    pub fn start(
+        limits: EdgeLimits,
+        threads: ThreadCount,
+        observer: Arc<dyn ConnectionObserver>,
+    ) -> io::Result<Self> {
+        let threads = match threads {
+            ThreadCount::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            ThreadCount::Exactly(threads) => threads,
+        };
+        let census = Census::new(
+            limits.connections,
+            limits.connections_per_address,
+            Arc::clone(&observer),
+        );
+        let terms = Terms {
+            head_bytes: limits.head_bytes,
+            header_timeout: limits.header_timeout,
+            drain: Arc::new(DrainSignal::new()),
+            report: Box::new(move |event| observer.observe(event)),
+        };
+        let shared = Shared {
+            threads: Threads::start(threads)?,
+            census,
+            terms: Arc::new(terms),
+            turn: AtomicUsize::new(0),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            listening: Mutex::default(),
+        })
+    }
+
+    /// Begins to accept from `listener` and to serve its connections with `app`. Can be called at any time before the
+    /// drain, with different apps; all connections of an edge share its limits.
+    ///
+    /// # Errors
+    /// The socket cannot be registered with a thread's event loop: the process is out of descriptors.
+    pub fn serve<A>(&self, listener: Listener, app: Arc<A>) -> io::Result<()>
+    where
+        A: HttpServerApp + Send + Sync + 'static,
+    {
+        let address = listener.local_address();
+        let Listener { socket, tls, .. } = listener;
+        let mut listening = self
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let thread = self.shared.threads.at(listening.len());
+        let listener = {
+            let _inside = thread.enter();
+            TcpListener::from_std(socket)?
+        };
+        let accepting = thread.spawn(accept::accept(Arc::clone(&self.shared), listener, tls, app));
+        listening.push((address, accepting));
+        Ok(())
+    }
+
+    /// The addresses it listens on, in the order they were served.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let listening = self
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listening.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// The connections open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.census.open()
+    }
+
+    /// Comes to an end: accepts for `delay` as before (load balancers learn of it meanwhile), then accepts no more, closes
+    /// connections as they go idle and waits until the last request is answered, at most for `grace`. What is open then
+    /// is cut. Answers carry `Connection: close` from the end of `delay` on; HTTP/2 clients get a GOAWAY.
+    ///
+    /// The future must run on a runtime with time enabled, not on the edge's own threads. Dropping it cuts everything.
+    pub async fn drain(self, delay: Duration, grace: Duration) -> Drained {
+        tokio::time::sleep(delay).await;
+        self.shared.terms.drain.begin();
+        let accepting = std::mem::take(
+            &mut *self
+                .listening
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let ended = async {
+            for (_, accepting) in accepting {
+                // After this, whoever the kernel had queued is counted too.
+                let _ = accepting.await;
+            }
+            self.shared.census.until_empty().await;
+        };
+        match tokio::time::timeout(grace, ended).await {
+            Ok(()) => Drained { remaining: 0 },
+            Err(_) => Drained {
+                remaining: self.shared.census.open(),
+            },
+        }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // The accept loops hold the threads that they run on: they must end for the threads to end.
+        self.shared.terms.drain.begin();
+    }
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Edge")
+            .field("addresses", &self.addresses())
+            .finish_non_exhaustive()
+    }
+}

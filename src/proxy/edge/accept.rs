@@ -1,0 +1,99 @@
+//! The accept loop of one listener. It takes connections from the kernel, has the census admit or refuse each, and hands
+//! them to the edge's threads in turn, so that a burst of connections is spread evenly. When the edge drains it takes
+//! what the kernel has queued up to that moment before the socket closes: those clients believe they are connected.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pingora::apps::HttpServerApp;
+use tokio::net::TcpListener;
+
+use super::census::{Census, ConnectionEvent};
+use super::connection;
+use super::guard::Terms;
+use super::socket::Socket;
+use super::threads::Threads;
+use super::tls::TlsTerms;
+
+/// What an edge's accept loops share.
+pub(crate) struct Shared {
+    pub(crate) threads: Threads,
+    pub(crate) census: Arc<Census>,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) turn: AtomicUsize,
+}
+
+/// Accepts until the edge drains; must run on one of its threads.
+pub(crate) async fn accept<A>(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    tls: Option<TlsTerms>,
+    app: Arc<A>,
+) where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let mut drain = shared.terms.drain.watch();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            // An error would mean that the edge is gone.
+            _ = drain.changed() => break,
+            accepted = listener.accept() => accepted,
+        };
+        // Taken off this thread's event loop: the thread that serves it registers it with its own.
+        let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
+        match accepted {
+            Ok((stream, peer)) => dispatch(&shared, stream, peer, tls.clone(), Arc::clone(&app)),
+            Err(cause) if concerns_one_client(&cause) => {}
+            Err(_) => {
+                // Out of descriptors or memory: the connection stays queued, asking again at once would only spin.
+                shared.census.report(ConnectionEvent::AcceptFailed);
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    while let Ok((stream, peer)) = listener.accept() {
+        dispatch(&shared, stream, peer, tls.clone(), Arc::clone(&app));
+    }
+}
+
+fn dispatch<A>(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsTerms>,
+    app: Arc<A>,
+) where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let Some(place) = shared.census.admit(peer.ip()) else {
+        return;
+    };
+    let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
+    let terms = Arc::clone(&shared.terms);
+    shared.threads.at(turn).spawn(async move {
+        // An error here means that the client is gone already.
+        if let Ok(socket) = Socket::adopt(stream, peer, place) {
+            connection::serve(app, socket, tls, terms).await;
+        }
+    });
+}
+
+/// The client gave up while it was queued (accept(2) passes its network errors on).
+fn concerns_one_client(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::PermissionDenied
+    )
+}
+
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);

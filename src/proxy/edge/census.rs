@@ -1,0 +1,251 @@
+//! Who is connected. An accepted socket enters with the client's address and leaves as a [`Place`], or as a refusal when
+//! the edge is full or the address has its share already. A place is held from accept to close and gives itself back
+//! when dropped, however the connection ended, so the numbers here are always those of the open sockets.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// What became of a connection. Closed on purpose: each event is one counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectionEvent {
+    /// Admitted; exactly one `Closed` follows.
+    Accepted,
+    /// An admitted connection is gone, whoever ended it.
+    Closed,
+    /// Closed at once: the edge holds as many connections as it may.
+    RefusedTotal,
+    /// Closed at once: this address holds as many connections as it may.
+    RefusedAddress,
+    /// Cut: no whole request head (or TLS handshake, or HTTP/2 preface) arrived in time.
+    HeadTimeout,
+    /// Cut: the head grew past its cap before it ended.
+    HeadTooLarge,
+    /// The TLS handshake failed, whoever was at fault.
+    HandshakeFailed,
+    /// The system had no descriptor or memory left for a connection.
+    AcceptFailed,
+}
+
+/// Counts what happens to connections. Called on the threads that serve requests: it must not block.
+pub trait ConnectionObserver: Send + Sync {
+    /// Reports one event of one connection.
+    fn observe(&self, event: ConnectionEvent);
+}
+
+/// The open connections, in all and per address.
+pub(crate) struct Census {
+    most: usize,
+    most_per_address: usize,
+    open: AtomicUsize,
+    shards: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
+    shard_of: RandomState,
+    emptied: Notify,
+    observer: Arc<dyn ConnectionObserver>,
+}
+
+impl Census {
+    pub(crate) fn new(
+        most: usize,
+        most_per_address: usize,
+        observer: Arc<dyn ConnectionObserver>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            most_per_address,
+            open: AtomicUsize::new(0),
+            shards: std::array::from_fn(|_| Mutex::default()),
+            shard_of: RandomState::new(),
+            emptied: Notify::new(),
+            observer,
+        })
+    }
+
+    /// Admits a connection from `address`, or reports why not. The refused socket is the caller's to close.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let group = group(address);
+        if self.open.fetch_add(1, Ordering::AcqRel) >= self.most {
+            self.release_total();
+            self.observer.observe(ConnectionEvent::RefusedTotal);
+            return None;
+        }
+        {
+            let mut shard = self.shard(group);
+            let held = shard.entry(group).or_insert(0);
+            if *held < self.most_per_address {
+                *held += 1;
+                drop(shard);
+                self.observer.observe(ConnectionEvent::Accepted);
+                return Some(Place {
+                    census: Arc::clone(self),
+                    group,
+                });
+            }
+        }
+        self.release_total();
+        self.observer.observe(ConnectionEvent::RefusedAddress);
+        None
+    }
+
+    /// The connections open now.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) async fn until_empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            // Registered before the count is read: a close in between is not missed.
+            emptied.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Reports an event to the observer.
+    pub(crate) fn report(&self, event: ConnectionEvent) {
+        self.observer.observe(event);
+    }
+
+    fn release_total(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    fn shard(&self, group: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        let index = usize::try_from(self.shard_of.hash_one(group) % SHARDS as u64).unwrap_or(0);
+        let [first, ..] = &self.shards;
+        self.shards
+            .get(index)
+            .unwrap_or(first)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An admitted connection's place in the census; dropping it is the close.
+pub(crate) struct Place {
+    census: Arc<Census>,
+    group: IpAddr,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Place")
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        {
+            let mut shard = self.census.shard(self.group);
+            if let Some(held) = shard.get_mut(&self.group) {
+                *held = held.saturating_sub(1);
+                if *held == 0 {
+                    shard.remove(&self.group);
+                }
+            }
+        }
+        // The event first: who waits for the edge to be empty reads complete counters.
+        self.census.report(ConnectionEvent::Closed);
+        self.census.release_total();
+    }
+}
+
+/// Clients that share one limit: an IPv4 address, or an IPv6 /64, which is what one subscriber is given (RFC 6177 §2),
+/// so a single host cannot use 2^64 addresses to be as many clients.
+fn group(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
+    }
+}
+
+/// Enough that threads which accept and close at the same time rarely wait for each other.
+const SHARDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<ConnectionEvent>>);
+
+    impl ConnectionObserver for Recorder {
+        fn observe(&self, event: ConnectionEvent) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_dropped_place_can_be_taken_again() {
+        let recorder = Arc::new(Recorder::default());
+        let census = Census::new(1, 9, recorder.clone());
+        let first = census.admit(address("192.0.2.1"));
+        assert!(first.is_some());
+        assert!(census.admit(address("192.0.2.2")).is_none());
+        drop(first);
+        assert_eq!(census.open(), 0);
+        assert!(census.admit(address("192.0.2.2")).is_some());
+        use ConnectionEvent::{Accepted, Closed, RefusedTotal};
+        assert_eq!(
+            *recorder.0.lock().unwrap(),
+            [Accepted, RefusedTotal, Closed, Accepted, Closed]
+        );
+    }
+
+    #[test]
+    fn an_address_at_its_limit_does_not_hurt_the_others() {
+        let recorder = Arc::new(Recorder::default());
+        let census = Census::new(9, 1, recorder.clone());
+        let _first = census.admit(address("192.0.2.1"));
+        assert!(census.admit(address("::ffff:192.0.2.1")).is_none());
+        assert!(census.admit(address("192.0.2.2")).is_some());
+        assert!(
+            recorder
+                .0
+                .lock()
+                .unwrap()
+                .contains(&ConnectionEvent::RefusedAddress)
+        );
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_as_one_client() {
+        let census = Census::new(9, 1, Arc::new(Recorder::default()));
+        let _first = census.admit(address("2001:db8::1"));
+        assert!(census.admit(address("2001:db8::2")).is_none());
+        assert!(census.admit(address("2001:db8:0:1::1")).is_some());
+    }
+
+    #[test]
+    fn no_address_is_remembered_after_its_last_connection() {
+        let census = Census::new(9, 9, Arc::new(Recorder::default()));
+        drop(census.admit(address("192.0.2.1")));
+        assert!(
+            census
+                .shards
+                .iter()
+                .all(|shard| shard.lock().unwrap().is_empty())
+        );
+    }
+}

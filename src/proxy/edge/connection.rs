@@ -1,0 +1,75 @@
+//! One connection from handshake to close. An admitted socket enters; pingora's session loop serves it. TLS, the HTTP/2
+//! preface and the first head share one deadline that began at accept. HTTP/1 requests are fed to the app one by one, so
+//! the guard knows exactly where one ends and the next head begins; HTTP/2 is pingora's from the preface on.
+
+use std::sync::Arc;
+
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::{ALPN, IO, Ssl};
+use pingora::server::ShutdownWatch;
+use tokio::time::sleep;
+
+use super::census::ConnectionEvent;
+use super::guard::{Guard, Terms};
+use super::socket::Socket;
+use super::tls::TlsTerms;
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve<A>(app: Arc<A>, socket: Socket, tls: Option<TlsTerms>, terms: Arc<Terms>)
+where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let mut deadline = Box::pin(sleep(terms.header_timeout));
+    let shutdown = terms.drain.watch();
+    let _woken = terms.drain.register().await;
+    let Some(tls) = tls else {
+        return serve_http1(&app, Guard::http1(socket, terms, deadline), &shutdown).await;
+    };
+    let handshake = tokio::select! {
+        biased;
+        handshake = tls.acceptor().tls_handshake(socket) => handshake,
+        () = &mut deadline => return (terms.report)(ConnectionEvent::HeadTimeout),
+    };
+    let Ok(stream) = handshake else {
+        return (terms.report)(ConnectionEvent::HandshakeFailed);
+    };
+    if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+        app.process_new(Guard::http2(stream, terms, deadline), &shutdown)
+            .await;
+    } else {
+        serve_http1(&app, Guard::http1(stream, terms, deadline), &shutdown).await;
+    }
+}
+
+/// What `ServerApp::process_new` does for HTTP/1, with a word to the guard between two requests.
+async fn serve_http1<A, S>(app: &Arc<A>, guard: Box<Guard<S>>, shutdown: &ShutdownWatch)
+where
+    A: HttpServerApp + Send + Sync + 'static,
+    S: IO + 'static,
+{
+    let mut session = ServerSession::new_http1(guard);
+    session.set_keepalive(if *shutdown.borrow() {
+        None
+    } else {
+        Some(KEEP_ALIVE_SECONDS)
+    });
+    session.set_keepalive_reuses_remaining(
+        app.server_options()
+            .and_then(|options| options.keepalive_request_limit),
+    );
+    while let Some(reused) = app.process_new_http(session, shutdown).await {
+        let (stream, settings) = reused.consume();
+        let Ok(mut guard) = stream.into_any().downcast::<Guard<S>>() else {
+            return;
+        };
+        guard.next_request();
+        session = ServerSession::new_http1(guard);
+        if let Some(settings) = settings {
+            settings.apply_to_session(&mut session);
+        }
+    }
+}
+
+/// How long a connection may idle between two requests.
+const KEEP_ALIVE_SECONDS: u64 = 60;
