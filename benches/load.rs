@@ -1,0 +1,203 @@
+//! Sends requests over kept-alive connections, each as soon as its connection's last answer is read, and prints one line:
+//! `requests=… errors=… non_2xx=… seconds=…`. Ends with status 1 unless every request was answered with 2xx.
+#![allow(clippy::print_stdout, reason = "the line is this program's output")]
+#![allow(clippy::disallowed_methods, reason = "measures real time")]
+
+use std::cell::Cell;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use clap::Parser;
+use memchr::memmem;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where requests are sent to.
+    #[arg(long)]
+    target: SocketAddr,
+    /// Connections that are kept alive.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Requests over all connections.
+    #[arg(long, default_value_t = 100_000)]
+    requests: usize,
+    /// Origin-form request target.
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// Value of the `Host` header.
+    #[arg(long, default_value = "bench.test")]
+    host: String,
+    /// A header line, `Name: value`; repeatable.
+    #[arg(long = "header")]
+    headers: Vec<String>,
+    /// A file of header lines.
+    #[arg(long)]
+    header_file: Option<PathBuf>,
+    /// A file with one bearer token a line; requests take them in turn, from the first again behind the last.
+    #[arg(long)]
+    tokens: Option<PathBuf>,
+}
+
+#[derive(Default)]
+struct Tally {
+    sent: Cell<usize>,
+    answered: Cell<usize>,
+    errors: Cell<usize>,
+    non_2xx: Cell<usize>,
+}
+
+struct Plan {
+    target: SocketAddr,
+    requests: usize,
+    /// Whole requests, sent in turn.
+    heads: Vec<Vec<u8>>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let plan = Rc::new(Plan::of(&arguments)?);
+    let tally = Rc::new(Tally::default());
+    let began = Instant::now();
+    let connections = LocalSet::new();
+    for _ in 0..arguments.connections {
+        let (plan, tally) = (Rc::clone(&plan), Rc::clone(&tally));
+        connections.spawn_local(async move {
+            while tally.sent.get() < plan.requests {
+                // A failed connection is counted and replaced; its request is not sent again.
+                if run_connection(&plan, &tally).await.is_err() {
+                    add_one(&tally.errors);
+                }
+            }
+        });
+    }
+    connections.await;
+    let seconds = began.elapsed().as_secs_f64();
+    let (requests, errors, non_2xx) = (
+        tally.answered.get(),
+        tally.errors.get(),
+        tally.non_2xx.get(),
+    );
+    println!("requests={requests} errors={errors} non_2xx={non_2xx} seconds={seconds:.3}");
+    Ok(if errors + non_2xx == 0 && requests == plan.requests {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Plan {
+    fn of(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+        let mut lines = arguments.headers.clone();
+        if let Some(file) = &arguments.header_file {
+            lines.extend(
+                std::fs::read_to_string(file)?
+                    .lines()
+                    .filter(|line| !line.is_empty())
+                    .map(str::to_owned),
+            );
+        }
+        let mut common = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\n",
+            arguments.path, arguments.host
+        );
+        for line in lines {
+            common.push_str(&line);
+            common.push_str("\r\n");
+        }
+        let heads = match &arguments.tokens {
+            None => vec![format!("{common}\r\n").into_bytes()],
+            Some(file) => std::fs::read_to_string(file)?
+                .lines()
+                .map(|token| format!("{common}Authorization: Bearer {token}\r\n\r\n").into_bytes())
+                .collect(),
+        };
+        if heads.is_empty() {
+            return Err("the file of tokens is empty".into());
+        }
+        Ok(Self {
+            target: arguments.target,
+            requests: arguments.requests,
+            heads,
+        })
+    }
+}
+
+/// Sends requests on one connection until the last is sent or the other side closes after an answer.
+async fn run_connection(plan: &Plan, tally: &Tally) -> Result<(), Box<dyn Error>> {
+    let sent = tally.sent.get();
+    let stream = TcpStream::connect(plan.target).await;
+    if stream.is_err() {
+        // Nobody is there: each attempt stands for a request, or this would never end.
+        tally.sent.set(sent + 1);
+    }
+    let mut stream = stream?;
+    stream.set_nodelay(true)?;
+    let mut received = Vec::with_capacity(16 * 1024);
+    while tally.sent.get() < plan.requests {
+        let turn = tally.sent.get();
+        add_one(&tally.sent);
+        let head = plan
+            .heads
+            .get(turn % plan.heads.len())
+            .ok_or("no request")?;
+        stream.write_all(head).await?;
+        let answer = read_answer(&mut stream, &mut received).await?;
+        add_one(&tally.answered);
+        if !(200..300).contains(&answer.status) {
+            add_one(&tally.non_2xx);
+        }
+        if answer.closes {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Answer {
+    status: u16,
+    closes: bool,
+}
+
+/// Reads one answer with a `Content-Length`, or without a body, and leaves the buffer empty.
+async fn read_answer(
+    stream: &mut TcpStream,
+    received: &mut Vec<u8>,
+) -> Result<Answer, Box<dyn Error>> {
+    loop {
+        if stream.read_buf(received).await? == 0 {
+            return Err("closed before the answer".into());
+        }
+        let Some(end) = memmem::find(received, b"\r\n\r\n") else {
+            continue;
+        };
+        let head = std::str::from_utf8(received.get(..end).unwrap_or_default())?;
+        let status = head.get(9..12).unwrap_or_default().parse()?;
+        let value = |name: &str| {
+            head.lines().find_map(|line| {
+                let (found, value) = line.split_once(':')?;
+                found.eq_ignore_ascii_case(name).then(|| value.trim())
+            })
+        };
+        let length: usize = value("content-length").unwrap_or("0").parse()?;
+        let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        while received.len() < end + 4 + length {
+            if stream.read_buf(received).await? == 0 {
+                return Err("closed inside the answer".into());
+            }
+        }
+        received.clear();
+        return Ok(Answer { status, closes });
+    }
+}
+
+fn add_one(count: &Cell<usize>) {
+    count.set(count.get() + 1);
+}
