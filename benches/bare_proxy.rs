@@ -12,11 +12,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Parser;
 use obo_gateway::proxy::edge::{
-    ConnectionEvent, ConnectionObserver, Edge, EdgeLimits, Listener, ThreadCount,
+    self, ConnectionEvent, ConnectionObserver, Edge, EdgeLimits, Listener, ThreadCount,
 };
 use pingora::modules::http::HttpModules;
 use pingora::prelude::{HttpPeer, ProxyHttp, Session};
-use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 
 #[global_allocator]
@@ -41,12 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads: arguments.threads.get(),
         ..ServerConf::default()
     });
-    let app = Arc::new(http_proxy(
+    let app = edge::app(
         &conf,
         Bare {
             upstream: arguments.upstream,
         },
-    ));
+    );
     let limits = EdgeLimits {
         head_bytes: 136 * 1024,
         header_timeout: Duration::from_secs(10),

@@ -25,7 +25,10 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pingora::apps::HttpServerApp;
+use pingora::apps::{HttpServerApp, HttpServerOptions};
+use pingora::protocols::http::v2::server::default_h2_options;
+use pingora::proxy::{HttpProxy, ProxyHttp, http_proxy};
+use pingora::server::configuration::ServerConf;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -74,6 +77,17 @@ pub struct Edge {
 pub struct Drained {
     /// Connections that were still open when the grace was over, and were cut.
     pub remaining: usize,
+}
+
+/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers and 100 streams are its
+/// defaults; a connection that idles is closed like one of HTTP/1).
+pub fn app<SV: ProxyHttp>(conf: &Arc<ServerConf>, hooks: SV) -> Arc<HttpProxy<SV>> {
+    let mut app = http_proxy(conf, hooks);
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_secs(connection::KEEP_ALIVE_SECONDS));
+    app.server_options = Some(options);
+    app.h2_options = Some(default_h2_options());
+    Arc::new(app)
 }
 
 impl Edge {

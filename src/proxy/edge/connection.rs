@@ -60,10 +60,14 @@ where
     );
     while let Some(reused) = app.process_new_http(session, shutdown).await {
         let (stream, settings) = reused.consume();
-        let Ok(mut guard) = stream.into_any().downcast::<Guard<S>>() else {
+        let guard = stream
+            .into_any()
+            .downcast::<Guard<S>>()
+            .ok()
+            .and_then(Guard::next_request);
+        let Some(guard) = guard else {
             return;
         };
-        guard.next_request();
         session = ServerSession::new_http1(guard);
         if let Some(settings) = settings {
             settings.apply_to_session(&mut session);
@@ -72,4 +76,4 @@ where
 }
 
 /// How long a connection may idle between two requests.
-const KEEP_ALIVE_SECONDS: u64 = 60;
+pub(crate) const KEEP_ALIVE_SECONDS: u64 = 60;

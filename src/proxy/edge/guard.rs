@@ -5,20 +5,16 @@
 //! A deadline runs over the whole head, not over each read: from accept for the first one (a TLS handshake included),
 //! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout.
 
+mod beneath;
+
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl,
-    TimingDigest, UniqueID, UniqueIDType,
-};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use pingora::protocols::IO;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::census::ConnectionEvent;
@@ -60,9 +56,14 @@ impl<S: IO> Guard<S> {
     }
 
     /// Begins the next request of a kept-alive connection: a head is owed again, its deadline begins at its first byte.
-    pub(crate) fn next_request(&mut self) {
+    /// None if bytes of the request before were left unread: where the next head begins is not known then.
+    pub(crate) fn next_request(mut self: Box<Self>) -> Option<Box<Self>> {
+        if !self.held.is_empty() {
+            return None;
+        }
         self.owed = Some(Head::request(self.terms.head_bytes));
         self.partial_reads = 0;
+        Some(self)
     }
 
     fn owing(stream: S, terms: Arc<Terms>, head: Head, deadline: Pin<Box<Sleep>>) -> Box<Self> {
@@ -190,84 +191,6 @@ impl<S: IO> AsyncRead for Guard<S> {
     }
 }
 
-impl<S: IO> AsyncWrite for Guard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-#[async_trait]
-impl<S: IO> Shutdown for Guard<S> {
-    async fn shutdown(&mut self) {
-        self.stream.shutdown().await;
-    }
-}
-
-#[async_trait]
-impl<S: IO> Peek for Guard<S> {}
-
-impl<S: IO> UniqueID for Guard<S> {
-    fn id(&self) -> UniqueIDType {
-        self.stream.id()
-    }
-}
-
-impl<S: IO> Ssl for Guard<S> {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.stream.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
-    }
-}
-
-impl<S: IO> GetTimingDigest for Guard<S> {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
-    }
-}
-
-impl<S: IO> GetProxyDigest for Guard<S> {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
-    }
-}
-
-impl<S: IO> GetSocketDigest for Guard<S> {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
-    }
-}
-
 impl<S> std::fmt::Debug for Guard<S> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not `held`: it is a piece of a request head, with the credentials in it.
@@ -334,7 +257,7 @@ mod tests {
         client.write_all(HEAD).await.unwrap();
         let mut head = [0; HEAD.len()];
         guard.read_exact(&mut head).await.unwrap();
-        guard.next_request();
+        let mut guard = guard.next_request().unwrap();
         let hour = Duration::from_secs(3600);
         assert!(
             tokio::time::timeout(hour, guard.read_u8()).await.is_err(),
@@ -392,5 +315,16 @@ mod tests {
         drain.begin();
         assert_eq!(guard.read(&mut [0; 8]).await.unwrap(), 0);
         assert!(reported.try_recv().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_preface_that_stops_halfway_is_cut() {
+        let (mut client, guard, _, mut reported) = guarded();
+        let Guard { stream, terms, .. } = *guard;
+        let deadline = Box::pin(sleep(terms.header_timeout));
+        let mut guard = Guard::http2(stream, terms, deadline);
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\n").await.unwrap();
+        assert!(guard.read_exact(&mut [0; 24]).await.is_err());
+        assert_eq!(reported.recv().await, Some(ConnectionEvent::HeadTimeout));
     }
 }
