@@ -5,10 +5,11 @@
 #
 #   benches/side_by_side.sh [rounds] [requests per round] [connections]
 #
+# Every other round goes through the list backwards, so that no variant is always the first on a cold core.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
-ROUNDS=${1:-5} REQUESTS=${2:-100000} CONNECTIONS=${3:-32}
+ROUNDS=${1:-15} REQUESTS=${2:-40000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
@@ -96,7 +97,9 @@ for i in "${!NAMES[@]}"; do
     load "${PORTS[i]}" "${HEADERS[i]}" $((REQUESTS / 10)) >/dev/null
 done
 for round in $(seq "$ROUNDS"); do
-    for i in "${!NAMES[@]}"; do
+    order=("${!NAMES[@]}")
+    if ((round % 2 == 0)); then mapfile -t order < <(printf '%s\n' "${order[@]}" | tac); fi
+    for i in "${order[@]}"; do
         measure "${NAMES[i]}" "${PIDS[i]}" "${PORTS[i]}" "${HEADERS[i]}"
     done
     printf 'round %d:' "$round"
