@@ -97,3 +97,72 @@ fn concerns_one_client(cause: &io::Error) -> bool {
 }
 
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+    use pingora::apps::ReusedHttpStream;
+    use pingora::protocols::http::ServerSession;
+    use pingora::server::ShutdownWatch;
+
+    use super::super::census::ConnectionObserver;
+    use super::super::drain::DrainSignal;
+    use super::*;
+
+    struct Closes;
+
+    #[async_trait]
+    impl HttpServerApp for Closes {
+        async fn process_new_http(
+            self: &Arc<Self>,
+            _: ServerSession,
+            _: &ShutdownWatch,
+        ) -> Option<ReusedHttpStream> {
+            None
+        }
+    }
+
+    #[derive(Default)]
+    struct Accepted(AtomicUsize);
+
+    impl ConnectionObserver for Accepted {
+        fn observe(&self, event: ConnectionEvent) {
+            if event == ConnectionEvent::Accepted {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_that_the_kernel_had_queued_are_taken_when_the_drain_begins() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _queued: Vec<_> = (0..3)
+            .map(|_| TcpStream::connect(address).unwrap())
+            .collect();
+        let accepted = Arc::new(Accepted::default());
+        let drain = Arc::new(DrainSignal::new());
+        drain.begin();
+        let terms = Terms {
+            head_bytes: 1_000,
+            header_timeout: Duration::from_secs(1),
+            drain,
+            report: Box::new(|_| {}),
+        };
+        let shared = Shared {
+            threads: Threads::start(NonZeroUsize::MIN).unwrap(),
+            census: Census::new(9, 9, accepted.clone()),
+            terms: Arc::new(terms),
+            turn: AtomicUsize::new(0),
+        };
+        accept(Arc::new(shared), listener, None, Arc::new(Closes)).await;
+        assert_eq!(accepted.0.load(Ordering::Relaxed), 3);
+        assert!(
+            TcpStream::connect(address).is_err(),
+            "the socket is closed afterwards"
+        );
+    }
+}
