@@ -141,6 +141,30 @@ impl Findings {
         );
     }
 
+    /// The one of `choices` (a key, and whether it is written) that is written; anything but one is reported.
+    ///
+    /// Choices are structs of options with this check instead of enums, whose messages name no key.
+    pub fn exactly_one(&mut self, choices: &[(&'static str, bool)]) -> Option<&'static str> {
+        let written: Vec<_> = choices
+            .iter()
+            .filter_map(|(key, written)| written.then_some(*key))
+            .collect();
+        if let [one] = written.as_slice() {
+            return Some(one);
+        }
+        let all: Vec<_> = choices.iter().map(|(key, _)| *key).collect();
+        let all = all.join(", ");
+        let found = match written.as_slice() {
+            [] => "none of them".to_owned(),
+            several => several.join(" and "),
+        };
+        self.error(
+            format!("expected exactly one of {all}, found {found}"),
+            format!("write one of {all}"),
+        );
+        None
+    }
+
     /// Where the next finding would be placed.
     pub fn path(&self) -> &ConfigPath {
         &self.at
@@ -189,6 +213,27 @@ mod tests {
         let found = findings.into_vec();
         assert_eq!(found[0].path.to_string(), "routes[2].exchange.audience");
         assert_eq!(found[0].path.parent().to_string(), "routes[2].exchange");
+    }
+
+    #[test]
+    fn a_choice_is_made_once() {
+        let mut findings = Findings::default();
+        assert_eq!(
+            findings.exactly_one(&[("env", false), ("file", true)]),
+            Some("file")
+        );
+        assert_eq!(findings.count(), 0);
+        findings.exactly_one(&[("env", true), ("file", true)]);
+        findings.exactly_one(&[("env", false), ("file", false)]);
+        let found = findings.into_vec();
+        assert_eq!(
+            found[0].what,
+            "expected exactly one of env, file, found env and file"
+        );
+        assert_eq!(
+            found[1].what,
+            "expected exactly one of env, file, found none of them"
+        );
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! From `gateway.yaml` to values, and from mistakes to lines that say how to mend them.
+//!
+//! What enters is a file; what leaves is a [`Document`] whose sections are read one by one through a [`Section`],
+//! or [`Findings`](crate::settings::Findings) that [`render`] prints with file, line, column, path, what, why and
+//! how to mend. Guaranteed: no input panics; a key that nobody reads is refused; a key is written once; every value
+//! stands in exactly one place (anchors, aliases, merge keys and tags are refused), so that each finding can point
+//! at it. A file that cannot be read as YAML yields exactly one finding; otherwise one run reports one finding about
+//! the shape of each list item (serde stops there) and all findings about the meaning.
+
+mod document;
+mod marks;
+mod report;
+mod section;
+mod shape;
+mod suggest;
+
+pub use document::{Document, Unreadable};
+pub use marks::{Mark, Marks};
+pub use report::{Paint, render};
+pub use section::Section;

@@ -1,0 +1,94 @@
+//! Findings as people read them.
+//!
+//! What enters are findings and the file's marks; what leaves is text: `gateway.yaml:14:7 routes[2].exchange.audience:
+//! expected a name, found ""`, then indented why and how to mend, and a line that counts. Sorted by place. Guaranteed:
+//! whatever the file holds, no control character of it reaches the terminal.
+
+use super::marks::Marks;
+use crate::settings::{Finding, Severity};
+use std::io::{self, Write};
+
+/// Whether the text may be coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// ANSI colours, for a terminal.
+    Colour,
+    /// Text alone.
+    Plain,
+}
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const DIM: &str = "\x1b[2m";
+const OFF: &str = "\x1b[0m";
+
+/// Writes every finding with its place, and how many there are; nothing where there is none.
+///
+/// # Errors
+/// Those of `out`.
+pub fn render(
+    findings: &[Finding],
+    marks: &Marks,
+    paint: Paint,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut placed: Vec<_> = findings
+        .iter()
+        .map(|finding| (marks.find(&finding.path), finding))
+        .collect();
+    placed.sort_by_key(|(mark, _)| *mark);
+    for (mark, finding) in &placed {
+        let (colour, severity) = match finding.severity {
+            Severity::Error => (RED, ""),
+            Severity::Warning => (YELLOW, "warning: "),
+        };
+        let place = format!("{}:{}:{}", clean(marks.file()), mark.line, mark.column);
+        let path = clean(&finding.path.to_string());
+        let colon = if path.is_empty() { "" } else { ": " };
+        let what = clean(&finding.what);
+        let path = painted(paint, colour, &path);
+        writeln!(out, "{place} {path}{colon}{severity}{what}")?;
+        if let Some(why) = &finding.why {
+            writeln!(out, "    {} {}", painted(paint, DIM, "why:"), clean(why))?;
+        }
+        let mend = clean(&finding.mend);
+        writeln!(out, "    {} {mend}", painted(paint, DIM, "fix:"))?;
+    }
+    if placed.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", summary(findings))
+}
+
+/// `5 errors, 1 warning`.
+fn summary(findings: &[Finding]) -> String {
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    let parts: Vec<String> = [(errors, "error"), (findings.len() - errors, "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    parts.join(", ")
+}
+
+fn painted(paint: Paint, colour: &str, text: &str) -> String {
+    match paint {
+        Paint::Colour => format!("{colour}{text}{OFF}"),
+        Paint::Plain => text.to_owned(),
+    }
+}
+
+/// Control characters escaped: keys come from the file as they are.
+fn clean(text: &str) -> String {
+    text.chars().fold(String::new(), |mut clean, c| {
+        if c.is_control() {
+            clean.extend(c.escape_default());
+        } else {
+            clean.push(c);
+        }
+        clean
+    })
+}

@@ -1,0 +1,182 @@
+//! One mapping of the file, read key by key.
+//!
+//! What enters is a mapping and the keys that the caller asks for; what leaves are values of the asked shape.
+//! Guaranteed: a key that nobody asked for is refused when the section ends, whatever the caller does, and each
+//! mistake about the shape is one finding that names the exact key where serde knows it.
+
+use super::{shape, suggest};
+use crate::settings::{Findings, Segment};
+use serde::de::DeserializeOwned;
+use serde_yaml::{Mapping, Value};
+
+/// A mapping that is being read; ends when the closure that was given it returns.
+#[derive(Debug)]
+pub struct Section<'a> {
+    mapping: &'a Mapping,
+    findings: &'a mut Findings,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    /// Reads `mapping` with `read`, then refuses every key that `read` did not ask for.
+    pub(super) fn read<R>(
+        mapping: &'a Mapping,
+        findings: &'a mut Findings,
+        read: impl FnOnce(&mut Section<'_>) -> R,
+    ) -> R {
+        let mut section = Section {
+            mapping,
+            findings,
+            known: Vec::new(),
+        };
+        let result = read(&mut section);
+        section.refuse_unknown();
+        result
+    }
+
+    /// The value of `key`; `None` where it is absent or empty, or has the wrong shape (which is then reported).
+    pub fn take<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.value(key)?;
+        self.findings
+            .within(key, |findings| shape::read(value, findings))
+    }
+
+    /// The value of `key`, or the default where it is absent. Also where its shape is wrong, so that reading can go
+    /// on: that is reported, and an error keeps the gateway from starting.
+    pub fn take_or_default<T: DeserializeOwned + Default>(&mut self, key: &'static str) -> T {
+        self.take(key).unwrap_or_default()
+    }
+
+    /// The value of `key`, which must be there.
+    pub fn required<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
+        self.must_have(key)?;
+        self.take(key)
+    }
+
+    /// The items of the list `key` that have the right shape, each with its position; the others are reported, one
+    /// finding an item. Empty where the key is absent.
+    pub fn list<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(usize, T)> {
+        let items = self.items(key);
+        self.findings.within(key, |findings| {
+            let read = |(index, item)| {
+                let value = findings.within(index, |findings| shape::read(item, findings))?;
+                Some((index, value))
+            };
+            items.iter().enumerate().filter_map(read).collect()
+        })
+    }
+
+    /// The items of the list `key`, of which there must be one at least.
+    pub fn required_list<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(usize, T)> {
+        if self.must_have(key).is_some()
+            && matches!(self.value(key), Some(Value::Sequence(items)) if items.is_empty())
+        {
+            self.findings.within(key, |findings| {
+                findings.error("the list is empty", "write one item at least");
+            });
+        }
+        self.list(key)
+    }
+
+    /// Reads the mapping `key` key by key; `None` where it is absent or no mapping (which is then reported).
+    pub fn section<R>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> R,
+    ) -> Option<R> {
+        let value = self.value(key)?;
+        self.findings
+            .within(key, |findings| descend(value, findings, read))
+    }
+
+    /// Reads every item of the list `key` key by key: several findings an item, where [`list`](Self::list) has one.
+    pub fn each<R>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(usize, &mut Section<'_>) -> R,
+    ) -> Vec<R> {
+        let items = self.items(key);
+        self.findings.within(key, |findings| {
+            let read = |(index, item)| {
+                findings.within(index, |findings| {
+                    descend(item, findings, |section| read(index, section))
+                })
+            };
+            items.iter().enumerate().filter_map(read).collect()
+        })
+    }
+
+    /// Where mistakes about this section are reported.
+    pub fn findings(&mut self) -> &mut Findings {
+        self.findings
+    }
+
+    /// The value of `key`, which counts as known from now on. A key without a value (`cache:`) is absent.
+    fn value(&mut self, key: &'static str) -> Option<&'a Value> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.mapping.get(key).filter(|value| !value.is_null())
+    }
+
+    fn must_have(&mut self, key: &'static str) -> Option<&'a Value> {
+        let value = self.value(key);
+        if value.is_none() {
+            self.findings
+                .within(key, |findings| shape::missing(key, findings));
+        }
+        value
+    }
+
+    fn items(&mut self, key: &'static str) -> &'a [Value] {
+        match self.value(key) {
+            None => &[],
+            Some(Value::Sequence(items)) => items,
+            Some(other) => {
+                self.findings.within(key, |findings| {
+                    findings.error(
+                        format!("expected a list, found {}", shape::describe(other)),
+                        "write it as a list: one line that starts with `- ` for each item",
+                    );
+                });
+                &[]
+            }
+        }
+    }
+
+    fn refuse_unknown(self) {
+        for key in self.mapping.keys().filter_map(Value::as_str) {
+            if !self.known.contains(&key) {
+                self.findings
+                    .within(Segment::Key(key.to_owned()), |findings| {
+                        unknown(key, &self.known, findings);
+                    });
+            }
+        }
+    }
+}
+
+/// Reports that nobody reads `key`.
+pub(super) fn unknown(key: &str, known: &[&str], findings: &mut Findings) {
+    let mend = match suggest::nearest(key, known) {
+        Some(meant) => format!("write `{meant}` if that is meant, or remove it"),
+        None if known.is_empty() => "remove it".to_owned(),
+        None => format!("remove it; known keys: {}", known.join(", ")),
+    };
+    findings.error("unknown key", mend);
+}
+
+fn descend<R>(
+    value: &Value,
+    findings: &mut Findings,
+    read: impl FnOnce(&mut Section<'_>) -> R,
+) -> Option<R> {
+    let Value::Mapping(mapping) = value else {
+        findings.error(
+            format!("expected a mapping, found {}", shape::kind(value)),
+            "write it as `key: value` lines, indented",
+        );
+        return None;
+    };
+    Some(Section::read(mapping, findings, read))
+}

@@ -1,0 +1,8 @@
+//! Reading the configuration: every mistake with its place and its cure, and no panic whatever the file holds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod fixtures;
+mod garbage;
+mod places;
+mod sample;
+mod wording;

@@ -1,0 +1,162 @@
+//! What the reader is told, and what is kept from them.
+
+use super::sample;
+use obo_gateway::config::{Document, Paint, render};
+use obo_gateway::settings::{Findings, HumanDuration, SecretSettings};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Item {
+    name: String,
+    lifetime: Option<HumanDuration>,
+    hosts: Option<Vec<String>>,
+    secret: Option<SecretSettings>,
+    actor: Option<sample::Actor>,
+    rule: Option<sample::Rule>,
+    weight: Option<u8>,
+    public: Option<bool>,
+}
+
+/// The report about `text`, a file of one item.
+fn report(text: &str, paint: Paint) -> String {
+    let document = Document::parse("gateway.yaml", text).unwrap();
+    let mut findings = Findings::default();
+    document.sections(&mut findings, |top| {
+        top.required::<Item>("item");
+    });
+    let mut out = Vec::new();
+    render(&findings.into_vec(), document.marks(), paint, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn said(text: &str, expected: &str) {
+    assert_eq!(report(text, Paint::Plain), format!("{expected}\n1 error\n"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    said(
+        "item: { name: a, lifetme: 5s }\n",
+        "gateway.yaml:1:18 item.lifetme: unknown key\n    \
+         fix: write `lifetime` if that is meant, or remove it",
+    );
+    said(
+        "item: { name: a }\nitems: 1\n",
+        "gateway.yaml:2:1 items: unknown key\n    fix: write `item` if that is meant, or remove it",
+    );
+    said(
+        "item: { name: a }\nzzz: 1\n",
+        "gateway.yaml:2:1 zzz: unknown key\n    fix: remove it; known keys: item",
+    );
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    said(
+        "item: {}\n",
+        "gateway.yaml:1:1 item.name: required, and missing\n    fix: write `name: …` here",
+    );
+    said(
+        "{}\n",
+        "gateway.yaml:1:1 item: required, and missing\n    fix: write `item: …` here",
+    );
+    said(
+        "item:\n",
+        "gateway.yaml:1:1 item: required, and missing\n    fix: write `item: …` here",
+    );
+}
+
+#[test]
+fn a_wrong_kind_of_value_is_shown_beside_the_right_one() {
+    for (item, expected) in [
+        ("name: 5", "1:9 item.name: expected a text, found 5|put it in quotes: \"5\""),
+        ("name: [a]", "1:9 item.name: expected a text, found a list|write a text"),
+        ("name: a, hosts: b", "1:18 item.hosts: expected a list, found \"b\"|write it as a list: [\"b\"]"),
+        ("name: a, hosts: [b, 5]", "1:29 item.hosts[1]: expected a text, found 5|put it in quotes: \"5\""),
+        ("name: a, weight: 300", "1:18 item.weight: expected a whole number in range, found 300|write a whole number in range"),
+        ("name: a, public: yes", "1:18 item.public: expected true or false, found \"yes\"|write true or false"),
+        ("name: a, rule: all", "1:18 item.rule: expected one of intersection, user_only, found \"all\"|write one of intersection, user_only"),
+        ("name: a, actor: { type: x }", "1:27 item.actor.type: expected one of gateway, none, found \"x\"|write one of gateway, none"),
+        ("name: a, actor: {}", "1:18 item.actor.type: required, and missing|write `type: …` here"),
+        ("name: a, actor: { type: none, x: 1 }", "1:39 item.actor.x: unknown key|remove it"),
+        ("name: a, lifetime: 5", "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found 5|write a duration such as 500ms, 30s, 5m, 1h or 7d"),
+        ("name: a, lifetime: 5x", "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found \"5x\"|write a duration such as 500ms, 30s, 5m, 1h or 7d"),
+    ] {
+        let (what, mend) = expected.split_once('|').unwrap();
+        said(
+            &format!("item: {{ {item} }}\n"),
+            &format!("gateway.yaml:{what}\n    fix: {mend}"),
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_is_written_inline_is_not_repeated() {
+    let report = report("item: { name: a, secret: hunter2 }\n", Paint::Plain);
+    assert!(
+        report.contains("item.secret: expected a mapping, found a text"),
+        "{report}"
+    );
+    assert!(!report.contains("hunter2"), "{report}");
+}
+
+#[test]
+fn control_characters_of_the_file_do_not_reach_the_terminal() {
+    let report = report(
+        "item: { name: a }\n\"\\e[2J\\u202e\": 1\n",
+        Paint::Plain,
+    );
+    assert!(!report.contains('\u{1b}'), "{report:?}");
+    assert!(!report.contains('\u{202e}'), "{report:?}");
+}
+
+#[test]
+fn colour_is_used_only_when_asked_for() {
+    assert!(!report("item: {}\n", Paint::Plain).contains('\u{1b}'));
+    assert!(report("item: {}\n", Paint::Colour).contains("\u{1b}[1;31mitem.name"));
+}
+
+#[test]
+fn why_stands_between_what_and_how_and_warnings_are_counted_apart() {
+    let document = Document::parse("gateway.yaml", "a: 1\nb: 2\n").unwrap();
+    let mut findings = Findings::default();
+    findings.within("b", |f| f.warn("is public", "anybody can call it", "remove it"));
+    findings.within("a", |f| f.error("is wrong", "write 2"));
+    findings.within("a", |f| f.error_because("is odd", "odd is bad", "write 2"));
+    let mut out = Vec::new();
+    render(&findings.into_vec(), document.marks(), Paint::Plain, &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "gateway.yaml:1:1 a: is wrong\n    fix: write 2\n\
+         gateway.yaml:1:1 a: is odd\n    why: odd is bad\n    fix: write 2\n\
+         gateway.yaml:2:1 b: warning: is public\n    why: anybody can call it\n    fix: remove it\n\
+         2 errors, 1 warning\n"
+    );
+}
+
+#[test]
+fn an_item_that_is_read_key_by_key_has_all_its_mistakes_reported() {
+    let document = Document::parse(
+        "gateway.yaml",
+        "routes:\n  - { a: x, b: y, c: 1 }\n  - 5\n  - { a: 1, b: 2 }\n",
+    )
+    .unwrap();
+    let mut findings = Findings::default();
+    let read = document.sections(&mut findings, |top| {
+        top.each("routes", |index, route| {
+            (index, route.take::<u8>("a"), route.take::<u8>("b"))
+        })
+    });
+    assert_eq!(read, [(0, None, None), (2, Some(1), Some(2))]);
+    let paths: Vec<_> = findings
+        .into_vec()
+        .iter()
+        .map(|finding| finding.path.to_string())
+        .collect();
+    assert_eq!(
+        paths,
+        ["routes[0].a", "routes[0].b", "routes[0].c", "routes[1]"]
+    );
+}
