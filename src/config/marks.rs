@@ -8,7 +8,7 @@
 use crate::settings::{ConfigPath, Segment};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Deeper than any configuration, and shallower than any stack.
 const MAX_DEPTH: usize = 64;
@@ -43,7 +43,7 @@ struct Place {
 enum Inside {
     Scalar,
     List(Vec<Place>),
-    Mapping(Vec<(String, Place)>),
+    Mapping(HashMap<String, Place>),
 }
 
 /// A construct that has no place in a configuration.
@@ -111,9 +111,7 @@ impl Place {
     fn step(&self, segment: &Segment) -> Option<&Self> {
         match (&self.inside, segment) {
             (Inside::List(items), Segment::Index(index)) => items.get(*index),
-            (Inside::Mapping(entries), Segment::Key(key)) => entries
-                .iter()
-                .find_map(|(name, place)| (name == key).then_some(place)),
+            (Inside::Mapping(entries), Segment::Key(key)) => entries.get(key),
             (Inside::Scalar | Inside::List(_) | Inside::Mapping(_), _) => None,
         }
     }
@@ -261,22 +259,21 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Vec<(String, Place)>, Refused> {
-        let mut entries: Vec<(String, Place)> = Vec::new();
-        let mut seen = HashSet::new();
+    fn mapping(&mut self, depth: usize) -> Result<HashMap<String, Place>, Refused> {
+        let mut entries = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
                 return Ok(entries);
             }
             let key = key(event, span)?;
-            if !seen.insert(key.clone()) {
-                return Err(twice(span, &key, &entries));
+            if let Some(first) = entries.get(&key) {
+                return Err(twice(span, &key, first));
             }
             let (event, value_span) = self.next()?;
             let mut place = self.value(event, value_span, depth + 1)?;
             place.key = Some(mark(span.start));
-            entries.push((key, place));
+            entries.insert(key, place);
         }
     }
 }
@@ -329,13 +326,11 @@ fn no_anchor(span: Span) -> Refused {
     .because("each value stands in one place, which can be pointed at and reviewed")
 }
 
-fn twice(span: Span, key: &str, entries: &[(String, Place)]) -> Refused {
-    let first = entries
-        .iter()
-        .find_map(|(name, place)| (name == key).then_some(place.key).flatten());
-    let what = match first {
-        Some(mark) => format!("{key:?} is written twice, first in line {}", mark.line),
-        None => format!("{key:?} is written twice"),
-    };
-    Refused::at(span, what, "keep one of them")
+fn twice(span: Span, key: &str, first: &Place) -> Refused {
+    let line = first.key.unwrap_or(first.value).line;
+    Refused::at(
+        span,
+        format!("{key:?} is written twice, first in line {line}"),
+        "keep one of them",
+    )
 }

@@ -81,14 +81,19 @@ fn painted(paint: Paint, colour: &str, text: &str) -> String {
     }
 }
 
-/// Control characters escaped: keys come from the file as they are.
+/// What would move the cursor or turn the writing around, escaped: keys come from the file as they are.
 fn clean(text: &str) -> String {
     text.chars().fold(String::new(), |mut clean, c| {
-        if c.is_control() {
+        if c.is_control() || turns_writing(c) {
             clean.extend(c.escape_default());
         } else {
             clean.push(c);
         }
         clean
     })
+}
+
+/// Invisible characters that change direction or order (Unicode UAX 9) or have no width.
+fn turns_writing(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

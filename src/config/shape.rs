@@ -2,7 +2,8 @@
 //!
 //! What enters is a YAML value and the type that is asked for; what leaves is the type's value, or one finding at the
 //! exact key. serde offers its errors as text only, so the text is taken apart here and nowhere else; a text that is
-//! not recognised is passed on as it is. A type's own message may hold its cure after a semicolon: `what; mend`.
+//! not recognised is passed on as it is. A type's own message may hold its cure after a semicolon (`what; mend`), unless it
+//! has the form `expected …, found …`.
 //! Guaranteed: where a mapping was expected the value that stood there is not repeated (it may be a secret that
 //! somebody wrote inline).
 
@@ -89,15 +90,14 @@ impl Mistake {
         if let Some((found, expected)) = unexpected {
             return Self::unexpected(found, expected);
         }
-        match text.split_once("; ") {
-            Some((what, mend)) => Self::Other {
-                what: what.to_owned(),
-                mend: Some(mend.to_owned()),
-            },
-            None => Self::Other {
-                what: text.to_owned(),
-                mend: None,
-            },
+        // Where a message repeats what it found, a semicolon may be the file's own.
+        let cure = text
+            .split_once("; ")
+            .filter(|_| expectation(text).is_none());
+        let (what, mend) = cure.map_or((text, None), |(what, mend)| (what, Some(mend)));
+        Self::Other {
+            what: what.to_owned(),
+            mend: mend.map(str::to_owned),
         }
     }
 

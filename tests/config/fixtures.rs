@@ -21,21 +21,16 @@ fn every_valid_file_is_accepted() {
 
 #[test]
 fn every_mistake_is_reported_where_it_stands() {
+    let mut differing = String::new();
     for file in files("invalid") {
         let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
         let report = report(&file, READ);
-        let found: Vec<&str> = first_lines(&report, &file);
-        let matches = |(found, expected): (&&str, &str)| match expected.strip_suffix('…') {
-            Some(start) => found.starts_with(start),
-            None => *found == expected,
-        };
-        assert!(
-            found.len() == expected.lines().count()
-                && found.iter().zip(expected.lines()).all(matches),
-            "{}:\n{report}",
-            file.display()
-        );
+        let found = first_lines(&report, &file);
+        if !as_expected(&found, &expected) {
+            differing += &format!("found:\n{report}expected:\n{expected}\n");
+        }
     }
+    assert!(differing.is_empty(), "{differing}");
 }
 
 #[test]
@@ -56,6 +51,14 @@ fn five_mistakes_in_five_items_are_five_findings_of_one_run() {
     let file = folder("invalid").join("five_items.yaml");
     let report = report(&file, READ);
     assert_eq!(report.lines().last(), Some("5 errors"), "{report}");
+}
+
+fn as_expected(found: &[&str], expected: &str) -> bool {
+    let matches = |(found, expected): (&&str, &str)| match expected.strip_suffix('…') {
+        Some(start) => found.starts_with(start),
+        None => *found == expected,
+    };
+    found.len() == expected.lines().count() && found.iter().zip(expected.lines()).all(matches)
 }
 
 fn report(file: &Path, read: Read) -> String {

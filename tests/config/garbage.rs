@@ -80,9 +80,34 @@ fn deep_nesting_is_refused_in_every_style() {
         "- ".repeat(100_000),
         "? ".repeat(10_000),
         format!("a: {}{}", "[".repeat(1_000), "]".repeat(1_000)),
-        (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect(),
+        (0..2_000)
+            .map(|i| format!("{}a:\n", " ".repeat(i)))
+            .collect(),
     ] {
         assert_eq!(survive(&text), 1, "{}", &text[..20]);
+    }
+}
+
+#[test]
+fn large_files_take_time_in_proportion() {
+    let many = |line: &str| line.repeat(100_000);
+    let keys: String = (0..50_000).map(|i| format!("key{i}: 1\n")).collect();
+    assert!(survive(&keys) > 50_000);
+    for text in [
+        many("- a\n"),
+        many("a"),
+        many("\""),
+        many("|\n"),
+        many("[a, "),
+        format!("routes: [{}]", many("{a: b}, ")),
+        format!("a: \"{}\"", many("\\x41")),
+        format!("a: {}", many("'' ")),
+        many("#\n \n"),
+        many("%TAG ! tag:x,2000:\n"),
+        many("---\n"),
+        many("a:\n  "),
+    ] {
+        assert!(survive(&text) > 0, "{}", &text[..20]);
     }
 }
 

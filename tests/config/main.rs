@@ -1,5 +1,10 @@
 //! Reading the configuration: every mistake with its place and its cure, and no panic whatever the file holds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod fixtures;
 mod garbage;

@@ -13,7 +13,7 @@ macro_rules! settings {
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code)]
-        pub struct $name { $($(#[$meta])* pub $field: $type),* }
+        pub(crate) struct $name { $($(#[$meta])* pub(crate) $field: $type),* }
     )*};
 }
 
@@ -21,7 +21,7 @@ macro_rules! words {
     ($($name:ident { $($word:ident),* })*) => {$(
         #[derive(Debug, Deserialize)]
         #[serde(rename_all = "snake_case")]
-        pub enum $name { $($word),* }
+        pub(crate) enum $name { $($word),* }
     )*};
 }
 
@@ -84,7 +84,7 @@ type ClientTls = UpstreamTlsSettings;
 type Secret = SecretSettings;
 
 #[derive(Debug, Deserialize)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     ES256,
     ES384,
     EdDSA,
@@ -94,13 +94,13 @@ pub enum Algorithm {
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Actor {
+pub(crate) enum Actor {
     Gateway {},
     None {},
 }
 
 /// Reads every section of `document`, as the gateway's own composition does.
-pub fn read(document: &Document, findings: &mut Findings) {
+pub(crate) fn read(document: &Document, findings: &mut Findings) {
     document.sections(findings, |top| {
         top.required_list::<Listener>("listeners");
         top.take_or_default::<Admin>("admin");

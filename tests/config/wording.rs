@@ -71,18 +71,54 @@ fn a_missing_key_is_named() {
 #[test]
 fn a_wrong_kind_of_value_is_shown_beside_the_right_one() {
     for (item, expected) in [
-        ("name: 5", "1:9 item.name: expected a text, found 5|put it in quotes: \"5\""),
-        ("name: [a]", "1:9 item.name: expected a text, found a list|write a text"),
-        ("name: a, hosts: b", "1:18 item.hosts: expected a list, found \"b\"|write it as a list: [\"b\"]"),
-        ("name: a, hosts: [b, 5]", "1:29 item.hosts[1]: expected a text, found 5|put it in quotes: \"5\""),
-        ("name: a, weight: 300", "1:18 item.weight: expected a whole number in range, found 300|write a whole number in range"),
-        ("name: a, public: yes", "1:18 item.public: expected true or false, found \"yes\"|write true or false"),
-        ("name: a, rule: all", "1:18 item.rule: expected one of intersection, user_only, found \"all\"|write one of intersection, user_only"),
-        ("name: a, actor: { type: x }", "1:27 item.actor.type: expected one of gateway, none, found \"x\"|write one of gateway, none"),
-        ("name: a, actor: {}", "1:18 item.actor.type: required, and missing|write `type: …` here"),
-        ("name: a, actor: { type: none, x: 1 }", "1:39 item.actor.x: unknown key|remove it"),
-        ("name: a, lifetime: 5", "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found 5|write a duration such as 500ms, 30s, 5m, 1h or 7d"),
-        ("name: a, lifetime: 5x", "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found \"5x\"|write a duration such as 500ms, 30s, 5m, 1h or 7d"),
+        (
+            "name: 5",
+            "1:9 item.name: expected a text, found 5|put it in quotes: \"5\"",
+        ),
+        (
+            "name: [a]",
+            "1:9 item.name: expected a text, found a list|write a text",
+        ),
+        (
+            "name: a, hosts: b",
+            "1:18 item.hosts: expected a list, found \"b\"|write it as a list: [\"b\"]",
+        ),
+        (
+            "name: a, hosts: [b, 5]",
+            "1:29 item.hosts[1]: expected a text, found 5|put it in quotes: \"5\"",
+        ),
+        (
+            "name: a, weight: 300",
+            "1:18 item.weight: expected a whole number in range, found 300|write a whole number in range",
+        ),
+        (
+            "name: a, public: yes",
+            "1:18 item.public: expected true or false, found \"yes\"|write true or false",
+        ),
+        (
+            "name: a, rule: all",
+            "1:18 item.rule: expected one of intersection, user_only, found \"all\"|write one of intersection, user_only",
+        ),
+        (
+            "name: a, actor: { type: x }",
+            "1:27 item.actor.type: expected one of gateway, none, found \"x\"|write one of gateway, none",
+        ),
+        (
+            "name: a, actor: {}",
+            "1:18 item.actor.type: required, and missing|write `type: …` here",
+        ),
+        (
+            "name: a, actor: { type: none, x: 1 }",
+            "1:39 item.actor.x: unknown key|remove it",
+        ),
+        (
+            "name: a, lifetime: 5",
+            "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found 5|write a duration such as 500ms, 30s, 5m, 1h or 7d",
+        ),
+        (
+            "name: a, lifetime: 5x",
+            "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found \"5x\"|write a duration such as 500ms, 30s, 5m, 1h or 7d",
+        ),
     ] {
         let (what, mend) = expected.split_once('|').unwrap();
         said(
@@ -104,10 +140,7 @@ fn a_secret_that_is_written_inline_is_not_repeated() {
 
 #[test]
 fn control_characters_of_the_file_do_not_reach_the_terminal() {
-    let report = report(
-        "item: { name: a }\n\"\\e[2J\\u202e\": 1\n",
-        Paint::Plain,
-    );
+    let report = report("item: { name: a }\n\"\\e[2J\\u202e\": 1\n", Paint::Plain);
     assert!(!report.contains('\u{1b}'), "{report:?}");
     assert!(!report.contains('\u{202e}'), "{report:?}");
 }
@@ -122,11 +155,19 @@ fn colour_is_used_only_when_asked_for() {
 fn why_stands_between_what_and_how_and_warnings_are_counted_apart() {
     let document = Document::parse("gateway.yaml", "a: 1\nb: 2\n").unwrap();
     let mut findings = Findings::default();
-    findings.within("b", |f| f.warn("is public", "anybody can call it", "remove it"));
+    findings.within("b", |f| {
+        f.warn("is public", "anybody can call it", "remove it")
+    });
     findings.within("a", |f| f.error("is wrong", "write 2"));
     findings.within("a", |f| f.error_because("is odd", "odd is bad", "write 2"));
     let mut out = Vec::new();
-    render(&findings.into_vec(), document.marks(), Paint::Plain, &mut out).unwrap();
+    render(
+        &findings.into_vec(),
+        document.marks(),
+        Paint::Plain,
+        &mut out,
+    )
+    .unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "gateway.yaml:1:1 a: is wrong\n    fix: write 2\n\
