@@ -10,6 +10,7 @@
 mod document;
 mod marks;
 mod report;
+mod scan;
 mod section;
 mod shape;
 mod suggest;

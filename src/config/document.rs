@@ -4,7 +4,8 @@
 //! once, with the place of everything in it. Anything else is [`Unreadable`], which holds the run's findings.
 
 use super::{
-    marks::{Mark, Marks, Refused},
+    marks::{Mark, Marks},
+    scan::Refused,
     section::Section,
     shape,
 };

@@ -10,6 +10,22 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 /// A mapping that is being read; ends when the closure that was given it returns.
+///
+/// A key is known once it was asked for, so a closure asks for all its keys whatever it finds in the first.
+///
+/// ```
+/// use obo_gateway::{config::Document, settings::{Findings, HumanDuration}};
+///
+/// let document = Document::parse("gateway.yaml", "shutdown: { grace: 30s }\nrotues: []\n")
+///     .expect("a YAML mapping");
+/// let mut findings = Findings::default();
+/// let grace: Option<HumanDuration> = document.sections(&mut findings, |top| {
+///     let _routes = top.list::<String>("routes");
+///     top.section("shutdown", |shutdown| shutdown.take("grace")).flatten()
+/// });
+/// assert_eq!(grace, Some(HumanDuration::from_secs(30)));
+/// assert_eq!(findings.into_vec()[0].what, "unknown key");
+/// ```
 #[derive(Debug)]
 pub struct Section<'a> {
     mapping: &'a Mapping,

@@ -90,9 +90,9 @@ fn deep_nesting_is_refused_in_every_style() {
 
 #[test]
 fn large_files_take_time_in_proportion() {
-    let many = |line: &str| line.repeat(100_000);
-    let keys: String = (0..50_000).map(|i| format!("key{i}: 1\n")).collect();
-    assert!(survive(&keys) > 50_000);
+    let many = |line: &str| line.repeat(20_000);
+    let keys: String = (0..20_000).map(|i| format!("key{i}: 1\n")).collect();
+    assert!(survive(&keys) > 20_000);
     for text in [
         many("- a\n"),
         many("a"),
