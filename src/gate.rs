@@ -1,0 +1,236 @@
+//! The first look at a request's head: refuses what two parsers could read differently.
+//!
+//! What enters is the head as the HTTP library parsed it; what leaves is a [`CleanTarget`], whose path means the same to
+//! the route table and to the downstream that receives it byte for byte. Nothing is normalised: a path that would need
+//! it is refused.
+
+mod path;
+
+use crate::settings::{ByteSize, HumanDuration};
+use http::{Method, header, request::Parts};
+use serde::Deserialize;
+use thiserror::Error;
+
+pub use path::PathAmbiguity;
+
+/// `limits` of the configuration: what one request and one client may take.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSettings {
+    /// The longest token that is read; beyond it 431.
+    pub token: ByteSize,
+    /// All header fields together; beyond it 431.
+    pub headers: ByteSize,
+    /// Path and query together; beyond it 414.
+    pub target: ByteSize,
+    /// How long a client may take for a request's head, its TLS handshake included.
+    pub header_timeout: HumanDuration,
+    /// Connections open at one time, in all.
+    pub connections: usize,
+    /// Connections open at one time from one address.
+    pub connections_per_address: usize,
+}
+
+impl Default for LimitsSettings {
+    fn default() -> Self {
+        Self {
+            token: ByteSize::from_kib(16),
+            headers: ByteSize::from_kib(64),
+            target: ByteSize::from_kib(8),
+            header_timeout: HumanDuration::from_secs(10),
+            connections: 20_000,
+            connections_per_address: 1_000,
+        }
+    }
+}
+
+/// Why a head is refused before anything else is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum GateError {
+    /// Path and query are longer than `limits.target`.
+    #[error("request target longer than {limit} bytes")]
+    TargetTooLong {
+        /// The configured limit in bytes.
+        limit: usize,
+    },
+    /// The header fields are larger than `limits.headers`.
+    #[error("header fields larger than {limit} bytes")]
+    HeadersTooLarge {
+        /// The configured limit in bytes.
+        limit: usize,
+    },
+    /// Two parsers could read the path differently.
+    #[error("ambiguous path: {0}")]
+    AmbiguousPath(#[from] PathAmbiguity),
+    /// The authority of the target and the Host field differ (RFC 9112 §3.2.2).
+    #[error("request target and host field name different authorities")]
+    AuthorityMismatch,
+    /// A method that a gateway does not forward: TRACE would echo the credential (RFC 9110 §9.3.8).
+    #[error("method not forwarded")]
+    MethodNotForwarded,
+}
+
+/// A request target that means one thing only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanTarget<'a> {
+    host: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+impl<'a> CleanTarget<'a> {
+    /// The host the client asked for, without its port; empty where it named none.
+    pub fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The path, starting with a slash.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The query without its question mark.
+    pub fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+}
+
+/// What the gate measures against.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate {
+    target: usize,
+    headers: usize,
+}
+
+impl Gate {
+    /// A gate with these limits.
+    pub fn new(limits: &LimitsSettings) -> Self {
+        Self {
+            target: limits.target.as_len(),
+            headers: limits.headers.as_len(),
+        }
+    }
+
+    /// Looks at a head.
+    ///
+    /// # Errors
+    /// [`GateError`]; the connection should be closed after the answer where the framing itself is in doubt.
+    pub fn pass<'a>(&self, head: &'a Parts) -> Result<CleanTarget<'a>, GateError> {
+        let path = head.uri.path();
+        let query = head.uri.query();
+        if path.len() + query.map_or(0, |query| query.len() + 1) > self.target {
+            return Err(GateError::TargetTooLong { limit: self.target });
+        }
+        // name, colon, space, value and line end
+        let size: usize = head
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        if size > self.headers {
+            return Err(GateError::HeadersTooLarge {
+                limit: self.headers,
+            });
+        }
+        if head.method == Method::TRACE || head.method == Method::CONNECT {
+            return Err(GateError::MethodNotForwarded);
+        }
+        check_path(path)?;
+        Ok(CleanTarget {
+            host: host_of(head)?,
+            path,
+            query,
+        })
+    }
+}
+
+/// Accepts a path that every parser splits and decodes alike.
+///
+/// # Errors
+/// The first [`PathAmbiguity`] found.
+pub fn check_path(path: &str) -> Result<(), PathAmbiguity> {
+    path::check(path)
+}
+
+/// The host without port, from the target's authority or the Host field, which must agree.
+fn host_of(head: &Parts) -> Result<&str, GateError> {
+    let field = match head.headers.get(header::HOST) {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_| GateError::AuthorityMismatch)?),
+    };
+    let authority = match (head.uri.authority(), field) {
+        (Some(target), Some(field)) if !target.as_str().eq_ignore_ascii_case(field) => {
+            return Err(GateError::AuthorityMismatch);
+        }
+        (Some(target), _) => target.as_str(),
+        (None, field) => field.unwrap_or_default(),
+    };
+    Ok(without_port(authority))
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        // a colon inside the brackets of an IPv6 literal separates no port
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn pass(request: http::request::Builder) -> Result<(String, String), GateError> {
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        Gate::new(&LimitsSettings::default())
+            .pass(&head)
+            .map(|target| (target.host().to_owned(), target.path().to_owned()))
+    }
+
+    #[test]
+    fn the_host_is_read_without_its_port() {
+        for (host, expected) in [
+            ("api.example.com", "api.example.com"),
+            ("api.example.com:8443", "api.example.com"),
+            ("[::1]:8443", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            let (found, _) = pass(Request::get("/a").header("host", host)).unwrap();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn two_names_for_the_host_are_refused() {
+        let request = Request::get("http://a.example/x").header("host", "b.example");
+        assert_eq!(pass(request), Err(GateError::AuthorityMismatch));
+        assert!(pass(Request::get("http://a.example/x").header("host", "A.example")).is_ok());
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let long = format!("/{}", "a".repeat(8 << 10));
+        assert!(matches!(
+            pass(Request::get(long)),
+            Err(GateError::TargetTooLong { .. })
+        ));
+        let wide = "a".repeat(64 << 10);
+        assert!(matches!(
+            pass(Request::get("/").header("x", wide)),
+            Err(GateError::HeadersTooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn trace_and_asterisk_form_are_refused() {
+        assert_eq!(
+            pass(Request::builder().method("TRACE").uri("/")),
+            Err(GateError::MethodNotForwarded)
+        );
+        assert!(matches!(
+            pass(Request::builder().method("OPTIONS").uri("*")),
+            Err(GateError::AmbiguousPath(_))
+        ));
+    }
+}

@@ -1,0 +1,227 @@
+//! Where a request presents its token (RFC 6750 §2.1, RFC 9110 §11.6.2).
+//!
+//! What enters is a head; what leaves is one [`PresentedToken`], or the reason why the request presents none that can
+//! be told apart from all else. A presented token is unchecked and cannot be forwarded: nothing here or later turns it
+//! back into a header.
+
+mod imprint;
+
+use crate::token::RawToken;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use thiserror::Error;
+
+pub use imprint::Imprint;
+
+/// The one token that a request presents, not yet verified.
+#[derive(Debug, Clone)]
+pub struct PresentedToken(RawToken);
+
+impl PresentedToken {
+    /// The token, for verification and hashing.
+    pub fn token(&self) -> &RawToken {
+        &self.0
+    }
+}
+
+/// Why a request presents no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// There is no Authorization field, or it uses a scheme other than Bearer.
+    #[error("no bearer credentials")]
+    NoCredentials,
+    /// The field says Bearer and what follows is no token (RFC 6750 §2.1).
+    #[error("malformed authorization field")]
+    Malformed,
+    /// More than one Authorization field.
+    #[error("more than one authorization field")]
+    Several,
+    /// A token in the query (RFC 6750 §2.3, RFC 9700 §4.3.2): it would end in logs and referrers.
+    #[error("a token in the query")]
+    InQuery,
+    /// Longer than `limits.token`.
+    #[error("token longer than {limit} bytes")]
+    TooLong {
+        /// The configured limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Takes the bearer token out of a head.
+///
+/// # Errors
+/// [`SourceError`]; the request is refused, whatever else it holds.
+pub fn bearer(
+    headers: &HeaderMap,
+    query: Option<&str>,
+    limit: usize,
+) -> Result<PresentedToken, SourceError> {
+    if query.is_some_and(names_access_token) {
+        return Err(SourceError::InQuery);
+    }
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let field = fields.next().ok_or(SourceError::NoCredentials)?;
+    if fields.next().is_some() {
+        return Err(SourceError::Several);
+    }
+    let token = token_of(field)?;
+    if token.len() > limit {
+        return Err(SourceError::TooLong { limit });
+    }
+    Ok(PresentedToken(RawToken::new(Bytes::copy_from_slice(token))))
+}
+
+/// `"Bearer" 1*SP b64token`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
+fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
+    const SCHEME: &[u8] = b"bearer";
+    let bytes = field.as_bytes();
+    let scheme_ends = bytes
+        .iter()
+        .position(|&byte| !is_scheme_character(byte))
+        .unwrap_or(bytes.len());
+    let (scheme, rest) = bytes.split_at(scheme_ends);
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Err(SourceError::NoCredentials);
+    }
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    let token = rest.get(spaces..).unwrap_or_default();
+    if spaces == 0 || !is_b64token(token) {
+        return Err(SourceError::Malformed);
+    }
+    Ok(token)
+}
+
+const fn is_scheme_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'!' | b'#' | b'$' | b'*')
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+fn is_b64token(bytes: &[u8]) -> bool {
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
+    let (body, _) = bytes.split_at(bytes.len() - padding);
+    !body.is_empty()
+        && body.iter().all(|&byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        })
+}
+
+/// Whether a parameter of the query is called `access_token`, however its name is encoded.
+fn names_access_token(query: &str) -> bool {
+    const NAME: &[u8] = b"access_token";
+    query.split(['&', ';']).any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        // the shortest spelling is the plain one, the longest encodes every character
+        (NAME.len()..=NAME.len() * 3).contains(&name.len())
+            && imprint::percent_decoded(name.as_bytes()).eq_ignore_ascii_case(NAME)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn present(fields: &[&str], query: Option<&str>) -> Result<String, SourceError> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_str(field).unwrap());
+        }
+        bearer(&headers, query, 64)
+            .map(|presented| String::from_utf8(presented.token().expose().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case_and_the_token_as_it_stands() {
+        for field in [
+            "Bearer a.b-c_d~e+f/g==",
+            "bearer a.b-c_d~e+f/g==",
+            "BEARER   a.b-c_d~e+f/g==",
+        ] {
+            assert_eq!(
+                present(&[field], None).as_deref(),
+                Ok("a.b-c_d~e+f/g=="),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_field_and_other_schemes_are_no_credentials() {
+        assert_eq!(present(&[], None), Err(SourceError::NoCredentials));
+        for field in ["Basic YTpi", "Bearerx a", "DPoP a.b.c", "a.b.c", ""] {
+            assert_eq!(
+                present(&[field], None),
+                Err(SourceError::NoCredentials),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_follows_bearer_must_be_one_token() {
+        for field in [
+            "Bearer",
+            "Bearer ",
+            "Bearer\ta",
+            "Bearer a b",
+            "Bearer \"a\"",
+            "Bearer a,b",
+            "Bearer =a",
+            "Bearer a=b",
+            "Bearer a\t",
+            "Bearer token=a",
+        ] {
+            assert_eq!(
+                present(&[field], None),
+                Err(SourceError::Malformed),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_fields_are_refused_even_when_they_are_equal() {
+        assert_eq!(
+            present(&["Bearer a", "Bearer a"], None),
+            Err(SourceError::Several)
+        );
+        assert_eq!(
+            present(&["Basic a", "Bearer a"], None),
+            Err(SourceError::Several)
+        );
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_refused_however_its_name_is_written() {
+        for query in [
+            "access_token=a",
+            "x=1&access_token=a",
+            "access%5Ftoken=a",
+            "%61ccess_token",
+            "x;access_token=1",
+            "Access_Token=1",
+        ] {
+            assert_eq!(
+                present(&["Bearer a"], Some(query)),
+                Err(SourceError::InQuery),
+                "{query}"
+            );
+        }
+        assert!(
+            present(
+                &["Bearer a"],
+                Some("my_access_token=a&access_tokens=b&x=access_token")
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_token_over_the_limit_is_too_long() {
+        let field = format!("Bearer {}", "a".repeat(65));
+        assert_eq!(
+            present(&[&field], None),
+            Err(SourceError::TooLong { limit: 64 })
+        );
+    }
+}

@@ -1,0 +1,282 @@
+//! The forms in which a token can be found again, by value, wherever a client or a downstream repeats it.
+
+use crate::token::RawToken;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use memchr::{memchr, memmem};
+use std::{borrow::Cow, fmt};
+
+/// How many bytes of the token are looked for: its last ones, which lie in a JWT's signature and tell any two tokens
+/// apart.
+const NEEDLE: usize = 32;
+
+/// Tokens shorter than this are not looked for: what is so short would be found everywhere.
+const SHORTEST: usize = 16;
+
+/// What is left of a token to recognise it by: the end of it, plain and as base64 has it at each alignment.
+///
+/// From an imprint the token cannot be rebuilt.
+#[derive(Clone)]
+pub struct Imprint {
+    plain: Needle<NEEDLE>,
+    /// By the position, modulo 3, at which the needle starts in the text that was encoded.
+    base64: [Needle<{ NEEDLE / 3 * 4 }>; 3],
+}
+
+#[derive(Clone, Copy)]
+struct Needle<const N: usize> {
+    bytes: [u8; N],
+    length: u8,
+}
+
+impl<const N: usize> Needle<N> {
+    fn new(text: &[u8]) -> Self {
+        let mut bytes = [0; N];
+        let length = text.len().min(N);
+        for (to, from) in bytes.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self {
+            bytes,
+            length: u8::try_from(length).unwrap_or(u8::MAX),
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
+    }
+
+    fn is_in(&self, value: &[u8]) -> bool {
+        memmem::find(value, self.as_slice()).is_some()
+    }
+}
+
+impl Imprint {
+    /// The imprint of `token`; none when it is shorter than 16 bytes.
+    pub fn of(token: &RawToken) -> Option<Self> {
+        Self::of_bytes(token.expose())
+    }
+
+    /// The imprint of a credential that is not known to be a token.
+    pub fn of_bytes(credential: &[u8]) -> Option<Self> {
+        if credential.len() < SHORTEST {
+            return None;
+        }
+        let plain = credential.get(credential.len().saturating_sub(NEEDLE)..)?;
+        let aligned = |offset: usize| {
+            // bytes before the first whole group of three mix with what stands in front
+            let whole = plain.get((3 - offset) % 3..).unwrap_or_default();
+            let groups = whole.len() / 3 * 3;
+            Needle::new(
+                STANDARD_NO_PAD
+                    .encode(whole.get(..groups).unwrap_or_default())
+                    .as_bytes(),
+            )
+        };
+        Some(Self {
+            plain: Needle::new(plain),
+            base64: [aligned(0), aligned(1), aligned(2)],
+        })
+    }
+
+    /// Whether `value` holds the token: raw, percent-encoded, in base64 at any alignment (either alphabet), or base64
+    /// that is percent-encoded.
+    pub fn is_in(&self, value: &[u8]) -> bool {
+        let shortest = usize::from(self.plain.length);
+        if !has_run(value, shortest) {
+            return false;
+        }
+        if self.is_plainly_in(value) {
+            return true;
+        }
+        memchr(b'%', value).is_some() && self.is_plainly_in(&percent_decoded(value))
+    }
+
+    /// Whether a header's name holds the token; names are compared without regard to case.
+    pub fn is_in_name(&self, name: &str) -> bool {
+        name.len() >= usize::from(self.plain.length)
+            && name
+                .as_bytes()
+                .windows(self.plain.as_slice().len())
+                .any(|window| window.eq_ignore_ascii_case(self.plain.as_slice()))
+    }
+
+    fn is_plainly_in(&self, value: &[u8]) -> bool {
+        if self.plain.is_in(value) || self.base64.iter().any(|needle| needle.is_in(value)) {
+            return true;
+        }
+        // base64url differs from base64 in two characters; tokens hardly ever give rise to them
+        memchr(b'-', value)
+            .or_else(|| memchr(b'_', value))
+            .is_some()
+            && self.base64.iter().any(|needle| {
+                memchr(b'+', needle.as_slice())
+                    .or_else(|| memchr(b'/', needle.as_slice()))
+                    .is_some()
+            })
+            && {
+                let standard: Vec<u8> = value
+                    .iter()
+                    .map(|&byte| match byte {
+                        b'-' => b'+',
+                        b'_' => b'/',
+                        other => other,
+                    })
+                    .collect();
+                self.base64.iter().any(|needle| needle.is_in(&standard))
+            }
+    }
+}
+
+impl fmt::Debug for Imprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Imprint(redacted)")
+    }
+}
+
+/// Whether `value` has `length` characters in a row that an encoded or plain token can consist of.
+///
+/// Looks at one byte in `length` first: any such run covers one of them. Ordinary header values, broken up by spaces,
+/// commas and semicolons, cost a few comparisons.
+fn has_run(value: &[u8], length: usize) -> bool {
+    let mut probe = length.saturating_sub(1);
+    while let Some(&byte) = value.get(probe) {
+        if can_be_of_token(byte) {
+            let (before, after) = value.split_at(probe);
+            let run = before
+                .iter()
+                .rev()
+                .take_while(|&&b| can_be_of_token(b))
+                .count()
+                + after.iter().take_while(|&&b| can_be_of_token(b)).count();
+            if run >= length {
+                return true;
+            }
+        }
+        probe += length;
+    }
+    false
+}
+
+const fn can_be_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'%')
+}
+
+/// `value` with every well-formed percent-encoding replaced by its byte (RFC 3986 §2.1).
+pub(super) fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr(b'%', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let encoded = match tail {
+            [high, low, ..] if byte == b'%' => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        match encoded {
+            Some((high, low)) => {
+                decoded.push(high << 4 | low);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                decoded.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(decoded)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.MEUCIQDq~3n0Zk1x8yT2wV4uS6rQ9pO7nM5lK3jI1hG-FeDcBa_9";
+
+    fn imprint() -> Imprint {
+        Imprint::of(&RawToken::from(TOKEN.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn ordinary_header_values_are_not_mistaken_for_the_token() {
+        for value in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "gzip, deflate, br",
+            "0123456789abcdef0123456789abcdef0123456789abcdef",
+            "",
+        ] {
+            assert!(!imprint().is_in(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_header_name_that_is_the_token_is_found_in_any_case() {
+        assert!(imprint().is_in_name(&TOKEN.to_lowercase()));
+        assert!(!imprint().is_in_name("x-request-id-of-some-considerable-length"));
+    }
+
+    #[test]
+    fn what_is_too_short_to_be_a_secret_leaves_no_imprint() {
+        assert!(Imprint::of_bytes(b"short").is_none());
+        assert!(Imprint::of_bytes(b"0123456789abcdef").is_some());
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", imprint()), "Imprint(redacted)");
+    }
+
+    fn percent_encoded(text: &str, every: usize) -> String {
+        text.bytes()
+            .enumerate()
+            .map(|(i, b)| {
+                if i % every == 0 {
+                    format!("%{b:02x}")
+                } else {
+                    char::from(b).to_string()
+                }
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn a_copy_is_found_in_every_encoding_at_every_place(
+            token in "[A-Za-z0-9._~+/-]{32,200}", before in "[ -~]{0,40}", after in "[ -~]{0,40}", every in 1usize..5,
+        ) {
+            let imprint = Imprint::of(&RawToken::from(token.clone())).unwrap();
+            let signature = &token[token.len() - 32..];
+            for copy in [token.as_str(), signature] {
+                let raw = format!("{before}{copy}{after}");
+                prop_assert!(imprint.is_in(raw.as_bytes()));
+                let percent = format!("{before}{}{after}", percent_encoded(copy, every));
+                prop_assert!(imprint.is_in(percent.as_bytes()));
+                prop_assert!(imprint.is_in(STANDARD.encode(&raw).as_bytes()));
+                prop_assert!(imprint.is_in(URL_SAFE_NO_PAD.encode(&raw).as_bytes()));
+                prop_assert!(imprint.is_in(percent_encoded(&STANDARD.encode(&raw), every).as_bytes()));
+            }
+        }
+
+        #[test]
+        fn decoding_never_panics_and_keeps_what_is_not_encoded(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let decoded = percent_decoded(&value);
+            if !value.contains(&b'%') {
+                prop_assert_eq!(decoded.as_ref(), value.as_slice());
+            }
+        }
+    }
+}
