@@ -1,0 +1,159 @@
+//! What the operator asks: `/metrics`, `/healthz`, `/readyz`.
+//!
+//! What enters are plain HTTP requests, what leaves are plain HTTP answers; there is no socket in here. Guaranteed:
+//! a web page cannot read it through a name that it points at this machine (DNS rebinding), and off loopback it
+//! answers nobody without the token, except that a probe learns "alive" and "ready", without details.
+
+mod entrance;
+mod settings;
+
+pub use crate::telemetry::{Condition, Readiness, ReadinessReport};
+pub use settings::{AdminSettings, AdminTerms};
+
+use crate::telemetry::Metrics;
+use bytes::Bytes;
+use entrance::{Admitted, Entrance, Refused};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use serde_json::json;
+use std::net::SocketAddr;
+
+/// Answers the operator's requests.
+#[derive(Debug)]
+pub struct Admin {
+    entrance: Entrance,
+    metrics: Metrics,
+    readiness: Readiness,
+}
+
+enum Document {
+    Metrics,
+    Health,
+    Readiness,
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROMETHEUS_TEXT: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+impl Admin {
+    /// Answers by `terms` on a listener that was bound to `bound`.
+    pub fn new(
+        terms: AdminTerms,
+        bound: SocketAddr,
+        metrics: Metrics,
+        readiness: Readiness,
+    ) -> Self {
+        Self {
+            entrance: Entrance::new(terms, bound),
+            metrics,
+            readiness,
+        }
+    }
+
+    /// Answers one request; its body is not looked at.
+    pub fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
+        let document = Document::at(request.uri().path());
+        let is_probe = matches!(document, Some(Document::Health | Document::Readiness));
+        let admitted = match self.entrance.admit(request) {
+            Ok(admitted) => admitted,
+            Err(Refused::TokenMissing) if is_probe => Admitted::Anonymous,
+            Err(refused) => return refusal(refused),
+        };
+        let Some(document) = document else {
+            return error(StatusCode::NOT_FOUND, "not_found", "no such document");
+        };
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut answer = error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "only GET and HEAD are answered",
+            );
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        let mut answer = match document {
+            Document::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
+            Document::Health => answer(StatusCode::OK, JSON, r#"{"alive":true}"#.to_owned()),
+            Document::Readiness => self.readiness(admitted),
+        };
+        if request.method() == Method::HEAD {
+            *answer.body_mut() = Bytes::new();
+        }
+        answer
+    }
+
+    fn readiness(&self, admitted: Admitted) -> Response<Bytes> {
+        let report = self.readiness.report();
+        let ready = report.is_ready();
+        let status = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let mut body = json!({ "ready": ready });
+        if let (Admitted::Operator, Some(members), false) = (admitted, body.as_object_mut(), ready)
+        {
+            let waiting_for: Vec<&str> = report.waiting_for.iter().map(AsRef::as_ref).collect();
+            members.insert("waiting_for".to_owned(), json!(waiting_for));
+            members.insert("draining".to_owned(), json!(report.draining));
+        }
+        answer(status, JSON, body.to_string())
+    }
+}
+
+impl Document {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/metrics" => Some(Self::Metrics),
+            "/healthz" => Some(Self::Health),
+            "/readyz" => Some(Self::Readiness),
+            _ => None,
+        }
+    }
+}
+
+fn refusal(refused: Refused) -> Response<Bytes> {
+    match refused {
+        Refused::Host => error(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "the Host field names neither this machine nor the listener's address",
+        ),
+        Refused::TokenMissing | Refused::TokenWrong => {
+            let mut answer = error(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "the admin token is required",
+            );
+            answer.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"obo-gateway admin\""),
+            );
+            answer
+        }
+    }
+}
+
+fn error(status: StatusCode, code: &str, description: &'static str) -> Response<Bytes> {
+    let body = json!({ "error": code, "error_description": description });
+    answer(status, JSON, body.to_string())
+}
+
+fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    *answer.body_mut() = Bytes::from(body);
+    answer
+}
+
+#[cfg(test)]
+mod tests;

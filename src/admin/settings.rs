@@ -1,0 +1,56 @@
+//! The `admin` section of the configuration.
+
+use crate::settings::{Building, Secret, SecretSettings};
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// `admin`: where the operator's listener is, and who may ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminSettings {
+    /// Default `127.0.0.1:9090`; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What a caller must present as a bearer token; required where the address is not loopback.
+    pub token: Option<SecretSettings>,
+}
+
+/// Admin settings that were found sound.
+#[derive(Debug)]
+pub struct AdminTerms {
+    /// Where to listen.
+    pub address: SocketAddr,
+    pub(super) token: Option<Secret>,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            token: None,
+        }
+    }
+}
+
+impl AdminSettings {
+    /// Reads the token; a finding where the listener could be reached from elsewhere and has none.
+    pub fn build(&self, building: &mut Building<'_>) -> Option<AdminTerms> {
+        let token = match &self.token {
+            Some(settings) => Some(building.within("token", |building| settings.build(building))?),
+            None => None,
+        };
+        if token.is_none() && !self.address.ip().to_canonical().is_loopback() {
+            building.findings.within("address", |findings| {
+                findings.error_because(
+                    format!("{} can be reached from other machines", self.address),
+                    "the admin listener tells who uses the gateway and how",
+                    "write 127.0.0.1 as the address, or name a token: { env: ADMIN_TOKEN }",
+                );
+            });
+            return None;
+        }
+        Some(AdminTerms {
+            address: self.address,
+            token,
+        })
+    }
+}

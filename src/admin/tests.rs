@@ -1,0 +1,235 @@
+use super::*;
+use crate::{
+    settings::{BaseDir, Building, Effects, Finding, Findings},
+    telemetry::{Outcome, Readiness},
+};
+use serde_json::Value;
+use std::{path::Path, time::Duration};
+
+const TOKEN: &str = "correct horse";
+
+fn build(yaml: &str) -> (Option<AdminTerms>, Vec<Finding>) {
+    let settings: AdminSettings = serde_yaml::from_str(yaml).unwrap();
+    let (base, mut findings) = (BaseDir::of_file(Path::new("/x.yaml")), Findings::default());
+    let mut building = Building {
+        base: &base,
+        effects: Effects::None,
+        findings: &mut findings,
+    };
+    let terms = settings.build(&mut building);
+    (terms, findings.into_vec())
+}
+
+fn with_token(address: &str) -> AdminTerms {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
+    let yaml = format!(
+        "{{ address: '{address}', token: {{ file: '{}' }} }}",
+        file.path().display()
+    );
+    build(&yaml).0.unwrap()
+}
+
+fn admin(terms: AdminTerms) -> Admin {
+    let bound = terms.address;
+    Admin::new(terms, bound, Metrics::new(), Readiness::new())
+}
+
+fn local() -> Admin {
+    admin(build("{}").0.unwrap())
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Bytes> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Bytes::new()).unwrap()
+}
+
+fn ask(admin: &Admin, path: &str) -> Response<Bytes> {
+    admin.answer(&request("GET", path, &[("host", "127.0.0.1:9090")]))
+}
+
+fn body(answer: &Response<Bytes>) -> Value {
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+#[test]
+fn metrics_are_served_in_prometheus_text() {
+    let admin = local();
+    let route = admin.metrics.route("orders");
+    route.request(Outcome::Forwarded, Duration::ZERO);
+    let answer = ask(&admin, "/metrics");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.headers()[CONTENT_TYPE],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let text = std::str::from_utf8(answer.body()).unwrap();
+    assert!(text.contains("obo_requests_total{outcome=\"forwarded\",route=\"orders\"} 1"));
+}
+
+#[test]
+fn readiness_names_what_is_missing_and_health_does_not_care() {
+    let admin = local();
+    let keys = admin.readiness.register("keys of issuer corp");
+    let answer = ask(&admin, "/readyz");
+    assert_eq!(answer.status(), 503);
+    assert_eq!(
+        body(&answer),
+        json!({"ready": false, "waiting_for": ["keys of issuer corp"], "draining": false})
+    );
+    assert_eq!(ask(&admin, "/healthz").status(), 200);
+    keys.met();
+    let answer = ask(&admin, "/readyz");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(body(&answer), json!({"ready": true}));
+    admin.readiness.drain();
+    let answer = ask(&admin, "/readyz");
+    assert_eq!(answer.status(), 503);
+    assert_eq!(
+        body(&answer),
+        json!({"ready": false, "waiting_for": [], "draining": true})
+    );
+}
+
+#[test]
+fn a_head_request_gets_the_head_alone() {
+    let admin = local();
+    let answer = admin.answer(&request("HEAD", "/healthz", &[("host", "localhost")]));
+    assert_eq!(answer.status(), 200);
+    assert!(answer.body().is_empty());
+    assert_eq!(answer.headers()[CONTENT_LENGTH], "14");
+}
+
+#[test]
+fn other_paths_and_methods_are_refused() {
+    let admin = local();
+    for path in ["/", "/metrics/", "/console", "//metrics"] {
+        assert_eq!(ask(&admin, path).status(), 404, "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
+        let answer = admin.answer(&request(method, "/metrics", &[("host", "localhost")]));
+        assert_eq!(answer.status(), 405, "{method}");
+        assert_eq!(answer.headers()[ALLOW], "GET, HEAD");
+    }
+}
+
+#[test]
+fn without_a_token_only_this_machines_names_are_answered() {
+    let admin = local();
+    for host in [
+        "localhost",
+        "LOCALHOST:9090",
+        "127.0.0.1",
+        "127.0.0.9:1",
+        "[::1]:9090",
+        "[::1]",
+    ] {
+        let answer = admin.answer(&request("GET", "/metrics", &[("host", host)]));
+        assert_eq!(answer.status(), 200, "{host}");
+    }
+    for host in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1@evil.example",
+        "evil@127.0.0.1",
+        "192.0.2.1:9090",
+        "",
+        "[::1",
+    ] {
+        for path in ["/metrics", "/healthz", "/readyz", "/other"] {
+            let answer = admin.answer(&request("GET", path, &[("host", host)]));
+            assert_eq!(answer.status(), 403, "{host} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_names_no_host_or_two_different_ones_is_refused() {
+    let admin = local();
+    for request in [
+        request("GET", "/metrics", &[]),
+        request(
+            "GET",
+            "/metrics",
+            &[("host", "localhost"), ("host", "evil.example")],
+        ),
+        request(
+            "GET",
+            "http://evil.example/metrics",
+            &[("host", "localhost")],
+        ),
+    ] {
+        assert_eq!(admin.answer(&request).status(), 403);
+    }
+    let absolute = request(
+        "GET",
+        "http://localhost:9090/metrics",
+        &[("host", "localhost:9090")],
+    );
+    assert_eq!(admin.answer(&absolute).status(), 200);
+}
+
+#[test]
+fn with_a_token_nobody_else_sees_metrics() {
+    let admin = admin(with_token("0.0.0.0:9090"));
+    let right = format!("Bearer {TOKEN}");
+    let lower = format!("bearer {TOKEN}");
+    for (value, status) in [
+        (right.as_str(), 200),
+        (lower.as_str(), 200),
+        ("Bearer correct hors", 401),
+        ("Bearer correct horsf", 401),
+        ("Bearer ", 401),
+        ("Bearer", 401),
+        ("Basic correct horse", 401),
+        (TOKEN, 401),
+    ] {
+        let headers = [("host", "gateway.internal:9090"), ("authorization", value)];
+        let answer = admin.answer(&request("GET", "/metrics", &headers));
+        assert_eq!(answer.status(), status, "{value}");
+        assert!(!String::from_utf8_lossy(answer.body()).contains(TOKEN));
+    }
+    let twice = [
+        ("authorization", right.as_str()),
+        ("authorization", right.as_str()),
+    ];
+    assert_eq!(
+        admin.answer(&request("GET", "/metrics", &twice)).status(),
+        401
+    );
+    let answer = ask(&admin, "/metrics");
+    assert_eq!(answer.status(), 401);
+    assert!(answer.headers().contains_key(WWW_AUTHENTICATE));
+    assert_eq!(ask(&admin, "/other").status(), 401);
+}
+
+#[test]
+fn a_probe_without_the_token_learns_yes_or_no_and_no_names() {
+    let admin = admin(with_token("0.0.0.0:9090"));
+    admin.readiness.register("keys of issuer corp");
+    let answer = admin.answer(&request("GET", "/readyz", &[("host", "10.0.0.7:9090")]));
+    assert_eq!(answer.status(), 503);
+    assert_eq!(body(&answer), json!({"ready": false}));
+    let answer = admin.answer(&request("GET", "/healthz", &[("host", "10.0.0.7:9090")]));
+    assert_eq!(answer.status(), 200);
+}
+
+#[test]
+fn a_listener_that_others_can_reach_needs_a_token() {
+    for address in ["0.0.0.0:9090", "192.0.2.1:9090", "[::]:9090"] {
+        let (terms, findings) = build(&format!("{{ address: '{address}' }}"));
+        assert!(terms.is_none());
+        assert_eq!(findings[0].path.to_string(), "address");
+    }
+    for address in ["127.0.0.1:0", "[::1]:9090", "[::ffff:127.0.0.1]:9090"] {
+        assert!(build(&format!("{{ address: '{address}' }}")).0.is_some());
+    }
+    assert_eq!(build("{}").0.unwrap().address.to_string(), "127.0.0.1:9090");
+    let (terms, findings) = build("{ token: { env: SURELY_NOT_SET_ANYWHERE } }");
+    assert!(terms.is_none());
+    assert_eq!(findings[0].path.to_string(), "token");
+}

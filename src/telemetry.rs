@@ -1,0 +1,31 @@
+//! What the gateway tells its operator: metrics, an access log, an audit log, its own log, readiness.
+//!
+//! What enters are closed enums, durations and names from the configuration; what leaves are Prometheus series and
+//! JSON lines. Guaranteed: no label and no line holds a token or any text that a client chose freely; observing a
+//! request never waits for a disk; an audit event is written before its token is used; other crates' log texts,
+//! which can hold whole request heads, never reach a log.
+
+pub mod access;
+pub mod audit;
+mod ids;
+mod json;
+mod labels;
+pub mod log;
+mod metrics;
+mod readiness;
+mod settings;
+mod sink;
+mod trace_context;
+
+pub use access::{AccessLog, AccessRecord};
+pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct};
+pub use ids::{IdSource, RequestId, SpanId};
+pub use labels::{
+    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, StatusClass,
+};
+pub use metrics::{Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
+pub use readiness::{Condition, Readiness, ReadinessReport};
+pub use settings::{
+    AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,
+};
+pub use trace_context::{TraceContext, TraceParent};

@@ -1,0 +1,206 @@
+//! The access log: one JSON line per request, written off the request's path.
+//!
+//! What enters is an [`AccessRecord`] of enums, durations and configured names; it is encoded at once into the
+//! buffer of the thread it happened on. One writer thread empties all buffers every 100 ms, or sooner when one is
+//! full enough. A line is therefore held for well under 200 ms; a request never waits for the disk; and when the
+//! writer cannot keep up, lines are dropped and counted in `obo_log_dropped_total`.
+
+mod encode;
+mod writer;
+
+use super::{
+    AccessSettings, CacheResult, Counter, Outcome, Reason, RequestId, TraceContext, json::Stamp,
+    sink::LineSink,
+};
+use crate::{clock::SharedClock, settings::Building};
+use std::{
+    cell::RefCell,
+    fmt, io,
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use writer::{Buffer, Shared, Writer};
+
+/// What is written about one request. Nothing in it is chosen freely by a client.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRecord<'a> {
+    /// The route's name in the configuration, or `none`.
+    pub route: &'a str,
+    /// The request method; one that is not written in capitals is shown as `OTHER`.
+    pub method: &'a str,
+    /// The status that the client got; 0 where it got none.
+    pub status: u16,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// Why it was not forwarded.
+    pub reason: Option<Reason>,
+    /// What the cache of exchanges said.
+    pub cache: Option<CacheResult>,
+    /// From the end of the head to the end of the answer.
+    pub duration: Duration,
+    /// How long this request's own exchange took.
+    pub exchange: Option<Duration>,
+    /// How long the downstream took to answer.
+    pub upstream: Option<Duration>,
+    /// The request's id.
+    pub request_id: RequestId,
+    /// The trace that the request belongs to.
+    pub trace: Option<TraceContext>,
+    /// The client's address, without its port.
+    pub client: Option<IpAddr>,
+}
+
+/// Where access records go. Cloning shares it; what the last clone leaves behind is still written.
+#[derive(Clone)]
+pub struct AccessLog(Option<Arc<Open>>);
+
+struct Open {
+    shared: Arc<Shared>,
+    writer: Writer,
+    clock: SharedClock,
+}
+
+/// What a thread keeps for the log that it used last.
+struct PerThread {
+    log: Weak<Shared>,
+    buffer: Option<Arc<Buffer>>,
+    stamp: Stamp,
+}
+
+thread_local! {
+    static PER_THREAD: RefCell<PerThread> = const {
+        RefCell::new(PerThread { log: Weak::new(), buffer: None, stamp: Stamp::new() })
+    };
+}
+
+impl AccessSettings {
+    /// Opens the log that the settings name, and starts its writer; where nothing may be created, a log that is off.
+    ///
+    /// `dropped` counts the lines that are lost. `None`, and a finding, where the file cannot be appended to.
+    pub fn build(
+        &self,
+        clock: SharedClock,
+        dropped: Counter,
+        building: &mut Building<'_>,
+    ) -> Option<AccessLog> {
+        if self.off {
+            if self.file.is_some() {
+                building.findings.error(
+                    "expected one of file and off, found both",
+                    "remove `off: true`, or the file",
+                );
+                return None;
+            }
+            return Some(AccessLog::off());
+        }
+        let sink = LineSink::open(self.file.as_deref(), building)?;
+        if building.effects == crate::settings::Effects::None {
+            return Some(AccessLog::off());
+        }
+        AccessLog::start(sink, clock, dropped)
+            .map_err(|error| {
+                building.findings.error(
+                    format!("the thread that writes the access log cannot be started: {error}"),
+                    "raise the limit of threads, or turn the access log off",
+                );
+            })
+            .ok()
+    }
+}
+
+impl AccessLog {
+    /// A log that writes nothing.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// A log that writes to `out`, from a thread of its own; `dropped` counts the lines that are lost.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub fn to(
+        out: Box<dyn io::Write + Send>,
+        clock: SharedClock,
+        dropped: Counter,
+    ) -> io::Result<Self> {
+        Self::start(LineSink::new(out), clock, dropped)
+    }
+
+    fn start(sink: LineSink, clock: SharedClock, dropped: Counter) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(dropped));
+        let writer = Writer::start(Arc::clone(&shared), sink)?;
+        Ok(Self(Some(Arc::new(Open {
+            shared,
+            writer,
+            clock,
+        }))))
+    }
+
+    /// Whether records are written anywhere; where not, there is no need to make one.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Notes one request. Never waits for I/O.
+    pub fn record(&self, record: &AccessRecord<'_>) {
+        let Some(open) = &self.0 else { return };
+        let now = open.clock.since_epoch();
+        // It fails only while the thread is being torn down.
+        let noted = PER_THREAD.try_with(|thread| {
+            let Ok(mut thread) = thread.try_borrow_mut() else {
+                return false;
+            };
+            let PerThread { buffer, stamp, .. } = thread.of(&open.shared);
+            let Some(buffer) = buffer else { return false };
+            match buffer.append(|line| encode::line(record, now, stamp, line)) {
+                writer::Appended::Waits => true,
+                writer::Appended::FullEnough => {
+                    open.writer.wake();
+                    true
+                }
+                writer::Appended::NoRoom => false,
+            }
+        });
+        if !noted.unwrap_or(false) {
+            open.shared.dropped.inc();
+        }
+    }
+
+    /// Waits until every line that was recorded before this call is written, or lost to a failing sink.
+    ///
+    /// `false` where that took longer than `timeout`. Blocks: for shutdown and tests.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        match &self.0 {
+            Some(open) => open.writer.flush(&open.shared, timeout),
+            None => true,
+        }
+    }
+}
+
+impl PerThread {
+    fn of(&mut self, log: &Arc<Shared>) -> &mut Self {
+        if !std::ptr::eq(self.log.as_ptr(), Arc::as_ptr(log)) {
+            self.log = Arc::downgrade(log);
+            self.buffer = Some(log.add_buffer());
+        }
+        self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.writer.stop(&self.shared);
+    }
+}
+
+impl fmt::Debug for AccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessLog")
+            .field("on", &self.is_on())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

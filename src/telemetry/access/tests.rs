@@ -1,0 +1,253 @@
+use super::*;
+use crate::{
+    clock::{ManualClock, SystemRandomness, UnixTime},
+    settings::{BaseDir, Effects, Findings},
+    telemetry::{IdSource, Metrics, sink::testing::Recorder},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::{net::Ipv4Addr, path::Path};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn clock() -> SharedClock {
+    Arc::new(ManualClock::at(UnixTime::from_secs(1_763_734_662)))
+}
+
+fn record(ids: &IdSource) -> AccessRecord<'static> {
+    AccessRecord {
+        route: "orders",
+        method: "GET",
+        status: 200,
+        outcome: Outcome::Forwarded,
+        reason: None,
+        cache: Some(CacheResult::Hit),
+        duration: Duration::from_micros(1_234),
+        exchange: None,
+        upstream: Some(Duration::from_micros(1_000)),
+        request_id: ids.request_id(),
+        trace: None,
+        client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+    }
+}
+
+fn ids() -> IdSource {
+    IdSource::new(&SystemRandomness).unwrap()
+}
+
+fn log() -> (AccessLog, Recorder, Counter) {
+    let (recorder, dropped) = (Recorder::default(), Metrics::new().log_dropped());
+    let log = AccessLog::to(Box::new(recorder.clone()), clock(), dropped.clone()).unwrap();
+    (log, recorder, dropped)
+}
+
+#[test]
+fn a_line_holds_what_is_known_and_nothing_else() {
+    let (log, recorder, _) = log();
+    let ids = ids();
+    let plain = record(&ids);
+    let refused = AccessRecord {
+        outcome: Outcome::Refused,
+        reason: Some(Reason::Expired),
+        status: 401,
+        cache: None,
+        upstream: None,
+        exchange: Some(Duration::from_micros(5)),
+        trace: TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        client: Some("2001:db8::1".parse().unwrap()),
+        ..plain
+    };
+    log.record(&plain);
+    log.record(&refused);
+    assert!(log.flush(PATIENCE));
+    let text = recorder.text();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let id = plain.request_id.as_str();
+    assert_eq!(
+        lines,
+        [
+            json!({"ts": "2025-11-21T14:17:42.000Z", "route": "orders", "method": "GET", "status": 200,
+                "outcome": "forwarded", "cache": "hit", "duration_us": 1234, "upstream_us": 1000,
+                "request_id": id, "client": "192.0.2.1"}),
+            json!({"ts": "2025-11-21T14:17:42.000Z", "route": "orders", "method": "GET", "status": 401,
+                "outcome": "refused", "reason": "expired", "duration_us": 1234, "exchange_us": 5,
+                "request_id": id, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "2001:db8::1"}),
+        ]
+    );
+}
+
+#[test]
+fn a_line_is_written_without_anybody_asking() {
+    let (log, recorder, _) = log();
+    log.record(&record(&ids()));
+    wait_until(|| recorder.text().ends_with("}\n"));
+}
+
+#[test]
+fn the_lines_of_every_thread_arrive_whole_and_none_is_lost() {
+    let (log, recorder, dropped) = log();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let log = log.clone();
+            let ids = ids();
+            std::thread::spawn(move || (0..2_000).for_each(|_| log.record(&record(&ids))))
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert!(log.flush(PATIENCE));
+    let text = recorder.text();
+    assert_eq!(text.lines().count(), 8_000);
+    assert!(
+        text.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
+    assert_eq!(dropped.value(), 0);
+}
+
+#[test]
+fn buffers_of_threads_that_ended_are_let_go() {
+    let (log, _recorder, _) = log();
+    for _ in 0..10 {
+        let log = log.clone();
+        std::thread::spawn(move || log.record(&record(&ids())))
+            .join()
+            .unwrap();
+    }
+    let shared = &log.0.as_ref().unwrap().shared;
+    wait_until(|| log.flush(PATIENCE) && shared.buffers() == 0);
+}
+
+#[test]
+fn a_stuck_disk_drops_lines_and_counts_them_and_stops_no_request() {
+    let (log, recorder, dropped) = log();
+    let ids = ids();
+    let blocked = recorder.block();
+    for _ in 0..20_000 {
+        log.record(&record(&ids));
+    }
+    assert!(dropped.value() > 0);
+    drop(blocked);
+    assert!(log.flush(PATIENCE));
+    let written = recorder.text().lines().count() as u64;
+    assert_eq!(written + dropped.value(), 20_000);
+}
+
+#[test]
+fn lines_lost_to_a_full_disk_are_counted_and_the_log_recovers() {
+    let (log, recorder, dropped) = log();
+    let ids = ids();
+    recorder.room(Some(10));
+    log.record(&record(&ids));
+    assert!(log.flush(PATIENCE));
+    assert_eq!(dropped.value(), 1);
+    recorder.room(None);
+    log.record(&record(&ids));
+    assert!(log.flush(PATIENCE));
+    let text = recorder.text();
+    assert!(serde_json::from_str::<Value>(text.lines().last().unwrap()).is_ok());
+}
+
+#[test]
+fn what_was_recorded_before_the_last_handle_went_is_still_written() {
+    let (log, recorder, _) = log();
+    log.record(&record(&ids()));
+    drop(log);
+    wait_until(|| recorder.text().ends_with("}\n"));
+}
+
+#[test]
+fn a_thread_may_write_to_several_logs() {
+    let ((first, one, _), (second, two, _)) = (log(), log());
+    let ids = ids();
+    for _ in 0..3 {
+        first.record(&record(&ids));
+        second.record(&record(&ids));
+    }
+    assert!(first.flush(PATIENCE) && second.flush(PATIENCE));
+    assert_eq!(one.text().lines().count(), 3);
+    assert_eq!(two.text().lines().count(), 3);
+}
+
+#[test]
+fn a_method_that_could_be_a_credential_is_not_shown() {
+    let (log, recorder, _) = log();
+    let ids = ids();
+    for method in ["eyJhbGciOiJFUzI1NiJ9.e30.c2ln", "", "GET\"", "get"] {
+        log.record(&AccessRecord {
+            method,
+            ..record(&ids)
+        });
+    }
+    assert!(log.flush(PATIENCE));
+    assert_eq!(recorder.text().matches("\"method\":\"OTHER\"").count(), 4);
+}
+
+#[test]
+fn settings_open_a_file_or_nothing_but_not_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.jsonl");
+    let build = |settings: AccessSettings, effects| {
+        let (base, mut findings) = (BaseDir::of_file(Path::new("x.yaml")), Findings::default());
+        let mut building = Building {
+            base: &base,
+            effects,
+            findings: &mut findings,
+        };
+        settings.build(clock(), Metrics::new().log_dropped(), &mut building)
+    };
+    let to_file = AccessSettings {
+        file: Some(file.clone()),
+        off: false,
+    };
+    assert!(!build(to_file.clone(), Effects::None).unwrap().is_on());
+    assert!(!file.exists());
+    let log = build(to_file, Effects::Allowed).unwrap();
+    log.record(&record(&ids()));
+    assert!(log.flush(PATIENCE));
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 1);
+    let off = AccessSettings {
+        file: None,
+        off: true,
+    };
+    assert!(!build(off, Effects::Allowed).unwrap().is_on());
+    let both = AccessSettings {
+        file: Some(file),
+        off: true,
+    };
+    assert!(build(both, Effects::Allowed).is_none());
+}
+
+proptest! {
+    #[test]
+    fn any_record_is_one_line_that_a_json_parser_reads_back(
+        route in any::<String>(), method in any::<String>(), status in any::<u16>(), micros in any::<u64>(),
+        client in any::<Option<IpAddr>>(),
+    ) {
+        let mut out = Vec::new();
+        let ids = ids();
+        let record = AccessRecord {
+            route: &route, method: &method, status, duration: Duration::from_micros(micros), client, ..record(&ids)
+        };
+        encode::line(&record, Duration::from_secs(1), &mut Stamp::new(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        prop_assert_eq!(text.matches('\n').count(), 1);
+        let line: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&line["route"], &json!(route));
+        prop_assert_eq!(&line["status"], &json!(status));
+        prop_assert_eq!(&line["duration_us"], &json!(micros));
+        let shown = line["client"].as_str().map(|text| text.parse::<IpAddr>().unwrap());
+        prop_assert_eq!(shown, client.map(|address| address.to_canonical()));
+    }
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    use crate::clock::{Clock, SystemClock};
+    let started = SystemClock.instant();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "it never happened");
+        std::thread::yield_now();
+    }
+}

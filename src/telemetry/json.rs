@@ -1,0 +1,169 @@
+//! JSON text written by hand, where a request cannot afford a serializer.
+
+use std::time::Duration;
+
+/// Appends `text` as the inside of a JSON string (RFC 8259 §7).
+pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    while let Some(position) = rest.iter().position(|byte| needs_escape(*byte)) {
+        let (plain, special) = rest.split_at(position);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else {
+            return;
+        };
+        escape_byte(*byte, out);
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn escape_byte(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        control => {
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&[digit(control >> 4), digit(control & 15)]);
+        }
+    }
+}
+
+/// Appends `number` in decimal.
+pub(super) fn decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut length = 0;
+    for place in digits.iter_mut().rev() {
+        *place = digit((number % 10) as u8);
+        number /= 10;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
+}
+
+/// Appends `duration` in whole microseconds.
+pub(super) fn microseconds(duration: Duration, out: &mut Vec<u8>) {
+    decimal(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), out);
+}
+
+/// `number` as 16 lower-case hexadecimal digits.
+pub(super) fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (place, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
+        *place = digit(((number >> shift) & 15) as u8);
+    }
+    digits
+}
+
+/// Text that was written as ASCII by this crate.
+pub(super) fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 {
+        b'0' + nibble
+    } else {
+        b'a' + nibble - 10
+    }
+}
+
+/// Writes moments as RFC 3339 in UTC with milliseconds, and remembers the last second's text.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    second: u64,
+    /// `2026-11-21T14:17:42`
+    text: [u8; 19],
+}
+
+impl Stamp {
+    pub(super) const fn new() -> Self {
+        Self {
+            second: 0,
+            text: *b"1970-01-01T00:00:00",
+        }
+    }
+
+    /// Appends the moment `since_epoch`, e.g. `2026-11-21T14:17:42.123Z`.
+    pub(super) fn write(&mut self, since_epoch: Duration, out: &mut Vec<u8>) {
+        if self.second != since_epoch.as_secs() {
+            self.second = since_epoch.as_secs();
+            self.text = second_text(self.second);
+        }
+        let milliseconds = since_epoch.subsec_millis();
+        let [hundreds, tens, ones] = [100, 10, 1].map(|unit| (milliseconds / unit % 10) as u8);
+        out.extend_from_slice(&self.text);
+        out.extend_from_slice(&[b'.', digit(hundreds), digit(tens), digit(ones), b'Z']);
+    }
+}
+
+fn second_text(second: u64) -> [u8; 19] {
+    let mut text = *b"1970-01-01T00:00:00";
+    let moment = i64::try_from(second)
+        .ok()
+        .and_then(|second| jiff::Timestamp::from_second(second).ok());
+    if let Some(moment) = moment {
+        let written = moment.to_string();
+        if let Some(head) = written.as_bytes().first_chunk() {
+            text = *head;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_json_parser_reads_back_whatever_was_escaped(original in any::<String>()) {
+            let line = format!("\"{}\"", text(|out| escape(&original, out)));
+            prop_assert!(line.bytes().all(|b| b >= 0x20));
+            prop_assert_eq!(serde_json::from_str::<String>(&line).unwrap(), original);
+        }
+
+        #[test]
+        fn decimals_and_hexadecimals_are_those_of_the_standard_library(number in any::<u64>()) {
+            prop_assert_eq!(text(|out| decimal(number, out)), number.to_string());
+            let digits = hex(number);
+            prop_assert_eq!(ascii(&digits), format!("{number:016x}"));
+        }
+
+        #[test]
+        fn a_stamp_is_what_jiff_writes(
+            moments in proptest::collection::vec(0_u64..253_402_207_200_000, 1..5)
+        ) {
+            let mut stamp = Stamp::new();
+            for milliseconds in moments {
+                let expected = jiff::Timestamp::from_millisecond(milliseconds as i64).unwrap();
+                prop_assert_eq!(
+                    text(|out| stamp.write(Duration::from_millis(milliseconds), out)),
+                    format!("{expected:.3}")
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn control_characters_quotes_and_backslashes_cannot_end_a_string_or_a_line() {
+        assert_eq!(
+            text(|out| escape("a\"b\\c\nd\u{1f}é", out)),
+            "a\\\"b\\\\c\\nd\\u001fé"
+        );
+    }
+}

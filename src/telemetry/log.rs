@@ -1,0 +1,181 @@
+//! The gateway's own log: to standard error, as JSON or text.
+//!
+//! What enters are this crate's events and those of every crate below it; what leaves are this crate's events at the
+//! configured level. Of another crate's events only the fact leaves: proxy and HTTP crates put whole request heads,
+//! `Authorization` included, into their messages at any level, so an allow-list of one target is the only safe filter.
+
+mod notice;
+
+use super::{
+    LogFormat, LogLevel, LogSettings,
+    json::{Stamp, ascii},
+};
+use crate::clock::SharedClock;
+use notice::Notices;
+use std::fmt;
+use thiserror::Error;
+use tracing::{
+    Event, Level, Metadata, Subscriber, level_filters::LevelFilter, subscriber::Interest,
+};
+use tracing_subscriber::{
+    Layer, Registry,
+    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    layer::{Context, Filter, SubscriberExt},
+};
+
+/// The only crate whose messages are written.
+const OWN: &str = "obo_gateway";
+/// The target under which events of the `log` crate arrive; this crate does not use it, so they are another's.
+const FROM_LOG_CRATE: &str = "log";
+
+/// What becomes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is written as it is.
+    Whole,
+    /// That it happened is written, without a word of its own.
+    Notice,
+    /// Nothing is written.
+    Nothing,
+}
+
+/// The log is already set up, by somebody else in this process.
+#[derive(Debug, Error)]
+#[error("the log of this process is already set up")]
+pub struct LogAlreadySet;
+
+/// What becomes of an event of `target` at `level`, where the gateway's own log is configured to `configured`.
+pub fn admission(target: &str, level: Level, configured: LogLevel) -> Admission {
+    let own = target
+        .strip_prefix(OWN)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    if own {
+        let enough = level <= Level::from(configured);
+        return if enough {
+            Admission::Whole
+        } else {
+            Admission::Nothing
+        };
+    }
+    if level <= Level::WARN {
+        Admission::Notice
+    } else {
+        Admission::Nothing
+    }
+}
+
+/// Sets up the log of this process: this crate's events, and notices of all others'.
+///
+/// # Errors
+/// [`LogAlreadySet`] where something in this process did so before.
+pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<(), LogAlreadySet> {
+    let subscriber = subscriber(settings, clock, std::io::stderr);
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogAlreadySet)?;
+    // Below WARN the `log` crate's macros then cost one comparison.
+    tracing_log::LogTracer::builder()
+        .with_max_level(tracing_log::log::LevelFilter::Warn)
+        .init()
+        .map_err(|_| LogAlreadySet)
+}
+
+/// What [`init`] sets up, writing to `out`: for tests that look at what is written.
+pub fn subscriber<W>(
+    settings: &LogSettings,
+    clock: SharedClock,
+    out: W,
+) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
+    let level = settings.level;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(out.clone())
+        .with_timer(Timer(SharedClock::clone(&clock)));
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_filter(Own(level))
+            .boxed(),
+        LogFormat::Text => lines.with_ansi(false).with_filter(Own(level)).boxed(),
+    };
+    let notices = Notices::new(settings.format, clock, out).with_filter(Foreign(level));
+    tracing_subscriber::registry().with(lines).with(notices)
+}
+
+/// Lets this crate's events through, at the configured level.
+struct Own(LogLevel);
+
+/// Lets other crates' events through to where only their number is looked at.
+struct Foreign(LogLevel);
+
+impl<S> Filter<S> for Own {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        admission(metadata.target(), *metadata.level(), self.0) == Admission::Whole
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        always_or_never(admission(metadata.target(), *metadata.level(), self.0) == Admission::Whole)
+    }
+
+    /// Asked again with the event itself, because an event of the `log` crate is enabled under the name that it claims.
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        event.metadata().target() != FROM_LOG_CRATE
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(self.0.into()))
+    }
+}
+
+impl<S> Filter<S> for Foreign {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        metadata.is_event()
+            && admission(metadata.target(), *metadata.level(), self.0) == Admission::Notice
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        always_or_never(
+            metadata.is_event()
+                && admission(metadata.target(), *metadata.level(), self.0) == Admission::Notice,
+        )
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
+    }
+}
+
+fn always_or_never(wanted: bool) -> Interest {
+    if wanted {
+        Interest::always()
+    } else {
+        Interest::never()
+    }
+}
+
+impl From<LogLevel> for Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}
+
+/// Stamps lines by the injected clock, as the access and audit logs are stamped.
+struct Timer(SharedClock);
+
+impl FormatTime for Timer {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(24);
+        Stamp::new().write(self.0.since_epoch(), &mut text);
+        out.write_str(ascii(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests;

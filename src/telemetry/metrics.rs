@@ -1,0 +1,281 @@
+//! Prometheus series whose handles are resolved once and then only counted up.
+//!
+//! What enters are names from the configuration and closed enums; what leaves is the text of `/metrics`. A route's
+//! series come into being, all at zero, with its first request, so that ten thousand idle routes cost nothing and no
+//! first event is lost to `increase()`; only its refusals appear one reason at a time. Observing allocates nothing.
+
+mod family;
+mod route;
+
+pub use family::Counter;
+pub use route::RouteMetrics;
+
+use super::labels::ConnectionEvent;
+use family::{ByLabel, CounterFamily, Gauge, HistogramFamily};
+use prometheus::{Registry, TextEncoder};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// From half a millisecond to the longest that anybody waits for an answer, in seconds.
+const REQUEST_BUCKETS: &[f64] = &[
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// From an embedded exchange (tens of microseconds) to a slow provider's deadline, in seconds.
+const EXCHANGE_BUCKETS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
+
+/// All series of one gateway, in a registry of their own. Cloning shares them.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    families: Arc<Families>,
+    open_connections: Gauge,
+    connection_events: ByLabel<ConnectionEvent>,
+    log_dropped: Counter,
+    gauges: Gauges,
+    at_scrape: Mutex<Vec<AtScrape>>,
+}
+
+type AtScrape = Box<dyn Fn(&Gauges) + Send + Sync>;
+
+struct Families {
+    requests: CounterFamily,
+    request_duration: HistogramFamily,
+    exchanges: CounterFamily,
+    exchange_duration: HistogramFamily,
+    cache: CounterFamily,
+    denied: CounterFamily,
+    upstream_requests: CounterFamily,
+    upstream_duration: HistogramFamily,
+    leaks: CounterFamily,
+    subject_tokens: CounterFamily,
+    jwks_refreshes: CounterFamily,
+}
+
+/// The values that are asked for when somebody looks, instead of being kept up to date.
+pub struct Gauges {
+    cache_bytes: Gauge,
+    cache_entries: Gauge,
+}
+
+/// What is counted about one trusted issuer. Cloning shares the counters.
+#[derive(Debug, Clone)]
+pub struct IssuerMetrics {
+    refreshed: Counter,
+    refresh_failed: Counter,
+    token_accepted: Counter,
+    token_refused: Counter,
+}
+
+impl Metrics {
+    /// A registry with every family of this crate, the build's version and the process's own figures.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let families = Arc::new(Families::register(&registry));
+        let connection_events = CounterFamily::register(
+            &registry,
+            "obo_connection_events_total",
+            "Connections accepted, closed, refused and cut.",
+            &["event"],
+        );
+        let log_dropped = CounterFamily::register(
+            &registry,
+            "obo_log_dropped_total",
+            "Access-log lines that could not be written in time.",
+            &[],
+        );
+        register_process(&registry);
+        Self(Arc::new(Inner {
+            open_connections: Gauge::register(
+                &registry,
+                "obo_connections",
+                "Connections by state.",
+                &[("state", "open")],
+            ),
+            connection_events: ByLabel::resolve(|event| connection_events.with(&[event])),
+            log_dropped: log_dropped.with(&[]),
+            gauges: Gauges::register(&registry),
+            at_scrape: Mutex::default(),
+            families,
+            registry,
+        }))
+    }
+
+    /// The series of the route called `name` in the configuration.
+    pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
+        Arc::new(RouteMetrics::new(name, Arc::clone(&self.0.families)))
+    }
+
+    /// The series of requests that met no route: `route="none"`, there from the start.
+    pub fn no_route(&self) -> Arc<RouteMetrics> {
+        let route = self.route("none");
+        route.prepare();
+        route
+    }
+
+    /// The series of the trusted issuer called `name` in the configuration.
+    pub fn issuer(&self, name: &str) -> IssuerMetrics {
+        let families = &self.0.families;
+        IssuerMetrics {
+            refreshed: families.jwks_refreshes.with(&[name, "refreshed"]),
+            refresh_failed: families.jwks_refreshes.with(&[name, "failed"]),
+            token_accepted: families.subject_tokens.with(&[name, "accepted"]),
+            token_refused: families.subject_tokens.with(&[name, "refused"]),
+        }
+    }
+
+    /// Counts what happened to a connection, and how many are open.
+    pub fn connection(&self, event: ConnectionEvent) {
+        self.0.connection_events.inc(event);
+        match event {
+            ConnectionEvent::Accepted => self.0.open_connections.add(1),
+            ConnectionEvent::Closed => self.0.open_connections.add(-1),
+            ConnectionEvent::RefusedTotal
+            | ConnectionEvent::RefusedAddress
+            | ConnectionEvent::HeadTimeout
+            | ConnectionEvent::HeadTooLarge
+            | ConnectionEvent::HandshakeFailed => {}
+        }
+    }
+
+    /// The counter of access-log lines that were lost.
+    pub fn log_dropped(&self) -> Counter {
+        self.0.log_dropped.clone()
+    }
+
+    /// Has `set` called before every [`Metrics::render`], to bring the gauges up to date.
+    pub fn on_scrape(&self, set: impl Fn(&Gauges) + Send + Sync + 'static) {
+        self.callbacks().push(Box::new(set));
+    }
+
+    /// Every series in Prometheus' text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        for set in self.callbacks().iter() {
+            set(&self.0.gauges);
+        }
+        // It fails only for a family without a type or a name, which the registry does not take.
+        TextEncoder::new()
+            .encode_to_string(&self.0.registry.gather())
+            .unwrap_or_default()
+    }
+
+    fn callbacks(&self) -> std::sync::MutexGuard<'_, Vec<AtScrape>> {
+        self.0
+            .at_scrape
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Families {
+    #[rustfmt::skip] // one family a paragraph
+    fn register(registry: &Registry) -> Self {
+        let counter = |name, help, labels| CounterFamily::register(registry, name, help, labels);
+        let histogram = |name, help, labels, buckets| HistogramFamily::register(registry, name, help, labels, buckets);
+        Self {
+            requests: counter("obo_requests_total", "Requests by how they ended.", &["route", "outcome"]),
+            request_duration: histogram("obo_request_duration_seconds", "From the end of a request's head to the end of its answer.", &["route"], REQUEST_BUCKETS),
+            exchanges: counter("obo_exchange_total", "Exchanges made.", &["route", "exchanger", "outcome"]),
+            exchange_duration: histogram("obo_exchange_duration_seconds", "How long an exchange took.", &["exchanger"], EXCHANGE_BUCKETS),
+            cache: counter("obo_cache_total", "Lookups in the cache of exchanges.", &["route", "result"]),
+            denied: counter("obo_denied_total", "Requests not forwarded, by reason.", &["route", "reason"]),
+            upstream_requests: counter("obo_upstream_requests_total", "Answers of downstream APIs.", &["route", "status_class"]),
+            upstream_duration: histogram("obo_upstream_duration_seconds", "How long a downstream API took to answer.", &["route"], REQUEST_BUCKETS),
+            leaks: counter("obo_leak_blocked_total", "Tokens found where they must not pass.", &["route", "place"]),
+            subject_tokens: counter("obo_subject_tokens_total", "Subject tokens checked.", &["issuer", "outcome"]),
+            jwks_refreshes: counter("obo_jwks_refresh_total", "Fetches of an issuer's keys.", &["issuer", "outcome"]),
+        }
+    }
+}
+
+/// `obo_build_info` and `process_*`.
+fn register_process(registry: &Registry) {
+    Gauge::register(
+        registry,
+        "obo_build_info",
+        "Always 1; the version is a label.",
+        &[("version", env!("CARGO_PKG_VERSION"))],
+    )
+    .set(1);
+    #[cfg(target_os = "linux")]
+    {
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        // Refused only where the names are taken, and this registry is new.
+        let _ = registry.register(Box::new(process));
+    }
+}
+
+impl Gauges {
+    fn register(registry: &Registry) -> Self {
+        Self {
+            cache_bytes: Gauge::register(
+                registry,
+                "obo_cache_bytes",
+                "Bytes that remembered exchanges take.",
+                &[],
+            ),
+            cache_entries: Gauge::register(
+                registry,
+                "obo_cache_entries",
+                "Remembered exchanges.",
+                &[],
+            ),
+        }
+    }
+
+    /// `obo_cache_bytes` and `obo_cache_entries`.
+    pub fn cache(&self, bytes: u64, entries: u64) {
+        self.cache_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.cache_entries
+            .set(i64::try_from(entries).unwrap_or(i64::MAX));
+    }
+}
+
+impl IssuerMetrics {
+    /// The issuer's keys were fetched.
+    pub fn refreshed(&self) {
+        self.refreshed.inc();
+    }
+
+    /// The issuer's keys could not be fetched.
+    pub fn refresh_failed(&self) {
+        self.refresh_failed.inc();
+    }
+
+    /// A token of this issuer was verified.
+    pub fn token_accepted(&self) {
+        self.token_accepted.inc();
+    }
+
+    /// A token that names this issuer was refused.
+    pub fn token_refused(&self) {
+        self.token_refused.inc();
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Thin handles over the prometheus crate that cannot fail: a series that cannot be made counts nothing.
+//!
+//! The names and labels are constants of this crate (a test renders them all), so the failure is theoretical; what
+//! matters is that no request is ever refused, and no thread ever panics, for the sake of a metric.
+
+use crate::telemetry::labels::Label;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+use std::{marker::PhantomData, time::Duration};
+
+/// One counter. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Counter(Option<IntCounter>);
+
+impl Counter {
+    /// One more.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// `count` more.
+    pub fn add(&self, count: u64) {
+        if let Some(counter) = &self.0 {
+            counter.inc_by(count);
+        }
+    }
+
+    /// The count so far.
+    pub fn value(&self) -> u64 {
+        self.0.as_ref().map_or(0, IntCounter::get)
+    }
+}
+
+/// One counter for each value of a closed set, found by index.
+pub(super) struct ByLabel<L> {
+    counters: Box<[Counter]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> ByLabel<L> {
+    pub(super) fn resolve(counter: impl Fn(&'static str) -> Counter) -> Self {
+        Self {
+            counters: L::ALL.iter().map(|label| counter(label.as_str())).collect(),
+            label: PhantomData,
+        }
+    }
+
+    pub(super) fn inc(&self, label: L) {
+        if let Some(counter) = self.counters.get(label.index()) {
+            counter.inc();
+        }
+    }
+}
+
+pub(super) struct CounterFamily(Option<IntCounterVec>);
+
+impl CounterFamily {
+    pub(super) fn register(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Self {
+        let family = IntCounterVec::new(Opts::new(name, help), labels).ok();
+        Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
+    }
+
+    pub(super) fn with(&self, values: &[&str]) -> Counter {
+        let family = self.0.as_ref();
+        Counter(family.and_then(|family| family.get_metric_with_label_values(values).ok()))
+    }
+}
+
+/// One distribution of durations.
+pub(super) struct Timing(Option<Histogram>);
+
+impl Timing {
+    pub(super) fn observe(&self, duration: Duration) {
+        if let Some(histogram) = &self.0 {
+            histogram.observe(super::seconds(duration));
+        }
+    }
+}
+
+pub(super) struct HistogramFamily(Option<HistogramVec>);
+
+impl HistogramFamily {
+    pub(super) fn register(
+        registry: &Registry,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Self {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let family = HistogramVec::new(options, labels).ok();
+        Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
+    }
+
+    pub(super) fn with(&self, values: &[&str]) -> Timing {
+        let family = self.0.as_ref();
+        Timing(family.and_then(|family| family.get_metric_with_label_values(values).ok()))
+    }
+}
+
+pub(super) struct Gauge(Option<IntGauge>);
+
+impl Gauge {
+    pub(super) fn register(
+        registry: &Registry,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+    ) -> Self {
+        let options = labels
+            .iter()
+            .fold(Opts::new(name, help), |options, (label, value)| {
+                options.const_label(*label, *value)
+            });
+        let gauge = IntGauge::with_opts(options).ok();
+        Self(gauge.filter(|gauge| registry.register(Box::new(gauge.clone())).is_ok()))
+    }
+
+    pub(super) fn set(&self, value: i64) {
+        if let Some(gauge) = &self.0 {
+            gauge.set(value);
+        }
+    }
+
+    pub(super) fn add(&self, by: i64) {
+        if let Some(gauge) = &self.0 {
+            gauge.add(by);
+        }
+    }
+}

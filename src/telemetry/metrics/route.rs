@@ -1,0 +1,126 @@
+//! The series of one route.
+
+use super::{
+    Families,
+    family::{ByLabel, Counter, Timing},
+};
+use crate::telemetry::labels::{
+    CacheResult, ExchangeOutcome, Label, LeakPlace, Outcome, Reason, StatusClass,
+};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// What is counted about one route: handles found by index, none looked up by name.
+pub struct RouteMetrics {
+    name: Box<str>,
+    families: Arc<Families>,
+    series: OnceLock<Box<Series>>,
+}
+
+struct Series {
+    requests: ByLabel<Outcome>,
+    request_duration: Timing,
+    exchanges: ByLabel<ExchangeOutcome>,
+    exchange_duration: Timing,
+    cache: ByLabel<CacheResult>,
+    upstream_requests: ByLabel<StatusClass>,
+    upstream_duration: Timing,
+    leaks: ByLabel<LeakPlace>,
+    denied: Box<[OnceLock<Counter>]>,
+}
+
+/// The exchanger that is always there; remote ones bring their own name.
+const EMBEDDED: &str = "embedded";
+
+impl RouteMetrics {
+    pub(super) fn new(name: &str, families: Arc<Families>) -> Self {
+        Self {
+            name: name.into(),
+            families,
+            series: OnceLock::new(),
+        }
+    }
+
+    /// The route's name, as in the labels.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A request of this route ended after `duration`.
+    pub fn request(&self, outcome: Outcome, duration: Duration) {
+        let series = self.resolve();
+        series.requests.inc(outcome);
+        series.request_duration.observe(duration);
+    }
+
+    /// A request of this route was not forwarded.
+    pub fn denied(&self, reason: Reason) {
+        let make = || self.families.denied.with(&[&self.name, reason.as_str()]);
+        if let Some(counter) = self.resolve().denied.get(reason.index()) {
+            counter.get_or_init(make).inc();
+        }
+    }
+
+    /// The cache was asked.
+    pub fn cache(&self, result: CacheResult) {
+        self.resolve().cache.inc(result);
+    }
+
+    /// An exchange ended after `duration`.
+    pub fn exchange(&self, outcome: ExchangeOutcome, duration: Duration) {
+        let series = self.resolve();
+        series.exchanges.inc(outcome);
+        series.exchange_duration.observe(duration);
+    }
+
+    /// The downstream answered after `duration`.
+    pub fn upstream(&self, class: StatusClass, duration: Duration) {
+        let series = self.resolve();
+        series.upstream_requests.inc(class);
+        series.upstream_duration.observe(duration);
+    }
+
+    /// A token was kept from passing.
+    pub fn leak(&self, place: LeakPlace) {
+        self.resolve().leaks.inc(place);
+    }
+
+    /// Has the series exist before the first request.
+    pub(super) fn prepare(&self) {
+        self.resolve();
+    }
+
+    fn resolve(&self) -> &Series {
+        self.series
+            .get_or_init(|| Box::new(Series::resolve(&self.name, &self.families)))
+    }
+}
+
+impl Series {
+    fn resolve(route: &str, families: &Families) -> Self {
+        Self {
+            requests: ByLabel::resolve(|outcome| families.requests.with(&[route, outcome])),
+            request_duration: families.request_duration.with(&[route]),
+            exchanges: ByLabel::resolve(|outcome| {
+                families.exchanges.with(&[route, EMBEDDED, outcome])
+            }),
+            exchange_duration: families.exchange_duration.with(&[EMBEDDED]),
+            cache: ByLabel::resolve(|result| families.cache.with(&[route, result])),
+            upstream_requests: ByLabel::resolve(|class| {
+                families.upstream_requests.with(&[route, class])
+            }),
+            upstream_duration: families.upstream_duration.with(&[route]),
+            leaks: ByLabel::resolve(|place| families.leaks.with(&[route, place])),
+            denied: Reason::ALL.iter().map(|_| OnceLock::new()).collect(),
+        }
+    }
+}
+
+impl fmt::Debug for RouteMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RouteMetrics").field(&self.name).finish()
+    }
+}

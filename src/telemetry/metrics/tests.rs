@@ -1,0 +1,120 @@
+use super::*;
+use crate::telemetry::labels::{
+    CacheResult, ExchangeOutcome, LeakPlace, Outcome, Reason, StatusClass,
+};
+
+fn observe_everything(metrics: &Metrics, route: &RouteMetrics) {
+    let moment = Duration::from_micros(300);
+    Outcome::ALL.iter().for_each(|o| route.request(*o, moment));
+    Reason::ALL.iter().for_each(|r| route.denied(*r));
+    CacheResult::ALL.iter().for_each(|r| route.cache(*r));
+    ExchangeOutcome::ALL
+        .iter()
+        .for_each(|o| route.exchange(*o, moment));
+    StatusClass::ALL
+        .iter()
+        .for_each(|c| route.upstream(*c, moment));
+    LeakPlace::ALL.iter().for_each(|p| route.leak(*p));
+    let issuer = metrics.issuer("corp");
+    issuer.refreshed();
+    issuer.refresh_failed();
+    issuer.token_accepted();
+    issuer.token_refused();
+}
+
+#[test]
+fn every_family_is_rendered_with_its_promised_labels() {
+    let metrics = Metrics::new();
+    observe_everything(&metrics, &metrics.route("orders"));
+    metrics.log_dropped().add(3);
+    let text = metrics.render();
+    for series in [
+        "obo_requests_total{outcome=\"forwarded\",route=\"orders\"} 1",
+        "obo_request_duration_seconds_count{route=\"orders\"} 6",
+        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"0.0005\"} 6",
+        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"30\"} 6",
+        "obo_exchange_total{exchanger=\"embedded\",outcome=\"issued\",route=\"orders\"} 1",
+        "obo_exchange_duration_seconds_count{exchanger=\"embedded\"} 3",
+        "obo_cache_total{result=\"hit\",route=\"orders\"} 1",
+        "obo_denied_total{reason=\"expired\",route=\"orders\"} 1",
+        "obo_upstream_requests_total{route=\"orders\",status_class=\"2xx\"} 1",
+        "obo_upstream_duration_seconds_count{route=\"orders\"} 5",
+        "obo_leak_blocked_total{place=\"response_head\",route=\"orders\"} 1",
+        "obo_subject_tokens_total{issuer=\"corp\",outcome=\"accepted\"} 1",
+        "obo_jwks_refresh_total{issuer=\"corp\",outcome=\"failed\"} 1",
+        "obo_connections{state=\"open\"} 0",
+        "obo_log_dropped_total 3",
+        concat!(
+            "obo_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+    ] {
+        assert!(text.lines().any(|line| line == series), "{series}\n{text}");
+    }
+    assert!(text.contains("process_resident_memory_bytes"), "{text}");
+}
+
+#[test]
+fn a_route_has_no_series_before_its_first_request_and_all_of_them_after() {
+    let metrics = Metrics::new();
+    let route = metrics.route("orders");
+    assert!(!metrics.render().contains("orders"));
+    route.request(Outcome::Forwarded, Duration::ZERO);
+    let text = metrics.render();
+    assert!(text.contains("obo_leak_blocked_total{place=\"response_head\",route=\"orders\"} 0"));
+    assert!(!text.contains("obo_denied_total{reason=\"expired\",route=\"orders\"}"));
+}
+
+#[test]
+fn requests_without_a_route_are_counted_as_none_from_the_start() {
+    let metrics = Metrics::new();
+    metrics.no_route();
+    let text = metrics.render();
+    assert!(text.contains("obo_requests_total{outcome=\"refused\",route=\"none\"} 0"));
+}
+
+#[test]
+fn two_handles_of_one_route_count_together() {
+    let metrics = Metrics::new();
+    metrics.route("orders").cache(CacheResult::Hit);
+    metrics.route("orders").cache(CacheResult::Hit);
+    let text = metrics.render();
+    assert!(text.contains("obo_cache_total{result=\"hit\",route=\"orders\"} 2"));
+}
+
+#[test]
+fn open_connections_rise_and_fall_and_cut_ones_are_counted() {
+    let metrics = Metrics::new();
+    metrics.connection(ConnectionEvent::Accepted);
+    metrics.connection(ConnectionEvent::Accepted);
+    metrics.connection(ConnectionEvent::HeadTimeout);
+    metrics.connection(ConnectionEvent::Closed);
+    let text = metrics.render();
+    assert!(text.contains("obo_connections{state=\"open\"} 1"));
+    assert!(text.contains("obo_connection_events_total{event=\"accepted\"} 2"));
+    assert!(text.contains("obo_connection_events_total{event=\"head_timeout\"} 1"));
+}
+
+#[test]
+fn the_cache_gauges_show_what_the_cache_says_at_that_moment() {
+    let metrics = Metrics::new();
+    let size = Arc::new(std::sync::atomic::AtomicU64::new(7));
+    let read = Arc::clone(&size);
+    metrics.on_scrape(move |gauges| {
+        gauges.cache(read.load(std::sync::atomic::Ordering::SeqCst), 1);
+    });
+    assert!(metrics.render().contains("obo_cache_bytes 7"));
+    size.store(9, std::sync::atomic::Ordering::SeqCst);
+    let text = metrics.render();
+    assert!(text.contains("obo_cache_bytes 9"));
+    assert!(text.contains("obo_cache_entries 1"));
+}
+
+#[test]
+fn a_route_name_with_odd_characters_stays_one_label() {
+    let metrics = Metrics::new();
+    metrics.route("a\"b\n").cache(CacheResult::Hit);
+    let text = metrics.render();
+    assert!(text.contains("route=\"a\\\"b\\n\"} 1"), "{text}");
+}

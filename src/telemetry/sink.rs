@@ -1,0 +1,206 @@
+//! Where lines go: a file that is appended to, or standard error.
+
+use crate::settings::{Building, Effects};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
+
+/// A writer of whole lines that notices when only part of one was written.
+pub(super) struct LineSink {
+    out: Box<dyn Write + Send>,
+    torn: bool,
+}
+
+impl LineSink {
+    pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
+        Self { out, torn: false }
+    }
+
+    /// The file called `file`, or standard error; a finding where it cannot be appended to.
+    pub(super) fn open(file: Option<&Path>, building: &mut Building<'_>) -> Option<Self> {
+        let Some(file) = file else {
+            return Some(Self::new(Box::new(io::stderr())));
+        };
+        let path = building.base.resolve(file);
+        match open_for_append(&path, building.effects) {
+            Ok(Some(opened)) => Some(Self::new(Box::new(opened))),
+            Ok(None) => Some(Self::new(Box::new(io::sink()))),
+            Err(error) => {
+                building.findings.within("file", |findings| {
+                    findings.error(
+                        format!("{} cannot be appended to: {error}", path.display()),
+                        "name a file in a folder that exists and that the gateway may write to",
+                    );
+                });
+                None
+            }
+        }
+    }
+
+    /// Writes `lines` whole.
+    ///
+    /// What a failed write left behind is ended by a line feed before the next, so that it spoils no other line.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.write_whole(b"\n")?;
+            self.torn = false;
+        }
+        self.write_whole(lines)?;
+        self.out.flush()
+    }
+
+    fn write_whole(&mut self, mut rest: &[u8]) -> io::Result<()> {
+        while !rest.is_empty() {
+            match self.out.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    rest = rest.get(written..).unwrap_or_default();
+                    self.torn = !rest.is_empty();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `None` where nothing may be created and nothing is there: it would be created at start.
+fn open_for_append(path: &Path, effects: Effects) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    // One write to a file opened for appending goes to its end as a whole, whoever else writes there.
+    options.append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    match effects {
+        Effects::Allowed => options.create(true).open(path).map(Some),
+        Effects::None => match options.open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => in_a_folder(path).map(|()| None),
+            other => other.map(|_| None),
+        },
+    }
+}
+
+fn in_a_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if folder.metadata()?.is_dir() {
+        Ok(())
+    } else {
+        Err(ErrorKind::NotADirectory.into())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    /// What was written, and how the next writes behave.
+    #[derive(Clone, Default)]
+    pub(crate) struct Recorder(Arc<Mutex<State>>);
+
+    #[derive(Default)]
+    struct State {
+        written: Vec<u8>,
+        room: Option<usize>,
+    }
+
+    impl Recorder {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().written.clone()).unwrap()
+        }
+
+        /// Accepts so many bytes more, then fails; `None`: never fails.
+        pub(crate) fn room(&self, room: Option<usize>) {
+            self.0.lock().unwrap().room = room;
+        }
+
+        /// While the result lives, writes wait.
+        pub(crate) fn block(&self) -> impl Drop + '_ {
+            struct Blocked<'a>(#[allow(dead_code)] std::sync::MutexGuard<'a, State>);
+            impl Drop for Blocked<'_> {
+                fn drop(&mut self) {}
+            }
+            Blocked(self.0.lock().unwrap())
+        }
+    }
+
+    impl io::Write for Recorder {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut state = self.0.lock().unwrap();
+            let count = match state.room {
+                Some(0) => return Err(io::ErrorKind::StorageFull.into()),
+                Some(room) => room.min(bytes.len()),
+                None => bytes.len(),
+            };
+            state.room = state.room.map(|room| room - count);
+            state.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::Recorder, *};
+    use crate::settings::{BaseDir, Findings};
+
+    fn open(file: &Path, effects: Effects) -> (bool, Vec<crate::settings::Finding>) {
+        let (base, mut findings) = (BaseDir::of_file(Path::new("x.yaml")), Findings::default());
+        let mut building = Building {
+            base: &base,
+            effects,
+            findings: &mut findings,
+        };
+        let opened = LineSink::open(Some(file), &mut building).is_some();
+        (opened, findings.into_vec())
+    }
+
+    #[test]
+    fn a_line_after_a_torn_one_starts_on_a_line_of_its_own() {
+        let recorder = Recorder::default();
+        let mut sink = LineSink::new(Box::new(recorder.clone()));
+        recorder.room(Some(3));
+        assert!(sink.append(b"first\n").is_err());
+        recorder.room(None);
+        sink.append(b"second\n").unwrap();
+        assert_eq!(recorder.text(), "fir\nsecond\n");
+    }
+
+    #[test]
+    fn checking_creates_no_file_and_finds_what_would_fail() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("access.jsonl");
+        assert!(open(&file, Effects::None).0);
+        assert!(!file.exists());
+        assert!(open(&file, Effects::Allowed).0);
+        assert!(file.exists());
+        let (opened, findings) = open(&folder.path().join("no/such.jsonl"), Effects::None);
+        assert!(!opened);
+        assert_eq!(findings[0].path.to_string(), "file");
+        assert!(!open(folder.path(), Effects::None).0);
+    }
+
+    #[test]
+    fn an_existing_file_is_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("access.jsonl");
+        std::fs::write(&file, "before\n").unwrap();
+        let mut sink = LineSink::new(Box::new(
+            open_for_append(&file, Effects::Allowed).unwrap().unwrap(),
+        ));
+        sink.append(b"after\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "before\nafter\n");
+    }
+}
