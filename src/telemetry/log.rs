@@ -78,6 +78,22 @@ pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<(), LogAlready
         .map_err(|_| LogAlreadySet)
 }
 
+/// Has a panic of any thread logged by its place alone.
+///
+/// Its text is withheld: the standard library puts the string that was sliced wrongly into it, and that may be a
+/// request's.
+pub fn withhold_panic_texts() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(
+            target: OWN,
+            place = place.as_deref().unwrap_or("unknown"),
+            thread = std::thread::current().name().unwrap_or("unnamed"),
+            "a thread panicked"
+        );
+    }));
+}
+
 /// What [`init`] sets up, writing to `out`: for tests that look at what is written.
 pub fn subscriber<W>(
     settings: &LogSettings,

@@ -9,19 +9,29 @@ use std::{
 
 /// A writer of whole lines that notices when only part of one was written.
 pub(super) struct LineSink {
-    out: Box<dyn Write + Send>,
+    out: Out,
     torn: bool,
+}
+
+enum Out {
+    /// Locked over a whole batch: the gateway's own log writes there too, and a pipe takes long batches in parts.
+    StandardError,
+    Other(Box<dyn Write + Send>),
 }
 
 impl LineSink {
     pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
+        Self::of(Out::Other(out))
+    }
+
+    const fn of(out: Out) -> Self {
         Self { out, torn: false }
     }
 
     /// The file called `file`, or standard error; a finding where it cannot be appended to.
     pub(super) fn open(file: Option<&Path>, building: &mut Building<'_>) -> Option<Self> {
         let Some(file) = file else {
-            return Some(Self::new(Box::new(io::stderr())));
+            return Some(Self::of(Out::StandardError));
         };
         let path = building.base.resolve(file);
         match open_for_append(&path, building.effects) {
@@ -43,28 +53,34 @@ impl LineSink {
     ///
     /// What a failed write left behind is ended by a line feed before the next, so that it spoils no other line.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.torn {
-            self.write_whole(b"\n")?;
-            self.torn = false;
+        match &mut self.out {
+            Out::StandardError => append_to(&mut io::stderr().lock(), &mut self.torn, lines),
+            Out::Other(out) => append_to(out, &mut self.torn, lines),
         }
-        self.write_whole(lines)?;
-        self.out.flush()
     }
+}
 
-    fn write_whole(&mut self, mut rest: &[u8]) -> io::Result<()> {
-        while !rest.is_empty() {
-            match self.out.write(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    rest = rest.get(written..).unwrap_or_default();
-                    self.torn = !rest.is_empty();
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+fn append_to(out: &mut dyn Write, torn: &mut bool, lines: &[u8]) -> io::Result<()> {
+    if *torn {
+        write_whole(out, torn, b"\n")?;
     }
+    write_whole(out, torn, lines)?;
+    out.flush()
+}
+
+fn write_whole(out: &mut dyn Write, torn: &mut bool, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match out.write(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                rest = rest.get(written..).unwrap_or_default();
+                *torn = !rest.is_empty();
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// `None` where nothing may be created and nothing is there: it would be created at start.

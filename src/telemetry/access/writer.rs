@@ -16,7 +16,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// From here on the writer is woken: large enough to make its system call cheap, small enough for the CPU's cache.
 const ENOUGH: usize = 64 << 10;
 /// What one thread holds at most while the writer is busy; more is dropped.
-const CAPACITY: usize = 1 << 20;
+const CAPACITY: usize = 4 << 20;
+/// What a buffer may keep of the memory that it once needed.
+const KEPT: usize = 2 * ENOUGH;
 /// No line is longer by much: room made ahead, so that encoding it grows the buffer once at most.
 const LINE: usize = 512;
 
@@ -195,6 +197,7 @@ impl Emptying {
 impl Lines {
     fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
         self.count = 0;
         self.woken = false;
     }

@@ -1,0 +1,49 @@
+//! A panic's text can hold a piece of a request; only its place may be logged. In a process of its own, because the
+//! panic hook is the process's.
+
+use obo_gateway::{
+    clock::{ManualClock, UnixTime},
+    telemetry::{LogSettings, log},
+};
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_is_logged_by_its_place_and_not_by_its_text() {
+    let written = Written::default();
+    let out = written.clone();
+    let clock = Arc::new(ManualClock::at(UnixTime::from_secs(0)));
+    let subscriber = log::subscriber(&LogSettings::default(), clock, move || out.clone());
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log::withhold_panic_texts();
+
+    let panicked = std::thread::Builder::new()
+        .name("edge-0".to_owned())
+        .spawn(|| panic!("Authorization: Bearer eyJhbGciOiJFUzI1NiJ9"))
+        .unwrap()
+        .join();
+
+    assert!(panicked.is_err());
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("tests/panic_texts.rs:"), "{text}");
+    assert!(text.contains("edge-0"), "{text}");
+    assert!(
+        !text.contains("eyJ") && !text.contains("Authorization"),
+        "{text}"
+    );
+}
