@@ -7,7 +7,7 @@
 mod entrance;
 mod settings;
 
-pub use crate::telemetry::{Condition, Readiness, ReadinessReport};
+pub use crate::telemetry::{Readiness, ReadinessReport};
 pub use settings::{AdminSettings, AdminTerms};
 
 use crate::telemetry::Metrics;

@@ -3,7 +3,12 @@
 pub mod admin;
 pub mod clock;
 pub mod config;
+pub mod egress;
+pub mod gate;
+pub mod jose;
 pub mod proxy;
 pub mod settings;
+pub mod source;
 pub mod telemetry;
 pub mod token;
+pub mod verify;

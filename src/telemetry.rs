@@ -24,7 +24,7 @@ pub use labels::{
     CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, StatusClass,
 };
 pub use metrics::{Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
-pub use readiness::{Condition, Readiness, ReadinessReport};
+pub use readiness::{Readiness, ReadinessReport};
 pub use settings::{
     AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,
 };

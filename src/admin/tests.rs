@@ -4,6 +4,10 @@ use crate::{
     telemetry::{Outcome, Readiness},
 };
 use serde_json::Value;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::{path::Path, time::Duration};
 
 const TOKEN: &str = "correct horse";
@@ -73,7 +77,11 @@ fn metrics_are_served_in_prometheus_text() {
 #[test]
 fn readiness_names_what_is_missing_and_health_does_not_care() {
     let admin = local();
-    let keys = admin.readiness.register("keys of issuer corp");
+    let fetched = Arc::new(AtomicBool::new(false));
+    let holds = Arc::clone(&fetched);
+    admin
+        .readiness
+        .require("keys of issuer corp", move || holds.load(Ordering::SeqCst));
     let answer = ask(&admin, "/readyz");
     assert_eq!(answer.status(), 503);
     assert_eq!(
@@ -81,7 +89,7 @@ fn readiness_names_what_is_missing_and_health_does_not_care() {
         json!({"ready": false, "waiting_for": ["keys of issuer corp"], "draining": false})
     );
     assert_eq!(ask(&admin, "/healthz").status(), 200);
-    keys.met();
+    fetched.store(true, Ordering::SeqCst);
     let answer = ask(&admin, "/readyz");
     assert_eq!(answer.status(), 200);
     assert_eq!(body(&answer), json!({"ready": true}));
@@ -210,7 +218,7 @@ fn with_a_token_nobody_else_sees_metrics() {
 #[test]
 fn a_probe_without_the_token_learns_yes_or_no_and_no_names() {
     let admin = admin(with_token("0.0.0.0:9090"));
-    admin.readiness.register("keys of issuer corp");
+    admin.readiness.require("keys of issuer corp", || false);
     let answer = admin.answer(&request("GET", "/readyz", &[("host", "10.0.0.7:9090")]));
     assert_eq!(answer.status(), 503);
     assert_eq!(body(&answer), json!({"ready": false}));

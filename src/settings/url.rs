@@ -33,9 +33,21 @@ impl OutboundUrl {
     /// # Errors
     /// A [`UrlError`] that says what to change.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let checked = Self::parse_insecure(text)?;
+        if checked.is_plain() && !checked.is_loopback() {
+            return Err(UrlError::Unencrypted(checked.host().to_owned()));
+        }
+        Ok(checked)
+    }
+
+    /// Reads `text` where the operator said that plain http over a network is meant.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but for [`UrlError::Unencrypted`].
+    pub fn parse_insecure(text: &str) -> Result<Self, UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::NotHttp(text.to_owned()))?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        if !matches!(url.scheme(), "http" | "https") || !has_host {
             return Err(UrlError::NotHttp(text.to_owned()));
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -44,11 +56,7 @@ impl OutboundUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
-        let checked = Self(url);
-        if checked.is_plain() && !checked.is_loopback() {
-            return Err(UrlError::Unencrypted(host));
-        }
-        Ok(checked)
+        Ok(Self(url))
     }
 
     /// Whether the scheme is http.

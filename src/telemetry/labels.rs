@@ -252,8 +252,10 @@ labels! {
         HeadTimeout = "head_timeout",
         /// Its head was over the byte cap.
         HeadTooLarge = "head_too_large",
-        /// Its TLS handshake failed.
+        /// Its TLS handshake failed, whoever was at fault.
         HandshakeFailed = "handshake_failed",
+        /// The system had no descriptor or memory left for it.
+        AcceptFailed = "accept_failed",
     }
 }
 

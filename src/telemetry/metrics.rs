@@ -141,7 +141,8 @@ impl Metrics {
             | ConnectionEvent::RefusedAddress
             | ConnectionEvent::HeadTimeout
             | ConnectionEvent::HeadTooLarge
-            | ConnectionEvent::HandshakeFailed => {}
+            | ConnectionEvent::HandshakeFailed
+            | ConnectionEvent::AcceptFailed => {}
         }
     }
 

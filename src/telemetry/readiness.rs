@@ -18,12 +18,10 @@ struct State {
     draining: AtomicBool,
 }
 
-/// One condition; starts out as not met. It keeps counting when the handle is dropped: a task that died unmet
-/// must not make the gateway ready.
-#[derive(Clone)]
-pub struct Condition {
+/// One condition, asked for whenever somebody looks: nothing has to keep it up to date.
+struct Condition {
     name: Arc<str>,
-    met: Arc<AtomicBool>,
+    holds: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// How things stood at one moment.
@@ -41,14 +39,13 @@ impl Readiness {
         Self::default()
     }
 
-    /// Adds a condition, e.g. `keys of issuer corp`; not met until its handle says so.
-    pub fn register(&self, name: &str) -> Condition {
+    /// Adds a condition, e.g. `keys of issuer corp`, that holds whenever `holds` says so.
+    pub fn require(&self, name: &str, holds: impl Fn() -> bool + Send + Sync + 'static) {
         let condition = Condition {
             name: name.into(),
-            met: Arc::default(),
+            holds: Box::new(holds),
         };
-        self.conditions().push(condition.clone());
-        condition
+        self.conditions().push(condition);
     }
 
     /// From now on the gateway is not ready, whatever else holds.
@@ -62,7 +59,7 @@ impl Readiness {
             waiting_for: self
                 .conditions()
                 .iter()
-                .filter(|condition| !condition.is_met())
+                .filter(|condition| !(condition.holds)())
                 .map(|condition| Arc::clone(&condition.name))
                 .collect(),
             draining: self.0.draining.load(Ordering::Acquire),
@@ -83,31 +80,6 @@ impl fmt::Debug for Readiness {
     }
 }
 
-impl Condition {
-    /// It holds from now on.
-    pub fn met(&self) {
-        self.met.store(true, Ordering::Release);
-    }
-
-    /// It holds no longer.
-    pub fn unmet(&self) {
-        self.met.store(false, Ordering::Release);
-    }
-
-    fn is_met(&self) -> bool {
-        self.met.load(Ordering::Acquire)
-    }
-}
-
-impl fmt::Debug for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Condition")
-            .field("name", &self.name)
-            .field("met", &self.is_met())
-            .finish()
-    }
-}
-
 impl ReadinessReport {
     /// Whether requests may be sent here.
     pub fn is_ready(&self) -> bool {
@@ -120,22 +92,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_ready_once_every_condition_holds_and_no_longer() {
+    fn it_is_ready_while_every_condition_holds_and_no_longer() {
         let readiness = Readiness::new();
         assert!(readiness.report().is_ready());
-        let (corp, partner) = (readiness.register("corp"), readiness.register("partner"));
-        corp.met();
+        let (corp, partner) = (
+            Arc::new(AtomicBool::new(true)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        for (name, holds) in [("corp", &corp), ("partner", &partner)] {
+            let holds = Arc::clone(holds);
+            readiness.require(name, move || holds.load(Ordering::SeqCst));
+        }
         assert_eq!(readiness.report().waiting_for, ["partner".into()]);
-        partner.met();
+        partner.store(true, Ordering::SeqCst);
         assert!(readiness.report().is_ready());
-        corp.unmet();
-        assert!(!readiness.report().is_ready());
-    }
-
-    #[test]
-    fn a_condition_whose_owner_is_gone_still_counts() {
-        let readiness = Readiness::new();
-        drop(readiness.register("corp"));
+        corp.store(false, Ordering::SeqCst);
         assert!(!readiness.report().is_ready());
     }
 

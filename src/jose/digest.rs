@@ -1,0 +1,72 @@
+//! SHA-256 over separated fields.
+
+use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
+use std::fmt;
+
+/// A SHA-256 over a domain and fields, each preceded by its length, so that no two lists of fields share a text.
+#[derive(Clone)]
+pub struct FieldDigest(Context);
+
+impl FieldDigest {
+    /// Starts a digest; `domain` keeps digests for different purposes apart.
+    pub fn new(domain: &'static str) -> Self {
+        Self(Context::new(&SHA256)).field(domain.as_bytes())
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, field: &[u8]) -> Self {
+        self.0.update(&(field.len() as u64).to_be_bytes());
+        self.0.update(field);
+        self
+    }
+
+    /// The digest of all fields.
+    pub fn finish(self) -> [u8; SHA256_OUTPUT_LEN] {
+        sized(self.0.finish().as_ref())
+    }
+}
+
+impl fmt::Debug for FieldDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FieldDigest")
+    }
+}
+
+/// Plain SHA-256, for what a standard defines so.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
+    sized(digest(&SHA256, bytes).as_ref())
+}
+
+fn sized(digest: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut array = [0; SHA256_OUTPUT_LEN];
+    array
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(to, from)| *to = *from);
+    array
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_cannot_be_shifted_into_one_another() {
+        let of = |fields: &[&str]| {
+            fields
+                .iter()
+                .fold(FieldDigest::new("test"), |d, f| d.field(f.as_bytes()))
+                .finish()
+        };
+        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+        assert_ne!(of(&["ab"]), of(&["ab", ""]));
+        assert_ne!(of(&[]), FieldDigest::new("other").finish());
+        assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
+    }
+
+    #[test]
+    fn sha256_is_sha256() {
+        assert_eq!(sha256(b"")[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+    }
+}

@@ -1,0 +1,291 @@
+//! The file of a signing key: read at start, made at the first start where the configuration says so.
+
+use super::{Algorithm, GeneratedKey, RsaHint, SigningKey, encoding::base64url};
+use crate::{
+    clock::{Randomness, SystemRandomness},
+    settings::{Building, Effects},
+};
+use serde::Deserialize;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// `{ file: PATH, generate: ES256 }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFileSettings {
+    /// A PEM file with a private key.
+    pub file: PathBuf,
+    /// What to make when the file is absent. An existing RSA key signs with this one of RS256 and PS256, by default
+    /// with RS256.
+    pub generate: Option<Algorithm>,
+}
+
+impl KeyFileSettings {
+    /// Reads the key, or makes it. Two gateways that start at once end with one key: who comes second reads the
+    /// first's.
+    pub fn build(self, building: &mut Building<'_>) -> Option<SigningKey> {
+        if self.generate.is_some_and(|alg| !GENERATED.contains(&alg)) {
+            building.within("generate", |building| {
+                let names = GENERATED.map(Algorithm::as_str).join(", ");
+                let what =
+                    format!("no key is generated for this algorithm: expected one of {names}");
+                building.findings.error(what, "write one of these");
+            });
+            return None;
+        }
+        let path = building.base.resolve(&self.file);
+        match (fs::read_to_string(&path).map(Zeroizing::new), self.generate) {
+            (Ok(pem), _) => self.read(&path, &pem, building),
+            (Err(error), Some(alg)) if error.kind() == ErrorKind::NotFound => {
+                self.generate(alg, &path, building)
+            }
+            (Err(error), None) if error.kind() == ErrorKind::NotFound => {
+                building.findings.error(
+                    format!("{}: no such file", path.display()),
+                    "name an existing PEM file, or add `generate: ES256` to have it made at the first start",
+                );
+                None
+            }
+            (Err(error), _) => {
+                building.findings.error(
+                    format!("{}: {error}", path.display()),
+                    "name a PEM file that the gateway can read",
+                );
+                None
+            }
+        }
+    }
+
+    fn read(&self, path: &Path, pem: &str, building: &mut Building<'_>) -> Option<SigningKey> {
+        if let Ok(metadata) = fs::metadata(path)
+            && metadata.permissions().mode() & 0o077 != 0
+        {
+            building.findings.warn(
+                format!("{} can be read by others than its owner", path.display()),
+                "whoever reads this key can issue tokens in the gateway's name",
+                format!("chmod 600 {}", path.display()),
+            );
+        }
+        let rsa = self.generate.map(RsaHint::of).unwrap_or_default();
+        match SigningKey::from_pem(pem, rsa) {
+            Ok(key) => {
+                if let Some(alg) = self.generate.filter(|alg| *alg != key.alg()) {
+                    building.findings.warn(
+                        format!("{} holds a key for {}, not {alg}", path.display(), key.alg()),
+                        "an existing file is used as it is; `generate` only says what to make when there is none",
+                        "remove `generate`, or name another file",
+                    );
+                }
+                Some(key)
+            }
+            Err(error) => {
+                building.findings.error(
+                    format!("{}: {error}", path.display()),
+                    "name a PEM file with a private key: EC P-256 or P-384, Ed25519, or RSA of 2048 bits or more",
+                );
+                None
+            }
+        }
+    }
+
+    fn generate(
+        &self,
+        alg: Algorithm,
+        path: &Path,
+        building: &mut Building<'_>,
+    ) -> Option<SigningKey> {
+        let made = SigningKey::generate(alg)
+            .map_err(|error| error.to_string())
+            .and_then(|made| match building.effects {
+                Effects::None => Ok(Some(made.key)),
+                Effects::Allowed => store(&made, path)
+                    .map(|stored| (stored == Stored::Now).then_some(made.key))
+                    .map_err(|error| error.to_string()),
+            });
+        match made {
+            Ok(Some(key)) => Some(key),
+            // Another gateway was first: its key is the one.
+            Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
+                Ok(pem) => self.read(path, &pem, building),
+                Err(error) => cannot_make(path, &error.to_string(), building),
+            },
+            Err(error) => cannot_make(path, &error, building),
+        }
+    }
+}
+
+/// The algorithms that a key is made for.
+const GENERATED: [Algorithm; 5] = [
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+    Algorithm::RS256,
+    Algorithm::PS256,
+];
+
+#[derive(PartialEq, Eq)]
+enum Stored {
+    Now,
+    WasThere,
+}
+
+/// Writes a whole file beside `path` and links it there: `path` never holds half a key, and a link never replaces
+/// what is there.
+fn store(made: &GeneratedKey, path: &Path) -> io::Result<Stored> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut random = [0; 12];
+    SystemRandomness
+        .fill(&mut random)
+        .map_err(io::Error::other)?;
+    let temporary = folder.join(format!(".key-{}.tmp", base64url(random)));
+    let written = write_new(&temporary, made.pem.expose()).and_then(|()| {
+        match fs::hard_link(&temporary, path) {
+            Ok(()) => Ok(Stored::Now),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Stored::WasThere),
+            Err(error) => Err(error),
+        }
+    });
+    // Best effort: a file that was never created cannot be removed, and the first error says more.
+    let _ = fs::remove_file(&temporary);
+    if written.is_ok() {
+        File::open(folder)?.sync_all()?;
+    }
+    written
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn cannot_make(path: &Path, error: &str, building: &mut Building<'_>) -> Option<SigningKey> {
+    building.findings.error(
+        format!("{}: the key could not be made: {error}", path.display()),
+        "let the gateway write in that folder, or put a key there yourself",
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{BaseDir, Findings, Severity};
+    use std::thread;
+    use tempfile::TempDir;
+
+    fn build(
+        folder: &TempDir,
+        generate: Option<Algorithm>,
+        effects: Effects,
+    ) -> (Option<String>, Vec<(Severity, String)>) {
+        let mut findings = Findings::default();
+        let base = BaseDir::of_file(&folder.path().join("gateway.yaml"));
+        let settings = KeyFileSettings {
+            file: "keys/a.pem".into(),
+            generate,
+        };
+        let key = settings.build(&mut Building {
+            base: &base,
+            effects,
+            findings: &mut findings,
+        });
+        let found = findings
+            .into_vec()
+            .into_iter()
+            .map(|f| (f.severity, f.what));
+        (key.map(|key| key.kid().to_owned()), found.collect())
+    }
+
+    fn file(folder: &TempDir) -> PathBuf {
+        folder.path().join("keys/a.pem")
+    }
+
+    #[test]
+    fn an_absent_key_is_made_once_for_its_owner_alone() {
+        let folder = TempDir::new().unwrap();
+        let (first, found) = build(&folder, Some(Algorithm::ES256), Effects::Allowed);
+        assert_eq!(found, []);
+        let mode = fs::metadata(file(&folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let (second, _) = build(&folder, Some(Algorithm::ES256), Effects::Allowed);
+        assert!(first.is_some());
+        assert_eq!(first, second);
+        assert_eq!(fs::read_dir(folder.path().join("keys")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn without_effects_nothing_is_written() {
+        let folder = TempDir::new().unwrap();
+        let (key, found) = build(&folder, Some(Algorithm::EdDSA), Effects::None);
+        assert!(key.is_some());
+        assert_eq!(found, []);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn gateways_that_start_at_once_end_with_one_key() {
+        let folder = TempDir::new().unwrap();
+        let kids: Vec<_> = thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| build(&folder, Some(Algorithm::EdDSA), Effects::Allowed).0))
+                .collect();
+            starts
+                .into_iter()
+                .map(|start| start.join().unwrap())
+                .collect()
+        });
+        assert!(kids[0].is_some());
+        assert!(kids.iter().all(|kid| *kid == kids[0]));
+    }
+
+    #[test]
+    fn an_absent_or_unreadable_key_is_a_finding_that_names_the_file() {
+        let folder = TempDir::new().unwrap();
+        let (key, found) = build(&folder, None, Effects::Allowed);
+        assert!(key.is_none());
+        assert!(found[0].1.contains("keys/a.pem: no such file"));
+        fs::create_dir(folder.path().join("keys")).unwrap();
+        fs::write(file(&folder), "garbage").unwrap();
+        fs::set_permissions(file(&folder), fs::Permissions::from_mode(0o600)).unwrap();
+        let (key, found) = build(&folder, Some(Algorithm::ES256), Effects::Allowed);
+        assert!(key.is_none());
+        assert!(found[0].1.contains("expected a pem file"), "{found:?}");
+        assert_eq!(fs::read_to_string(file(&folder)).unwrap(), "garbage");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_and_a_key_of_another_kind_are_warnings() {
+        let folder = TempDir::new().unwrap();
+        build(&folder, Some(Algorithm::ES256), Effects::Allowed);
+        fs::set_permissions(file(&folder), fs::Permissions::from_mode(0o644)).unwrap();
+        let (key, found) = build(&folder, Some(Algorithm::EdDSA), Effects::Allowed);
+        assert!(key.is_some());
+        let severities: Vec<_> = found.iter().map(|f| f.0).collect();
+        assert_eq!(severities, [Severity::Warning, Severity::Warning]);
+    }
+
+    #[test]
+    fn an_algorithm_that_no_key_is_made_for_is_a_finding() {
+        let folder = TempDir::new().unwrap();
+        let (key, found) = build(&folder, Some(Algorithm::RS512), Effects::Allowed);
+        assert!(key.is_none());
+        assert!(found[0].1.contains("ES256, ES384, EdDSA, RS256, PS256"));
+    }
+}

@@ -1,0 +1,111 @@
+//! An issuer whose tokens are accepted.
+
+use super::key_store::KeyStore;
+use crate::{jose::Algorithm, telemetry::IssuerMetrics, token::Audience};
+use serde_json::Value;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// One of `trusted_issuers`: what its tokens must look like, and its keys.
+pub struct TrustedIssuer {
+    pub(super) name: Arc<str>,
+    pub(super) url: Box<str>,
+    pub(super) audiences: Vec<Audience>,
+    pub(super) algorithms: Vec<Algorithm>,
+    /// In lower case and without `application/`.
+    pub(super) typ: Vec<Box<str>>,
+    pub(super) required_claims: Vec<(Arc<str>, Value)>,
+    pub(super) client_claim: Option<Box<str>>,
+    pub(super) max_lifetime: Duration,
+    pub(super) leeway: Duration,
+    pub(super) required: bool,
+    pub(super) keys: Arc<KeyStore>,
+    pub(super) metrics: IssuerMetrics,
+}
+
+impl TrustedIssuer {
+    /// The name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `iss`, compared exactly.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether its keys are there and not too old.
+    pub fn is_ready(&self) -> bool {
+        self.keys.is_ready()
+    }
+
+    /// Whether the gateway's readiness waits for its keys.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Starts to keep its keys fresh, on the runtime that identity providers are called on. Ends when the issuer is
+    /// dropped. To be called once.
+    pub fn start(&self) {
+        self.keys.start();
+    }
+
+    pub(super) fn accepts_typ(&self, typ: Option<&str>) -> bool {
+        // RFC 7515 §4.1.9: a `typ` without a slash means `application/` and the rest; RFC 9068 §4 for both spellings.
+        let typ = typ.map_or_else(|| "jwt".to_owned(), normalized_typ);
+        self.typ.iter().any(|accepted| **accepted == *typ)
+    }
+
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(super) fn audiences(&self) -> &[Audience] {
+        &self.audiences
+    }
+
+    pub(super) fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    pub(super) fn required_claims(&self) -> &[(Arc<str>, Value)] {
+        &self.required_claims
+    }
+
+    pub(super) fn client_claim(&self) -> Option<&str> {
+        self.client_claim.as_deref()
+    }
+
+    pub(super) fn max_lifetime(&self) -> Duration {
+        self.max_lifetime
+    }
+
+    pub(super) fn leeway(&self) -> Duration {
+        self.leeway
+    }
+
+    pub(super) fn keys(&self) -> &Arc<KeyStore> {
+        &self.keys
+    }
+
+    pub(super) fn metrics(&self) -> &IssuerMetrics {
+        &self.metrics
+    }
+}
+
+/// Media types are compared without case, and `application/` goes without saying.
+pub(super) fn normalized_typ(typ: &str) -> String {
+    let lower = typ.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(short) => short.to_owned(),
+        None => lower,
+    }
+}
+
+impl fmt::Debug for TrustedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustedIssuer")
+            .field("name", &self.name)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,217 @@
+//! Where an issuer's keys are fetched from.
+
+use crate::{
+    egress::{Egress, EgressError, Reach},
+    jose::{JwkSet, JwkSetError, SkippedKey},
+    settings::{OutboundUrl, UrlError},
+    token::{Claims, Limits},
+};
+use std::{io, path::PathBuf, time::Duration};
+use thiserror::Error;
+
+/// One place of keys.
+#[derive(Debug)]
+pub(super) enum KeySource {
+    File(PathBuf),
+    Uri(OutboundUrl),
+    Discovery(Discovery),
+}
+
+/// The issuer's metadata documents, in the order in which they are asked for.
+#[derive(Debug)]
+pub(super) struct Discovery {
+    issuer: Box<str>,
+    base: OutboundUrl,
+    /// `{issuer}/.well-known/openid-configuration` (OpenID Connect Discovery §4)
+    openid: OutboundUrl,
+    /// `/.well-known/oauth-authorization-server` inserted before the path (RFC 8414 §3)
+    oauth: OutboundUrl,
+}
+
+/// Keys that were fetched.
+#[derive(Debug)]
+pub(super) struct FetchedKeys {
+    pub(super) set: JwkSet,
+    pub(super) skipped: Vec<SkippedKey>,
+    /// For how long the provider says they may be kept.
+    pub(super) max_age: Option<Duration>,
+}
+
+/// Why no keys were fetched.
+#[derive(Debug, Error)]
+pub(super) enum SourceError {
+    #[error("{document} could not be fetched")]
+    Fetch {
+        document: &'static str,
+        #[source]
+        error: EgressError,
+    },
+    #[error("the key file could not be read")]
+    File(#[source] io::Error),
+    #[error("the key set is not acceptable")]
+    KeySet(#[source] JwkSetError),
+    #[error("the metadata is no json object with an issuer and a jwks_uri")]
+    Metadata,
+    #[error("the metadata is that of another issuer")]
+    OtherIssuer,
+    #[error("the metadata names a jwks_uri that is not fetched")]
+    JwksUri(#[source] UrlError),
+    #[error("the metadata of an issuer elsewhere names a jwks_uri on this machine")]
+    LoopbackJwksUri,
+}
+
+const METADATA: &str = "the metadata";
+const KEY_SET: &str = "the key set";
+
+impl KeySource {
+    /// The documents of `issuer`, which `base` is the URL of.
+    pub(super) fn discovery(issuer: &str, base: &OutboundUrl) -> Option<Self> {
+        let url = base.url();
+        let path = url.path().trim_end_matches('/');
+        let at = |path: &str| {
+            let mut url = url.clone();
+            url.set_path(path);
+            OutboundUrl::parse(url.as_str()).ok()
+        };
+        Some(Self::Discovery(Discovery {
+            issuer: issuer.into(),
+            base: base.clone(),
+            openid: at(&format!("{path}/.well-known/openid-configuration"))?,
+            oauth: at(&format!("/.well-known/oauth-authorization-server{path}"))?,
+        }))
+    }
+
+    /// Fetches the keys as they are now. Garbage, and a set without a usable key, is an error.
+    pub(super) async fn fetch(&self, egress: &Egress) -> Result<FetchedKeys, SourceError> {
+        match self {
+            Self::File(path) => {
+                let json = tokio::fs::read(path).await.map_err(SourceError::File)?;
+                FetchedKeys::parse(&json, None)
+            }
+            Self::Uri(url) => fetch_set(egress, url, Reach::Named).await,
+            Self::Discovery(discovery) => {
+                let (jwks_uri, reach) = discovery.jwks_uri(egress).await?;
+                fetch_set(egress, &jwks_uri, reach).await
+            }
+        }
+    }
+}
+
+impl FetchedKeys {
+    pub(super) fn parse(json: &[u8], max_age: Option<Duration>) -> Result<Self, SourceError> {
+        let (set, skipped) = JwkSet::parse(json).map_err(SourceError::KeySet)?;
+        Ok(Self {
+            set,
+            skipped,
+            max_age,
+        })
+    }
+}
+
+async fn fetch_set(
+    egress: &Egress,
+    url: &OutboundUrl,
+    reach: Reach,
+) -> Result<FetchedKeys, SourceError> {
+    let fetched = get(egress, url, reach, KEY_SET).await?;
+    FetchedKeys::parse(&fetched.body, fetched.max_age)
+}
+
+async fn get(
+    egress: &Egress,
+    url: &OutboundUrl,
+    reach: Reach,
+    document: &'static str,
+) -> Result<crate::egress::Fetched, SourceError> {
+    let fetched = egress.get(url, reach).await;
+    fetched.map_err(|error| SourceError::Fetch { document, error })
+}
+
+impl Discovery {
+    async fn jwks_uri(&self, egress: &Egress) -> Result<(OutboundUrl, Reach), SourceError> {
+        const NOT_FOUND: EgressError = EgressError::Status(404);
+        const LIMITS: Limits = Limits {
+            bytes: 1 << 20,
+            depth: 16,
+        };
+        let fetched = match get(egress, &self.openid, Reach::Named, METADATA).await {
+            Err(SourceError::Fetch { error, .. }) if error == NOT_FOUND => {
+                get(egress, &self.oauth, Reach::Named, METADATA).await?
+            }
+            other => other?,
+        };
+        let metadata = Claims::parse(&fetched.body, LIMITS).map_err(|_| SourceError::Metadata)?;
+        let text = |name| {
+            metadata
+                .required_text(name)
+                .map_err(|_| SourceError::Metadata)
+        };
+        // RFC 8414 §3.3: identical, or the document must not be used.
+        if text("issuer")? != &*self.issuer {
+            return Err(SourceError::OtherIssuer);
+        }
+        let url = OutboundUrl::parse(text("jwks_uri")?).map_err(SourceError::JwksUri)?;
+        let reach = self.reach(&url)?;
+        Ok((url, reach))
+    }
+
+    /// The operator wrote down the issuer's host and no other: what a document names elsewhere must be public.
+    fn reach(&self, jwks_uri: &OutboundUrl) -> Result<Reach, SourceError> {
+        if jwks_uri.is_loopback() && !self.base.is_loopback() {
+            return Err(SourceError::LoopbackJwksUri);
+        }
+        let named = jwks_uri.is_loopback() || jwks_uri.host() == self.base.host();
+        Ok(if named { Reach::Named } else { Reach::Public })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovery(issuer: &str) -> Discovery {
+        let base = OutboundUrl::parse(issuer).unwrap();
+        match KeySource::discovery(issuer, &base) {
+            Some(KeySource::Discovery(discovery)) => discovery,
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_well_known_documents_of_an_issuer_with_a_path() {
+        for issuer in ["https://idp.example/t/1", "https://idp.example/t/1/"] {
+            let documents = discovery(issuer);
+            assert_eq!(
+                documents.openid.to_string(),
+                "https://idp.example/t/1/.well-known/openid-configuration"
+            );
+            assert_eq!(
+                documents.oauth.to_string(),
+                "https://idp.example/.well-known/oauth-authorization-server/t/1"
+            );
+        }
+        assert_eq!(
+            discovery("https://idp.example").oauth.to_string(),
+            "https://idp.example/.well-known/oauth-authorization-server"
+        );
+    }
+
+    #[test]
+    fn a_discovered_url_reaches_inside_only_where_the_issuer_does() {
+        let reach =
+            |issuer: &str, url: &str| discovery(issuer).reach(&OutboundUrl::parse(url).unwrap());
+        let public = "https://idp.example";
+        assert!(reach(public, "http://127.0.0.1:9000/keys").is_err());
+        assert!(reach(public, "https://localhost/keys").is_err());
+        assert_eq!(
+            reach(public, "https://keys.example/").unwrap(),
+            Reach::Public
+        );
+        assert_eq!(
+            reach(public, "https://idp.example/keys").unwrap(),
+            Reach::Named
+        );
+        let local = reach("http://127.0.0.1:1", "http://localhost:2/keys");
+        assert_eq!(local.unwrap(), Reach::Named);
+    }
+}

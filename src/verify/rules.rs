@@ -1,0 +1,181 @@
+//! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
+
+use super::{KeyLease, SubjectToken, TrustedIssuer, VerifyError, subject::SubjectFacts};
+use crate::{
+    clock::UnixTime,
+    jose::VerifiedJws,
+    token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The longest `sub` (OpenID Connect Core §2).
+const MAX_SUB: usize = 255;
+
+/// Checks type and claims of a token whose signature was verified.
+pub(super) fn accept(
+    issuer: &Arc<TrustedIssuer>,
+    audiences: &[Audience],
+    verified: VerifiedJws,
+    lease: KeyLease,
+    now: UnixTime,
+) -> Result<SubjectToken, VerifyError> {
+    if !issuer.accepts_typ(verified.typ()) {
+        return Err(VerifyError::TokenType);
+    }
+    let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+    let (expires_at, issued_at) = lifetime(issuer, &claims, now)?;
+    addressed(&claims, audiences)?;
+    let sub = subject(&claims)?;
+    // RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
+    if claims.get("cnf").is_some() {
+        return Err(VerifyError::SenderConstrained);
+    }
+    access_token(&claims)?;
+    required(issuer, &claims)?;
+    let actor_chain = match claims.get("act") {
+        None => ActorChain::none(),
+        Some(act) => ActorChain::parse(act).map_err(VerifyError::ActorChain)?,
+    };
+    let client_id = client(issuer, &claims)?;
+    Ok(SubjectToken::mint(SubjectFacts {
+        issuer: Arc::clone(issuer),
+        scopes: scopes(&claims)?,
+        app_only: is_app_only(&claims, &sub, client_id.as_deref()),
+        claims,
+        sub,
+        expires_at,
+        issued_at,
+        client_id,
+        actor_chain,
+        lease,
+    }))
+}
+
+fn lifetime(
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    now: UnixTime,
+) -> Result<(UnixTime, Option<UnixTime>), VerifyError> {
+    let time = |name| claims.time(name).map_err(VerifyError::Claims);
+    let missing = VerifyError::Claims(ClaimsError::Missing("exp"));
+    let expires_at = time("exp")?.ok_or(missing)?;
+    let (not_before, issued_at) = (time("nbf")?, time("iat")?);
+    // RFC 7519 §4.1.4: on or after `exp` it must not be accepted. The leeway is for clocks that disagree about the
+    // start; at the end it would let an issued token outlive its subject.
+    if now >= expires_at {
+        return Err(VerifyError::Expired);
+    }
+    let latest = now.plus(issuer.leeway());
+    if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
+        return Err(VerifyError::NotYetValid);
+    }
+    let allowed = issuer.max_lifetime();
+    if expires_at.since(issued_at.unwrap_or(now)) > allowed {
+        return Err(VerifyError::LivesTooLong { allowed });
+    }
+    Ok((expires_at, issued_at))
+}
+
+/// Exact membership: no prefix, no other case, no default.
+fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError> {
+    let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
+    named
+        .iter()
+        .any(|name| audiences.iter().any(|audience| audience.as_str() == *name))
+        .then_some(())
+        .ok_or(VerifyError::Audience)
+}
+
+fn subject(claims: &Claims) -> Result<Box<str>, VerifyError> {
+    let sub = claims.required_text("sub").map_err(VerifyError::Claims)?;
+    if sub.is_empty() || sub.len() > MAX_SUB || sub.chars().any(char::is_control) {
+        return Err(VerifyError::Subject);
+    }
+    Ok(sub.into())
+}
+
+/// Providers that sign everything with one key and one `typ` say in the claims what a token is.
+fn access_token(claims: &Claims) -> Result<(), VerifyError> {
+    const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
+    let is_one_of = |claim: &str, kinds: &[&str]| {
+        claims
+            .get(claim)
+            .and_then(Value::as_str)
+            .is_some_and(|kind| kinds.iter().any(|other| kind.eq_ignore_ascii_case(other)))
+    };
+    let keycloak = is_one_of("typ", &["Refresh", "Offline", "ID", "Logout"]);
+    let cognito = is_one_of("token_use", &["id", "refresh"]);
+    // OpenID Connect Back-Channel Logout §2.4
+    let logout = claims
+        .get("events")
+        .is_some_and(|events| events.get(LOGOUT).is_some());
+    if keycloak || cognito || logout {
+        return Err(VerifyError::NotAnAccessToken);
+    }
+    Ok(())
+}
+
+fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
+    for (name, wanted) in issuer.required_claims() {
+        if claims.at_path(name) != Some(wanted) {
+            let name = Arc::clone(name);
+            return Err(VerifyError::RequiredClaim { name });
+        }
+    }
+    Ok(())
+}
+
+fn scopes(claims: &Claims) -> Result<ScopeSet, VerifyError> {
+    // The reason is not kept: it would repeat what the token says.
+    let malformed = |_| VerifyError::Scope;
+    match claims.get("scope") {
+        None => Ok(ScopeSet::empty()),
+        Some(Value::String(text)) => ScopeSet::parse(text).map_err(malformed),
+        Some(_) => {
+            let names = claims
+                .one_or_many("scope")
+                .map_err(|_| VerifyError::Scope)?;
+            ScopeSet::from_tokens(names).map_err(malformed)
+        }
+    }
+}
+
+/// The claims in which providers name the application, in the order in which they are looked at.
+const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
+
+fn client(issuer: &TrustedIssuer, claims: &Claims) -> Result<Option<Box<str>>, VerifyError> {
+    if let Some(claim) = issuer.client_claim() {
+        return Ok(match claims.at_path(claim) {
+            Some(Value::String(client)) => non_empty(client),
+            // `aud` of a server that writes the client there; of several it would be a guess
+            Some(Value::Array(items)) => match items.as_slice() {
+                [Value::String(client)] => non_empty(client),
+                _ => None,
+            },
+            _ => None,
+        });
+    }
+    for name in CLIENT_CLAIMS {
+        if let Some(client) = claims.text(name).map_err(VerifyError::Claims)? {
+            return Ok(non_empty(client));
+        }
+    }
+    Ok(None)
+}
+
+fn non_empty(text: &str) -> Option<Box<str>> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// RFC 9068 §5 and the marks of Entra, Auth0, Okta and Keycloak.
+fn is_app_only(claims: &Claims, sub: &str, client: Option<&str>) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    client == Some(sub)
+        || CLIENT_CLAIMS
+            .into_iter()
+            .any(|name| text(name) == Some(sub))
+        || text("idtyp") == Some("app")
+        || text("gty") == Some("client-credentials")
+        || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))
+}

@@ -1,0 +1,316 @@
+//! `trusted_issuers[]` of the configuration.
+
+use super::{
+    TrustedIssuer,
+    issuer::normalized_typ,
+    key_source::KeySource,
+    key_store::{KeyStore, KeyTimes},
+};
+use crate::{
+    clock::SharedClock,
+    egress::{Egress, EgressTlsSettings},
+    jose::Algorithm,
+    settings::{Building, Findings, HumanDuration, OutboundUrl, UrlError},
+    telemetry::IssuerMetrics,
+    token::Audience,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+/// One trusted issuer. Audiences and algorithms have no default: they decide whom the gateway believes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerSettings {
+    /// How logs, metrics and routes call it.
+    pub name: String,
+    /// `iss`, compared exactly.
+    pub issuer: String,
+    /// Tokens addressed to somebody else are refused.
+    pub audiences: Vec<Audience>,
+    /// What it signs with.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub keys: KeysSettings,
+    /// Accepted `typ`, without regard to case and `application/`; `JWT` covers an absent one too.
+    #[serde(default = "default_typ")]
+    pub typ: Vec<String>,
+    /// Claims that must be there with exactly this value.
+    #[serde(default)]
+    pub required_claims: BTreeMap<String, Value>,
+    /// The claim that names the calling application.
+    pub client_claim: Option<String>,
+    /// A token that lives longer is refused.
+    #[serde(default = "default_max_lifetime")]
+    pub max_lifetime: HumanDuration,
+    /// For `nbf` and `iat`, never for `exp`.
+    #[serde(default = "default_leeway")]
+    pub leeway: HumanDuration,
+    /// Whether readiness waits for its keys.
+    #[serde(default = "default_required")]
+    pub required: bool,
+}
+
+/// Where an issuer's keys are: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysSettings {
+    /// In the document that the issuer's metadata names.
+    pub discovery: Option<bool>,
+    /// At this URL.
+    pub jwks_uri: Option<String>,
+    /// In this file.
+    pub jwks_file: Option<PathBuf>,
+    /// A removed key is refused within this time.
+    #[serde(default = "default_max_age")]
+    pub max_age: HumanDuration,
+    /// The last good keys serve for this time while none can be fetched.
+    #[serde(default = "default_max_stale")]
+    pub max_stale: HumanDuration,
+    /// How the provider's server is verified.
+    pub tls: Option<EgressTlsSettings>,
+}
+
+fn default_typ() -> Vec<String> {
+    vec!["at+jwt".to_owned()]
+}
+
+fn default_max_lifetime() -> HumanDuration {
+    HumanDuration::from_secs(24 * 60 * 60)
+}
+
+fn default_leeway() -> HumanDuration {
+    HumanDuration::from_secs(30)
+}
+
+fn default_required() -> bool {
+    true
+}
+
+fn default_max_age() -> HumanDuration {
+    HumanDuration::from_secs(5 * 60)
+}
+
+fn default_max_stale() -> HumanDuration {
+    HumanDuration::from_secs(60 * 60)
+}
+
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
+const SHORTEST_MAX_AGE: Duration = Duration::from_secs(1);
+const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl IssuerSettings {
+    /// Makes the issuer and reports every mistake. A key file is read here; keys elsewhere are fetched from
+    /// [`TrustedIssuer::start`] on.
+    pub fn build(
+        self,
+        building: &mut Building<'_>,
+        clock: &SharedClock,
+        egress: &Egress,
+        metrics: IssuerMetrics,
+    ) -> Option<Arc<TrustedIssuer>> {
+        let sound = self.check(building.findings);
+        let name: Arc<str> = self.name.as_str().into();
+        let keys = building.within("keys", |building| {
+            let (source, egress) = self.keys.source(&self.issuer, egress, building)?;
+            let times = KeyTimes {
+                max_age: self.keys.max_age.get(),
+                max_stale: self.keys.max_stale.get(),
+            };
+            let store = KeyStore::new(
+                Arc::clone(&name),
+                source,
+                times,
+                egress,
+                Arc::clone(clock),
+                metrics.clone(),
+            );
+            store.load_file(building)?;
+            Some(store)
+        })?;
+        if !sound {
+            return None;
+        }
+        let typ = self.typ.iter().map(|typ| normalized_typ(typ).into());
+        let required_claims = self.required_claims.into_iter();
+        Some(Arc::new(TrustedIssuer {
+            name,
+            url: self.issuer.into(),
+            audiences: self.audiences,
+            algorithms: self.algorithms,
+            typ: typ.collect(),
+            required_claims: required_claims.map(|(n, v)| (n.into(), v)).collect(),
+            client_claim: self.client_claim.map(Into::into),
+            max_lifetime: self.max_lifetime.get(),
+            leeway: self.leeway.get(),
+            required: self.required,
+            keys,
+            metrics,
+        }))
+    }
+
+    fn check(&self, findings: &mut Findings) -> bool {
+        let mut sound = true;
+        let visible = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        sound &= check(findings, "name", visible(&self.name), || {
+            (
+                format!("expected a name without spaces, found {:?}", self.name),
+                "write a short name for logs and metrics, e.g. corp",
+            )
+        });
+        sound &= check(findings, "issuer", visible(&self.issuer), || {
+            (
+                format!("expected the `iss` of its tokens, found {:?}", self.issuer),
+                "copy `issuer` from the provider's metadata, byte for byte",
+            )
+        });
+        sound &= check(findings, "audiences", !self.audiences.is_empty(), || {
+            (
+                "expected at least one audience, found none".to_owned(),
+                "name the `aud` that the provider writes in tokens meant for this gateway",
+            )
+        });
+        sound &= check(findings, "algorithms", !self.algorithms.is_empty(), || {
+            (
+                "expected at least one algorithm, found none".to_owned(),
+                "name what the provider signs with, e.g. [RS256]",
+            )
+        });
+        sound &= check(findings, "leeway", self.leeway.get() <= MAX_LEEWAY, || {
+            (
+                format!("expected at most 60s, found {}", self.leeway),
+                "keep the clocks in step instead: a minute is enough for clocks that are",
+            )
+        });
+        let lives = !self.max_lifetime.get().is_zero();
+        sound &= check(findings, "max_lifetime", lives, || {
+            (
+                "expected more than nothing, found 0s".to_owned(),
+                "name the longest life of this provider's access tokens, e.g. 24h",
+            )
+        });
+        let claim = self.client_claim.as_deref().is_none_or(visible);
+        sound &= check(findings, "client_claim", claim, || {
+            (
+                "expected the name of a claim".to_owned(),
+                "name the claim, e.g. azp",
+            )
+        });
+        sound & self.check_typ(findings)
+    }
+
+    fn check_typ(&self, findings: &mut Findings) -> bool {
+        let any = !self.typ.is_empty() && self.typ.iter().all(|typ| !typ.is_empty());
+        let sound = check(findings, "typ", any, || {
+            (
+                "expected at least one type, found none".to_owned(),
+                "write [at+jwt], or [JWT] for a provider that does not write at+jwt",
+            )
+        });
+        let plain = self.typ.iter().any(|typ| normalized_typ(typ) == "jwt");
+        if plain && self.required_claims.is_empty() {
+            findings.within("typ", |findings| {
+                findings.warn(
+                    "JWT is accepted and no claim is required",
+                    "an ID token of the same provider looks the same as an access token",
+                    "add `required_claims` with a claim that only access tokens have, e.g. { token_use: access }",
+                );
+            });
+        }
+        sound
+    }
+}
+
+fn check(
+    findings: &mut Findings,
+    key: &str,
+    holds: bool,
+    mistake: impl FnOnce() -> (String, &'static str),
+) -> bool {
+    if !holds {
+        let (what, mend) = mistake();
+        findings.within(key, |findings| findings.error(what, mend));
+    }
+    holds
+}
+
+impl KeysSettings {
+    fn source(
+        &self,
+        issuer: &str,
+        egress: &Egress,
+        building: &mut Building<'_>,
+    ) -> Option<(KeySource, Egress)> {
+        let (max_age, max_stale) = (self.max_age.get(), self.max_stale.get());
+        let mut sound = (SHORTEST_MAX_AGE..=LONGEST_MAX_AGE).contains(&max_age);
+        check(building.findings, "max_age", sound, || {
+            (
+                format!("expected 1s to 24h, found {}", self.max_age),
+                "name the time within which a removed key must be refused, e.g. 5m",
+            )
+        });
+        sound &= check(building.findings, "max_stale", max_stale >= max_age, || {
+            (
+                format!(
+                    "expected at least max_age ({}), found {}",
+                    self.max_age, self.max_stale
+                ),
+                "name the longest outage of the provider that its last good keys bridge, e.g. 1h",
+            )
+        });
+        let egress = match &self.tls {
+            None => egress.clone(),
+            Some(tls) => building.within("tls", |building| egress.trusting(tls, building))?,
+        };
+        let source = match (self.discovery, &self.jwks_uri, &self.jwks_file) {
+            (Some(true), None, None) => discovery(issuer, building.findings),
+            (None | Some(false), Some(uri), None) => building
+                .findings
+                .within("jwks_uri", |f| url(uri, f).map(KeySource::Uri)),
+            (None | Some(false), None, Some(file)) => {
+                Some(KeySource::File(building.base.resolve(file)))
+            }
+            _ => {
+                building.findings.error(
+                    "expected exactly one of discovery, jwks_uri and jwks_file",
+                    "write { discovery: true }, { jwks_uri: https://… } or { jwks_file: … }",
+                );
+                None
+            }
+        }?;
+        sound.then_some((source, egress))
+    }
+}
+
+fn discovery(issuer: &str, findings: &mut Findings) -> Option<KeySource> {
+    match OutboundUrl::parse(issuer) {
+        Ok(url) if url.url().query().is_none() => KeySource::discovery(issuer, &url),
+        Ok(_) => {
+            findings.within("discovery", |f| {
+                f.error(
+                    "the issuer has a query, so it has no well-known document",
+                    "name the keys with jwks_uri instead",
+                );
+            });
+            None
+        }
+        Err(error) => {
+            findings.within("discovery", |f| refuse_url(&error, f));
+            None
+        }
+    }
+}
+
+fn url(text: &str, findings: &mut Findings) -> Option<OutboundUrl> {
+    OutboundUrl::parse(text)
+        .map_err(|error| refuse_url(&error, findings))
+        .ok()
+}
+
+fn refuse_url(error: &UrlError, findings: &mut Findings) {
+    findings.error_because(
+        error.to_string(),
+        "whoever can change the keys on their way can sign in the issuer's name",
+        "write an https URL; plain http is for loopback only",
+    );
+}
