@@ -1,0 +1,179 @@
+//! The only door out of the exchange: what was issued is read again and held against what was permitted.
+
+use super::TokenResponse;
+use crate::{
+    clock::UnixTime,
+    policy::PermittedExchange,
+    token::{ActorChain, Claims, Limits, RawToken, ScopeSet},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use thiserror::Error;
+
+/// A token that is no wider than a policy permitted.
+#[derive(Debug)]
+pub struct IssuedToken {
+    token: RawToken,
+    permitted: PermittedExchange,
+    expires_at: UnixTime,
+    scope: ScopeSet,
+    id: Box<str>,
+}
+
+/// In what way an issued token is not what was permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Wider {
+    /// It is no JWT whose claims can be read.
+    #[error("unreadable")]
+    Unreadable,
+    /// It is for another audience, for none, or for several.
+    #[error("another audience")]
+    Audience,
+    /// It has scopes that were not permitted.
+    #[error("more scope")]
+    Scope,
+    /// It ends later than permitted, or has no end, or has ended.
+    #[error("another lifetime")]
+    Lifetime,
+    /// It names another chain of actors.
+    #[error("another chain of actors")]
+    Actors,
+    /// It is about somebody else or for another client.
+    #[error("another subject or client")]
+    Subject,
+    /// It carries a claim that the route did not name.
+    #[error("a claim that was not permitted")]
+    Claim,
+}
+
+/// The claims that every issued token may have.
+const STANDARD: [&str; 10] = [
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "iat",
+    "nbf",
+    "exp",
+    "jti",
+    "scope",
+    "act",
+];
+
+impl IssuedToken {
+    /// Holds `response` against `permitted`.
+    ///
+    /// # Errors
+    /// [`Wider`] says in what way the token is not what was permitted; it is then used nowhere.
+    pub fn accept(
+        permitted: PermittedExchange,
+        response: TokenResponse,
+        now: UnixTime,
+    ) -> Result<Self, Wider> {
+        let claims = read(&response.access_token)?;
+        let expires_at = check_lifetime(&claims, &permitted, now)?;
+        let scope = check_scope(&claims, &permitted)?;
+        check_audience(&claims, &permitted)?;
+        check_parties(&claims, &permitted)?;
+        let named = |name: &String| {
+            STANDARD.contains(&name.as_str()) || permitted.claims().contains_key(name)
+        };
+        if !claims.as_object().keys().all(named) {
+            return Err(Wider::Claim);
+        }
+        let id = claims
+            .required_text("jti")
+            .map_err(|_| Wider::Claim)?
+            .into();
+        Ok(Self {
+            token: response.access_token,
+            permitted,
+            expires_at,
+            scope,
+            id,
+        })
+    }
+
+    /// The token, for the one place that makes a header of it.
+    pub fn token(&self) -> &RawToken {
+        &self.token
+    }
+
+    /// What was permitted, the subject token included.
+    pub fn permitted(&self) -> &PermittedExchange {
+        &self.permitted
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// The scope that it has.
+    pub fn scope(&self) -> &ScopeSet {
+        &self.scope
+    }
+
+    /// Its `jti`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The claims of a token that needs no signature check: it came from the engine, not from a caller.
+fn read(token: &RawToken) -> Result<Claims, Wider> {
+    let mut parts = token.expose().split(|&byte| byte == b'.');
+    let payload = parts.nth(1).ok_or(Wider::Unreadable)?;
+    let json = URL_SAFE_NO_PAD
+        .decode(payload)
+        .map_err(|_| Wider::Unreadable)?;
+    Claims::parse(&json, Limits::TOKEN).map_err(|_| Wider::Unreadable)
+}
+
+fn check_lifetime(
+    claims: &Claims,
+    permitted: &PermittedExchange,
+    now: UnixTime,
+) -> Result<UnixTime, Wider> {
+    claims
+        .time("exp")
+        .ok()
+        .flatten()
+        .filter(|&exp| {
+            now < exp && exp <= permitted.expires_at() && exp <= permitted.subject().expires_at()
+        })
+        .ok_or(Wider::Lifetime)
+}
+
+fn check_scope(claims: &Claims, permitted: &PermittedExchange) -> Result<ScopeSet, Wider> {
+    let text = claims
+        .text("scope")
+        .map_err(|_| Wider::Scope)?
+        .unwrap_or_default();
+    ScopeSet::parse(text)
+        .ok()
+        .filter(|scope| scope.is_subset(permitted.scope()))
+        .ok_or(Wider::Scope)
+}
+
+fn check_audience(claims: &Claims, permitted: &PermittedExchange) -> Result<(), Wider> {
+    match claims.one_or_many("aud").as_deref() {
+        Ok([only]) if *only == permitted.audience().as_str() => Ok(()),
+        _ => Err(Wider::Audience),
+    }
+}
+
+fn check_parties(claims: &Claims, permitted: &PermittedExchange) -> Result<(), Wider> {
+    let is = |name: &'static str, expected: &str| claims.text(name) == Ok(Some(expected));
+    if !is("sub", permitted.sub()) || !is("client_id", permitted.client_id()) {
+        return Err(Wider::Subject);
+    }
+    let actors = match claims.get("act") {
+        None => ActorChain::none(),
+        Some(act) => ActorChain::parse(act).map_err(|_| Wider::Actors)?,
+    };
+    if actors == *permitted.actors() {
+        Ok(())
+    } else {
+        Err(Wider::Actors)
+    }
+}

@@ -1,0 +1,122 @@
+//! `issuer` as it is written, and how it becomes the embedded engine.
+
+use super::Embedded;
+use crate::{
+    clock::{SharedClock, SharedRandomness},
+    jose::{KeyFileSettings, SigningKeys},
+    policy::GatewayIdentity,
+    settings::{Building, HumanDuration, OutboundUrl},
+};
+use serde::Deserialize;
+use std::{sync::Arc, time::Duration};
+
+/// The embedded token service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineSettings {
+    /// `iss` of what it issues; its documents are served under this URL.
+    pub url: String,
+    /// `sub` of the gateway where it is named as an actor.
+    #[serde(default = "default_actor")]
+    pub actor: String,
+    /// The first signs, all are published.
+    pub signing_keys: Vec<KeyFileSettings>,
+    /// How long an issued token lives where the route does not say.
+    #[serde(default = "default_lifetime")]
+    pub lifetime: HumanDuration,
+}
+
+fn default_actor() -> String {
+    "obo-gateway".to_owned()
+}
+
+const fn default_lifetime() -> HumanDuration {
+    HumanDuration::from_secs(300)
+}
+
+/// The engine and what others need to know of it.
+#[derive(Debug, Clone)]
+pub struct EngineParts {
+    /// Mints tokens.
+    pub engine: Arc<Embedded>,
+    /// Who the gateway is in an `act` claim; its issuer is `iss` of every token.
+    pub identity: GatewayIdentity,
+    /// The parsed `issuer.url`.
+    pub url: OutboundUrl,
+    /// The default lifetime.
+    pub lifetime: Duration,
+    /// The keys, for publication.
+    pub keys: Arc<SigningKeys>,
+}
+
+impl EngineSettings {
+    /// Loads the keys, making those that the file says are made at first start.
+    pub fn build(
+        &self,
+        building: &mut Building<'_>,
+        clock: SharedClock,
+        randomness: SharedRandomness,
+    ) -> Option<EngineParts> {
+        let url = building.within("url", |b| issuer_url(&self.url, b));
+        if self.actor.is_empty() || self.actor.len() > 255 || !self.actor.is_ascii() {
+            building.within("actor", |b| {
+                b.findings.error(
+                    "expected a name of 1 to 255 ASCII characters",
+                    "write how act claims name the gateway, e.g. obo-gateway",
+                );
+            });
+        }
+        let keys = building.within("signing_keys", |b| signing_keys(&self.signing_keys, b));
+        let (url, keys) = (url?, Arc::new(keys?));
+        let identity = GatewayIdentity {
+            issuer: self.url.as_str().into(),
+            actor: self.actor.as_str().into(),
+        };
+        let engine = Embedded::new(&identity, Arc::clone(&keys), clock, randomness);
+        Some(EngineParts {
+            engine: Arc::new(engine),
+            identity,
+            url,
+            lifetime: self.lifetime.get(),
+            keys,
+        })
+    }
+}
+
+/// Loads every key, so that one run shows what is wrong with each.
+fn signing_keys(settings: &[KeyFileSettings], building: &mut Building<'_>) -> Option<SigningKeys> {
+    let keys: Vec<_> = settings
+        .iter()
+        .enumerate()
+        .map(|(position, key)| building.within(position, |b| key.clone().build(b)))
+        .collect();
+    let keys = SigningKeys::new(keys.into_iter().collect::<Option<Vec<_>>>()?);
+    if keys.is_none() {
+        building.findings.error(
+            "expected at least one signing key",
+            "write [ { file: keys/1.pem, generate: ES256 } ]",
+        );
+    }
+    keys
+}
+
+/// An issuer identifier: a URL without query and fragment (RFC 8414 §2), encrypted unless on loopback.
+fn issuer_url(text: &str, building: &mut Building<'_>) -> Option<OutboundUrl> {
+    match OutboundUrl::parse(text) {
+        Ok(url) if url.url().query().is_none() && !text.ends_with('?') => Some(url),
+        Ok(_) => {
+            building.findings.error(
+                "an issuer has no query (RFC 8414 §2)",
+                "remove the question mark and what follows",
+            );
+            None
+        }
+        Err(error) => {
+            building.findings.error(
+                error.to_string(),
+                "write the https URL under which the gateway's keys are reachable",
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What one route lets become of a verified token: pure narrowing, no I/O, no clock of its own.
+//!
+//! What enters is an [`ExchangeRequest`], made of a [`SubjectToken`]; what leaves is a [`PermittedExchange`], minted
+//! nowhere else, whose every field is at most what the subject held and what the route allows. Whoever mints or fetches
+//! a token has to stay within it.
+
+mod claims;
+mod delegation;
+mod permit;
+mod scope;
+mod settings;
+
+pub use claims::ClaimPolicy;
+pub use delegation::{GatewayIdentity, OutgoingActor};
+pub use permit::{ExchangeRequest, PermittedExchange};
+pub use scope::{Excess, ScopePolicy};
+pub use settings::{
+    AcceptSettings, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings, ScopeSettings,
+    SubjectForm, SubjectKinds, TokenSettings,
+};
+
+use crate::{clock::UnixTime, token::Audience, token::ScopeSet, verify::SubjectToken};
+use std::{collections::BTreeSet, time::Duration};
+use thiserror::Error;
+
+/// Why a verified token gets no on-behalf-of token on this route.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PolicyError {
+    /// The route admits named callers only, and this token's client is not among them or not known.
+    #[error("the calling client is not admitted")]
+    CallerNotAdmitted,
+    /// The token was issued to an application for itself, and the route serves users.
+    #[error("an app-only token where a user is needed")]
+    AppOnlySubject,
+    /// The subject does not hold scopes that the route requires.
+    #[error("scope not held: {missing} of {wanted}")]
+    ScopeNotHeld {
+        /// All that is required.
+        wanted: ScopeSet,
+        /// What of it the subject lacks.
+        missing: ScopeSet,
+    },
+    /// The subject holds nothing of what the route allows.
+    #[error("nothing is left of the scope: the route allows {allowed}")]
+    NoScopeLeft {
+        /// The route's ceiling.
+        allowed: ScopeSet,
+    },
+    /// The token's `may_act` does not name the gateway (RFC 8693 §4.4).
+    #[error("may_act does not name the gateway")]
+    NotAuthorizedActor,
+    /// With the gateway there would be more actors than the route allows.
+    #[error("{depth} actors where {allowed} are allowed")]
+    ActorChainTooDeep {
+        /// Actors the issued token would name.
+        depth: usize,
+        /// The route's limit.
+        allowed: usize,
+    },
+    /// The subject token ends now or ended already.
+    #[error("no lifetime is left")]
+    NoLifetimeLeft,
+    /// The issued token's `sub` would be longer than 255 characters or not ASCII (OpenID Connect Core §2).
+    #[error("the subject cannot be expressed as a sub")]
+    SubjectNotExpressible,
+}
+
+/// The compiled rules of one route.
+#[derive(Debug)]
+pub struct ExchangePolicy {
+    audience: Audience,
+    scope: ScopePolicy,
+    clients: Option<BTreeSet<String>>,
+    subjects: SubjectKinds,
+    subject_form: SubjectForm,
+    lifetime: Duration,
+    claims: ClaimPolicy,
+    actor: OutgoingActor,
+    max_depth: usize,
+    gateway: GatewayIdentity,
+}
+
+impl ExchangePolicy {
+    /// Decides on `request` at the moment `now`.
+    ///
+    /// # Errors
+    /// The first rule that refuses, in this order: caller, kind of subject, scope, delegation, lifetime, subject.
+    pub fn permit(
+        &self,
+        request: ExchangeRequest,
+        now: UnixTime,
+    ) -> Result<PermittedExchange, PolicyError> {
+        permit::permit(self, request, now)
+    }
+
+    /// The one audience of what the route issues.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    /// The route's scope rules.
+    pub fn scope(&self) -> &ScopePolicy {
+        &self.scope
+    }
+
+    /// How long an issued token lives at most.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    fn admit_caller(&self, subject: &SubjectToken) -> Result<(), PolicyError> {
+        match &self.clients {
+            None => Ok(()),
+            Some(admitted) => subject
+                .client_id()
+                .filter(|client| admitted.contains(*client))
+                .map(|_| ())
+                .ok_or(PolicyError::CallerNotAdmitted),
+        }
+    }
+
+    fn admit_subject_kind(&self, subject: &SubjectToken) -> Result<(), PolicyError> {
+        match self.subjects {
+            SubjectKinds::Users if subject.is_app_only() => Err(PolicyError::AppOnlySubject),
+            SubjectKinds::Users | SubjectKinds::Any => Ok(()),
+        }
+    }
+}

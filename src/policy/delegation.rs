@@ -1,0 +1,126 @@
+//! Who acts for the subject, and whether it may (RFC 8693 §4.1, §4.4).
+
+use super::PolicyError;
+use crate::token::{Actor, ActorChain};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The gateway as an actor: `iss` and `sub` of the `act` claim that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayIdentity {
+    /// `issuer.url`.
+    pub issuer: Box<str>,
+    /// `issuer.actor`.
+    pub actor: Box<str>,
+}
+
+/// Whom the issued token names as acting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutgoingActor {
+    /// The gateway: delegation.
+    #[default]
+    Gateway,
+    /// Nobody new: impersonation. Earlier actors stay.
+    None,
+}
+
+impl OutgoingActor {
+    /// The chain that the issued token carries: `earlier`, none of it lost, and the new actor outside it.
+    ///
+    /// # Errors
+    /// [`PolicyError::NotAuthorizedActor`] and [`PolicyError::ActorChainTooDeep`].
+    pub(super) fn extend(
+        self,
+        earlier: &ActorChain,
+        may_act: Option<&Value>,
+        gateway: &GatewayIdentity,
+        max_depth: usize,
+    ) -> Result<ActorChain, PolicyError> {
+        // RFC 8693 §4.4: counts only because the subject token's signature was verified; binds the party that does the
+        // exchange, also where it leaves no trace in `act`
+        if may_act.is_some_and(|claim| !names(claim, gateway)) {
+            return Err(PolicyError::NotAuthorizedActor);
+        }
+        let chain = match self {
+            Self::Gateway => earlier.acted_by(Actor::new(&gateway.issuer, &gateway.actor)),
+            Self::None => earlier.clone(),
+        };
+        if chain.depth() > max_depth {
+            return Err(PolicyError::ActorChainTooDeep {
+                depth: chain.depth(),
+                allowed: max_depth,
+            });
+        }
+        Ok(chain)
+    }
+}
+
+/// Whether `may_act` names the gateway: its `sub`, and its `iss` where it gives one.
+fn names(may_act: &Value, gateway: &GatewayIdentity) -> bool {
+    let Some(claim) = may_act.as_object() else {
+        return false;
+    };
+    let is = |name: &str, expected: &str| claim.get(name).is_some_and(|value| value == expected);
+    is("sub", &gateway.actor) && (!claim.contains_key("iss") || is("iss", &gateway.issuer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn gateway() -> GatewayIdentity {
+        GatewayIdentity {
+            issuer: "https://gw.example".into(),
+            actor: "obo-gateway".into(),
+        }
+    }
+
+    #[test]
+    fn may_act_must_name_the_gateway() {
+        let extend = |may_act: Value| {
+            OutgoingActor::Gateway.extend(&ActorChain::none(), Some(&may_act), &gateway(), 8)
+        };
+        assert!(extend(json!({"sub": "obo-gateway"})).is_ok());
+        assert!(extend(json!({"sub": "obo-gateway", "iss": "https://gw.example"})).is_ok());
+        for other in [
+            json!({"sub": "other"}),
+            json!({"sub": "obo-gateway", "iss": "https://evil.example"}),
+            json!({"sub": ["obo-gateway"]}),
+            json!({}),
+            json!("obo-gateway"),
+            json!(null),
+        ] {
+            assert_eq!(
+                extend(other.clone()),
+                Err(PolicyError::NotAuthorizedActor),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_chain_grows_by_the_gateway_up_to_the_limit_and_is_never_cut() {
+        let one = ActorChain::none().acted_by(Actor::new("https://a", "a"));
+        let two = OutgoingActor::Gateway
+            .extend(&one, None, &gateway(), 2)
+            .unwrap();
+        assert!(two.continues(&one));
+        assert_eq!(
+            two.current(),
+            Some(&Actor::new("https://gw.example", "obo-gateway"))
+        );
+        assert_eq!(
+            OutgoingActor::Gateway.extend(&two, None, &gateway(), 2),
+            Err(PolicyError::ActorChainTooDeep {
+                depth: 3,
+                allowed: 2
+            })
+        );
+        assert_eq!(
+            OutgoingActor::None.extend(&two, None, &gateway(), 2),
+            Ok(two)
+        );
+    }
+}
