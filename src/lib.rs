@@ -1,6 +1,7 @@
 //! obo-gateway: a reverse proxy that never lets an untrusted API see a user's token.
 
 pub mod admin;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod egress;

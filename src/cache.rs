@@ -1,0 +1,278 @@
+//! What the gateway remembers of exchanges, and the only place where something to forward is made.
+//!
+//! What enters is the whole context of an authorization; what leaves is a [`ForwardCredential`], minted here alone:
+//! from a fresh [`IssuedToken`], or from an entry that passed the checks made on every hit (not expired at this moment,
+//! its issuer's key still current, the route's policy unchanged). One exchange serves any number of simultaneous first
+//! uses. Faults are never remembered; definitive refusals are, for at most five seconds.
+
+mod entry;
+mod flight;
+mod key;
+
+pub use entry::ForwardCredential;
+pub use flight::FlightError;
+pub use key::{AuthorizationContext, CacheKey};
+
+use crate::{
+    clock::SharedClock,
+    exchange::IssuedToken,
+    settings::{Building, ByteSize},
+    source::PresentedToken,
+    telemetry::CacheResult,
+};
+use entry::{Entry, Lifetime};
+use flight::Flights;
+use serde::Deserialize;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// `cache` of the configuration.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// How much memory the entries may take, their administration included.
+    pub max_size: ByteSize,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            max_size: ByteSize::from_mib(256),
+        }
+    }
+}
+
+impl CacheSettings {
+    /// Checks the size.
+    pub fn check(&self, building: &mut Building<'_>) {
+        if self.max_size < ByteSize::from_mib(1) {
+            building.within("max_size", |b| {
+                b.findings.error(
+                    "expected at least 1MiB",
+                    "write how much memory the cache may take, e.g. 256MiB",
+                );
+            });
+        }
+    }
+}
+
+/// How long a definitive refusal is remembered.
+const REFUSAL_LIFE: Duration = Duration::from_secs(5);
+/// The most refusals remembered at one time; each takes about 200 bytes.
+const REFUSALS: u64 = 20_000;
+/// How long an entry made because the downstream refused its predecessor is not replaced again.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+
+/// The remembered exchanges. Cloning shares them.
+pub struct ExchangeCache<E> {
+    inner: Arc<Inner<E>>,
+}
+
+struct Inner<E> {
+    entries: moka::future::Cache<CacheKey, Arc<Entry>>,
+    refusals: moka::future::Cache<CacheKey, E>,
+    flights: Flights<E>,
+    clock: SharedClock,
+}
+
+/// Something to forward, and how it was come by.
+#[derive(Debug)]
+pub struct Granted {
+    /// What is attached to the request.
+    pub credential: ForwardCredential,
+    /// Whether it was remembered, made, or made by a simultaneous request.
+    pub result: CacheResult,
+}
+
+/// What became of a credential that the downstream refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is forgotten: exchange again.
+    Exchange,
+    /// It was itself made because of such a refusal, moments ago: another one would be refused as well.
+    Pointless,
+}
+
+impl<E: FlightError> ExchangeCache<E> {
+    /// An empty cache.
+    pub fn new(settings: &CacheSettings, clock: SharedClock) -> Self {
+        let entries = moka::future::Cache::builder()
+            .max_capacity(settings.max_size.bytes())
+            .weigher(|_key: &CacheKey, entry: &Arc<Entry>| entry.weight())
+            .expire_after(Lifetime)
+            .build();
+        let refusals = moka::future::Cache::builder()
+            .max_capacity(REFUSALS)
+            .time_to_live(REFUSAL_LIFE)
+            .build();
+        Self {
+            inner: Arc::new(Inner {
+                entries,
+                refusals,
+                flights: Flights::default(),
+                clock,
+            }),
+        }
+    }
+
+    /// The remembered credential for `key`, if it still passes every check.
+    ///
+    /// # Errors
+    /// A definitive refusal that is remembered.
+    pub async fn hit(
+        &self,
+        key: &CacheKey,
+        policy_generation: u64,
+    ) -> Result<Option<ForwardCredential>, E> {
+        match self.inner.usable(key, policy_generation).await {
+            Some(entry) => Ok(Some(ForwardCredential::from_hit(entry))),
+            None => self.inner.refusals.get(key).await.map_or(Ok(None), Err),
+        }
+    }
+
+    /// Performs `exchange` for `key`, or waits for the one that is under way.
+    ///
+    /// The exchange runs in a task of its own: it ends, and is remembered, even when every request that waits for it
+    /// is gone.
+    ///
+    /// # Errors
+    /// What the exchange failed with, or that it took too long.
+    pub async fn exchange_once<F>(
+        &self,
+        key: CacheKey,
+        presented: &PresentedToken,
+        occasion: Occasion,
+        exchange: F,
+    ) -> Result<Granted, E>
+    where
+        F: Future<Output = Result<IssuedToken, E>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let presented = presented.clone();
+        let flown = self
+            .inner
+            .flights
+            .join(key, async move {
+                inner.perform(key, presented, occasion, exchange).await
+            })
+            .await?;
+        let result = if flown.led {
+            CacheResult::Miss
+        } else {
+            CacheResult::Coalesced
+        };
+        Ok(Granted {
+            credential: flown.credential,
+            result,
+        })
+    }
+
+    /// Forgets a credential that the downstream refused, unless that is [`Renewal::Pointless`].
+    pub async fn refused_by_downstream(
+        &self,
+        key: &CacheKey,
+        credential: &ForwardCredential,
+    ) -> Renewal {
+        let entry = credential.entry();
+        let now = self.inner.clock.instant();
+        if entry
+            .renewed_at()
+            .is_some_and(|at| now.saturating_duration_since(at) < RENEWAL_PAUSE)
+        {
+            return Renewal::Pointless;
+        }
+        // another request may have replaced it already: then its successor stays
+        let current = self.inner.entries.get(key).await;
+        if current.is_some_and(|current| Arc::ptr_eq(&current, entry)) {
+            self.inner.entries.invalidate(key).await;
+        }
+        Renewal::Exchange
+    }
+
+    /// The weight of all entries in bytes and their number.
+    pub fn size(&self) -> (u64, u64) {
+        (
+            self.inner.entries.weighted_size(),
+            self.inner.entries.entry_count(),
+        )
+    }
+}
+
+/// Why an exchange is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Nothing usable was remembered.
+    FirstUse,
+    /// The downstream refused what was remembered.
+    DownstreamRefused,
+}
+
+impl<E: FlightError> Inner<E> {
+    /// The entry for `key`, when it passes the checks of every hit.
+    async fn usable(&self, key: &CacheKey, policy_generation: u64) -> Option<Arc<Entry>> {
+        let entry = self.entries.get(key).await?;
+        if entry.is_usable(self.clock.now(), policy_generation) {
+            return Some(entry);
+        }
+        self.entries.invalidate(key).await;
+        None
+    }
+
+    async fn perform<F>(
+        &self,
+        key: CacheKey,
+        presented: PresentedToken,
+        occasion: Occasion,
+        exchange: F,
+    ) -> Result<ForwardCredential, E>
+    where
+        F: Future<Output = Result<IssuedToken, E>> + Send,
+    {
+        // a flight may have landed between this request's look and its turn
+        if let Some(entry) = self.usable(&key, key.policy_generation()).await {
+            return Ok(ForwardCredential::from_hit(entry));
+        }
+        match exchange.await {
+            Ok(issued) => {
+                let renewed_at: Option<Instant> =
+                    (occasion == Occasion::DownstreamRefused).then(|| self.clock.instant());
+                let entry = Entry::new(
+                    issued,
+                    &presented,
+                    key.policy_generation(),
+                    self.clock.now(),
+                    renewed_at,
+                )
+                .ok_or_else(E::fault)?;
+                let entry = Arc::new(entry);
+                if !entry.ttl().is_zero() {
+                    self.entries.insert(key, Arc::clone(&entry)).await;
+                }
+                Ok(ForwardCredential::from_fresh(entry))
+            }
+            Err(refusal) => {
+                if refusal.is_definitive() {
+                    self.refusals.insert(key, refusal.clone()).await;
+                }
+                Err(refusal)
+            }
+        }
+    }
+}
+
+impl<E> Clone for ExchangeCache<E> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<E> fmt::Debug for ExchangeCache<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExchangeCache")
+    }
+}

@@ -1,0 +1,109 @@
+//! Single flight: one exchange for any number of simultaneous first uses.
+
+use super::{CacheKey, ForwardCredential};
+use std::{
+    collections::{HashMap, hash_map},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// What the error of an exchange must be able to say.
+pub trait FlightError: Clone + Send + Sync + 'static {
+    /// Whether a repetition with the same token would be refused again: a decision about a token whose signature is
+    /// valid. A fault is never definitive.
+    fn is_definitive(&self) -> bool;
+    /// The exchange did not end in time.
+    fn waited_too_long() -> Self;
+    /// The exchange broke off.
+    fn fault() -> Self;
+}
+
+/// How long a request waits for an exchange.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Landing<E> = watch::Receiver<Option<Result<ForwardCredential, E>>>;
+
+/// The exchanges that are under way.
+pub(super) struct Flights<E> {
+    aloft: Arc<Mutex<HashMap<CacheKey, Landing<E>>>>,
+}
+
+/// The result of a flight, for one of its passengers.
+pub(super) struct Flown {
+    pub(super) credential: ForwardCredential,
+    /// Whether this request's exchange was the one performed.
+    pub(super) led: bool,
+}
+
+impl<E: FlightError> Flights<E> {
+    /// Starts `exchange` in a task of its own, or joins the one for `key` that is under way, and waits for its end.
+    pub(super) async fn join<F>(&self, key: CacheKey, exchange: F) -> Result<Flown, E>
+    where
+        F: Future<Output = Result<ForwardCredential, E>> + Send + 'static,
+    {
+        let (mut landing, led) = self.board(key, exchange);
+        let landed = tokio::time::timeout(PATIENCE, landing.wait_for(Option::is_some)).await;
+        match landed {
+            Err(_elapsed) => Err(E::waited_too_long()),
+            // the task ended without a result: it panicked or its runtime is gone
+            Ok(Err(_closed)) => Err(E::fault()),
+            Ok(Ok(result)) => match result.as_ref() {
+                Some(Ok(credential)) => Ok(Flown {
+                    credential: credential.clone(),
+                    led,
+                }),
+                Some(Err(refusal)) => Err(refusal.clone()),
+                None => Err(E::fault()),
+            },
+        }
+    }
+
+    fn board<F>(&self, key: CacheKey, exchange: F) -> (Landing<E>, bool)
+    where
+        F: Future<Output = Result<ForwardCredential, E>> + Send + 'static,
+    {
+        let mut aloft = self.aloft.lock().unwrap_or_else(PoisonError::into_inner);
+        let vacant = match aloft.entry(key) {
+            hash_map::Entry::Occupied(under_way) => return (under_way.get().clone(), false),
+            hash_map::Entry::Vacant(vacant) => vacant,
+        };
+        let (sender, receiver) = watch::channel(None);
+        vacant.insert(receiver.clone());
+        drop(aloft);
+        let departure = Departure {
+            key,
+            aloft: Arc::clone(&self.aloft),
+        };
+        tokio::spawn(async move {
+            // taken off the list when the task ends, by panic too
+            let departure = departure;
+            let result = exchange.await;
+            drop(departure);
+            sender.send_replace(Some(result));
+        });
+        (receiver, true)
+    }
+}
+
+impl<E> Default for Flights<E> {
+    fn default() -> Self {
+        Self {
+            aloft: Arc::default(),
+        }
+    }
+}
+
+struct Departure<E> {
+    key: CacheKey,
+    aloft: Arc<Mutex<HashMap<CacheKey, Landing<E>>>>,
+}
+
+impl<E> Drop for Departure<E> {
+    fn drop(&mut self) {
+        self.aloft
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
+    }
+}
