@@ -6,7 +6,7 @@
 
 mod path;
 
-use crate::settings::{ByteSize, HumanDuration};
+use crate::settings::{Building, ByteSize, HumanDuration};
 use http::{Method, header, request::Parts};
 use serde::Deserialize;
 use thiserror::Error;
@@ -40,6 +40,54 @@ impl Default for LimitsSettings {
             header_timeout: HumanDuration::from_secs(10),
             connections: 20_000,
             connections_per_address: 1_000,
+        }
+    }
+}
+
+impl LimitsSettings {
+    /// The most bytes of a head that are read before it is refused unseen.
+    pub fn head_bytes(&self) -> usize {
+        self.headers
+            .as_len()
+            .saturating_mul(2)
+            .saturating_add(self.target.as_len())
+    }
+
+    /// Checks that every limit lets something through and none lifts what the HTTP library itself bounds.
+    pub fn check(&self, building: &mut Building<'_>) {
+        let mib = ByteSize::from_mib(1);
+        for (key, size) in [
+            ("token", self.token),
+            ("headers", self.headers),
+            ("target", self.target),
+        ] {
+            if !(ByteSize::from_kib(1)..=mib).contains(&size) {
+                building.within(key, |b| {
+                    b.findings
+                        .error("expected a size from 1KiB to 1MiB", "write e.g. 16KiB")
+                });
+            }
+        }
+        if self.header_timeout.get().is_zero() {
+            building.within("header_timeout", |b| {
+                b.findings.error(
+                    "expected more than nothing",
+                    "write how long a client may take for a head, e.g. 10s",
+                )
+            });
+        }
+        for (key, count) in [
+            ("connections", self.connections),
+            ("connections_per_address", self.connections_per_address),
+        ] {
+            if count == 0 {
+                building.within(key, |b| {
+                    b.findings.error(
+                        "expected at least 1",
+                        "write how many connections may be open",
+                    )
+                });
+            }
         }
     }
 }

@@ -1,0 +1,137 @@
+//! The gateway's own answers, as HTTP.
+
+use crate::token::ScopeSet;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+/// What a client is told instead of a downstream's answer.
+///
+/// The body is JSON of fixed text, under 1 KiB, and echoes nothing of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// `error` of the body.
+    pub error: &'static str,
+    /// `error_description` of the body.
+    pub description: &'static str,
+    /// The challenge that goes with it.
+    pub challenge: Option<Challenge>,
+    /// `Retry-After` in seconds.
+    pub retry_after: Option<u16>,
+    /// Whether the connection ends after it.
+    pub closes: bool,
+}
+
+/// A `WWW-Authenticate` challenge (RFC 6750 §3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Challenge {
+    /// Without an error code.
+    Plain,
+    /// With an error code.
+    Coded(&'static str),
+    /// `insufficient_scope`, naming what is needed.
+    InsufficientScope(ScopeSet),
+}
+
+/// The protection space of every route (RFC 9110 §11.5).
+const REALM: &str = "obo-gateway";
+
+impl Answer {
+    pub(super) fn new(status: StatusCode, error: &'static str, description: &'static str) -> Self {
+        Self {
+            status,
+            error,
+            description,
+            challenge: None,
+            retry_after: None,
+            closes: false,
+        }
+    }
+
+    pub(super) fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    pub(super) fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub(super) fn closing(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// The body.
+    pub fn body(&self) -> Bytes {
+        // both texts are constants without characters that JSON escapes; a test holds that
+        Bytes::from(format!(
+            r#"{{"error":"{}","error_description":"{}"}}"#,
+            self.error, self.description
+        ))
+    }
+
+    /// The header fields but for Content-Length.
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = vec![
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            ),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        // scope tokens are visible ASCII, so this is always a legal value
+        if let Some(Ok(value)) = self
+            .challenge
+            .as_ref()
+            .map(|c| HeaderValue::from_str(&c.to_value()))
+        {
+            headers.push((header::WWW_AUTHENTICATE, value));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        headers
+    }
+}
+
+impl Challenge {
+    fn to_value(&self) -> String {
+        match self {
+            Self::Plain => format!(r#"Bearer realm="{REALM}""#),
+            Self::Coded(code) => format!(r#"Bearer realm="{REALM}", error="{code}""#),
+            Self::InsufficientScope(scope) => {
+                format!(r#"Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}""#)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_names_the_scope_that_is_needed() {
+        let scope = ScopeSet::parse("orders.read orders.write").unwrap();
+        let answer = Answer::new(StatusCode::FORBIDDEN, "insufficient_scope", "x")
+            .challenge(Challenge::InsufficientScope(scope));
+        let value = answer
+            .headers()
+            .into_iter()
+            .find(|(name, _)| name == header::WWW_AUTHENTICATE)
+            .unwrap()
+            .1;
+        assert_eq!(
+            value,
+            r#"Bearer realm="obo-gateway", error="insufficient_scope", scope="orders.read orders.write""#
+        );
+    }
+
+    #[test]
+    fn a_request_without_credentials_gets_a_challenge_without_an_error() {
+        assert_eq!(Challenge::Plain.to_value(), r#"Bearer realm="obo-gateway""#);
+    }
+}

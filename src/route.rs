@@ -1,0 +1,94 @@
+//! The compiled route table: which components a request meets.
+//!
+//! What enters are the settings of `routes` and the components they name; what leaves is, for a clean target and a
+//! method, the one [`Route`] that serves it. The most specific route wins, and two that are equal are refused at load.
+//! `public: true` is the only source of the [`Public`] proof.
+
+mod matcher;
+mod settings;
+mod table;
+mod upstream;
+
+pub use matcher::MatchSettings;
+pub use settings::{RouteParts, RouteSettings};
+pub use table::RouteTable;
+pub use upstream::{
+    TargetSettings, TimeoutSettings, Upstream, UpstreamHost, UpstreamSettings, UpstreamTarget,
+};
+
+use crate::{
+    exchange::Exchange, policy::ExchangePolicy, telemetry::RouteMetrics, verify::Verifier,
+};
+use matcher::Match;
+use std::{borrow::Cow, sync::Arc};
+
+/// One route: what it matches, where it leads, and what becomes of tokens on the way.
+#[derive(Debug)]
+pub struct Route {
+    name: Box<str>,
+    matches: Match,
+    upstream: Upstream,
+    access: Access,
+    metrics: Arc<RouteMetrics>,
+}
+
+/// What a route asks of a request.
+#[derive(Debug)]
+pub enum Access {
+    /// A token, which is exchanged.
+    Protected(Box<Protected>),
+    /// Nothing; nothing is attached.
+    Public(Public),
+}
+
+/// The proof that the operator declared the route public. It is made nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub struct Public(());
+
+/// The stages that a token passes on one route.
+#[derive(Debug, Clone)]
+pub struct Protected {
+    /// Proves the token genuine.
+    pub verifier: Arc<Verifier>,
+    /// Narrows what it stands for.
+    pub policy: Arc<ExchangePolicy>,
+    /// Makes the token that replaces it.
+    pub exchange: Exchange,
+    /// Counts the changes of this route's policy.
+    pub policy_generation: u64,
+}
+
+impl Route {
+    /// The name: unique, and a metric label.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the route leads.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// What it asks of a request.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The metrics of this route.
+    pub fn metrics(&self) -> &RouteMetrics {
+        &self.metrics
+    }
+
+    /// Whether every request of this route has a path that is `path` or below it.
+    pub fn is_at_or_below(&self, path: &str) -> bool {
+        self.matches.path.is_at_or_below(path)
+    }
+
+    /// The path that the downstream sees for `path`.
+    pub fn upstream_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        match self.upstream.rewrite_prefix() {
+            None => Cow::Borrowed(path),
+            Some(replacement) => Cow::Owned(self.matches.rewrite(path, replacement)),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What one route matches: hosts, a segment prefix or an exact path, methods.
+
+use crate::settings::Building;
+use http::Method;
+use serde::Deserialize;
+
+/// `routes[].match`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchSettings {
+    /// Host names, each whole or with `*` for its first label; any host where absent.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// A path and all below it, on segment boundaries.
+    pub prefix: Option<String>,
+    /// One path.
+    pub exact: Option<String>,
+    /// Methods; any where absent.
+    #[serde(default)]
+    pub methods: Vec<String>,
+}
+
+/// A compiled match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) path: PathPattern,
+    /// Empty: any method.
+    pub(super) methods: Vec<Method>,
+}
+
+/// Which hosts a route answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum HostPattern {
+    /// One name, in lower case.
+    Exact(Box<str>),
+    /// Any one label in front of this parent, in lower case, without its leading dot.
+    AnyLabel(Box<str>),
+    /// Any host.
+    Any,
+}
+
+/// Which paths a route answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum PathPattern {
+    /// One path.
+    Exact(Box<str>),
+    /// A path without trailing slash, and all below it; empty for every path.
+    Prefix(Box<str>),
+}
+
+impl PathPattern {
+    pub(super) fn is_at_or_below(&self, path: &str) -> bool {
+        let (Self::Exact(own) | Self::Prefix(own)) = self;
+        own.strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl Match {
+    /// Replaces what was matched by `replacement`, joined to the rest with one slash.
+    pub(super) fn rewrite(&self, path: &str, replacement: &str) -> String {
+        let rest = match &self.path {
+            PathPattern::Exact(_) => "",
+            PathPattern::Prefix(prefix) => path.strip_prefix(prefix.as_ref()).unwrap_or_default(),
+        };
+        if rest.is_empty() {
+            return replacement.to_owned();
+        }
+        format!(
+            "{}/{}",
+            replacement.trim_end_matches('/'),
+            rest.trim_start_matches('/')
+        )
+    }
+}
+
+impl MatchSettings {
+    pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Match> {
+        let before = building.findings.count();
+        let path = self.path(building);
+        let hosts = self.hosts(building);
+        let methods = self.methods(building);
+        (building.findings.count() == before).then_some(Match {
+            hosts,
+            path: path?,
+            methods,
+        })
+    }
+
+    fn path(&self, building: &mut Building<'_>) -> Option<PathPattern> {
+        let (key, text) = match (&self.prefix, &self.exact) {
+            (Some(prefix), None) => ("prefix", prefix),
+            (None, Some(exact)) => ("exact", exact),
+            (None, None) | (Some(_), Some(_)) => {
+                building.findings.error(
+                    "expected exactly one of prefix and exact",
+                    "write prefix: /orders, or exact: /orders",
+                );
+                return None;
+            }
+        };
+        building.within(key, |b| {
+            if let Err(error) = crate::gate::check_path(text) {
+                b.findings.error_because(
+                    format!("{text:?} is no path: {error}"),
+                    "no request with such a path is let through",
+                    "write a path that starts with one slash and has no dot segments, e.g. /orders",
+                );
+                return None;
+            }
+            if key == "exact" {
+                return Some(PathPattern::Exact(text.as_str().into()));
+            }
+            let prefix = text.strip_suffix('/').unwrap_or(text);
+            if prefix.len() < text.len() && !prefix.is_empty() {
+                b.findings.error(
+                    "a prefix ends without a slash",
+                    format!("write {prefix}: it matches {prefix} and all below it"),
+                );
+                return None;
+            }
+            Some(PathPattern::Prefix(prefix.into()))
+        })
+    }
+
+    fn hosts(&self, building: &mut Building<'_>) -> Vec<HostPattern> {
+        if self.hosts.is_empty() {
+            return vec![HostPattern::Any];
+        }
+        let patterns = self.hosts.iter().enumerate().map(|(position, host)| {
+            let host = host.to_ascii_lowercase();
+            let (pattern, name) = match host.strip_prefix("*.") {
+                Some(parent) => (HostPattern::AnyLabel(parent.into()), parent),
+                None => (HostPattern::Exact(host.as_str().into()), host.as_str()),
+            };
+            if !is_host(name) {
+                building.within("hosts", |b| {
+                    b.within(position, |b| {
+                        b.findings.error(
+                            format!("expected a host name without scheme and port, found {host:?}"),
+                            "write api.example.com, or *.example.com for any one label",
+                        );
+                    });
+                });
+            }
+            pattern
+        });
+        patterns.collect()
+    }
+
+    fn methods(&self, building: &mut Building<'_>) -> Vec<Method> {
+        let methods = self
+            .methods
+            .iter()
+            .enumerate()
+            .filter_map(|(position, name)| {
+                let method = Method::from_bytes(name.as_bytes()).ok().filter(|method| {
+                    *method == name.to_ascii_uppercase().as_str()
+                        && !matches!(*method, Method::TRACE | Method::CONNECT)
+                });
+                if method.is_none() {
+                    building.within("methods", |b| {
+                        b.within(position, |b| {
+                            b.findings.error(
+                                format!("expected a method in capitals, found {name:?}"),
+                                "write e.g. GET; TRACE and CONNECT are never forwarded",
+                            );
+                        });
+                    });
+                }
+                method
+            });
+        methods.collect()
+    }
+}
+
+/// A host name or an address literal, as it stands in a Host field without port.
+fn is_host(name: &str) -> bool {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let of_literal = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    match name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        Some(literal) => !literal.is_empty() && literal.bytes().all(of_literal),
+        None => !name.is_empty() && !name.starts_with('.') && name.bytes().all(of_name),
+    }
+}

@@ -1,0 +1,176 @@
+//! One item of `routes` as it is written, and how it becomes a [`Route`].
+
+use super::{Access, MatchSettings, Protected, Public, Route, UpstreamSettings};
+use crate::{
+    clock::SharedClock,
+    exchange::{EngineParts, Exchange},
+    policy::ExchangeSettings,
+    settings::Building,
+    telemetry::Metrics,
+    verify::{TrustedIssuer, Verifier},
+};
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// One item of `routes`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSettings {
+    /// Unique; a metric label.
+    pub name: String,
+    /// Which requests it serves.
+    #[serde(rename = "match")]
+    pub matches: MatchSettings,
+    /// Where it leads.
+    pub upstream: UpstreamSettings,
+    /// What becomes of tokens; absent on a public route.
+    pub exchange: Option<ExchangeSettings>,
+    /// No token work; nothing is attached.
+    #[serde(default)]
+    pub public: bool,
+}
+
+/// The components that routes are made of.
+#[derive(Debug)]
+pub struct RouteParts<'a> {
+    /// The trusted issuers by name.
+    pub issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
+    /// How many issuers the file lists, those that could not be built included.
+    pub listed_issuers: usize,
+    /// The embedded engine; absent where it could not be built, which was reported.
+    pub engine: Option<&'a EngineParts>,
+    /// The metrics of this process.
+    pub metrics: &'a Metrics,
+    /// The time.
+    pub clock: &'a SharedClock,
+}
+
+impl RouteSettings {
+    /// Compiles the route.
+    pub fn build(&self, building: &mut Building<'_>, parts: &RouteParts<'_>) -> Option<Route> {
+        building.within("name", |b| check_name(&self.name, b));
+        let matches = building.within("match", |b| self.matches.build(b));
+        let upstream = building.within("upstream", |b| self.upstream.build(b));
+        let access = self.access(building, parts);
+        Some(Route {
+            name: self.name.as_str().into(),
+            matches: matches?,
+            upstream: upstream?,
+            access: access?,
+            metrics: parts.metrics.route(&self.name),
+        })
+    }
+
+    fn access(&self, building: &mut Building<'_>, parts: &RouteParts<'_>) -> Option<Access> {
+        match (&self.exchange, self.public) {
+            (None, true) => Some(Access::Public(Public(()))),
+            (Some(exchange), false) => {
+                let protected = building.within("exchange", |b| protect(exchange, b, parts));
+                protected.map(|protected| Access::Protected(Box::new(protected)))
+            }
+            (Some(_), true) => {
+                building.within("public", |b| {
+                    b.findings.error(
+                        "a public route exchanges nothing",
+                        "remove public, or remove exchange",
+                    )
+                });
+                None
+            }
+            (None, false) => {
+                building.findings.error_because(
+                    "expected exchange",
+                    "a route without it would let no request through",
+                    "write exchange with an audience and a scope, or public: true",
+                );
+                None
+            }
+        }
+    }
+}
+
+fn protect(
+    settings: &ExchangeSettings,
+    building: &mut Building<'_>,
+    parts: &RouteParts<'_>,
+) -> Option<Protected> {
+    let issuers = building.within("accepts", |b| accepted(settings, b, parts));
+    let engine = parts.engine;
+    // without an engine the rest is still checked, so that one run shows every mistake
+    let nobody = crate::policy::GatewayIdentity {
+        issuer: "".into(),
+        actor: "".into(),
+    };
+    let (identity, lifetime) = engine.map_or(
+        (
+            &nobody,
+            crate::settings::HumanDuration::from_secs(300).get(),
+        ),
+        |e| (&e.identity, e.lifetime),
+    );
+    let accepts = settings.accepts.len().max(1);
+    let policy = settings.build(building, identity, lifetime, accepts);
+    let (issuers, policy, engine) = (issuers?, policy?, engine?);
+    let verifier = Verifier::new(issuers, &engine.identity.issuer, Arc::clone(parts.clock));
+    Some(Protected {
+        verifier: Arc::new(verifier),
+        policy: Arc::new(policy),
+        exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
+        policy_generation: 1,
+    })
+}
+
+/// The issuers that the route names, or the only one there is.
+fn accepted(
+    settings: &ExchangeSettings,
+    building: &mut Building<'_>,
+    parts: &RouteParts<'_>,
+) -> Option<Vec<Arc<TrustedIssuer>>> {
+    if settings.accepts.is_empty() {
+        if parts.listed_issuers > 1 {
+            building.findings.error(
+                "expected the issuers whose tokens this route takes: several are trusted",
+                "write accepts: [ { issuer: NAME } ]",
+            );
+            return None;
+        }
+        return parts
+            .issuers
+            .values()
+            .next()
+            .map(|issuer| vec![Arc::clone(issuer)]);
+    }
+    let mut found = Vec::new();
+    for (position, accept) in settings.accepts.iter().enumerate() {
+        match parts.issuers.get(&accept.issuer) {
+            Some(issuer) => found.push(Arc::clone(issuer)),
+            // an issuer that is listed and could not be built was reported where it stands
+            None if parts.listed_issuers > parts.issuers.len() => return None,
+            None => building.within(position, |b| {
+                b.within("issuer", |b| {
+                    let known: Vec<&str> = parts.issuers.keys().map(String::as_str).collect();
+                    b.findings.error(
+                        format!("no trusted issuer is called {:?}", accept.issuer),
+                        format!("write one of: {}", known.join(", ")),
+                    );
+                });
+            }),
+        }
+    }
+    (found.len() == settings.accepts.len()).then_some(found)
+}
+
+fn check_name(name: &str, building: &mut Building<'_>) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+        building.findings.error(
+            format!("expected a name, found {name:?}"),
+            "write 1 to 64 letters, digits, dots, dashes or underscores",
+        );
+    } else if name == "none" {
+        building.findings.error(
+            "the name none stands for requests that no route serves",
+            "write another name",
+        );
+    }
+}

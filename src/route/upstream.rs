@@ -1,0 +1,302 @@
+//! Where a route leads: targets, the host they are told, timeouts and TLS.
+
+use crate::settings::{Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError};
+use http::HeaderValue;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// `routes[].upstream`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamSettings {
+    /// One downstream API, or several copies of it that take turns.
+    pub targets: Vec<TargetSettings>,
+    /// The Host field sent: `target` (default), `preserve`, or a name.
+    pub host: Option<String>,
+    /// Replaces the matched prefix.
+    pub rewrite_prefix: Option<String>,
+    /// Speak HTTP/2 to the targets.
+    #[serde(default)]
+    pub http2: bool,
+    /// How their TLS is verified.
+    #[serde(default)]
+    pub tls: UpstreamTlsSettings,
+    /// How long to wait for them.
+    #[serde(default)]
+    pub timeouts: TimeoutSettings,
+}
+
+/// One of `targets`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSettings {
+    /// Scheme, host and port.
+    pub url: String,
+    /// How many turns it takes in each round, 1 to 100.
+    #[serde(default = "one")]
+    pub weight: u8,
+    /// Says that plain http over a network is meant.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+/// `upstream.timeouts`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeoutSettings {
+    /// Until the connection stands, its TLS handshake included.
+    pub connect: HumanDuration,
+    /// Until the answer's head is there.
+    pub response: HumanDuration,
+    /// Between two pieces of a body, and how long an unused connection is kept.
+    pub idle: HumanDuration,
+}
+
+impl Default for TimeoutSettings {
+    fn default() -> Self {
+        Self {
+            connect: HumanDuration::from_secs(2),
+            response: HumanDuration::from_secs(15),
+            idle: HumanDuration::from_secs(60),
+        }
+    }
+}
+
+/// A compiled upstream.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    targets: Vec<UpstreamTarget>,
+    host: UpstreamHost,
+    rewrite_prefix: Option<Box<str>>,
+    http2: bool,
+    tls: UpstreamTlsSettings,
+    timeouts: TimeoutSettings,
+}
+
+/// One downstream server.
+#[derive(Debug, Clone)]
+pub struct UpstreamTarget {
+    /// Where it listens.
+    pub url: OutboundUrl,
+    /// How many turns it takes in each round.
+    pub weight: u8,
+    /// The Host field that names it.
+    pub authority: HeaderValue,
+}
+
+/// Which Host field the downstream gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// The target's own authority.
+    Target,
+    /// The one that the client sent.
+    Preserve,
+    /// A name that the operator wrote.
+    Named(HeaderValue),
+}
+
+impl Upstream {
+    /// The targets, at least one.
+    pub fn targets(&self) -> &[UpstreamTarget] {
+        &self.targets
+    }
+
+    /// Which Host field they get.
+    pub fn host(&self) -> &UpstreamHost {
+        &self.host
+    }
+
+    /// What replaces the matched prefix.
+    pub fn rewrite_prefix(&self) -> Option<&str> {
+        self.rewrite_prefix.as_deref()
+    }
+
+    /// Whether to speak HTTP/2.
+    pub fn http2(&self) -> bool {
+        self.http2
+    }
+
+    /// How TLS is verified.
+    pub fn tls(&self) -> &UpstreamTlsSettings {
+        &self.tls
+    }
+
+    /// Until a connection stands.
+    pub fn connect_timeout(&self) -> Duration {
+        self.timeouts.connect.get()
+    }
+
+    /// Until the answer's head is there.
+    pub fn response_timeout(&self) -> Duration {
+        self.timeouts.response.get()
+    }
+
+    /// Between two pieces of a body.
+    pub fn idle_timeout(&self) -> Duration {
+        self.timeouts.idle.get()
+    }
+}
+
+impl UpstreamSettings {
+    pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Upstream> {
+        let before = building.findings.count();
+        let targets = building.within("targets", |b| self.targets(b));
+        let host = building.within("host", |b| self.host(b));
+        building.within("rewrite_prefix", |b| self.check_rewrite(b));
+        building.within("timeouts", |b| self.timeouts.check(b));
+        building.within("tls", |b| check_tls(&self.tls, b));
+        (building.findings.count() == before).then_some(())?;
+        Some(Upstream {
+            targets,
+            host: host?,
+            rewrite_prefix: self.rewrite_prefix.as_deref().map(Into::into),
+            http2: self.http2,
+            tls: self.tls.clone(),
+            timeouts: self.timeouts,
+        })
+    }
+
+    fn targets(&self, building: &mut Building<'_>) -> Vec<UpstreamTarget> {
+        if self.targets.is_empty() {
+            building.findings.error(
+                "expected at least one target",
+                "write [ { url: https://api.internal:8443 } ]",
+            );
+        }
+        let targets = self.targets.iter().enumerate();
+        targets
+            .filter_map(|(position, target)| building.within(position, |b| target.build(b)))
+            .collect()
+    }
+
+    fn host(&self, building: &mut Building<'_>) -> Option<UpstreamHost> {
+        match self.host.as_deref() {
+            None | Some("target") => Some(UpstreamHost::Target),
+            Some("preserve") => Some(UpstreamHost::Preserve),
+            Some(name) => {
+                let authority = name
+                    .parse::<http::uri::Authority>()
+                    .ok()
+                    .filter(|a| !a.as_str().contains('@'));
+                let value =
+                    authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+                if value.is_none() {
+                    building.findings.error(
+                        format!("expected target, preserve or a host name, found {name:?}"),
+                        "write the name that the API answers to",
+                    );
+                }
+                value.map(UpstreamHost::Named)
+            }
+        }
+    }
+
+    fn check_rewrite(&self, building: &mut Building<'_>) {
+        if let Some(prefix) = &self.rewrite_prefix
+            && let Err(error) = crate::gate::check_path(prefix)
+        {
+            building.findings.error(
+                format!("{prefix:?} is no path: {error}"),
+                "write what replaces the matched prefix, e.g. / or /v1",
+            );
+        }
+    }
+}
+
+impl TargetSettings {
+    fn build(&self, building: &mut Building<'_>) -> Option<UpstreamTarget> {
+        let parsed = if self.insecure {
+            OutboundUrl::parse_insecure(&self.url)
+        } else {
+            OutboundUrl::parse(&self.url)
+        };
+        let url = match parsed {
+            Ok(url) => url,
+            Err(error @ UrlError::Unencrypted(_)) => {
+                building.within("url", |b| {
+                    b.findings.error_because(
+                        error.to_string(),
+                        "the on-behalf-of token would cross the network in clear text",
+                        "write https, or insecure: true beside the URL if that is meant",
+                    );
+                });
+                return None;
+            }
+            Err(error) => {
+                building.within("url", |b| {
+                    b.findings.error(
+                        error.to_string(),
+                        "write scheme, host and port, e.g. https://api.internal:8443",
+                    )
+                });
+                return None;
+            }
+        };
+        if !matches!(url.url().path(), "" | "/") || url.url().query().is_some() {
+            building.within("url", |b| {
+                b.findings.error(
+                    "a target is scheme, host and port",
+                    "move the path to rewrite_prefix",
+                )
+            });
+            return None;
+        }
+        if !(1..=100).contains(&self.weight) {
+            building.within("weight", |b| {
+                b.findings.error(
+                    "expected a number from 1 to 100",
+                    "write how many turns the target takes in each round",
+                )
+            });
+            return None;
+        }
+        let authority = HeaderValue::from_str(&url.authority()).ok()?;
+        Some(UpstreamTarget {
+            url,
+            weight: self.weight,
+            authority,
+        })
+    }
+}
+
+impl TimeoutSettings {
+    fn check(&self, building: &mut Building<'_>) {
+        for (key, value) in [
+            ("connect", self.connect),
+            ("response", self.response),
+            ("idle", self.idle),
+        ] {
+            if value.get().is_zero() {
+                building.within(key, |b| {
+                    b.findings.error_because(
+                        "expected more than nothing",
+                        "a wait without end lets one API hold every connection",
+                        "write a duration, e.g. 15s",
+                    )
+                });
+            }
+        }
+    }
+}
+
+fn check_tls(tls: &UpstreamTlsSettings, building: &mut Building<'_>) {
+    if tls.certificate.is_some() != tls.private_key.is_some() {
+        building.findings.error(
+            "a client certificate needs its key, and a key its certificate",
+            "write both certificate and private_key, or neither",
+        );
+    }
+    if tls.server_name.as_deref().is_some_and(str::is_empty) {
+        building.within("server_name", |b| {
+            b.findings.error_because(
+                "expected a name",
+                "without one the server's certificate would not be verified",
+                "write the name in the server's certificate",
+            )
+        });
+    }
+}
