@@ -7,6 +7,7 @@
 //! at it. A file that cannot be read as YAML yields exactly one finding; otherwise one run reports one finding about
 //! the shape of each list item (serde stops there) and all findings about the meaning.
 
+mod compose;
 mod document;
 mod marks;
 mod report;
@@ -15,6 +16,7 @@ mod section;
 mod shape;
 mod suggest;
 
+pub use compose::{Configuration, ListenerTerms, Surroundings, compose, log_settings};
 pub use document::{Document, Unreadable};
 pub use marks::{Mark, Marks};
 pub use report::{Paint, render};

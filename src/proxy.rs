@@ -1,2 +1,39 @@
-//! The only module that names pingora: sockets and connections (`edge`).
+//! The HTTP in front of the pipeline and behind it: the only module that names pingora.
+//!
+//! What enters are connections; what leaves are requests to downstream APIs, stripped of everything that could carry a
+//! credential, with one [`ForwardCredential`](crate::cache::ForwardCredential) attached or, on a public route, none.
+//! The filter that writes the outgoing head refuses a request without one of the two proofs. Nothing of a failure is
+//! forwarded, and nothing that the downstream says about tokens is passed on.
+
 pub mod edge;
+
+mod context;
+mod fault;
+mod hooks;
+mod hygiene;
+mod local;
+mod peers;
+mod respond;
+mod settings;
+
+pub use hooks::Hooks;
+pub use local::{AdminApp, connection_metrics};
+pub use peers::{Peers, UpstreamTlsError};
+pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
+
+use pingora::{proxy::HttpProxy, server::configuration::ServerConf};
+use std::sync::Arc;
+
+/// The most attempts of one request: the first, one with a fresh token, one more where a reused connection was closed.
+const ATTEMPTS: usize = 3;
+
+/// Makes the pingora app that serves the proxy's listeners.
+pub fn app(hooks: Hooks, threads: usize) -> Arc<HttpProxy<Hooks>> {
+    let conf = ServerConf {
+        threads,
+        max_retries: ATTEMPTS,
+        upstream_keepalive_pool_size: 128 * threads,
+        ..ServerConf::default()
+    };
+    edge::app(&Arc::new(conf), hooks)
+}

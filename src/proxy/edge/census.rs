@@ -11,26 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// What became of a connection. Closed on purpose: each event is one counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ConnectionEvent {
-    /// Admitted; exactly one `Closed` follows.
-    Accepted,
-    /// An admitted connection is gone, whoever ended it.
-    Closed,
-    /// Closed at once: the edge holds as many connections as it may.
-    RefusedTotal,
-    /// Closed at once: this address holds as many connections as it may.
-    RefusedAddress,
-    /// Cut: no whole request head (or TLS handshake, or HTTP/2 preface) arrived in time.
-    HeadTimeout,
-    /// Cut: the head grew past its cap before it ended.
-    HeadTooLarge,
-    /// The TLS handshake failed, whoever was at fault.
-    HandshakeFailed,
-    /// The system had no descriptor or memory left for a connection.
-    AcceptFailed,
-}
+pub use crate::telemetry::ConnectionEvent;
 
 /// Counts what happens to connections. Called on the threads that serve requests: it must not block.
 pub trait ConnectionObserver: Send + Sync {

@@ -1,0 +1,105 @@
+//! The commands of the program.
+//!
+//! What enters are its arguments; what leaves are text, an exit status (0: done, 1: could not, 2: the configuration or
+//! the arguments are wrong) and, for `run`, a gateway until it is told to end. Everything is written to the writers
+//! that are given, so that a test sees what a person would.
+
+mod check;
+mod run;
+mod serve;
+
+pub use serve::{Gateway, StartError};
+
+use crate::{
+    clock::{SystemClock, SystemRandomness},
+    config::Surroundings,
+};
+use clap::{Parser, Subcommand};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+use tokio::runtime::Runtime;
+
+/// A reverse proxy that exchanges each user's bearer token for a reduced on-behalf-of token before an untrusted API
+/// sees the request.
+#[derive(Debug, Parser)]
+#[command(name = "obo-gateway", version, about, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "gateway.yaml"
+    )]
+    config: PathBuf,
+}
+
+const AFTER_HELP: &str = "\
+Without a command: run. New here? `obo-gateway demo` shows on this machine what it does.
+SIGTERM and Ctrl-C end `run` gracefully: no request that was received is lost.
+Exit status: 0 done, 1 could not, 2 the configuration or the arguments are wrong.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway (the default)
+    Run,
+    /// Report every mistake in the configuration, and how to mend it; creates nothing
+    Check,
+}
+
+/// Where a command writes.
+pub struct Terminal<'a> {
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// What went wrong.
+    pub err: &'a mut dyn Write,
+    /// Whether `out` is read by a person on a terminal.
+    pub interactive: bool,
+}
+
+/// Runs the program with `arguments`, the program's own name first. `io` is the runtime for everything that talks to
+/// identity providers.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        // help and version count as errors there, with their own exit status
+        Err(error) => {
+            let status = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    let interactive = io::stdout().is_terminal();
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let mut terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        interactive,
+    };
+    let surroundings = Surroundings {
+        clock: Arc::new(SystemClock),
+        randomness: Arc::new(SystemRandomness),
+        io: io.handle().clone(),
+    };
+    match arguments.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&arguments.config, &surroundings, io, &mut terminal),
+        Command::Check => check::check(&arguments.config, &surroundings, &mut terminal),
+    }
+}
+
+/// A core dump would hold keys and tokens: from here on this process leaves none.
+pub fn withhold_core_dumps() {
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // where it may not be lowered it is the operator's to lower
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}

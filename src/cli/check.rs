@@ -1,0 +1,77 @@
+//! `check`: every mistake in one run.
+
+use super::Terminal;
+use crate::{
+    config::{Configuration, Document, Marks, Paint, Surroundings, compose, render},
+    settings::{BaseDir, Effects, Finding, Findings, Severity},
+};
+use std::{io, path::Path, process::ExitCode};
+
+/// What reading a configuration came to.
+pub(super) struct Loaded {
+    /// The gateway, where there was no error.
+    pub(super) configuration: Option<Configuration>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) marks: Marks,
+}
+
+impl Loaded {
+    /// Reads and composes the file at `path`.
+    pub(super) fn from(path: &Path, effects: Effects, surroundings: &Surroundings) -> Self {
+        let document = match Document::read(path) {
+            Ok(document) => document,
+            Err(unreadable) => {
+                return Self {
+                    configuration: None,
+                    findings: unreadable.findings.into_vec(),
+                    marks: unreadable.marks,
+                };
+            }
+        };
+        let mut findings = Findings::default();
+        let base = BaseDir::of_file(path);
+        let configuration = compose(&document, &base, effects, surroundings, &mut findings);
+        Self {
+            configuration,
+            findings: findings.into_vec(),
+            marks: document.marks().clone(),
+        }
+    }
+
+    /// Writes the findings for people.
+    pub(super) fn report(&self, paint: Paint, mut out: &mut dyn io::Write) -> io::Result<()> {
+        render(&self.findings, &self.marks, paint, &mut out)
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+pub(super) fn check(
+    path: &Path,
+    surroundings: &Surroundings,
+    terminal: &mut Terminal<'_>,
+) -> ExitCode {
+    let loaded = Loaded::from(path, Effects::None, surroundings);
+    let paint = if terminal.interactive {
+        Paint::Colour
+    } else {
+        Paint::Plain
+    };
+    let failed = loaded.has_errors();
+    let written = loaded.report(paint, terminal.out).and_then(|()| {
+        if failed {
+            Ok(())
+        } else {
+            writeln!(terminal.out, "{}: ok", path.display())
+        }
+    });
+    match (written, failed) {
+        (Err(_), _) => ExitCode::FAILURE,
+        (Ok(()), true) => ExitCode::from(2),
+        (Ok(()), false) => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,90 @@
+//! What one request carries from hook to hook.
+
+use crate::{
+    error::Refusal,
+    pipeline::{Authorized, Trail},
+    route::Public,
+    telemetry::{RequestId, TraceContext},
+};
+use http::HeaderValue;
+use std::time::{Duration, Instant};
+
+/// The state of one request.
+#[derive(Debug)]
+pub struct Context {
+    pub(super) id: RequestId,
+    pub(super) started: Instant,
+    pub(super) trail: Trail,
+    pub(super) progress: Progress,
+    pub(super) trace: Option<TraceContext>,
+    /// When the present attempt went to the downstream.
+    pub(super) sent: Option<Instant>,
+    /// How long the downstream took for the head of its last answer.
+    pub(super) upstream: Option<Duration>,
+    /// Whether the present attempt failed in a way that a repetition mends.
+    pub(super) repeat: bool,
+    /// Whether the token was exchanged anew because the downstream refused it.
+    pub(super) renewed: bool,
+    /// Whether the client went away before its answer ended.
+    pub(super) client_gone: bool,
+    /// The Host field that names the chosen target.
+    pub(super) authority: Option<HeaderValue>,
+    /// How many attempts were made.
+    pub(super) attempts: usize,
+}
+
+/// How far the request has come. Only the two middle states let it out.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// Its head arrived.
+    Received,
+    /// Its token was exchanged.
+    Authorized(Box<Authorized>),
+    /// It is on a public route.
+    Public(#[allow(dead_code)] Public), // the proof is held, not read
+    /// It was answered by the gateway itself.
+    Answered(Answered),
+}
+
+/// An answer of the gateway's own.
+#[derive(Debug)]
+pub(super) enum Answered {
+    /// One of its documents.
+    Document,
+    /// A refusal.
+    Refused(Refusal),
+}
+
+impl Context {
+    pub(super) fn new(id: RequestId, started: Instant) -> Self {
+        Self {
+            id,
+            started,
+            trail: Trail::default(),
+            progress: Progress::Received,
+            trace: None,
+            sent: None,
+            upstream: None,
+            repeat: false,
+            renewed: false,
+            client_gone: false,
+            authority: None,
+            attempts: 0,
+        }
+    }
+
+    /// The refusal that ended the request, if one did.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match &self.progress {
+            Progress::Answered(Answered::Refused(refusal)) => Some(refusal),
+            Progress::Answered(Answered::Document)
+            | Progress::Received
+            | Progress::Authorized(_)
+            | Progress::Public(_) => None,
+        }
+    }
+
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        self.progress = Progress::Answered(Answered::Refused(refusal));
+    }
+}

@@ -1,0 +1,425 @@
+//! pingora's hooks, in the order in which a request meets them.
+
+use super::{
+    context::{Answered, Context, Progress},
+    fault,
+    hygiene::{Outgoing, clean_request, clean_response, clean_trailers, repeats},
+    peers::Peers,
+    respond,
+};
+use crate::{
+    clock::SharedClock,
+    error::{Refusal, UpstreamFault},
+    gate::{GateError, PathAmbiguity},
+    pipeline::{Admission, Pipeline},
+    source::Imprint,
+    sts::Documents,
+    telemetry::{
+        AccessLog, AccessRecord, IdSource, LeakPlace, Outcome, RouteMetrics, StatusClass,
+        TraceContext,
+    },
+};
+use async_trait::async_trait;
+use http::{HeaderMap, StatusCode};
+use pingora::{
+    Error, ErrorType, Result,
+    http::{RequestHeader, ResponseHeader},
+    modules::http::HttpModules,
+    proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
+    upstreams::peer::HttpPeer,
+};
+use std::{sync::Arc, time::Duration};
+
+/// What the hooks work with.
+#[derive(Debug)]
+pub struct Hooks {
+    /// Decides on requests.
+    pub pipeline: Pipeline,
+    /// The gateway's own documents.
+    pub documents: Documents,
+    /// The downstream servers.
+    pub peers: Peers,
+    /// One line a request.
+    pub access_log: AccessLog,
+    /// Ids of requests and spans.
+    pub ids: IdSource,
+    /// What is counted about requests that no route serves.
+    pub no_route: Arc<RouteMetrics>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+#[async_trait]
+impl ProxyHttp for Hooks {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(self.ids.request_id(), self.clock.instant())
+    }
+
+    /// None: the default ones allocate for each request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        let head = session.req_header();
+        ctx.trace = head
+            .headers
+            .get("traceparent")
+            .and_then(|value| TraceContext::parse(value.as_bytes()));
+        if self.documents.serves(head.uri.path()) {
+            let response = self.documents.answer(&head.method, head.uri.path());
+            ctx.progress = Progress::Answered(Answered::Document);
+            respond::document(session, response).await?;
+            return Ok(true);
+        }
+        let admitted = match origin_form(head) {
+            Ok(()) => self.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
+            Err(refusal) => Err(refusal),
+        };
+        match admitted {
+            Ok(Admission::Authorized(authorized)) => {
+                ctx.progress = Progress::Authorized(authorized)
+            }
+            Ok(Admission::Public(public)) => ctx.progress = Progress::Public(public),
+            Err(refusal) => {
+                let answer = refusal.answer();
+                ctx.refuse(refusal);
+                respond::refuse(session, &answer, ctx).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+    ) -> Result<Box<HttpPeer>> {
+        ctx.attempts += 1;
+        ctx.repeat = false;
+        session
+            .as_mut()
+            .set_close_on_response_before_downstream_finish(true);
+        let chosen = ctx
+            .trail
+            .route
+            .as_ref()
+            .and_then(|route| self.peers.choose(route));
+        match chosen {
+            Some(chosen) => {
+                ctx.authority = Some(chosen.authority);
+                Ok(chosen.peer)
+            }
+            None => Err(refused(ctx, UpstreamFault::Unreachable.into())),
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        head: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        // the missing case refuses: nothing leaves without one of the two proofs
+        let (authorization, presented) = match &ctx.progress {
+            Progress::Authorized(authorized) => {
+                let credential = &authorized.credential;
+                (
+                    Some(credential.authorization()),
+                    credential.presented().cloned(),
+                )
+            }
+            Progress::Public(_) => (None, presented_on_public(head)),
+            Progress::Received | Progress::Answered(_) => return Err(refused(ctx, Refusal::Fault)),
+        };
+        let (Some(route), Some(authority)) = (&ctx.trail.route, &ctx.authority) else {
+            return Err(refused(ctx, Refusal::Fault));
+        };
+        let outgoing = Outgoing {
+            route,
+            authorization,
+            presented: presented.as_ref(),
+            authority,
+            client: client_of(session),
+            encrypted: session
+                .digest()
+                .is_some_and(|digest| digest.ssl_digest.is_some()),
+            id: ctx.id,
+            trace: ctx.trace.map(|trace| (trace, trace.child(&self.ids))),
+        };
+        clean_request(head, &outgoing)?;
+        ctx.sent = Some(self.clock.instant());
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        head: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refused(ctx, UpstreamFault::Upgrade.into()));
+        }
+        if !head.status.is_informational() {
+            self.observe_upstream(head.status, ctx);
+        }
+        if head.status == StatusCode::UNAUTHORIZED
+            && matches!(ctx.progress, Progress::Authorized(_))
+        {
+            return Err(self.renew(session, ctx).await);
+        }
+        self.keep_tokens_in(&head.headers, LeakPlace::ResponseHead, ctx)?;
+        clean_response(head);
+        head.insert_header("x-request-id", ctx.id.as_str())
+    }
+
+    fn upstream_response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        self.keep_tokens_in(trailers, LeakPlace::ResponseTrailer, ctx)?;
+        clean_trailers(trailers);
+        Ok(())
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Context,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        // nothing was sent: another target may take any request
+        let others = ctx
+            .trail
+            .route
+            .as_ref()
+            .is_some_and(|route| ctx.attempts < self.peers.targets(route));
+        error.set_retry(others);
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        ctx: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        if ctx.repeat {
+            error.set_retry(true);
+        } else if ctx.refusal().is_some()
+            || !session.req_header().method.is_idempotent()
+            || session.as_ref().retry_buffer_truncated()
+        {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(reused);
+        }
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Context,
+    ) -> FailToProxy {
+        if ctx.refusal().is_none() {
+            match fault::classify(error) {
+                Some(refusal) => ctx.refuse(refusal),
+                None => {
+                    ctx.client_gone = true;
+                    return FailToProxy {
+                        error_code: 0,
+                        can_reuse_downstream: false,
+                    };
+                }
+            }
+        }
+        let Some(answer) = ctx.refusal().map(Refusal::answer) else {
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        };
+        // what was begun cannot be taken back: the connection is cut instead
+        let begun = session
+            .response_written()
+            .is_some_and(|head| !head.status.is_informational());
+        session.set_keepalive(None);
+        if !begun && respond::refuse(session, &answer, ctx).await.is_err() {
+            ctx.client_gone = true;
+        }
+        FailToProxy {
+            error_code: answer.status.as_u16(),
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
+        let status = session
+            .response_written()
+            .map_or(0, |head| head.status.as_u16());
+        let duration = self.clock.instant().saturating_duration_since(ctx.started);
+        let (outcome, reason) = match (&ctx.progress, ctx.client_gone) {
+            (Progress::Answered(Answered::Refused(refusal)), _) => {
+                (refusal.outcome(), Some(refusal.reason()))
+            }
+            (Progress::Answered(Answered::Document), _) => (Outcome::Served, None),
+            (Progress::Authorized(_) | Progress::Public(_), false) => (Outcome::Forwarded, None),
+            (Progress::Authorized(_) | Progress::Public(_) | Progress::Received, _) => {
+                (Outcome::ClientGone, None)
+            }
+        };
+        let metrics = ctx
+            .trail
+            .route
+            .as_ref()
+            .map_or(self.no_route.as_ref(), |route| route.metrics());
+        metrics.request(outcome, duration);
+        if let Some(reason) = reason {
+            metrics.denied(reason);
+        }
+        self.access_log.record(&AccessRecord {
+            route: ctx
+                .trail
+                .route
+                .as_ref()
+                .map_or("none", |route| route.name()),
+            method: session.req_header().method.as_str(),
+            status,
+            outcome,
+            reason,
+            cache: ctx.trail.cache,
+            duration,
+            exchange: ctx.trail.exchange,
+            upstream: ctx.upstream,
+            request_id: ctx.id,
+            trace: ctx.trace,
+            client: client_of(session),
+        });
+    }
+
+    /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &Context,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    fn request_summary(&self, _session: &Session, ctx: &Context) -> String {
+        format!("request {}", ctx.id)
+    }
+}
+
+impl Hooks {
+    fn observe_upstream(&self, status: StatusCode, ctx: &mut Context) {
+        let now = self.clock.instant();
+        let took = ctx
+            .sent
+            .map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent));
+        ctx.upstream = Some(took);
+        if let Some(route) = &ctx.trail.route {
+            route
+                .metrics()
+                .upstream(StatusClass::of(status.as_u16()), took);
+        }
+    }
+
+    /// The downstream refused the token: one fresh exchange, and the request once more, if it can be repeated.
+    async fn renew(&self, session: &mut Session, ctx: &mut Context) -> Box<Error> {
+        if session.as_ref().retry_buffer_truncated() || ctx.renewed {
+            return refused(
+                ctx,
+                if ctx.renewed {
+                    UpstreamFault::Unauthorized
+                } else {
+                    UpstreamFault::NotRepeatable
+                }
+                .into(),
+            );
+        }
+        let Progress::Authorized(authorized) = &mut ctx.progress else {
+            return refused(ctx, Refusal::Fault);
+        };
+        match self
+            .pipeline
+            .renew(authorized, ctx.id, &mut ctx.trail)
+            .await
+        {
+            None => refused(ctx, UpstreamFault::Unauthorized.into()),
+            Some(Err(refusal)) => refused(ctx, refusal),
+            Some(Ok(())) => {
+                ctx.renewed = true;
+                ctx.repeat = true;
+                Error::explain(ErrorType::HTTPStatus(502), "repeating with a fresh token")
+            }
+        }
+    }
+
+    fn keep_tokens_in(
+        &self,
+        fields: &HeaderMap,
+        place: LeakPlace,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let Progress::Authorized(authorized) = &ctx.progress else {
+            return Ok(());
+        };
+        let credential = &authorized.credential;
+        if repeats(fields, [credential.issued(), credential.presented()]) {
+            if let Some(route) = &ctx.trail.route {
+                route.metrics().leak(place);
+            }
+            return Err(refused(ctx, Refusal::Leak(place)));
+        }
+        Ok(())
+    }
+}
+
+/// Only `/path?query` is matched and forwarded: an absolute target names a second host (RFC 9112 §3.2.2), and bytes
+/// that are not UTF-8 would be matched in another form than they are forwarded in.
+fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
+    if !head.raw_path().starts_with(b"/") {
+        return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());
+    }
+    if !head.raw_path_is_utf8() {
+        return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
+    }
+    Ok(())
+}
+
+/// Ends the request with `refusal`; the answer is written by `fail_to_proxy`.
+fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
+    let status = refusal.answer().status.as_u16();
+    ctx.refuse(refusal);
+    Error::explain(ErrorType::HTTPStatus(status), "refused")
+}
+
+/// On a public route nothing is exchanged, and still what was presented is kept from the downstream wherever it stands.
+fn presented_on_public(head: &RequestHeader) -> Option<Imprint> {
+    let field = head.headers.get(http::header::AUTHORIZATION)?.as_bytes();
+    let credential = field.rsplit(|&byte| byte == b' ').next()?;
+    Imprint::of_bytes(credential)
+}
+
+fn client_of(session: &Session) -> Option<std::net::IpAddr> {
+    session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map(|address| address.ip())
+}

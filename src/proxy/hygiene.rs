@@ -1,0 +1,12 @@
+//! What may cross the gateway in a head, each way.
+//!
+//! Towards the downstream: nothing inbound that could carry a credential, an identity or an address, nothing that
+//! repeats the presented token in whatever encoding. Towards the client: no challenge, no cookie and no policy for the
+//! gateway's own origin, and never the token that the downstream was given.
+
+mod names;
+mod request;
+mod response;
+
+pub(super) use request::{Outgoing, clean_request};
+pub(super) use response::{clean_response, clean_trailers, repeats};

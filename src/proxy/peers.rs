@@ -1,0 +1,332 @@
+//! The downstream servers of each route: addresses, TLS, and whose turn it is.
+//!
+//! Host names are resolved before they are needed and again every 30 s, off the request's path; what could not be
+//! resolved anew keeps its last addresses.
+
+use crate::{
+    route::{Route, Upstream, UpstreamTarget},
+    settings::BaseDir,
+};
+use http::HeaderValue;
+use pingora::{
+    protocols::{ALPN, TcpKeepalive, tls::CaType},
+    upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
+    utils::tls::{CertKey, WrappedX509, parse_x509},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use thiserror::Error;
+use url::Host;
+
+/// How often names are resolved anew.
+const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+/// How soon a name is tried again that was never resolved.
+const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
+
+/// The peers of all routes, by route name.
+#[derive(Debug, Default)]
+pub struct Peers {
+    balancers: HashMap<Box<str>, Arc<Balancer>>,
+}
+
+/// Why an upstream's TLS files cannot be used.
+#[derive(Debug, Error)]
+pub enum UpstreamTlsError {
+    /// The file cannot be read as PEM.
+    #[error("{}: expected {expected} in PEM form: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+        /// What is wrong.
+        source: rustls_pki_types::pem::Error,
+    },
+    /// The file holds none of what it should.
+    #[error("{}: expected {expected} in PEM form, found none", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+/// The targets of one route.
+struct Balancer {
+    targets: Vec<Target>,
+    /// Indexes into `targets`, one for each turn of a round.
+    turns: Vec<usize>,
+    next: AtomicUsize,
+}
+
+struct Target {
+    host: Host<String>,
+    port: u16,
+    authority: HeaderValue,
+    template: HttpPeer,
+    peers: RwLock<Arc<[HttpPeer]>>,
+    next: AtomicUsize,
+}
+
+/// A server to send a request to, and the Host field that names it.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) peer: Box<HttpPeer>,
+    pub(super) authority: HeaderValue,
+}
+
+impl Peers {
+    /// Adds the servers of `route`; its TLS files are read here.
+    ///
+    /// # Errors
+    /// The TLS files cannot be used.
+    pub fn add(&mut self, route: &Route, base: &BaseDir) -> Result<(), UpstreamTlsError> {
+        // no two routes share connections: a connection's TLS identity and trust are its route's
+        let group = u64::try_from(self.balancers.len())
+            .unwrap_or(u64::MAX)
+            .wrapping_add(1);
+        let balancer = Balancer::new(route.upstream(), base, group)?;
+        self.balancers
+            .insert(route.name().into(), Arc::new(balancer));
+        Ok(())
+    }
+
+    /// Resolves host names once, then keeps resolving them on `io` as long as the peers exist.
+    pub fn start_resolving(&self, io: &tokio::runtime::Handle) {
+        for balancer in self.balancers.values() {
+            for index in 0..balancer.targets.len() {
+                let balancer = Arc::downgrade(balancer);
+                io.spawn(async move {
+                    loop {
+                        let Some(strong) = balancer.upgrade() else {
+                            return;
+                        };
+                        let Some(target) = strong.targets.get(index) else {
+                            return;
+                        };
+                        let Some(pause) = target.resolve().await else {
+                            return;
+                        };
+                        drop(strong);
+                        tokio::time::sleep(pause).await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Whose turn it is on `route`; none where no target has an address.
+    pub(super) fn choose(&self, route: &Route) -> Option<Chosen> {
+        self.balancers.get(route.name())?.choose()
+    }
+
+    /// How many targets `route` has.
+    pub(super) fn targets(&self, route: &Route) -> usize {
+        self.balancers
+            .get(route.name())
+            .map_or(0, |balancer| balancer.targets.len())
+    }
+}
+
+impl Balancer {
+    fn new(upstream: &Upstream, base: &BaseDir, group: u64) -> Result<Self, UpstreamTlsError> {
+        let ca = upstream
+            .tls()
+            .ca
+            .as_ref()
+            .map(|path| authorities(&base.resolve(path)))
+            .transpose()?;
+        let identity = match (&upstream.tls().certificate, &upstream.tls().private_key) {
+            (Some(certificate), Some(key)) => {
+                Some(identity(&base.resolve(certificate), &base.resolve(key))?)
+            }
+            (None, None) | (Some(_), None) | (None, Some(_)) => None,
+        };
+        let mut turns = Vec::new();
+        let mut targets = Vec::new();
+        for (index, target) in upstream.targets().iter().enumerate() {
+            turns.extend(std::iter::repeat_n(index, usize::from(target.weight)));
+            let mut template = template(upstream, target);
+            template.group_key = group;
+            template.options.ca = ca.clone();
+            template.client_cert_key = identity.clone();
+            targets.push(Target::new(target, template));
+        }
+        Ok(Self {
+            targets,
+            turns,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// The next target in turn that has an address.
+    fn choose(&self) -> Option<Chosen> {
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        (0..self.turns.len()).find_map(|offset| {
+            let turn = self
+                .turns
+                .get(start.wrapping_add(offset) % self.turns.len())?;
+            self.targets.get(*turn)?.choose()
+        })
+    }
+}
+
+impl Target {
+    fn new(target: &UpstreamTarget, template: HttpPeer) -> Self {
+        let host = target
+            .url
+            .url()
+            .host()
+            .map_or(Host::Domain(String::new()), |host| host.to_owned());
+        let port = target.url.port();
+        let known: Vec<SocketAddr> = match &host {
+            Host::Ipv4(address) => vec![SocketAddr::new(IpAddr::V4(*address), port)],
+            Host::Ipv6(address) => vec![SocketAddr::new(IpAddr::V6(*address), port)],
+            Host::Domain(_) => Vec::new(),
+        };
+        let peers = at(&template, &known);
+        Self {
+            host,
+            port,
+            authority: target.authority.clone(),
+            template,
+            peers: RwLock::new(peers),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn choose(&self) -> Option<Chosen> {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let turn = self
+            .next
+            .fetch_add(1, Ordering::Relaxed)
+            .checked_rem(peers.len())?;
+        let peer = Box::new(peers.get(turn)?.clone());
+        Some(Chosen {
+            peer,
+            authority: self.authority.clone(),
+        })
+    }
+
+    /// Looks the name up; gives the pause until the next time, or none where the host is an address.
+    async fn resolve(&self) -> Option<Duration> {
+        let Host::Domain(name) = &self.host else {
+            return None;
+        };
+        let looked_up = tokio::net::lookup_host((name.as_str(), self.port)).await;
+        let mut found: Vec<SocketAddr> = looked_up.map(Iterator::collect).unwrap_or_default();
+        found.sort_unstable();
+        found.dedup();
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        if !found.is_empty() {
+            *peers = at(&self.template, &found);
+        }
+        Some(if peers.is_empty() {
+            RETRY_UNRESOLVED
+        } else {
+            RESOLVE_EVERY
+        })
+    }
+}
+
+impl fmt::Debug for Balancer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balancer")
+            .field("turns", &self.turns)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The template at each of `addresses`.
+fn at(template: &HttpPeer, addresses: &[SocketAddr]) -> Arc<[HttpPeer]> {
+    let peers = addresses.iter().map(|address| HttpPeer {
+        _address: (*address).into(),
+        ..template.clone()
+    });
+    peers.collect()
+}
+
+fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {
+    let tls = !target.url.is_plain();
+    // an empty name would switch verification off: the host of a URL is never empty
+    let name = upstream
+        .tls()
+        .server_name
+        .clone()
+        .unwrap_or_else(|| target.url.host().trim_matches(['[', ']']).to_owned());
+    let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let mut peer = HttpPeer::new(nowhere, tls, if tls { name } else { String::new() });
+    let options = &mut peer.options;
+    options.connection_timeout = Some(upstream.connect_timeout());
+    options.total_connection_timeout = Some(upstream.connect_timeout());
+    options.read_timeout = Some(upstream.response_timeout());
+    options.write_timeout = Some(upstream.idle_timeout());
+    options.idle_timeout = Some(upstream.idle_timeout());
+    options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+    options.tcp_keepalive = Some(TcpKeepalive {
+        idle: Duration::from_secs(60),
+        interval: Duration::from_secs(15),
+        count: 4,
+        #[cfg(target_os = "linux")]
+        user_timeout: Duration::from_secs(0),
+    });
+    if upstream.http2() {
+        options.alpn = ALPN::H2;
+        options.max_h2_streams = 100;
+    }
+    peer
+}
+
+fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> {
+    let certificates = certificates(path)?;
+    let wrapped: Vec<WrappedX509> = certificates
+        .into_iter()
+        .map(|der| WrappedX509::new(der, parse_x509))
+        .collect();
+    Ok(Arc::from(wrapped))
+}
+
+fn identity(certificate: &Path, key: &Path) -> Result<Arc<CertKey>, UpstreamTlsError> {
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|source| UpstreamTlsError::Unreadable {
+        path: key.to_owned(),
+        expected: "a private key",
+        source,
+    })?;
+    Ok(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
+}
+
+fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, UpstreamTlsError> {
+    const EXPECTED: &str = "certificates";
+    let unreadable = |source| UpstreamTlsError::Unreadable {
+        path: path.to_owned(),
+        expected: EXPECTED,
+        source,
+    };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .map_err(unreadable)?
+        .map(|certificate| {
+            certificate
+                .map(|der| der.as_ref().to_vec())
+                .map_err(unreadable)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err(UpstreamTlsError::Empty {
+            path: path.to_owned(),
+            expected: EXPECTED,
+        });
+    }
+    Ok(certificates)
+}

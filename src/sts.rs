@@ -1,0 +1,119 @@
+//! The token service's public documents: keys and metadata, served under `issuer.url`.
+//!
+//! What enters are the method and path of a request; what leaves is a whole answer, without sockets. The documents are
+//! made once, when the configuration is loaded, and name an endpoint only when it answers.
+
+use crate::exchange::EngineParts;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+use std::collections::HashMap;
+
+/// The path of the key set below the issuer's own.
+const KEYS_PATH: &str = "/oauth/v2/keys";
+
+/// The documents by path.
+#[derive(Debug, Default)]
+pub struct Documents {
+    by_path: HashMap<Box<str>, Document>,
+}
+
+#[derive(Debug)]
+struct Document {
+    content_type: HeaderValue,
+    body: Bytes,
+}
+
+impl Documents {
+    /// The documents of the engine: JWKS (RFC 7517 §5), authorization server metadata (RFC 8414) and discovery.
+    pub fn of(engine: &EngineParts) -> Self {
+        let base = engine.url.url().path().trim_end_matches('/').to_owned();
+        let issuer = engine.identity.issuer.as_ref();
+        let metadata = json!({
+            "issuer": issuer,
+            "jwks_uri": format!("{}{KEYS_PATH}", issuer.trim_end_matches('/')),
+            // RFC 8414 §2: both have defaults that would promise more than answers
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": engine.keys.iter().map(|key| key.alg().as_str()).collect::<Vec<_>>(),
+        });
+        let metadata = Document::new("application/json", metadata.to_string());
+        let keys = Document {
+            content_type: HeaderValue::from_static("application/jwk-set+json"),
+            body: engine.keys.jwks().into(),
+        };
+        let by_path = [
+            (format!("{base}{KEYS_PATH}"), keys),
+            // RFC 8414 §3: the well-known part stands between host and path; discovery appends it
+            (
+                format!("/.well-known/oauth-authorization-server{base}"),
+                metadata.clone(),
+            ),
+            (format!("{base}/.well-known/openid-configuration"), metadata),
+        ];
+        Self {
+            by_path: by_path
+                .into_iter()
+                .map(|(path, document)| (path.into(), document))
+                .collect(),
+        }
+    }
+
+    /// Whether `path` is one of the documents', on any host.
+    pub fn serves(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
+    /// The paths that are taken.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.by_path.keys().map(AsRef::as_ref)
+    }
+
+    /// The answer to a request for one of the documents.
+    pub fn answer(&self, method: &Method, path: &str) -> Response<Bytes> {
+        let Some(document) = self.by_path.get(path) else {
+            return with_status(StatusCode::NOT_FOUND);
+        };
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let mut response = with_status(StatusCode::OK);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, document.content_type.clone());
+        *response.body_mut() = document.body.clone();
+        response
+    }
+}
+
+impl Document {
+    fn new(content_type: &'static str, body: String) -> Self {
+        Self {
+            content_type: HeaderValue::from_static(content_type),
+            body: Bytes::from(body),
+        }
+    }
+}
+
+impl Clone for Document {
+    fn clone(&self) -> Self {
+        Self {
+            content_type: self.content_type.clone(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+fn with_status(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
