@@ -150,10 +150,12 @@ impl Refusal {
 
     /// Who failed, for `obo_requests_total`.
     pub fn outcome(&self) -> Outcome {
-        match self {
-            Self::Upstream(_) | Self::Leak(_) => Outcome::UpstreamFailed,
-            other if other.answer().status.is_client_error() => Outcome::Refused,
-            _ => Outcome::Unavailable,
+        if matches!(self, Self::Upstream(_) | Self::Leak(_)) {
+            Outcome::UpstreamFailed
+        } else if self.answer().status.is_client_error() {
+            Outcome::Refused
+        } else {
+            Outcome::Unavailable
         }
     }
 }

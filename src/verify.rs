@@ -10,7 +10,6 @@ mod issuer;
 mod key_source;
 mod key_store;
 mod refresh;
-mod rules;
 mod settings;
 mod subject;
 
@@ -132,7 +131,7 @@ impl Verifier {
         let verified = key
             .verify(jws, issuer.algorithms())
             .map_err(VerifyError::Signature)?;
-        rules::accept(
+        subject::accept(
             issuer,
             accepted.audiences(),
             verified,

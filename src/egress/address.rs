@@ -59,7 +59,7 @@ impl Resolve for CheckedResolver {
             let admitted: Vec<_> = found.filter(|found| reach.admits(found.ip())).collect();
             if admitted.is_empty() {
                 let host = name.as_str().to_owned();
-                return Err(Box::new(AddressRefused { host }).into());
+                return Err(AddressRefused { host }.into());
             }
             Ok(Box::new(admitted.into_iter()) as Addrs)
         })

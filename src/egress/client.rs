@@ -3,7 +3,7 @@
 use super::{
     Reach,
     address::CheckedResolver,
-    fetch::{DEADLINE, EgressError, Fetched, fetch},
+    fetch::{EgressError, Fetched, fetch},
 };
 use crate::settings::{Building, OutboundUrl};
 use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
@@ -116,7 +116,6 @@ impl Trust {
                 .retry(retry::never())
                 .no_proxy()
                 .referer(false)
-                .connect_timeout(DEADLINE)
                 // A connection that waits for the next refresh would keep an address that was checked long ago.
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Arc::new(CheckedResolver(reach)))

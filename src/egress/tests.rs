@@ -1,5 +1,10 @@
 use super::{testing::Provider, *};
-use crate::settings::OutboundUrl;
+use crate::settings::{BaseDir, Building, Effects, Findings, OutboundUrl};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::Arc,
+};
 use tokio::runtime::Handle;
 
 async fn get(url: &str) -> Result<Fetched, EgressError> {
@@ -82,10 +87,7 @@ async fn a_provider_that_never_answers_is_given_up_after_five_seconds() {
     provider.hold();
     let before = tokio::time::Instant::now();
     let error = get(&provider.url("/slow")).await.unwrap_err();
-    assert!(
-        matches!(error, EgressError::Deadline | EgressError::Connect(_)),
-        "{error}"
-    );
+    assert_eq!(error, EgressError::Deadline);
     assert_eq!(before.elapsed().as_secs(), 5);
 }
 
@@ -106,4 +108,60 @@ async fn addresses_are_checked_before_and_after_resolution() {
     assert_eq!(error, EgressError::AddressRefused);
     assert_eq!(provider.hits("/keys"), 0);
     assert!(egress.get(&url, Reach::Named).await.is_ok());
+}
+
+/// An https server for one name, on a thread of its own; answers every request with `{}`.
+fn https_server(name: &str) -> (u16, String) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut tls = rustls::StreamOwned::new(session, stream);
+            let mut head = [0; 4096];
+            // A client that refuses the certificate ends the handshake here.
+            if tls.read(&mut head).is_ok() {
+                let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+            }
+        }
+    });
+    (port, made.cert.pem())
+}
+
+#[tokio::test]
+async fn a_server_is_believed_only_by_the_certificates_that_count_and_by_its_name() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let (port, pem) = https_server("localhost");
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
+    let base = BaseDir::of_file(&folder.path().join("gateway.yaml"));
+    let mut findings = Findings::default();
+    let mut building = Building {
+        base: &base,
+        effects: Effects::None,
+        findings: &mut findings,
+    };
+    let system = Egress::new(Handle::current());
+    let ca = EgressTlsSettings {
+        ca: "ca.pem".into(),
+    };
+    let private = system.trusting(&ca, &mut building).unwrap();
+
+    let by_name = OutboundUrl::parse(&format!("https://localhost:{port}/")).unwrap();
+    assert!(private.get(&by_name, Reach::Named).await.is_ok());
+    let other_name = OutboundUrl::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
+    for (egress, url) in [(&private, &other_name), (&system, &by_name)] {
+        let error = egress.get(url, Reach::Named).await.unwrap_err();
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
 }

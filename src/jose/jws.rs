@@ -334,4 +334,12 @@ mod tests {
         let jws = UnverifiedJws::parse(&token).unwrap();
         assert_eq!(format!("{jws:?}"), "UnverifiedJws(ES256, redacted)");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[A-Za-z0-9_.=-]{0,200}", bytes: Vec<u8>) {
+            let _ = UnverifiedJws::parse(&RawToken::from(text));
+            let _ = with_header(&String::from_utf8_lossy(&bytes));
+        }
+    }
 }

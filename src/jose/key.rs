@@ -291,4 +291,19 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_keys_own_alg_decides_though_the_numbers_would_verify() {
+        let made = SigningKey::generate(Algorithm::RS256).unwrap();
+        let pss = SigningKey::from_pem(made.pem.expose(), crate::jose::RsaHint::Ps256).unwrap();
+        let token = RawToken::from(pss.sign("at+jwt", &Map::new()).unwrap());
+        let verify = |key: &SigningKey| {
+            let jws = UnverifiedJws::parse(&token).unwrap();
+            let key = key.verification_key().unwrap();
+            key.verify(jws, &Algorithm::ALL).map(|_| ())
+        };
+        assert_eq!(verify(&pss), Ok(()));
+        let refused = JoseError::AlgorithmNotAllowed(Algorithm::PS256);
+        assert_eq!(verify(&made.key), Err(refused));
+    }
 }

@@ -5,6 +5,7 @@ use super::{
     digest::sha256,
     encoding::{base64url, push_base64url},
     jws::encoded_header,
+    pem::Pem,
 };
 use aws_lc_rs::{
     encoding::AsDer,
@@ -16,7 +17,6 @@ use aws_lc_rs::{
         RsaKeyPair, RsaPublicKeyComponents,
     },
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -42,9 +42,6 @@ pub struct GeneratedKey {
     /// The key as a PKCS#8 PEM document; wiped when dropped.
     pub pem: Pem,
 }
-
-/// The text of a private key; wiped when dropped, never printed.
-pub struct Pem(Zeroizing<String>);
 
 /// What an RSA key is to sign with; the key itself does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -270,27 +267,6 @@ impl RsaHint {
     }
 }
 
-impl Pem {
-    fn of_pkcs8(der: &[u8]) -> Self {
-        let encoded = Zeroizing::new(STANDARD.encode(der));
-        let mut pem = String::with_capacity(encoded.len() + encoded.len() / 64 + 64);
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        for (position, character) in encoded.chars().enumerate() {
-            if position > 0 && position % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(character);
-        }
-        pem.push_str("\n-----END PRIVATE KEY-----\n");
-        Self(Zeroizing::new(pem))
-    }
-
-    /// The text, for the one place that writes it to a file.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
 fn ec_pair(
     read: impl Fn(&'static EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>,
 ) -> Option<(EcdsaKeyPair, Algorithm)> {
@@ -302,12 +278,6 @@ fn ec_pair(
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({}, {}, redacted)", self.alg, self.kid)
-    }
-}
-
-impl fmt::Debug for Pem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pem(redacted)")
     }
 }
 

@@ -68,7 +68,7 @@ impl fmt::Display for HumanDuration {
             ("m", 60_000),
             ("s", 1_000),
         ] {
-            if milliseconds > 0 && milliseconds % size == 0 {
+            if milliseconds > 0 && milliseconds.is_multiple_of(size) {
                 return write!(f, "{}{unit}", milliseconds / size);
             }
         }

@@ -3,7 +3,7 @@
 use super::{
     VerifyError,
     key_source::{FetchedKeys, KeySource, SourceError},
-    refresh::Refetch,
+    refresh::{Refetch, Refetched},
 };
 use crate::{
     clock::{SharedClock, UnixTime},
@@ -165,18 +165,18 @@ impl KeyStore {
         kid: Option<&str>,
         alg: Algorithm,
     ) -> Result<LeasedKey, VerifyError> {
-        match self.find(kid, alg) {
+        let refetched = match self.find(kid, alg) {
             Ok(key) => return Ok(key),
             // The named key is there and for something else: fetching again would only let tokens cause requests.
             Err(Missing::Lookup(why @ KeyLookup::AlgorithmNotAllowed)) => {
                 return Err(self.unknown(why));
             }
             Err(Missing::Lookup(_) | Missing::Unusable) => self.refetch_once().await,
-        }
+        };
+        let certain =
+            refetched == Refetched::Settled && !self.last_refresh_failed.load(Ordering::Acquire);
         self.find(kid, alg).map_err(|missing| match missing {
-            Missing::Lookup(why) if !self.last_refresh_failed.load(Ordering::Acquire) => {
-                self.unknown(why)
-            }
+            Missing::Lookup(why) if certain => self.unknown(why),
             // The key may be a new one that could not be fetched: a fault, not a verdict.
             Missing::Lookup(_) | Missing::Unusable => VerifyError::KeysUnavailable {
                 issuer: Arc::clone(&self.issuer),

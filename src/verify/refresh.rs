@@ -14,6 +14,15 @@ pub(super) const REFETCH_EVERY: Duration = Duration::from_secs(30);
 /// How long a request waits for such a fetch.
 const REFETCH_WAIT: Duration = Duration::from_secs(5);
 
+/// Whether what is known now is all there is to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refetched {
+    /// No fetch is running.
+    Settled,
+    /// One runs longer than a request waits; it may still bring the key.
+    StillRunning,
+}
+
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
@@ -60,7 +69,7 @@ impl KeyStore {
 
     /// Fetches the keys for a token that names an unknown one: at most once in [`REFETCH_EVERY`]. Whoever comes while
     /// that fetch runs waits for it, at most 5 s; whoever comes after it does not wait.
-    pub(super) async fn refetch_once(self: &Arc<Self>) {
+    pub(super) async fn refetch_once(self: &Arc<Self>) -> Refetched {
         let mut done = self.refetch.done.subscribe();
         let running = {
             let mut state = self.refetch.lock();
@@ -75,9 +84,12 @@ impl KeyStore {
             }
             state.running
         };
-        if running {
-            // An elapsed deadline and a finished fetch are told apart by what is known afterwards.
-            let _ = tokio::time::timeout(REFETCH_WAIT, done.changed()).await;
+        if !running {
+            return Refetched::Settled;
+        }
+        match tokio::time::timeout(REFETCH_WAIT, done.changed()).await {
+            Ok(_) => Refetched::Settled,
+            Err(_) => Refetched::StillRunning,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     telemetry::Metrics,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -45,15 +45,24 @@ pub(super) fn settings(changes: Value) -> IssuerSettings {
     serde_json::from_value(settings).unwrap()
 }
 
-/// Builds an issuer whose key file holds `jwks`.
+/// Builds an issuer whose key file holds `jwks` and is gone afterwards: it cannot be read again.
 pub(super) fn build(
     settings: IssuerSettings,
     jwks: &str,
     clock: &Arc<ManualClock>,
 ) -> (Option<Arc<TrustedIssuer>>, Vec<Finding>) {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("jwks.json"), jwks).unwrap();
-    let base = BaseDir::of_file(&folder.path().join("gateway.yaml"));
+    build_in(TempDir::new().unwrap().path(), settings, jwks, clock)
+}
+
+/// Builds an issuer whose key file is in `folder` and holds `jwks`.
+pub(super) fn build_in(
+    folder: &Path,
+    settings: IssuerSettings,
+    jwks: &str,
+    clock: &Arc<ManualClock>,
+) -> (Option<Arc<TrustedIssuer>>, Vec<Finding>) {
+    std::fs::write(folder.join("jwks.json"), jwks).unwrap();
+    let base = BaseDir::of_file(&folder.join("gateway.yaml"));
     let mut findings = Findings::default();
     let mut building = Building {
         base: &base,

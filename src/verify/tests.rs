@@ -1,10 +1,13 @@
+mod claims;
+mod settings;
+
 use super::{testing::*, *};
 use crate::{
     clock::{Clock, ManualClock, UnixTime},
     jose::{Algorithm, SigningKeys, encoding::base64url},
-    settings::Severity,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 const OWN: &str = "https://gateway.example.com";
 
@@ -12,13 +15,15 @@ struct Bench {
     keys: SigningKeys,
     clock: Arc<ManualClock>,
     verifier: Verifier,
+    _key_file: TempDir,
 }
 
 /// A gateway that trusts one issuer, whose settings are the usual ones with some replaced.
 fn bench(changes: Value) -> Bench {
     let (keys, jwks) = published(Algorithm::ES256);
     let clock = clock();
-    let (issuer, findings) = build(settings(changes), &jwks, &clock);
+    let folder = TempDir::new().unwrap();
+    let (issuer, findings) = build_in(folder.path(), settings(changes), &jwks, &clock);
     let issuer = issuer.unwrap_or_else(|| panic!("{findings:?}"));
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;
     let verifier = Verifier::new([issuer], OWN, shared);
@@ -26,6 +31,7 @@ fn bench(changes: Value) -> Bench {
         keys,
         clock,
         verifier,
+        _key_file: folder,
     }
 }
 
@@ -272,121 +278,6 @@ async fn only_the_configured_types_are_access_tokens() {
 }
 
 #[tokio::test]
-async fn what_says_that_it_is_no_access_token_is_refused() {
-    let bench = bench(json!({}));
-    for changes in [
-        json!({"typ": "Refresh"}),
-        json!({"typ": "Offline"}),
-        json!({"typ": "ID"}),
-        json!({"typ": "Logout"}),
-        json!({"token_use": "id"}),
-        json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}),
-    ] {
-        assert_eq!(bench.refused(changes).await, VerifyError::NotAnAccessToken);
-    }
-    assert!(bench.claims(json!({"typ": "Bearer"})).await.is_ok());
-}
-
-#[tokio::test]
-async fn exp_has_no_leeway_and_the_start_has_some() {
-    let bench = bench(json!({}));
-    let at = |offset: i64| NOW.as_secs() + offset;
-    for offset in [0, -1, -1_000_000] {
-        let changes = json!({"exp": at(offset), "iat": null});
-        assert_eq!(bench.refused(changes).await, VerifyError::Expired);
-    }
-    assert!(bench.claims(json!({"exp": at(1)})).await.is_ok());
-    for name in ["nbf", "iat"] {
-        assert!(bench.claims(json!({name: at(30)})).await.is_ok(), "{name}");
-        assert_eq!(
-            bench.refused(json!({name: at(31)})).await,
-            VerifyError::NotYetValid
-        );
-    }
-}
-
-#[tokio::test]
-async fn times_are_whole_numbers() {
-    let bench = bench(json!({}));
-    for name in ["exp", "nbf", "iat"] {
-        for value in [
-            json!("1800000300"),
-            json!(1_800_000_300.5),
-            json!(1e300),
-            json!(-1),
-            json!(i64::MAX),
-            json!({}),
-        ] {
-            let error = bench.refused(json!({name: value})).await;
-            assert!(
-                matches!(error, VerifyError::Claims(_)),
-                "{name} {value} {error}"
-            );
-        }
-    }
-    assert!(matches!(
-        bench.refused(json!({"exp": null})).await,
-        VerifyError::Claims(_)
-    ));
-}
-
-#[tokio::test]
-async fn a_token_that_lives_too_long_is_refused() {
-    let bench = bench(json!({"max_lifetime": "1h"}));
-    let century = NOW.as_secs() + 3_000_000_000;
-    for changes in [
-        json!({"exp": century}),
-        json!({"exp": NOW.as_secs() + 3601, "iat": NOW.as_secs()}),
-        json!({"exp": NOW.as_secs() + 60, "iat": NOW.as_secs() - 3600}),
-        json!({"exp": NOW.as_secs() + 3601, "iat": null}),
-    ] {
-        let error = bench.refused(changes).await;
-        assert!(matches!(error, VerifyError::LivesTooLong { .. }), "{error}");
-    }
-    let changes = json!({"exp": NOW.as_secs() + 3600, "iat": NOW.as_secs()});
-    assert!(bench.claims(changes).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_clock_that_jumps_past_the_end_ends_the_token() {
-    let bench = bench(json!({}));
-    bench
-        .clock
-        .jump_to(UnixTime::from_secs(NOW.as_secs() + 300));
-    assert_eq!(bench.refused(json!({})).await, VerifyError::Expired);
-    bench
-        .clock
-        .jump_to(UnixTime::from_secs(NOW.as_secs() - 3_000));
-    assert_eq!(bench.refused(json!({})).await, VerifyError::NotYetValid);
-}
-
-#[tokio::test]
-async fn the_audience_is_an_exact_member() {
-    let bench = bench(json!({}));
-    for audience in [
-        json!(null),
-        json!(""),
-        json!("Portal"),
-        json!("portal "),
-        json!("port"),
-        json!("portal2"),
-        json!([]),
-        json!(["other"]),
-        json!(["portal,other"]),
-        json!("portal other"),
-    ] {
-        let error = bench.refused(json!({"aud": audience})).await;
-        assert_eq!(error, VerifyError::Audience, "{audience}");
-    }
-    for audience in [json!(1), json!({"portal": 1}), json!(["portal", 1])] {
-        assert!(matches!(
-            bench.refused(json!({"aud": audience})).await,
-            VerifyError::Claims(_)
-        ));
-    }
-}
-
-#[tokio::test]
 async fn a_route_can_ask_for_audiences_of_its_own() {
     let (keys, jwks) = published(Algorithm::ES256);
     let clock = clock();
@@ -401,157 +292,6 @@ async fn a_route_can_ask_for_audiences_of_its_own() {
     };
     assert_eq!(verify("a").await.unwrap_err(), VerifyError::Audience);
     assert!(verify("b").await.is_ok());
-}
-
-#[tokio::test]
-async fn a_subject_is_there_and_bounded() {
-    let bench = bench(json!({}));
-    for sub in [json!(null), json!(1), json!(["alice"])] {
-        assert!(matches!(
-            bench.refused(json!({"sub": sub})).await,
-            VerifyError::Claims(_)
-        ));
-    }
-    for sub in [
-        "".to_owned(),
-        "a".repeat(256),
-        "a\nb".to_owned(),
-        "a\0".to_owned(),
-    ] {
-        assert_eq!(
-            bench.refused(json!({"sub": sub})).await,
-            VerifyError::Subject
-        );
-    }
-    assert!(bench.claims(json!({"sub": "a".repeat(255)})).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_bound_token_is_no_bearer_token() {
-    let bench = bench(json!({}));
-    for cnf in [
-        json!({"jkt": "x"}),
-        json!({"x5t#S256": "x"}),
-        json!({}),
-        json!("x"),
-        json!(false),
-    ] {
-        assert_eq!(
-            bench.refused(json!({"cnf": cnf})).await,
-            VerifyError::SenderConstrained
-        );
-    }
-}
-
-#[tokio::test]
-async fn required_claims_match_exactly() {
-    let wanted = json!({"token_use": "access", "tenant": {"id": 7}, "realm.kind": true});
-    let bench = bench(json!({"required_claims": wanted}));
-    let good = json!({"token_use": "access", "tenant": {"id": 7}, "realm": {"kind": true}});
-    assert!(bench.claims(good.clone()).await.is_ok());
-    for (name, value) in [
-        ("token_use", json!("Access")),
-        ("token_use", json!(null)),
-        ("tenant", json!({"id": 7, "x": 1})),
-        ("realm", json!({"kind": "true"})),
-    ] {
-        let mut changes = good.clone();
-        changes[name] = value;
-        assert!(
-            matches!(
-                bench.refused(changes).await,
-                VerifyError::RequiredClaim { .. }
-            ),
-            "{name}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_actor_chain_is_well_formed() {
-    let bench = bench(json!({}));
-    let mut deep = json!({"sub": "a"});
-    for _ in 0..8 {
-        deep = json!({"sub": "a", "act": deep});
-    }
-    for act in [json!("a"), json!({}), json!([]), deep] {
-        assert!(matches!(
-            bench.refused(json!({"act": act})).await,
-            VerifyError::ActorChain(_)
-        ));
-    }
-}
-
-#[tokio::test]
-async fn scopes_come_as_text_or_as_a_list() {
-    let bench = bench(json!({}));
-    let list = bench.claims(json!({"scope": ["b", "a"]})).await.unwrap();
-    assert_eq!(list.scopes().to_string(), "a b");
-    let none = bench.claims(json!({"scope": null})).await.unwrap();
-    assert!(none.scopes().is_empty());
-    for scope in [
-        json!("a  b"),
-        json!("a\u{a0}b"),
-        json!(["a b"]),
-        json!([1]),
-        json!(1),
-        json!({}),
-    ] {
-        let error = bench.refused(json!({"scope": scope})).await;
-        assert_eq!(error, VerifyError::Scope, "{scope}");
-    }
-}
-
-#[tokio::test]
-async fn the_client_is_found_where_providers_write_it() {
-    let usual = bench(json!({}));
-    for (changes, client) in [
-        (json!({"azp": "b"}), Some("web")),
-        (
-            json!({"client_id": null, "azp": "b", "cid": "c"}),
-            Some("b"),
-        ),
-        (
-            json!({"client_id": null, "cid": "c", "appid": "d"}),
-            Some("c"),
-        ),
-        (json!({"client_id": null, "appid": "d"}), Some("d")),
-        (json!({"client_id": null}), None),
-        (json!({"client_id": ""}), None),
-    ] {
-        assert_eq!(usual.claims(changes).await.unwrap().client_id(), client);
-    }
-    assert!(matches!(
-        usual.refused(json!({"client_id": 1})).await,
-        VerifyError::Claims(_)
-    ));
-    let in_aud = bench(json!({"client_claim": "aud"}));
-    assert_eq!(
-        in_aud.claims(json!({})).await.unwrap().client_id(),
-        Some("portal")
-    );
-    let several = in_aud
-        .claims(json!({"aud": ["portal", "x"]}))
-        .await
-        .unwrap();
-    assert_eq!(several.client_id(), None);
-}
-
-#[tokio::test]
-async fn an_application_without_a_user_is_told() {
-    let bench = bench(json!({}));
-    for changes in [
-        json!({"sub": "web"}),
-        json!({"sub": "svc", "client_id": null, "cid": "svc"}),
-        json!({"idtyp": "app"}),
-        json!({"gty": "client-credentials"}),
-        json!({"preferred_username": "service-account-web"}),
-    ] {
-        assert!(
-            bench.claims(changes.clone()).await.unwrap().is_app_only(),
-            "{changes}"
-        );
-    }
 }
 
 #[tokio::test]
@@ -591,86 +331,5 @@ async fn no_error_repeats_what_a_token_says() {
             !format!("{error:?} {error}").contains("canary"),
             "{error:?}"
         );
-    }
-}
-
-#[tokio::test]
-async fn settings_are_refused_with_every_mistake_named() {
-    let (_, jwks) = published(Algorithm::ES256);
-    let wrong = settings(json!({
-        "name": "a b", "issuer": "", "audiences": [], "algorithms": [], "leeway": "61s", "typ": [],
-        "max_lifetime": "0s", "client_claim": "", "keys": {"max_age": "25h", "max_stale": "1m"},
-    }));
-    let (issuer, findings) = build(wrong, &jwks, &clock());
-    assert!(issuer.is_none());
-    let mut paths: Vec<_> = findings.iter().map(|f| f.path.to_string()).collect();
-    paths.sort();
-    assert_eq!(
-        paths,
-        [
-            "algorithms",
-            "audiences",
-            "client_claim",
-            "issuer",
-            "keys",
-            "keys.max_age",
-            "keys.max_stale",
-            "leeway",
-            "max_lifetime",
-            "name",
-            "typ",
-        ]
-    );
-}
-
-#[tokio::test]
-async fn keys_come_from_exactly_one_place_and_never_over_plain_http() {
-    let (_, jwks) = published(Algorithm::ES256);
-    for keys in [
-        json!({}),
-        json!({"discovery": false}),
-        json!({"discovery": true, "jwks_file": "jwks.json"}),
-        json!({"jwks_uri": "https://a", "jwks_file": "jwks.json"}),
-        json!({"jwks_uri": "http://keys.example.com/"}),
-        json!({"jwks_uri": "keys"}),
-        json!({"jwks_file": "absent.json"}),
-        json!({"jwks_uri": "https://a", "tls": {"ca": "absent.pem"}}),
-        json!({"jwks_uri": "https://a", "tls": {"ca": "jwks.json"}}),
-    ] {
-        let (issuer, findings) = build(settings(json!({"keys": keys})), &jwks, &clock());
-        assert!(issuer.is_none(), "{keys}");
-        assert_eq!(findings.len(), 1, "{keys} {findings:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_plain_typ_without_a_required_claim_is_a_warning() {
-    let (_, jwks) = published(Algorithm::ES256);
-    let (issuer, findings) = build(settings(json!({"typ": ["at+jwt", "JWT"]})), &jwks, &clock());
-    assert!(issuer.is_some());
-    assert_eq!(findings[0].severity, Severity::Warning);
-    let with = settings(json!({"typ": ["JWT"], "required_claims": {"token_use": "access"}}));
-    assert_eq!(build(with, &jwks, &clock()).1, []);
-}
-
-#[test]
-fn unknown_keys_are_refused() {
-    for (changes, at) in [
-        (json!({"scope_claim": "scp"}), ""),
-        (json!({"jwks_url": "https://a"}), "keys"),
-    ] {
-        let mut settings = json!({
-            "name": "corp", "issuer": ISSUER, "audiences": ["a"], "algorithms": ["ES256"],
-            "keys": {"discovery": true},
-        });
-        let target = if at.is_empty() {
-            &mut settings
-        } else {
-            &mut settings[at]
-        };
-        for (name, value) in changes.as_object().unwrap() {
-            target[name] = value.clone();
-        }
-        assert!(serde_json::from_value::<IssuerSettings>(settings).is_err());
     }
 }

@@ -41,7 +41,7 @@ pub(in crate::proxy) fn clean_request(
     drop_fields(head, outgoing);
     rewrite_path(head, outgoing.route)?;
     set_host(head, outgoing)?;
-    if let Some(address) = outgoing.client.and_then(|address| text_of(address)) {
+    if let Some(address) = outgoing.client.and_then(text_of) {
         head.insert_header(X_FORWARDED_FOR, address)?;
     }
     head.insert_header(

@@ -351,6 +351,53 @@ async fn a_changed_key_file_is_read_again() {
     assert!(bench.find(&new).await.is_ok());
 }
 
+/// A store over a key file, on a runtime whose timers only move when told (files are read outside of them).
+async fn file_bench(folder: &tempfile::TempDir) -> (Bench, std::path::PathBuf) {
+    let path = folder.path().join("jwks.json");
+    let source = KeySource::File(path.clone());
+    (with_source(Provider::start().await, source), path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_key_is_refused_within_max_age_though_nobody_asks() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (bench, path) = file_bench(&folder).await;
+    let (old, new) = (key(ES256), key(ES256));
+    std::fs::write(&path, jwks(&[&old])).unwrap();
+    bench.store.refresh().await.unwrap();
+    let lease = bench.find(&old).await.unwrap().into_lease();
+    bench.store.start();
+    tokio::task::yield_now().await;
+    std::fs::write(&path, jwks(&[&new])).unwrap();
+    tokio::time::advance(TIMES.max_age).await;
+    eventually(|| !bench.is_current(&lease)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_is_tried_again_after_a_second() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (bench, path) = file_bench(&folder).await;
+    bench.store.start();
+    eventually(|| bench.store.last_refresh_failed.load(Ordering::Acquire)).await;
+    std::fs::write(&path, jwks(&[&key(ES256)])).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    eventually(|| bench.store.is_ready()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_does_not_answer_holds_a_request_for_five_seconds_at_most() {
+    let bench = bench().await;
+    bench.store.replace(
+        JwkSet::parse(jwks(&[&key(ES256)]).as_bytes()).unwrap().0,
+        NOW,
+    );
+    bench.provider.hold();
+    let before = tokio::time::Instant::now();
+    let found = bench.find(&key(ES256)).await;
+    assert!(matches!(found, Err(VerifyError::KeysUnavailable { .. })));
+    assert_eq!(before.elapsed().as_secs(), 5);
+}
+
 #[test]
 fn a_lease_without_keys_never_counts() {
     let lease = KeyLease {

@@ -1,10 +1,11 @@
 //! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
 
-use super::{KeyLease, SubjectToken, TrustedIssuer, VerifyError, subject::SubjectFacts};
+use super::SubjectToken;
 use crate::{
     clock::UnixTime,
     jose::VerifiedJws,
     token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
+    verify::{KeyLease, TrustedIssuer, VerifyError},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 const MAX_SUB: usize = 255;
 
 /// Checks type and claims of a token whose signature was verified.
-pub(super) fn accept(
+pub(in crate::verify) fn accept(
     issuer: &Arc<TrustedIssuer>,
     audiences: &[Audience],
     verified: VerifiedJws,
@@ -38,7 +39,7 @@ pub(super) fn accept(
         Some(act) => ActorChain::parse(act).map_err(VerifyError::ActorChain)?,
     };
     let client_id = client(issuer, &claims)?;
-    Ok(SubjectToken::mint(SubjectFacts {
+    Ok(SubjectToken {
         issuer: Arc::clone(issuer),
         scopes: scopes(&claims)?,
         app_only: is_app_only(&claims, &sub, client_id.as_deref()),
@@ -49,7 +50,7 @@ pub(super) fn accept(
         client_id,
         actor_chain,
         lease,
-    }))
+    })
 }
 
 fn lifetime(

@@ -1,0 +1,271 @@
+//! What a genuine token must say.
+
+use super::{NOW, bench};
+use crate::{clock::UnixTime, verify::VerifyError};
+use serde_json::json;
+
+#[tokio::test]
+async fn what_says_that_it_is_no_access_token_is_refused() {
+    let bench = bench(json!({}));
+    for changes in [
+        json!({"typ": "Refresh"}),
+        json!({"typ": "Offline"}),
+        json!({"typ": "ID"}),
+        json!({"typ": "Logout"}),
+        json!({"token_use": "id"}),
+        json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}),
+    ] {
+        assert_eq!(bench.refused(changes).await, VerifyError::NotAnAccessToken);
+    }
+    assert!(bench.claims(json!({"typ": "Bearer"})).await.is_ok());
+}
+
+#[tokio::test]
+async fn exp_has_no_leeway_and_the_start_has_some() {
+    let bench = bench(json!({}));
+    let at = |offset: i64| NOW.as_secs() + offset;
+    for offset in [0, -1, -1_000_000] {
+        let changes = json!({"exp": at(offset), "iat": null});
+        assert_eq!(bench.refused(changes).await, VerifyError::Expired);
+    }
+    assert!(bench.claims(json!({"exp": at(1)})).await.is_ok());
+    for name in ["nbf", "iat"] {
+        assert!(bench.claims(json!({name: at(30)})).await.is_ok(), "{name}");
+        assert_eq!(
+            bench.refused(json!({name: at(31)})).await,
+            VerifyError::NotYetValid
+        );
+    }
+}
+
+#[tokio::test]
+async fn times_are_whole_numbers() {
+    let bench = bench(json!({}));
+    for name in ["exp", "nbf", "iat"] {
+        for value in [
+            json!("1800000300"),
+            json!(1_800_000_300.5),
+            json!(1e300),
+            json!(-1),
+            json!(i64::MAX),
+            json!({}),
+        ] {
+            let error = bench.refused(json!({name: value})).await;
+            assert!(
+                matches!(error, VerifyError::Claims(_)),
+                "{name} {value} {error}"
+            );
+        }
+    }
+    assert!(matches!(
+        bench.refused(json!({"exp": null})).await,
+        VerifyError::Claims(_)
+    ));
+}
+
+#[tokio::test]
+async fn a_token_that_lives_too_long_is_refused() {
+    let bench = bench(json!({"max_lifetime": "1h"}));
+    let century = NOW.as_secs() + 3_000_000_000;
+    for changes in [
+        json!({"exp": century}),
+        json!({"exp": NOW.as_secs() + 3601, "iat": NOW.as_secs()}),
+        json!({"exp": NOW.as_secs() + 60, "iat": NOW.as_secs() - 3600}),
+        json!({"exp": NOW.as_secs() + 3601, "iat": null}),
+    ] {
+        let error = bench.refused(changes).await;
+        assert!(matches!(error, VerifyError::LivesTooLong { .. }), "{error}");
+    }
+    let changes = json!({"exp": NOW.as_secs() + 3600, "iat": NOW.as_secs()});
+    assert!(bench.claims(changes).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_past_the_end_ends_the_token() {
+    let bench = bench(json!({}));
+    bench
+        .clock
+        .jump_to(UnixTime::from_secs(NOW.as_secs() + 300));
+    assert_eq!(bench.refused(json!({})).await, VerifyError::Expired);
+    bench
+        .clock
+        .jump_to(UnixTime::from_secs(NOW.as_secs() - 3_000));
+    assert_eq!(bench.refused(json!({})).await, VerifyError::NotYetValid);
+}
+
+#[tokio::test]
+async fn the_audience_is_an_exact_member() {
+    let bench = bench(json!({}));
+    for audience in [
+        json!(null),
+        json!(""),
+        json!("Portal"),
+        json!("portal "),
+        json!("port"),
+        json!("portal2"),
+        json!([]),
+        json!(["other"]),
+        json!(["portal,other"]),
+        json!("portal other"),
+    ] {
+        let error = bench.refused(json!({"aud": audience})).await;
+        assert_eq!(error, VerifyError::Audience, "{audience}");
+    }
+    for audience in [json!(1), json!({"portal": 1}), json!(["portal", 1])] {
+        assert!(matches!(
+            bench.refused(json!({"aud": audience})).await,
+            VerifyError::Claims(_)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_subject_is_there_and_bounded() {
+    let bench = bench(json!({}));
+    for sub in [json!(null), json!(1), json!(["alice"])] {
+        assert!(matches!(
+            bench.refused(json!({"sub": sub})).await,
+            VerifyError::Claims(_)
+        ));
+    }
+    for sub in [
+        "".to_owned(),
+        "a".repeat(256),
+        "a\nb".to_owned(),
+        "a\0".to_owned(),
+    ] {
+        assert_eq!(
+            bench.refused(json!({"sub": sub})).await,
+            VerifyError::Subject
+        );
+    }
+    assert!(bench.claims(json!({"sub": "a".repeat(255)})).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_bound_token_is_no_bearer_token() {
+    let bench = bench(json!({}));
+    for cnf in [
+        json!({"jkt": "x"}),
+        json!({"x5t#S256": "x"}),
+        json!({}),
+        json!("x"),
+        json!(false),
+    ] {
+        assert_eq!(
+            bench.refused(json!({"cnf": cnf})).await,
+            VerifyError::SenderConstrained
+        );
+    }
+}
+
+#[tokio::test]
+async fn required_claims_match_exactly() {
+    let wanted = json!({"token_use": "access", "tenant": {"id": 7}, "realm.kind": true});
+    let bench = bench(json!({"required_claims": wanted}));
+    let good = json!({"token_use": "access", "tenant": {"id": 7}, "realm": {"kind": true}});
+    assert!(bench.claims(good.clone()).await.is_ok());
+    for (name, value) in [
+        ("token_use", json!("Access")),
+        ("token_use", json!(null)),
+        ("tenant", json!({"id": 7, "x": 1})),
+        ("realm", json!({"kind": "true"})),
+    ] {
+        let mut changes = good.clone();
+        changes[name] = value;
+        assert!(
+            matches!(
+                bench.refused(changes).await,
+                VerifyError::RequiredClaim { .. }
+            ),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_actor_chain_is_well_formed() {
+    let bench = bench(json!({}));
+    let mut deep = json!({"sub": "a"});
+    for _ in 0..8 {
+        deep = json!({"sub": "a", "act": deep});
+    }
+    for act in [json!("a"), json!({}), json!([]), deep] {
+        assert!(matches!(
+            bench.refused(json!({"act": act})).await,
+            VerifyError::ActorChain(_)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn scopes_come_as_text_or_as_a_list() {
+    let bench = bench(json!({}));
+    let list = bench.claims(json!({"scope": ["b", "a"]})).await.unwrap();
+    assert_eq!(list.scopes().to_string(), "a b");
+    let none = bench.claims(json!({"scope": null})).await.unwrap();
+    assert!(none.scopes().is_empty());
+    for scope in [
+        json!("a  b"),
+        json!("a\u{a0}b"),
+        json!(["a b"]),
+        json!([1]),
+        json!(1),
+        json!({}),
+    ] {
+        let error = bench.refused(json!({"scope": scope})).await;
+        assert_eq!(error, VerifyError::Scope, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn the_client_is_found_where_providers_write_it() {
+    let usual = bench(json!({}));
+    for (changes, client) in [
+        (json!({"azp": "b"}), Some("web")),
+        (
+            json!({"client_id": null, "azp": "b", "cid": "c"}),
+            Some("b"),
+        ),
+        (
+            json!({"client_id": null, "cid": "c", "appid": "d"}),
+            Some("c"),
+        ),
+        (json!({"client_id": null, "appid": "d"}), Some("d")),
+        (json!({"client_id": null}), None),
+        (json!({"client_id": ""}), None),
+    ] {
+        assert_eq!(usual.claims(changes).await.unwrap().client_id(), client);
+    }
+    assert!(matches!(
+        usual.refused(json!({"client_id": 1})).await,
+        VerifyError::Claims(_)
+    ));
+    let in_aud = bench(json!({"client_claim": "aud"}));
+    assert_eq!(
+        in_aud.claims(json!({})).await.unwrap().client_id(),
+        Some("portal")
+    );
+    let several = in_aud
+        .claims(json!({"aud": ["portal", "x"]}))
+        .await
+        .unwrap();
+    assert_eq!(several.client_id(), None);
+}
+
+#[tokio::test]
+async fn an_application_without_a_user_is_told() {
+    let bench = bench(json!({}));
+    for changes in [
+        json!({"sub": "web"}),
+        json!({"sub": "svc", "client_id": null, "cid": "svc"}),
+        json!({"idtyp": "app"}),
+        json!({"gty": "client-credentials"}),
+        json!({"preferred_username": "service-account-web"}),
+    ] {
+        assert!(
+            bench.claims(changes.clone()).await.unwrap().is_app_only(),
+            "{changes}"
+        );
+    }
+}
