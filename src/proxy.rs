@@ -8,6 +8,8 @@
 pub mod edge;
 
 mod context;
+mod downstream;
+mod ending;
 mod fault;
 mod hooks;
 mod hygiene;

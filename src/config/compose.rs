@@ -1,25 +1,26 @@
 //! From the sections of `gateway.yaml` to the components of a gateway.
 
+mod listeners;
+mod parts;
+
+pub use listeners::ListenerTerms;
+
 use super::{Document, Section};
 use crate::{
     admin::{AdminSettings, AdminTerms},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
-    egress::Egress,
-    exchange::{EngineParts, EngineSettings},
+    exchange::EngineSettings,
     gate::{Gate, LimitsSettings},
     pipeline::{Pipeline, Recorder},
-    proxy::{
-        Hooks, ListenerSettings, Peers, RuntimeSettings, ShutdownSettings,
-        edge::{Http2, TlsTerms},
-    },
-    route::{Route, RouteParts, RouteSettings, RouteTable},
+    proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
+    route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
     sts::Documents,
     telemetry::{AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings},
     verify::{IssuerSettings, TrustedIssuer},
 };
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 /// What the process gives to what is composed.
 #[derive(Debug, Clone)]
@@ -51,15 +52,6 @@ pub struct Configuration {
     pub issuers: Vec<Arc<TrustedIssuer>>,
     /// What it counts.
     pub metrics: Metrics,
-}
-
-/// One listener, its certificate read.
-#[derive(Debug)]
-pub struct ListenerTerms {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// The certificate.
-    pub tls: Option<TlsTerms>,
 }
 
 /// Everything that was read, before it is put together.
@@ -136,7 +128,7 @@ impl Composer<'_> {
             clock, randomness, ..
         } = self.surroundings;
         let configured = std::mem::take(&mut read.listeners);
-        let listeners = building.within("listeners", |b| listeners(configured, b));
+        let listeners = building.within("listeners", |b| listeners::build(configured, b));
         let admin = building.within("admin", |b| read.admin.build(b));
         let engine = building.within("issuer", |b| {
             read.issuer
@@ -196,109 +188,6 @@ impl Composer<'_> {
         })
     }
 
-    fn issuers(
-        &self,
-        settings: &[(usize, IssuerSettings)],
-        engine: Option<&EngineParts>,
-        building: &mut Building<'_>,
-    ) -> BTreeMap<String, Arc<TrustedIssuer>> {
-        let egress = Egress::new(self.surroundings.io.clone());
-        let mut issuers: BTreeMap<String, Arc<TrustedIssuer>> = BTreeMap::new();
-        for (position, settings) in settings {
-            building.within(*position, |b| {
-                let name = settings.name.clone();
-                if engine.is_some_and(|engine| *engine.identity.issuer == *settings.issuer) {
-                    b.within("issuer", |b| {
-                        b.findings.error(
-                            "the gateway's own issuer",
-                            "name the provider whose tokens are presented",
-                        )
-                    });
-                }
-                if issuers.contains_key(&name) {
-                    b.within("name", |b| {
-                        b.findings.error(
-                            format!("a second issuer called {name:?}"),
-                            "give each issuer a name of its own",
-                        )
-                    });
-                    return;
-                }
-                if issuers.values().any(|other| other.url() == settings.issuer) {
-                    b.within("issuer", |b| {
-                        b.findings.error(
-                            "this issuer is listed twice",
-                            "keep one entry: an issuer has one set of keys",
-                        )
-                    });
-                    return;
-                }
-                let metrics = self.metrics.issuer(&name);
-                if let Some(issuer) =
-                    settings
-                        .clone()
-                        .build(b, &self.surroundings.clock, &egress, metrics)
-                {
-                    issuers.insert(name, issuer);
-                }
-            });
-        }
-        issuers
-    }
-
-    fn routes(
-        &self,
-        read: &Read,
-        issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
-        engine: Option<&EngineParts>,
-        documents: Option<&Documents>,
-        building: &mut Building<'_>,
-    ) -> Option<(RouteTable, Peers)> {
-        let before = building.findings.count();
-        let parts = RouteParts {
-            issuers,
-            listed_issuers: read.trusted_issuers.len(),
-            engine,
-            metrics: &self.metrics,
-            clock: &self.surroundings.clock,
-        };
-        let mut peers = Peers::default();
-        let mut routes: Vec<(usize, Route)> = Vec::new();
-        for (position, settings) in &read.routes {
-            building.within(*position, |b| {
-                if routes
-                    .iter()
-                    .any(|(_, other)| other.name() == settings.name)
-                {
-                    b.within("name", |b| {
-                        b.findings.error(
-                            format!("a second route called {:?}", settings.name),
-                            "give each route a name of its own",
-                        )
-                    });
-                }
-                let Some(route) = settings.build(b, &parts) else {
-                    return;
-                };
-                check_endpoints(&route, documents, b);
-                if let Err(error) = peers.add(&route, b.base) {
-                    b.within("upstream", |b| {
-                        b.within("tls", |b| {
-                            b.findings.error(
-                                error.to_string(),
-                                "name files that hold what is expected, in PEM form",
-                            )
-                        })
-                    });
-                }
-                routes.push((*position, route));
-            });
-        }
-        let table = RouteTable::build(routes, building.findings);
-        (building.findings.count() == before && table.routes().len() == read.routes.len())
-            .then_some((table, peers))
-    }
-
     fn logs(
         &self,
         settings: &TelemetrySettings,
@@ -315,73 +204,5 @@ impl Composer<'_> {
         });
         let audit = building.within("audit", |b| settings.audit.build(Arc::clone(clock), b));
         Some((access?, Recorder::new(audit?)))
-    }
-}
-
-fn listeners(
-    settings: Vec<(usize, ListenerSettings)>,
-    building: &mut Building<'_>,
-) -> Option<Vec<ListenerTerms>> {
-    let mut listeners: Vec<ListenerTerms> = Vec::new();
-    let mut complete = true;
-    for (position, settings) in settings {
-        building.within(position, |b| {
-            let address = settings.address;
-            if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
-                b.within("address", |b| {
-                    b.findings.error(
-                        format!("a second listener on {address}"),
-                        "remove one of them",
-                    )
-                });
-            }
-            if settings.tls.is_none() && settings.http2 == Some(true) {
-                b.within("http2", |b| {
-                    b.findings.error(
-                        "HTTP/2 is agreed upon in the TLS handshake",
-                        "write tls, or remove http2",
-                    )
-                });
-            }
-            let tls = settings.tls.map(|tls| {
-                let http2 = if settings.http2.unwrap_or(true) {
-                    Http2::Offered
-                } else {
-                    Http2::Off
-                };
-                let (certificate, key) = (
-                    b.base.resolve(&tls.certificate),
-                    b.base.resolve(&tls.private_key),
-                );
-                TlsTerms::read(&certificate, &key, http2)
-            });
-            match tls.transpose() {
-                Ok(tls) => listeners.push(ListenerTerms { address, tls }),
-                Err(error) => {
-                    complete = false;
-                    b.within("tls", |b| {
-                        b.findings.error(
-                            error.to_string(),
-                            "name a PEM certificate chain and its private key",
-                        )
-                    });
-                }
-            }
-        });
-    }
-    complete.then_some(listeners)
-}
-
-/// The gateway's own documents are matched before any route: one behind them would never be reached.
-fn check_endpoints(route: &Route, documents: Option<&Documents>, building: &mut Building<'_>) {
-    let taken =
-        documents.and_then(|documents| documents.paths().find(|path| route.is_at_or_below(path)));
-    if let Some(path) = taken {
-        building.within("match", |b| {
-            b.findings.error(
-                format!("{path} is answered by the gateway itself"),
-                "choose a path that is not below it",
-            );
-        });
     }
 }

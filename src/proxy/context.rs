@@ -7,6 +7,7 @@ use crate::{
     telemetry::{RequestId, TraceContext},
 };
 use http::HeaderValue;
+use pingora::{Error, ErrorType};
 use std::time::{Duration, Instant};
 
 /// The state of one request.
@@ -87,4 +88,11 @@ impl Context {
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         self.progress = Progress::Answered(Answered::Refused(refusal));
     }
+}
+
+/// Ends the request with `refusal`; the answer is written by `fail_to_proxy`.
+pub(super) fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
+    let status = refusal.answer().status.as_u16();
+    ctx.refuse(refusal);
+    Error::explain(ErrorType::HTTPStatus(status), "refused")
 }

@@ -1,9 +1,10 @@
 //! pingora's hooks, in the order in which a request meets them.
 
 use super::{
-    context::{Answered, Context, Progress},
+    context::{Answered, Context, Progress, refused},
+    ending::client_of,
     fault,
-    hygiene::{Outgoing, clean_request, clean_response, clean_trailers, repeats},
+    hygiene::{Outgoing, clean_request, clean_response, clean_trailers},
     peers::Peers,
     respond,
 };
@@ -14,21 +15,18 @@ use crate::{
     pipeline::{Admission, Pipeline},
     source::Imprint,
     sts::Documents,
-    telemetry::{
-        AccessLog, AccessRecord, IdSource, LeakPlace, Outcome, RouteMetrics, StatusClass,
-        TraceContext,
-    },
+    telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
 };
 use async_trait::async_trait;
 use http::{HeaderMap, StatusCode};
 use pingora::{
-    Error, ErrorType, Result,
+    Error, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
     upstreams::peer::HttpPeer,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// What the hooks work with.
 #[derive(Debug)]
@@ -263,47 +261,7 @@ impl ProxyHttp for Hooks {
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
-        let status = session
-            .response_written()
-            .map_or(0, |head| head.status.as_u16());
-        let duration = self.clock.instant().saturating_duration_since(ctx.started);
-        let (outcome, reason) = match (&ctx.progress, ctx.client_gone) {
-            (Progress::Answered(Answered::Refused(refusal)), _) => {
-                (refusal.outcome(), Some(refusal.reason()))
-            }
-            (Progress::Answered(Answered::Document), _) => (Outcome::Served, None),
-            (Progress::Authorized(_) | Progress::Public(_), false) => (Outcome::Forwarded, None),
-            (Progress::Authorized(_) | Progress::Public(_) | Progress::Received, _) => {
-                (Outcome::ClientGone, None)
-            }
-        };
-        let metrics = ctx
-            .trail
-            .route
-            .as_ref()
-            .map_or(self.no_route.as_ref(), |route| route.metrics());
-        metrics.request(outcome, duration);
-        if let Some(reason) = reason {
-            metrics.denied(reason);
-        }
-        self.access_log.record(&AccessRecord {
-            route: ctx
-                .trail
-                .route
-                .as_ref()
-                .map_or("none", |route| route.name()),
-            method: session.req_header().method.as_str(),
-            status,
-            outcome,
-            reason,
-            cache: ctx.trail.cache,
-            duration,
-            exchange: ctx.trail.exchange,
-            upstream: ctx.upstream,
-            request_id: ctx.id,
-            trace: ctx.trace,
-            client: client_of(session),
-        });
+        self.note_end(session, ctx);
     }
 
     /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
@@ -326,71 +284,6 @@ impl ProxyHttp for Hooks {
     }
 }
 
-impl Hooks {
-    fn observe_upstream(&self, status: StatusCode, ctx: &mut Context) {
-        let now = self.clock.instant();
-        let took = ctx
-            .sent
-            .map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent));
-        ctx.upstream = Some(took);
-        if let Some(route) = &ctx.trail.route {
-            route
-                .metrics()
-                .upstream(StatusClass::of(status.as_u16()), took);
-        }
-    }
-
-    /// The downstream refused the token: one fresh exchange, and the request once more, if it can be repeated.
-    async fn renew(&self, session: &mut Session, ctx: &mut Context) -> Box<Error> {
-        if session.as_ref().retry_buffer_truncated() || ctx.renewed {
-            return refused(
-                ctx,
-                if ctx.renewed {
-                    UpstreamFault::Unauthorized
-                } else {
-                    UpstreamFault::NotRepeatable
-                }
-                .into(),
-            );
-        }
-        let Progress::Authorized(authorized) = &mut ctx.progress else {
-            return refused(ctx, Refusal::Fault);
-        };
-        match self
-            .pipeline
-            .renew(authorized, ctx.id, &mut ctx.trail)
-            .await
-        {
-            None => refused(ctx, UpstreamFault::Unauthorized.into()),
-            Some(Err(refusal)) => refused(ctx, refusal),
-            Some(Ok(())) => {
-                ctx.renewed = true;
-                ctx.repeat = true;
-                Error::explain(ErrorType::HTTPStatus(502), "repeating with a fresh token")
-            }
-        }
-    }
-
-    fn keep_tokens_in(
-        &self,
-        fields: &HeaderMap,
-        place: LeakPlace,
-        ctx: &mut Context,
-    ) -> Result<()> {
-        let Progress::Authorized(authorized) = &ctx.progress else {
-            return Ok(());
-        };
-        let credential = &authorized.credential;
-        if repeats(fields, [credential.issued(), credential.presented()]) {
-            if let Some(route) = &ctx.trail.route {
-                route.metrics().leak(place);
-            }
-            return Err(refused(ctx, Refusal::Leak(place)));
-        }
-        Ok(())
-    }
-}
-
 /// Only `/path?query` is matched and forwarded: an absolute target names a second host (RFC 9112 §3.2.2), and bytes
 /// that are not UTF-8 would be matched in another form than they are forwarded in.
 fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
@@ -403,23 +296,9 @@ fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Ends the request with `refusal`; the answer is written by `fail_to_proxy`.
-fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
-    let status = refusal.answer().status.as_u16();
-    ctx.refuse(refusal);
-    Error::explain(ErrorType::HTTPStatus(status), "refused")
-}
-
 /// On a public route nothing is exchanged, and still what was presented is kept from the downstream wherever it stands.
 fn presented_on_public(head: &RequestHeader) -> Option<Imprint> {
     let field = head.headers.get(http::header::AUTHORIZATION)?.as_bytes();
     let credential = field.rsplit(|&byte| byte == b' ').next()?;
     Imprint::of_bytes(credential)
-}
-
-fn client_of(session: &Session) -> Option<std::net::IpAddr> {
-    session
-        .client_addr()
-        .and_then(|address| address.as_inet())
-        .map(|address| address.ip())
 }

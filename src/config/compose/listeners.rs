@@ -1,0 +1,74 @@
+//! `listeners`: addresses, and the certificates that are read for them.
+
+use crate::{
+    proxy::{
+        ListenerSettings,
+        edge::{Http2, TlsTerms},
+    },
+    settings::Building,
+};
+use std::net::SocketAddr;
+
+/// One listener, its certificate read.
+#[derive(Debug)]
+pub struct ListenerTerms {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// The certificate.
+    pub tls: Option<TlsTerms>,
+}
+
+/// Reads the certificates; every listener is looked at.
+pub(super) fn build(
+    settings: Vec<(usize, ListenerSettings)>,
+    building: &mut Building<'_>,
+) -> Option<Vec<ListenerTerms>> {
+    let mut listeners: Vec<ListenerTerms> = Vec::new();
+    let mut complete = true;
+    for (position, settings) in settings {
+        building.within(position, |b| {
+            let address = settings.address;
+            if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
+                b.within("address", |b| {
+                    b.findings.error(
+                        format!("a second listener on {address}"),
+                        "remove one of them",
+                    )
+                });
+            }
+            if settings.tls.is_none() && settings.http2 == Some(true) {
+                b.within("http2", |b| {
+                    b.findings.error(
+                        "HTTP/2 is agreed upon in the TLS handshake",
+                        "write tls, or remove http2",
+                    )
+                });
+            }
+            let tls = settings.tls.map(|tls| {
+                let http2 = if settings.http2.unwrap_or(true) {
+                    Http2::Offered
+                } else {
+                    Http2::Off
+                };
+                let (certificate, key) = (
+                    b.base.resolve(&tls.certificate),
+                    b.base.resolve(&tls.private_key),
+                );
+                TlsTerms::read(&certificate, &key, http2)
+            });
+            match tls.transpose() {
+                Ok(tls) => listeners.push(ListenerTerms { address, tls }),
+                Err(error) => {
+                    complete = false;
+                    b.within("tls", |b| {
+                        b.findings.error(
+                            error.to_string(),
+                            "name a PEM certificate chain and its private key",
+                        )
+                    });
+                }
+            }
+        });
+    }
+    complete.then_some(listeners)
+}

@@ -1,0 +1,132 @@
+//! The lists of the configuration: issuers and routes, with what no item can see of the others.
+
+use super::{Composer, Read};
+use crate::{
+    egress::Egress,
+    exchange::EngineParts,
+    proxy::Peers,
+    route::{Route, RouteParts, RouteTable},
+    settings::Building,
+    sts::Documents,
+    verify::{IssuerSettings, TrustedIssuer},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Composer<'_> {
+    pub(super) fn issuers(
+        &self,
+        settings: &[(usize, IssuerSettings)],
+        engine: Option<&EngineParts>,
+        building: &mut Building<'_>,
+    ) -> BTreeMap<String, Arc<TrustedIssuer>> {
+        let egress = Egress::new(self.surroundings.io.clone());
+        let mut issuers: BTreeMap<String, Arc<TrustedIssuer>> = BTreeMap::new();
+        for (position, settings) in settings {
+            building.within(*position, |b| {
+                let name = settings.name.clone();
+                if engine.is_some_and(|engine| *engine.identity.issuer == *settings.issuer) {
+                    b.within("issuer", |b| {
+                        b.findings.error(
+                            "the gateway's own issuer",
+                            "name the provider whose tokens are presented",
+                        )
+                    });
+                }
+                if issuers.contains_key(&name) {
+                    b.within("name", |b| {
+                        b.findings.error(
+                            format!("a second issuer called {name:?}"),
+                            "give each issuer a name of its own",
+                        )
+                    });
+                    return;
+                }
+                if issuers.values().any(|other| other.url() == settings.issuer) {
+                    b.within("issuer", |b| {
+                        b.findings.error(
+                            "this issuer is listed twice",
+                            "keep one entry: an issuer has one set of keys",
+                        )
+                    });
+                    return;
+                }
+                let metrics = self.metrics.issuer(&name);
+                if let Some(issuer) =
+                    settings
+                        .clone()
+                        .build(b, &self.surroundings.clock, &egress, metrics)
+                {
+                    issuers.insert(name, issuer);
+                }
+            });
+        }
+        issuers
+    }
+
+    pub(super) fn routes(
+        &self,
+        read: &Read,
+        issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
+        engine: Option<&EngineParts>,
+        documents: Option<&Documents>,
+        building: &mut Building<'_>,
+    ) -> Option<(RouteTable, Peers)> {
+        let before = building.findings.count();
+        let parts = RouteParts {
+            issuers,
+            listed_issuers: read.trusted_issuers.len(),
+            engine,
+            metrics: &self.metrics,
+            clock: &self.surroundings.clock,
+        };
+        let mut peers = Peers::default();
+        let mut routes: Vec<(usize, Route)> = Vec::new();
+        for (position, settings) in &read.routes {
+            building.within(*position, |b| {
+                if routes
+                    .iter()
+                    .any(|(_, other)| other.name() == settings.name)
+                {
+                    b.within("name", |b| {
+                        b.findings.error(
+                            format!("a second route called {:?}", settings.name),
+                            "give each route a name of its own",
+                        )
+                    });
+                }
+                let Some(route) = settings.build(b, &parts) else {
+                    return;
+                };
+                check_endpoints(&route, documents, b);
+                if let Err(error) = peers.add(&route, b.base) {
+                    b.within("upstream", |b| {
+                        b.within("tls", |b| {
+                            b.findings.error(
+                                error.to_string(),
+                                "name files that hold what is expected, in PEM form",
+                            )
+                        })
+                    });
+                }
+                routes.push((*position, route));
+            });
+        }
+        let table = RouteTable::build(routes, building.findings);
+        (building.findings.count() == before && table.routes().len() == read.routes.len())
+            .then_some((table, peers))
+    }
+}
+
+/// The gateway's own documents are matched before any route: one behind them would never be reached.
+fn check_endpoints(route: &Route, documents: Option<&Documents>, building: &mut Building<'_>) {
+    let taken =
+        documents.and_then(|documents| documents.paths().find(|path| route.is_at_or_below(path)));
+    if let Some(path) = taken {
+        building.within("match", |b| {
+            b.findings.error(
+                format!("{path} is answered by the gateway itself"),
+                "choose a path that is not below it",
+            );
+        });
+    }
+}

@@ -1,0 +1,109 @@
+//! The reason of a refusal, for metrics and logs.
+
+use super::{Refusal, UpstreamFault};
+use crate::{
+    exchange::ExchangeError, gate::GateError, policy::PolicyError, source::SourceError,
+    telemetry::Reason, verify::VerifyError,
+};
+
+/// The reason, out of a closed list.
+pub(super) fn of(refusal: &Refusal) -> Reason {
+    match refusal {
+        Refusal::Gate(error) => match error {
+            GateError::TargetTooLong { .. } => Reason::TargetTooLong,
+            GateError::HeadersTooLarge { .. } => Reason::HeadersTooLarge,
+            GateError::AmbiguousPath(_)
+            | GateError::AuthorityMismatch
+            | GateError::MethodNotForwarded => Reason::AmbiguousPath,
+        },
+        Refusal::Source(error) => match error {
+            SourceError::NoCredentials => Reason::NoCredentials,
+            SourceError::Malformed => Reason::MalformedAuthorization,
+            SourceError::Several => Reason::SeveralCredentials,
+            SourceError::InQuery => Reason::TokenInQuery,
+            SourceError::TooLong { .. } => Reason::TokenTooLarge,
+        },
+        Refusal::NoRoute => Reason::NoRoute,
+        Refusal::TokenInTarget => Reason::TokenInTarget,
+        Refusal::Verify(error) => verify_reason(error),
+        Refusal::Policy(error) => policy_reason(error),
+        Refusal::Exchange(error) => match error {
+            ExchangeError::Signing(_) | ExchangeError::Randomness(_) => Reason::Signing,
+            ExchangeError::NotAsPermitted(_) => Reason::WiderThanPermitted,
+        },
+        Refusal::Audit => Reason::AuditUnwritable,
+        Refusal::WaitedTooLong => Reason::WaitedTooLong,
+        Refusal::Fault => Reason::Internal,
+        Refusal::Leak(_) => Reason::ResponseLeak,
+        Refusal::Upstream(fault) => match fault {
+            UpstreamFault::Unreachable => Reason::UpstreamUnreachable,
+            UpstreamFault::Timeout => Reason::UpstreamTimeout,
+            UpstreamFault::Framing => Reason::UpstreamFraming,
+            UpstreamFault::Unauthorized | UpstreamFault::NotRepeatable => {
+                Reason::UpstreamUnauthorized
+            }
+            UpstreamFault::Upgrade => Reason::UpgradeRefused,
+        },
+    }
+}
+
+fn policy_reason(error: &PolicyError) -> Reason {
+    match error {
+        PolicyError::CallerNotAdmitted => Reason::CallerNotAdmitted,
+        PolicyError::AppOnlySubject => Reason::AppOnlySubject,
+        PolicyError::ScopeNotHeld { .. } => Reason::ScopeNotHeld,
+        PolicyError::NoScopeLeft { .. } => Reason::NoScopeLeft,
+        PolicyError::NotAuthorizedActor => Reason::NotAuthorizedActor,
+        PolicyError::ActorChainTooDeep { .. } => Reason::ActorChainTooDeep,
+        PolicyError::NoLifetimeLeft => Reason::NoLifetimeLeft,
+        PolicyError::SubjectNotExpressible => Reason::SubjectNotExpressible,
+    }
+}
+
+fn verify_reason(error: &VerifyError) -> Reason {
+    match error {
+        VerifyError::Malformed(_) => Reason::MalformedToken,
+        VerifyError::UnknownIssuer => Reason::UnknownIssuer,
+        VerifyError::SelfIssued => Reason::SelfIssued,
+        VerifyError::AlgorithmNotAccepted { .. } => Reason::Algorithm,
+        VerifyError::UnknownKey { .. } => Reason::UnknownKey,
+        VerifyError::KeysUnavailable { .. } => Reason::KeysUnavailable,
+        VerifyError::Signature(_) => Reason::Signature,
+        VerifyError::TokenType | VerifyError::NotAnAccessToken => Reason::TokenType,
+        VerifyError::Claims(_)
+        | VerifyError::Subject
+        | VerifyError::ActorChain(_)
+        | VerifyError::Scope => Reason::Claims,
+        VerifyError::Expired => Reason::Expired,
+        VerifyError::NotYetValid => Reason::NotYetValid,
+        VerifyError::LivesTooLong { .. } => Reason::LivesTooLong,
+        VerifyError::Audience => Reason::Audience,
+        VerifyError::SenderConstrained => Reason::SenderConstrained,
+        VerifyError::RequiredClaim { .. } => Reason::RequiredClaim,
+    }
+}
+
+/// Whether the token's signature was found valid before the check that failed, and waiting does not mend it.
+pub(super) fn is_settled(error: &VerifyError) -> bool {
+    match error {
+        VerifyError::TokenType
+        | VerifyError::NotAnAccessToken
+        | VerifyError::Claims(_)
+        | VerifyError::Subject
+        | VerifyError::ActorChain(_)
+        | VerifyError::Scope
+        | VerifyError::Expired
+        | VerifyError::LivesTooLong { .. }
+        | VerifyError::Audience
+        | VerifyError::SenderConstrained
+        | VerifyError::RequiredClaim { .. } => true,
+        VerifyError::Malformed(_)
+        | VerifyError::UnknownIssuer
+        | VerifyError::SelfIssued
+        | VerifyError::AlgorithmNotAccepted { .. }
+        | VerifyError::UnknownKey { .. }
+        | VerifyError::KeysUnavailable { .. }
+        | VerifyError::Signature(_)
+        | VerifyError::NotYetValid => false,
+    }
+}

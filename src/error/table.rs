@@ -1,0 +1,268 @@
+//! The one table that maps a refusal to HTTP.
+
+use super::{Answer, Challenge, Refusal, UpstreamFault};
+use crate::{
+    gate::GateError, policy::PolicyError, source::SourceError, token::ScopeSet, verify::VerifyError,
+};
+use http::StatusCode;
+
+/// What the client is told.
+pub(super) fn answer(refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::Gate(error) => gate(error),
+        Refusal::Source(error) => source(*error),
+        Refusal::NoRoute => Answer::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "no route serves this request",
+        ),
+        Refusal::TokenInTarget => {
+            invalid_request("a token does not belong into the request target")
+        }
+        Refusal::Verify(VerifyError::KeysUnavailable { .. }) => unavailable(),
+        Refusal::Verify(_) => invalid_token(),
+        Refusal::Policy(error) => policy(error),
+        Refusal::Exchange(_) | Refusal::Audit | Refusal::WaitedTooLong | Refusal::Fault => {
+            unavailable()
+        }
+        Refusal::Leak(_) => bad_gateway(),
+        Refusal::Upstream(fault) => upstream(*fault),
+    }
+}
+
+fn gate(error: &GateError) -> Answer {
+    match error {
+        GateError::TargetTooLong { .. } => Answer::new(
+            StatusCode::URI_TOO_LONG,
+            "invalid_request",
+            "the request target is too long",
+        ),
+        GateError::HeadersTooLarge { .. } => Answer::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "invalid_request",
+            "the header fields are too large",
+        ),
+        GateError::AmbiguousPath(_) => Answer::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "the path can be read in more than one way",
+        )
+        .closing(),
+        GateError::AuthorityMismatch => Answer::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "the request names two hosts",
+        )
+        .closing(),
+        GateError::MethodNotForwarded => Answer::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request",
+            "this method is not forwarded",
+        )
+        .closing(),
+    }
+}
+
+fn source(error: SourceError) -> Answer {
+    match error {
+        // RFC 6750 §3.1: no error code where the request holds no credentials at all
+        SourceError::NoCredentials => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "a bearer token is needed",
+        )
+        .challenge(Challenge::Plain),
+        SourceError::Malformed => invalid_request("the Authorization field is malformed"),
+        SourceError::Several => invalid_request("the request presents more than one credential"),
+        SourceError::InQuery => invalid_request("a token does not belong into the query"),
+        SourceError::TooLong { .. } => Answer::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "invalid_request",
+            "the token is too long",
+        ),
+    }
+}
+
+fn policy(error: &PolicyError) -> Answer {
+    match error {
+        PolicyError::ScopeNotHeld { wanted, .. } => insufficient_scope(wanted),
+        PolicyError::NoScopeLeft { allowed } => insufficient_scope(allowed),
+        PolicyError::NoLifetimeLeft => invalid_token(),
+        PolicyError::CallerNotAdmitted
+        | PolicyError::AppOnlySubject
+        | PolicyError::NotAuthorizedActor
+        | PolicyError::ActorChainTooDeep { .. }
+        | PolicyError::SubjectNotExpressible => {
+            // RFC 6750 §3.1 has no error code for a policy that refuses
+            Answer::new(
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                "the policy of this route refuses the request",
+            )
+            .challenge(Challenge::Plain)
+        }
+    }
+}
+
+fn upstream(fault: UpstreamFault) -> Answer {
+    match fault {
+        UpstreamFault::Timeout => Answer::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "gateway_timeout",
+            "the downstream API did not answer in time",
+        ),
+        UpstreamFault::Unreachable
+        | UpstreamFault::Framing
+        | UpstreamFault::Unauthorized
+        | UpstreamFault::NotRepeatable
+        | UpstreamFault::Upgrade => bad_gateway(),
+    }
+}
+
+fn invalid_token() -> Answer {
+    Answer::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid_token",
+        "the token is not acceptable",
+    )
+    .challenge(Challenge::Coded("invalid_token"))
+}
+
+fn invalid_request(description: &'static str) -> Answer {
+    Answer::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+        .challenge(Challenge::Coded("invalid_request"))
+}
+
+fn insufficient_scope(required: &ScopeSet) -> Answer {
+    Answer::new(
+        StatusCode::FORBIDDEN,
+        "insufficient_scope",
+        "the token does not carry the scope that is needed",
+    )
+    .challenge(Challenge::InsufficientScope(required.clone()))
+}
+
+/// Seconds after which a client may try again.
+const RETRY_AFTER: u16 = 5;
+
+fn unavailable() -> Answer {
+    Answer::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        "the token cannot be exchanged at the moment",
+    )
+    .retry_after(RETRY_AFTER)
+}
+
+fn bad_gateway() -> Answer {
+    Answer::new(
+        StatusCode::BAD_GATEWAY,
+        "bad_gateway",
+        "the downstream API gave no usable answer",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exchange::{ExchangeError, Wider},
+        gate::PathAmbiguity,
+        telemetry::LeakPlace,
+    };
+
+    fn one_of_each() -> Vec<(Refusal, u16)> {
+        let scope = || ScopeSet::parse("orders.read").unwrap();
+        vec![
+            (GateError::TargetTooLong { limit: 1 }.into(), 414),
+            (GateError::HeadersTooLarge { limit: 1 }.into(), 431),
+            (
+                GateError::AmbiguousPath(PathAmbiguity::DotSegment).into(),
+                400,
+            ),
+            (GateError::AuthorityMismatch.into(), 400),
+            (GateError::MethodNotForwarded.into(), 405),
+            (SourceError::NoCredentials.into(), 401),
+            (SourceError::Malformed.into(), 400),
+            (SourceError::Several.into(), 400),
+            (SourceError::InQuery.into(), 400),
+            (SourceError::TooLong { limit: 1 }.into(), 431),
+            (Refusal::NoRoute, 404),
+            (Refusal::TokenInTarget, 400),
+            (VerifyError::Expired.into(), 401),
+            (
+                VerifyError::KeysUnavailable {
+                    issuer: "corp".into(),
+                }
+                .into(),
+                503,
+            ),
+            (
+                PolicyError::ScopeNotHeld {
+                    wanted: scope(),
+                    missing: scope(),
+                }
+                .into(),
+                403,
+            ),
+            (PolicyError::NoScopeLeft { allowed: scope() }.into(), 403),
+            (PolicyError::CallerNotAdmitted.into(), 403),
+            (PolicyError::AppOnlySubject.into(), 403),
+            (PolicyError::NotAuthorizedActor.into(), 403),
+            (PolicyError::NoLifetimeLeft.into(), 401),
+            (ExchangeError::NotAsPermitted(Wider::Scope).into(), 503),
+            (Refusal::Audit, 503),
+            (Refusal::WaitedTooLong, 503),
+            (Refusal::Fault, 503),
+            (Refusal::Leak(LeakPlace::ResponseHead), 502),
+            (UpstreamFault::Unreachable.into(), 502),
+            (UpstreamFault::Timeout.into(), 504),
+            (UpstreamFault::Framing.into(), 502),
+            (UpstreamFault::Unauthorized.into(), 502),
+            (UpstreamFault::NotRepeatable.into(), 502),
+            (UpstreamFault::Upgrade.into(), 502),
+        ]
+    }
+
+    #[test]
+    fn every_refusal_has_its_status_and_a_short_body_that_parses() {
+        for (refusal, status) in one_of_each() {
+            let answer = refusal.answer();
+            assert_eq!(answer.status.as_u16(), status, "{refusal}");
+            let body = answer.body();
+            assert!(body.len() < 1_024);
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["error"], answer.error);
+            assert_eq!(body["error_description"], answer.description);
+        }
+    }
+
+    #[test]
+    fn what_is_temporary_says_when_to_come_back_and_what_is_401_carries_a_challenge() {
+        for (refusal, _) in one_of_each() {
+            let answer = refusal.answer();
+            assert_eq!(
+                answer.retry_after.is_some(),
+                answer.status == StatusCode::SERVICE_UNAVAILABLE,
+                "{refusal}"
+            );
+            if answer.status == StatusCode::UNAUTHORIZED {
+                assert!(answer.challenge.is_some(), "{refusal}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_reason_why_a_token_is_not_acceptable_reads_the_same() {
+        let same = Refusal::from(VerifyError::Expired).answer();
+        for error in [
+            VerifyError::Audience,
+            VerifyError::UnknownIssuer,
+            VerifyError::SelfIssued,
+            VerifyError::TokenType,
+            VerifyError::SenderConstrained,
+        ] {
+            assert_eq!(Refusal::from(error).answer(), same);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The end of a request: counted and logged in one place.
+
+use super::{
+    Hooks,
+    context::{Answered, Context, Progress},
+};
+use crate::telemetry::{AccessRecord, Outcome, Reason};
+use pingora::proxy::Session;
+use std::net::IpAddr;
+
+impl Hooks {
+    /// Counts the request and writes its line.
+    pub(super) fn note_end(&self, session: &Session, ctx: &Context) {
+        let status = session
+            .response_written()
+            .map_or(0, |head| head.status.as_u16());
+        let duration = self.clock.instant().saturating_duration_since(ctx.started);
+        let (outcome, reason) = outcome(ctx);
+        let metrics = ctx
+            .trail
+            .route
+            .as_ref()
+            .map_or(self.no_route.as_ref(), |route| route.metrics());
+        metrics.request(outcome, duration);
+        if let Some(reason) = reason {
+            metrics.denied(reason);
+        }
+        self.access_log.record(&AccessRecord {
+            route: ctx
+                .trail
+                .route
+                .as_ref()
+                .map_or("none", |route| route.name()),
+            method: session.req_header().method.as_str(),
+            status,
+            outcome,
+            reason,
+            cache: ctx.trail.cache,
+            duration,
+            exchange: ctx.trail.exchange,
+            upstream: ctx.upstream,
+            request_id: ctx.id,
+            trace: ctx.trace,
+            client: client_of(session),
+        });
+    }
+}
+
+fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {
+    match (&ctx.progress, ctx.client_gone) {
+        (Progress::Answered(Answered::Refused(refusal)), _) => {
+            (refusal.outcome(), Some(refusal.reason()))
+        }
+        (Progress::Answered(Answered::Document), _) => (Outcome::Served, None),
+        (Progress::Authorized(_) | Progress::Public(_), false) => (Outcome::Forwarded, None),
+        (Progress::Authorized(_) | Progress::Public(_) | Progress::Received, _) => {
+            (Outcome::ClientGone, None)
+        }
+    }
+}
+
+/// The client's address.
+pub(super) fn client_of(session: &Session) -> Option<IpAddr> {
+    session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map(|address| address.ip())
+}
