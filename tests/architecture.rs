@@ -1,0 +1,67 @@
+//! The shape of the library, read from its source: which module may name which, which crate stays behind which door, and
+//! who may make a proof.
+//!
+//! What enters is `src/`, followed from `lib.rs` and `main.rs` through every `mod`; what leaves is one line per breach.
+//! Unit tests inside files (`#[cfg(test)]`) may name anything. Each checker is tested on sources that break its rule.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "architecture/layers.rs"]
+mod layers;
+#[path = "architecture/names.rs"]
+mod names;
+#[path = "architecture/proofs.rs"]
+mod proofs;
+#[path = "architecture/tree.rs"]
+mod tree;
+
+use tree::Tree;
+
+#[test]
+fn every_module_imports_only_from_those_before_it() {
+    let breaches = layers::breaches(&Tree::read());
+    assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+#[test]
+fn every_proof_is_made_only_beside_its_check() {
+    let breaches = proofs::breaches(&Tree::read());
+    assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+#[test]
+fn a_forbidden_import_added_to_the_tree_is_found() {
+    for source in Tree::read()
+        .sources()
+        .filter(|source| source.module.len() == 1)
+    {
+        let from = source.module[0].as_str();
+        for to in layers::order().filter(|to| !layers::may_import(from, to)) {
+            let mut changed = source.clone();
+            changed
+                .file
+                .items
+                .push(syn::parse_str(&format!("use crate::{to}::Added;")).unwrap());
+            let breaches = layers::breaches(&Tree::from(changed));
+            assert_eq!(breaches.len(), 1, "{from} imports {to}: {breaches:?}");
+        }
+    }
+}
+
+#[test]
+fn the_layers_are_those_that_are_documented() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ARCHITECTURE.md")).unwrap();
+    for module in layers::order() {
+        assert!(
+            page.contains(&format!("`{module}`")),
+            "ARCHITECTURE.md does not name {module}"
+        );
+    }
+}
