@@ -1,0 +1,27 @@
+# What is done often; `just` alone lists it.
+
+default:
+    @just --list
+
+# Format, lints and the documentation's links: what is found in seconds
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
+
+# All tests
+test *args:
+    cargo test {{args}}
+
+# CPU per request beside a bare proxy, and the cost of single steps
+bench:
+    benches/side_by_side.sh
+    cargo bench
+
+# See what the gateway does, everything on loopback
+demo *args:
+    cargo run --release -- demo {{args}}
+
+# Everything that has to hold before a change is merged
+ci:
+    .ci/run
