@@ -23,6 +23,7 @@ impl Tree {
         let mut tree = Self::default();
         tree.follow(&root.join("lib.rs"), &root, Vec::new());
         tree.follow(&root.join("main.rs"), &root, vec!["main".to_owned()]);
+        assert!(tree.0.len() > 20, "the source was not found");
         tree
     }
 
