@@ -3,10 +3,10 @@
 use super::TokenResponse;
 use crate::{
     clock::UnixTime,
+    jose::encoding::from_base64url,
     policy::PermittedExchange,
     token::{ActorChain, Claims, Limits, RawToken, ScopeSet},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use thiserror::Error;
 
 /// A token that is no wider than a policy permitted.
@@ -123,9 +123,7 @@ impl IssuedToken {
 fn read(token: &RawToken) -> Result<Claims, Wider> {
     let mut parts = token.expose().split(|&byte| byte == b'.');
     let payload = parts.nth(1).ok_or(Wider::Unreadable)?;
-    let json = URL_SAFE_NO_PAD
-        .decode(payload)
-        .map_err(|_| Wider::Unreadable)?;
+    let json = from_base64url(payload).ok_or(Wider::Unreadable)?;
     Claims::parse(&json, Limits::TOKEN).map_err(|_| Wider::Unreadable)
 }
 

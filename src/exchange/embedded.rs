@@ -3,11 +3,10 @@
 use super::{ExchangeError, Exchanger, TokenResponse};
 use crate::{
     clock::{SharedClock, SharedRandomness},
-    jose::SigningKeys,
+    jose::{SigningKeys, encoding::base64url},
     policy::{GatewayIdentity, PermittedExchange},
     token::{RawToken, TokenTypeUri},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -62,7 +61,7 @@ impl Embedded {
     fn token_id(&self) -> Result<String, ExchangeError> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;
-        Ok(URL_SAFE_NO_PAD.encode(id))
+        Ok(base64url(&id))
     }
 }
 

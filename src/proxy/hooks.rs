@@ -96,16 +96,19 @@ impl ProxyHttp for Hooks {
     ) -> Result<Box<HttpPeer>> {
         ctx.attempts += 1;
         ctx.repeat = false;
-        session
-            .as_mut()
-            .set_close_on_response_before_downstream_finish(true);
         let chosen = ctx
             .trail
             .route
             .as_ref()
             .and_then(|route| self.peers.choose(route));
         match chosen {
-            Some(chosen) => {
+            Some(mut chosen) => {
+                if asks_for_events(session.req_header()) {
+                    // pingora has one read timeout for head and body: an event stream may be quiet for longer than a
+                    // head may take
+                    let options = &mut chosen.peer.options;
+                    options.read_timeout = options.read_timeout.max(options.idle_timeout);
+                }
                 ctx.authority = Some(chosen.authority);
                 Ok(chosen.peer)
             }
@@ -120,16 +123,19 @@ impl ProxyHttp for Hooks {
         ctx: &mut Context,
     ) -> Result<()> {
         // the missing case refuses: nothing leaves without one of the two proofs
+        let on_public;
         let (authorization, presented) = match &ctx.progress {
             Progress::Authorized(authorized) => {
                 let credential = &authorized.credential;
-                (
-                    Some(credential.authorization()),
-                    credential.presented().cloned(),
-                )
+                (Some(credential.authorization()), credential.presented())
             }
-            Progress::Public(_) => (None, presented_on_public(head)),
-            Progress::Received | Progress::Answered(_) => return Err(refused(ctx, Refusal::Fault)),
+            Progress::Public(_) => {
+                on_public = presented_on_public(head);
+                (None, on_public.as_ref())
+            }
+            Progress::Received | Progress::Answered(_) => {
+                return Err(refused(ctx, Refusal::Fault));
+            }
         };
         let (Some(route), Some(authority)) = (&ctx.trail.route, &ctx.authority) else {
             return Err(refused(ctx, Refusal::Fault));
@@ -137,7 +143,7 @@ impl ProxyHttp for Hooks {
         let outgoing = Outgoing {
             route,
             authorization,
-            presented: presented.as_ref(),
+            presented,
             authority,
             client: client_of(session),
             encrypted: session
@@ -294,6 +300,12 @@ fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
         return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
     }
     Ok(())
+}
+
+/// Whether the client asks for server-sent events.
+fn asks_for_events(head: &RequestHeader) -> bool {
+    let accept = head.headers.get(http::header::ACCEPT);
+    accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
 }
 
 /// On a public route nothing is exchanged, and still what was presented is kept from the downstream wherever it stands.

@@ -50,9 +50,10 @@ const fn one() -> u8 {
 pub struct TimeoutSettings {
     /// Until the connection stands, its TLS handshake included.
     pub connect: HumanDuration,
-    /// Until the answer's head is there.
+    /// Until the answer's head is there, and between two pieces of its body.
     pub response: HumanDuration,
-    /// Between two pieces of a body, and how long an unused connection is kept.
+    /// Between two events of an event stream, between two pieces of a request's body, and how long an unused connection
+    /// is kept.
     pub idle: HumanDuration,
 }
 
