@@ -61,7 +61,7 @@ impl Embedded {
     fn token_id(&self) -> Result<String, ExchangeError> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;
-        Ok(base64url(&id))
+        Ok(base64url(id))
     }
 }
 

@@ -45,7 +45,7 @@ pub struct ClaimPolicy {
 impl ClaimPolicy {
     /// Compiles the names and constants.
     pub(super) fn build(settings: &ClaimSettings, building: &mut Building<'_>) -> Option<Self> {
-        let before = building.findings.count();
+        let before = building.findings.errors();
         for (position, name) in settings.copy.iter().enumerate() {
             building.within("copy", |b| b.within(position, |b| check_name(name, b)));
             if settings.set.contains_key(name) {
@@ -60,7 +60,7 @@ impl ClaimPolicy {
         for name in settings.set.keys() {
             building.within("set", |b| b.within(name.as_str(), |b| check_name(name, b)));
         }
-        (building.findings.count() == before).then(|| Self {
+        (building.findings.errors() == before).then(|| Self {
             copy: settings.copy.clone(),
             set: settings.set.clone().into_iter().collect(),
         })
@@ -112,7 +112,7 @@ mod tests {
             findings: &mut findings,
         };
         let policy = ClaimPolicy::build(settings, &mut building);
-        (policy, findings.count())
+        (policy, findings.errors())
     }
 
     #[test]

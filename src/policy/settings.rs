@@ -152,7 +152,7 @@ impl ExchangeSettings {
         default_lifetime: Duration,
         issuers: usize,
     ) -> Option<ExchangePolicy> {
-        let before = building.findings.count();
+        let before = building.findings.errors();
         let lifetime = building.within("token", |b| self.token.build_lifetime(b, default_lifetime));
         let subject_form = self.token.subject.unwrap_or(SubjectForm::Same);
         if subject_form == SubjectForm::Same && issuers > 1 {
@@ -172,7 +172,7 @@ impl ExchangeSettings {
         building.within("chain", |b| self.chain.check(b));
         building.within("scope", |b| self.scope.check(b));
         building.within("clients", |b| check_clients(self.clients.as_deref(), b));
-        if building.findings.count() > before {
+        if building.findings.errors() > before {
             return None;
         }
         Some(ExchangePolicy {

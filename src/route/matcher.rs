@@ -77,11 +77,11 @@ impl Match {
 
 impl MatchSettings {
     pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Match> {
-        let before = building.findings.count();
+        let before = building.findings.errors();
         let path = self.path(building);
         let hosts = self.hosts(building);
         let methods = self.methods(building);
-        (building.findings.count() == before).then_some(Match {
+        (building.findings.errors() == before).then_some(Match {
             hosts,
             path: path?,
             methods,

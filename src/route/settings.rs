@@ -1,6 +1,6 @@
 //! One item of `routes` as it is written, and how it becomes a [`Route`].
 
-use super::{Access, MatchSettings, Protected, Public, Route, UpstreamSettings};
+use super::{Access, MatchSettings, Protected, Public, Route, Upstream, UpstreamSettings};
 use crate::{
     clock::SharedClock,
     exchange::{EngineParts, Exchange},
@@ -52,6 +52,9 @@ impl RouteSettings {
         let matches = building.within("match", |b| self.matches.build(b));
         let upstream = building.within("upstream", |b| self.upstream.build(b));
         let access = self.access(building, parts);
+        if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
+            warn_of_exposed_claims(exchange, upstream, building);
+        }
         Some(Route {
             name: self.name.as_str().into(),
             matches: matches?,
@@ -158,6 +161,26 @@ fn accepted(
         }
     }
     (found.len() == settings.accepts.len()).then_some(found)
+}
+
+/// What is copied from the user's token travels readable inside the issued one.
+fn warn_of_exposed_claims(
+    exchange: &ExchangeSettings,
+    upstream: &Upstream,
+    building: &mut Building<'_>,
+) {
+    if upstream.is_exposed() && !exchange.token.claims.copy.is_empty() {
+        building.within("exchange", |b| {
+            b.findings.warn(
+                format!(
+                    "{} would cross the network in clear text",
+                    exchange.token.claims.copy.join(", ")
+                ),
+                "claims are readable by whoever sees the token, and a target is plain http",
+                "use https, or remove the claims from token.claims.copy",
+            );
+        });
+    }
 }
 
 fn check_name(name: &str, building: &mut Building<'_>) {

@@ -121,6 +121,12 @@ impl Upstream {
         self.http2
     }
 
+    /// Whether a target is reached in clear text over a network.
+    pub fn is_exposed(&self) -> bool {
+        let exposed = |url: &OutboundUrl| url.is_plain() && !url.is_loopback();
+        self.targets.iter().any(|target| exposed(&target.url))
+    }
+
     /// How TLS is verified.
     pub fn tls(&self) -> &UpstreamTlsSettings {
         &self.tls
@@ -144,13 +150,13 @@ impl Upstream {
 
 impl UpstreamSettings {
     pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Upstream> {
-        let before = building.findings.count();
+        let before = building.findings.errors();
         let targets = building.within("targets", |b| self.targets(b));
         let host = building.within("host", |b| self.host(b));
         building.within("rewrite_prefix", |b| self.check_rewrite(b));
         building.within("timeouts", |b| self.timeouts.check(b));
         building.within("tls", |b| check_tls(&self.tls, b));
-        (building.findings.count() == before).then_some(())?;
+        (building.findings.errors() == before).then_some(())?;
         Some(Upstream {
             targets,
             host: host?,
@@ -254,6 +260,15 @@ impl TargetSettings {
                 )
             });
             return None;
+        }
+        if url.is_plain() && !url.is_loopback() {
+            building.within("url", |b| {
+                b.findings.warn(
+                    "plain http to another machine",
+                    "whoever is on the way can read the on-behalf-of token and use it while it lives",
+                    "use https where the API offers it",
+                );
+            });
         }
         let authority = HeaderValue::from_str(&url.authority()).ok()?;
         Some(UpstreamTarget {

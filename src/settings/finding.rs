@@ -175,9 +175,10 @@ impl Findings {
         self.found.iter().any(|f| f.severity == Severity::Error)
     }
 
-    /// How many findings there are; lets a caller see whether a step added any.
-    pub fn count(&self) -> usize {
-        self.found.len()
+    /// How many mistakes there are so far; lets a caller see whether a step added any.
+    pub fn errors(&self) -> usize {
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+        self.found.iter().filter(is_error).count()
     }
 
     /// The findings, in the order in which they were met.
@@ -222,7 +223,7 @@ mod tests {
             findings.exactly_one(&[("env", false), ("file", true)]),
             Some("file")
         );
-        assert_eq!(findings.count(), 0);
+        assert_eq!(findings.errors(), 0);
         findings.exactly_one(&[("env", true), ("file", true)]);
         findings.exactly_one(&[("env", false), ("file", false)]);
         let found = findings.into_vec();

@@ -71,7 +71,7 @@ impl Composer<'_> {
         documents: Option<&Documents>,
         building: &mut Building<'_>,
     ) -> Option<(RouteTable, Peers)> {
-        let before = building.findings.count();
+        let before = building.findings.errors();
         let parts = RouteParts {
             issuers,
             listed_issuers: read.trusted_issuers.len(),
@@ -112,7 +112,7 @@ impl Composer<'_> {
             });
         }
         let table = RouteTable::build(routes, building.findings);
-        (building.findings.count() == before && table.routes().len() == read.routes.len())
+        (building.findings.errors() == before && table.routes().len() == read.routes.len())
             .then_some((table, peers))
     }
 }
