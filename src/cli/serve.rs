@@ -136,6 +136,10 @@ impl Gateway {
         .map_err(StartError::System)?;
         issuers.iter().for_each(|issuer| issuer.start());
         hooks.peers.start_resolving(&surroundings.io);
+        readiness.require(
+            "the first look-up of upstream names",
+            hooks.peers.first_look(),
+        );
         let access_log = hooks.access_log.clone();
         let app = proxy::app(hooks, runtime.threads.count());
         for listener in listeners {

@@ -20,7 +20,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -37,6 +37,8 @@ const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Peers {
     balancers: HashMap<Box<str>, Arc<Balancer>>,
+    /// Names that were not looked up for the first time yet.
+    unasked: Arc<AtomicUsize>,
 }
 
 /// Why an upstream's TLS files cannot be used.
@@ -102,28 +104,22 @@ impl Peers {
         Ok(())
     }
 
-    /// Resolves host names once, then keeps resolving them on `io` as long as the peers exist.
+    /// Looks host names up, and again as long as the peers exist, on `io`.
     pub fn start_resolving(&self, io: &tokio::runtime::Handle) {
         for balancer in self.balancers.values() {
             for index in 0..balancer.targets.len() {
-                let balancer = Arc::downgrade(balancer);
-                io.spawn(async move {
-                    loop {
-                        let Some(strong) = balancer.upgrade() else {
-                            return;
-                        };
-                        let Some(target) = strong.targets.get(index) else {
-                            return;
-                        };
-                        let Some(pause) = target.resolve().await else {
-                            return;
-                        };
-                        drop(strong);
-                        tokio::time::sleep(pause).await;
-                    }
-                });
+                self.unasked.fetch_add(1, Ordering::SeqCst);
+                let first = FirstLook(Arc::clone(&self.unasked));
+                io.spawn(keep_resolving(Arc::downgrade(balancer), index, first));
             }
         }
+    }
+
+    /// Answers whether every name was looked up once, with whatever result: a partner whose name is gone does not keep
+    /// the others waiting.
+    pub fn first_look(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let unasked = Arc::clone(&self.unasked);
+        move || unasked.load(Ordering::SeqCst) == 0
     }
 
     /// Whose turn it is on `route`; none where no target has an address.
@@ -136,6 +132,30 @@ impl Peers {
         self.balancers
             .get(route.name())
             .map_or(0, |balancer| balancer.targets.len())
+    }
+}
+
+/// Counts a name as looked up when dropped, however that ended.
+struct FirstLook(Arc<AtomicUsize>);
+
+impl Drop for FirstLook {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn keep_resolving(balancer: Weak<Balancer>, index: usize, first: FirstLook) {
+    let mut first = Some(first);
+    while let Some(strong) = balancer.upgrade() {
+        let Some(target) = strong.targets.get(index) else {
+            return;
+        };
+        let Some(pause) = target.resolve().await else {
+            return;
+        };
+        drop(strong);
+        drop(first.take());
+        tokio::time::sleep(pause).await;
     }
 }
 
