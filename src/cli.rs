@@ -5,6 +5,7 @@
 //! that are given, so that a test sees what a person would.
 
 mod check;
+mod demo;
 mod run;
 mod serve;
 
@@ -52,6 +53,12 @@ enum Command {
     Run,
     /// Report every mistake in the configuration, and how to mend it; creates nothing
     Check,
+    /// Show what the gateway does: an identity provider, two APIs and a gateway, all on this machine
+    Demo {
+        /// Show it once and end: status 0 where everything was as promised
+        #[arg(long)]
+        once: bool,
+    },
 }
 
 /// Where a command writes.
@@ -91,6 +98,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
     match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(&arguments.config, &surroundings, io, &mut terminal),
         Command::Check => check::check(&arguments.config, &surroundings, &mut terminal),
+        Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }
 }
 

@@ -10,6 +10,7 @@
 mod compose;
 mod document;
 mod marks;
+mod overridden;
 mod report;
 mod scan;
 mod section;
@@ -19,5 +20,6 @@ mod suggest;
 pub use compose::{Configuration, ListenerTerms, Surroundings, compose, log_settings};
 pub use document::{Document, Unreadable};
 pub use marks::{Mark, Marks};
+pub use overridden::{OverrideError, overridden};
 pub use report::{Paint, render};
 pub use section::Section;

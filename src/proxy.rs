@@ -19,7 +19,7 @@ mod respond;
 mod settings;
 
 pub use hooks::Hooks;
-pub use local::{AdminApp, connection_metrics};
+pub use local::{AdminApp, Site, SiteApp, connection_metrics};
 pub use peers::{Peers, UpstreamTlsError};
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
 

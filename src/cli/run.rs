@@ -48,7 +48,7 @@ pub(super) fn run(
 }
 
 /// Waits for SIGTERM or SIGINT. Where the one cannot be listened for, the other still can.
-async fn wait_for_end() {
+pub(super) async fn wait_for_end() {
     let of = |kind| async move {
         match signal(kind) {
             Ok(mut signals) => drop(signals.recv().await),

@@ -215,8 +215,8 @@ fn threads(setting: ThreadSetting) -> ThreadCount {
     }
 }
 
-/// The operator's own connections are not counted with the clients'.
-struct Uncounted;
+/// Connections that are not the clients' are not counted with theirs.
+pub(super) struct Uncounted;
 
 impl ConnectionObserver for Uncounted {
     fn observe(&self, _event: ConnectionEvent) {}

@@ -1,36 +1,53 @@
-//! The administration's listener, and what the edge reports to the metrics.
+//! Sites that this process serves itself, and what the edge reports to the metrics.
 
 use super::edge::{ConnectionEvent, ConnectionObserver};
 use crate::{admin::Admin, telemetry::Metrics};
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 use std::sync::Arc;
 
-/// Serves metrics, health and readiness.
-#[derive(Debug)]
-pub struct AdminApp(Admin);
+/// Answers requests by their heads alone; bodies are not read.
+#[async_trait]
+pub trait Site: Send + Sync {
+    /// The whole answer.
+    async fn answer(&self, request: &Request<()>) -> Response<Bytes>;
+}
 
-impl AdminApp {
-    /// Serves `admin`.
-    pub fn new(admin: Admin) -> Arc<Self> {
-        Arc::new(Self(admin))
+/// Serves a [`Site`] on an edge.
+#[derive(Debug)]
+pub struct SiteApp<S>(Arc<S>);
+
+/// Serves metrics, health and readiness.
+pub type AdminApp = SiteApp<Admin>;
+
+impl<S: Site> SiteApp<S> {
+    /// Serves `site`.
+    pub fn new(site: impl Into<Arc<S>>) -> Arc<Self> {
+        Arc::new(Self(site.into()))
     }
 }
 
 #[async_trait]
-impl ServeHttp for AdminApp {
-    async fn response(&self, session: &mut ServerSession) -> http::Response<Vec<u8>> {
+impl Site for Admin {
+    async fn answer(&self, request: &Request<()>) -> Response<Bytes> {
+        Self::answer(self, request)
+    }
+}
+
+#[async_trait]
+impl<S: Site> ServeHttp for SiteApp<S> {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         let head = session.req_header();
-        let mut request = http::Request::new(());
+        let mut request = Request::new(());
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = head.uri.clone();
         *request.headers_mut() = head.headers.clone();
-        let is_head = head.method == http::Method::HEAD;
-        let (mut parts, body) = self.0.answer(&request).into_parts();
-        parts
-            .headers
-            .insert(http::header::CONTENT_LENGTH, body.len().into());
-        http::Response::from_parts(parts, if is_head { Vec::new() } else { body.to_vec() })
+        let is_head = head.method == Method::HEAD;
+        let (mut parts, body) = self.0.answer(&request).await.into_parts();
+        parts.headers.insert(CONTENT_LENGTH, body.len().into());
+        Response::from_parts(parts, if is_head { Vec::new() } else { body.to_vec() })
     }
 }
 

@@ -1,0 +1,131 @@
+//! `demo`: what the gateway does, shown on this machine.
+//!
+//! What enters is whether to show it once; what leaves is a page that a person understands who never heard of token
+//! exchange, and a status that says whether everything on it was so. Nothing is staged: each line about a token is read
+//! from what an API received and verified, each reason from the gateway's own log. Everything listens on loopback; keys,
+//! tokens and logs are in a temporary folder that is removed at the end.
+
+mod api;
+mod client;
+mod folder;
+mod page;
+mod provider;
+mod scenes;
+mod site;
+mod story;
+mod world;
+
+use super::{StartError, Terminal, run::wait_for_end};
+use crate::{
+    config::{OverrideError, Paint, Surroundings},
+    jose::{JoseError, KeyError},
+    proxy::edge::ListenError,
+    settings::UrlError,
+};
+use page::Page;
+use std::{io, pin::pin, process::ExitCode};
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use world::World;
+
+/// The repository's own file: what is shown is what it does.
+const CONFIGURATION: &str = include_str!("../../gateway.yaml");
+
+/// Why the demonstration cannot go on.
+#[derive(Debug, Error)]
+enum DemoError {
+    #[error("input or output: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("the configuration cannot be moved to free ports: {0}")]
+    Override(#[from] OverrideError),
+    #[error("no key for the identity provider: {0}")]
+    Key(#[from] KeyError),
+    #[error("no token from the identity provider: {0}")]
+    Sign(#[from] JoseError),
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    #[error("the gateway did not become ready within 10 s")]
+    NotReady,
+    #[error("ended before everything was shown")]
+    Interrupted,
+    #[error("a request does not stand in the access log")]
+    NotLogged,
+}
+
+/// Shows the demonstration. The status is 0 where every promise on the page was kept.
+pub(super) fn demo(
+    once: bool,
+    surroundings: &Surroundings,
+    io: &Runtime,
+    terminal: &mut Terminal<'_>,
+) -> ExitCode {
+    demo_of(CONFIGURATION, once, surroundings, io, terminal)
+}
+
+fn demo_of(
+    configuration: &str,
+    once: bool,
+    surroundings: &Surroundings,
+    io: &Runtime,
+    terminal: &mut Terminal<'_>,
+) -> ExitCode {
+    let paint = paint(terminal.interactive);
+    let mut page = Page::new(&mut *terminal.out, paint);
+    let shown = io.block_on(async {
+        // from the first moment on: an end in the middle must not leave the folder behind
+        let mut end = pin!(wait_for_end());
+        let shown = tokio::select! {
+            biased;
+            () = &mut end => return Err(DemoError::Interrupted),
+            shown = show(configuration, surroundings, &mut page) => shown,
+        };
+        let world = shown?;
+        if once {
+            story::farewell(&mut page)?;
+        } else {
+            story::invitation(&world, &mut page)?;
+            end.await;
+            page.space()?;
+        }
+        world.end().await;
+        Ok(())
+    });
+    let (_, broken) = page.tally();
+    match shown {
+        Ok(()) if broken == 0 => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(terminal.err, "obo-gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts everything and tells the story.
+async fn show(
+    configuration: &str,
+    surroundings: &Surroundings,
+    page: &mut Page<'_>,
+) -> Result<World, DemoError> {
+    let world = World::start(configuration, surroundings).await?;
+    story::tell(&world, page).await?;
+    Ok(world)
+}
+
+/// <https://no-color.org>: any value but the empty one turns colours off.
+fn paint(interactive: bool) -> Paint {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if interactive && !unwanted && !dumb {
+        Paint::Colour
+    } else {
+        Paint::Plain
+    }
+}
+
+#[cfg(test)]
+mod tests;

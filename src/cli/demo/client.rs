@@ -1,0 +1,81 @@
+//! The portal's side of the demonstration: one GET to an address on this machine.
+//!
+//! What enters are an address, a path and a token or none; what leaves is the whole answer. Bounded in time and size,
+//! one connection a request: the answer ends where the connection does.
+
+use crate::token::RawToken;
+use serde_json::Value;
+use std::{io, net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    head: String,
+    pub(super) body: String,
+}
+
+/// Asks `address` for `path`, with `token` in the Authorization field.
+pub(super) async fn get(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&RawToken>,
+) -> io::Result<Answer> {
+    let mut request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").into_bytes();
+    if let Some(token) = token {
+        request.extend_from_slice(b"Authorization: Bearer ");
+        // the one place where the portal sends the token that it was given
+        request.extend_from_slice(token.expose());
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&request).await?;
+        let mut bytes = Vec::new();
+        stream.take(MAX_ANSWER).read_to_end(&mut bytes).await?;
+        io::Result::Ok(bytes)
+    };
+    let bytes = timeout(DEADLINE, exchange)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    Answer::parse(&String::from_utf8_lossy(&bytes))
+}
+
+impl Answer {
+    fn parse(text: &str) -> io::Result<Self> {
+        let unusable = || io::Error::new(io::ErrorKind::InvalidData, "no HTTP answer");
+        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unusable)?;
+        let status = head
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3)?.parse().ok())
+            .ok_or_else(unusable)?;
+        Ok(Self {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        })
+    }
+
+    /// The first field of that name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The body as JSON; null where it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}

@@ -1,0 +1,242 @@
+//! How the demonstration looks: at most 80 characters wide, in colour or plain.
+//!
+//! What enters are words, cells and promises; what leaves is text, and at the end whether every promise was kept.
+//! Guaranteed: on a plain page there is no escape code, and nothing is told by colour alone.
+
+use crate::config::Paint;
+use std::io::{self, Write};
+
+/// The widest line, in characters.
+pub(super) const WIDTH: usize = 80;
+/// What a table's columns take: the words, the claim, the left and the right side.
+const WORDS: usize = 13;
+const CLAIM: usize = 10;
+const SIDE: usize = 25;
+
+/// Where the demonstration is written.
+pub(super) struct Page<'a> {
+    out: &'a mut dyn Write,
+    paint: Paint,
+    promised: usize,
+    broken: usize,
+}
+
+/// How a piece of text looks.
+#[derive(Clone, Copy)]
+pub(super) enum Ink {
+    Plain,
+    Strong,
+    Faint,
+    Good,
+    Bad,
+    Struck,
+    Notable,
+}
+
+/// One side of a row.
+#[derive(Clone)]
+pub(super) enum Cell {
+    /// As on the other side, or the side that is compared with.
+    Same(String),
+    /// Other than on the left.
+    Changed(String),
+    /// Only on the left.
+    Dropped(String),
+    /// Only on the right.
+    Added(String),
+    /// Nothing here.
+    Absent,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, paint: Paint) -> Self {
+        Self {
+            out,
+            paint,
+            promised: 0,
+            broken: 0,
+        }
+    }
+
+    /// A scene's number and title, with a rule below.
+    pub(super) fn heading(&mut self, title: &str) -> io::Result<()> {
+        let title = self.inked(Ink::Strong, title);
+        let rule = self.inked(Ink::Faint, &"─".repeat(WIDTH - 2));
+        writeln!(self.out, "\n{title}\n{rule}")
+    }
+
+    /// A paragraph, broken at words.
+    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+        for line in wrapped(text, WIDTH - 4) {
+            writeln!(self.out, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    /// A line as it is.
+    pub(super) fn line(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        let text = self.inked(ink, text);
+        writeln!(self.out, "  {text}")
+    }
+
+    pub(super) fn space(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    /// What both sides of the rows below are.
+    pub(super) fn sides(&mut self, left: &str, right: &str) -> io::Result<()> {
+        let margin = " ".repeat(WORDS + CLAIM);
+        let text = format!("{margin}{left:SIDE$}{right}");
+        self.line(Ink::Strong, &text)
+    }
+
+    /// One row: what it is about, the claim that says it, and both sides.
+    pub(super) fn row(
+        &mut self,
+        words: &str,
+        claim: &str,
+        left: &Cell,
+        right: &Cell,
+    ) -> io::Result<()> {
+        let words = format!("{words:WORDS$}");
+        let claim = self.inked(Ink::Faint, &format!("{claim:CLAIM$}"));
+        let left = self.cell(left, SIDE);
+        let right = self.cell(right, 0);
+        writeln!(self.out, "  {words}{claim}{left}{right}")
+    }
+
+    /// Says whether something is as promised, and remembers where not.
+    pub(super) fn promise(&mut self, kept: bool, text: &str) -> io::Result<()> {
+        self.promised += 1;
+        let (ink, mark) = if kept {
+            (Ink::Good, "✔")
+        } else {
+            self.broken += 1;
+            (Ink::Bad, "✘ not so:")
+        };
+        let mark = self.inked(ink, mark);
+        let room = if kept { WIDTH - 6 } else { WIDTH - 15 };
+        for (position, line) in wrapped(text, room).into_iter().enumerate() {
+            if position == 0 {
+                writeln!(self.out, "  {mark} {line}")?;
+            } else {
+                writeln!(self.out, "    {line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many promises were made, and how many were not kept.
+    pub(super) fn tally(&self) -> (usize, usize) {
+        (self.promised, self.broken)
+    }
+
+    /// `text` in `ink`, where the page has colours.
+    pub(super) fn inked(&self, ink: Ink, text: &str) -> String {
+        match (self.paint, ink) {
+            (Paint::Plain, _) | (Paint::Colour, Ink::Plain) => text.to_owned(),
+            (Paint::Colour, ink) => format!("\x1b[{}m{text}\x1b[0m", ink.code()),
+        }
+    }
+
+    fn cell(&self, cell: &Cell, width: usize) -> String {
+        let (ink, shown) = match cell {
+            Cell::Same(text) => (Ink::Plain, text.clone()),
+            Cell::Changed(text) => (Ink::Notable, text.clone()),
+            Cell::Added(text) => (Ink::Good, format!("+ {text}")),
+            Cell::Dropped(text) => return self.dropped(text),
+            Cell::Absent => (Ink::Faint, "–".to_owned()),
+        };
+        let filling = " ".repeat(width.saturating_sub(shown.chars().count()));
+        let inked = self.inked(ink, &shown);
+        format!("{inked}{filling}")
+    }
+
+    fn dropped(&self, text: &str) -> String {
+        match self.paint {
+            Paint::Plain => format!("- {text} (dropped)"),
+            Paint::Colour => {
+                let (minus, struck) = (self.inked(Ink::Bad, "-"), self.inked(Ink::Struck, text));
+                format!("{minus} {struck}")
+            }
+        }
+    }
+}
+
+impl Ink {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "0",
+            Self::Strong => "1",
+            Self::Faint => "2",
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Struck => "9;31",
+            Self::Notable => "36",
+        }
+    }
+}
+
+/// The lines of `text`, each at most `width` characters where its words allow.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(paint: Paint, write: impl FnOnce(&mut Page<'_>)) -> (String, (usize, usize)) {
+        let mut out = Vec::new();
+        let mut page = Page::new(&mut out, paint);
+        write(&mut page);
+        let tally = page.tally();
+        (String::from_utf8(out).unwrap(), tally)
+    }
+
+    #[test]
+    fn a_broken_promise_is_shown_and_counted() {
+        let (text, tally) = page(Paint::Plain, |page| {
+            page.promise(true, "the audience is orders-api").unwrap();
+            page.promise(false, "the life is two minutes").unwrap();
+        });
+        assert_eq!(tally, (2, 1));
+        assert!(text.contains("✔ the audience"), "{text}");
+        assert!(text.contains("✘ not so: the life"), "{text}");
+    }
+
+    #[test]
+    fn a_dropped_scope_is_struck_in_colour_and_named_so_in_plain_text() {
+        let write = |page: &mut Page<'_>| {
+            let scope = || "payments.admin".to_owned();
+            page.row("", "", &Cell::Same(scope()), &Cell::Dropped(scope()))
+                .unwrap();
+        };
+        assert!(
+            page(Paint::Plain, write)
+                .0
+                .ends_with("- payments.admin (dropped)\n")
+        );
+        assert!(
+            page(Paint::Colour, write)
+                .0
+                .contains("\x1b[9;31mpayments.admin\x1b[0m")
+        );
+    }
+
+    #[test]
+    fn lines_are_broken_at_words() {
+        let lines = wrapped("one two three four", 9);
+        assert_eq!(lines, ["one two", "three", "four"]);
+    }
+}

@@ -1,0 +1,110 @@
+//! A small OpenID Provider: publishes its key, and signs the tokens of the demonstration.
+
+use super::site::{json_answer, not_found};
+use crate::{
+    clock::SharedClock,
+    jose::{Algorithm, JoseError, KeyError, SigningKey, encoding::base64url},
+    proxy::Site,
+    token::RawToken,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Map, Value, json};
+
+/// How long the tokens live, in seconds.
+const LIFETIME: i64 = 3600;
+
+/// What Alice was granted.
+pub(super) const ALICE_SCOPE: &str =
+    "openid profile orders.read orders.write reports.read payments.admin";
+
+pub(super) struct Provider {
+    issuer: String,
+    key: SigningKey,
+    clock: SharedClock,
+}
+
+/// The tokens that are presented in the demonstration.
+pub(super) struct Presented {
+    /// A user of the portal.
+    pub(super) alice: RawToken,
+    /// What `alice` says.
+    pub(super) alice_claims: Map<String, Value>,
+    /// Alice's again, issued anew: one that the gateway has not seen.
+    pub(super) repeated: RawToken,
+    /// Another one, who may do less.
+    pub(super) bob: RawToken,
+    /// Alice's, for another application.
+    pub(super) elsewhere: RawToken,
+    /// Alice's, with a scope more and the old signature.
+    pub(super) edited: RawToken,
+}
+
+impl Provider {
+    pub(super) fn new(issuer: String, clock: SharedClock) -> Result<Self, KeyError> {
+        let key = SigningKey::generate(Algorithm::ES256)?.key;
+        Ok(Self { issuer, key, clock })
+    }
+
+    /// Signs the tokens of the demonstration.
+    pub(super) fn tokens(&self) -> Result<Presented, JoseError> {
+        let alice_claims = self.claims("alice", "Alice Example", "portal", ALICE_SCOPE);
+        let alice = self.key.sign("at+jwt", &alice_claims)?;
+        let bob = self.claims("bob", "Bob Example", "portal", "openid profile");
+        let elsewhere = self.claims("alice", "Alice Example", "calendar", ALICE_SCOPE);
+        let more = format!("{ALICE_SCOPE} orders.delete");
+        let mut repeated = alice_claims.clone();
+        repeated.insert("jti".to_owned(), json!("alice-portal-2"));
+        let edited = self.claims("alice", "Alice Example", "portal", &more);
+        Ok(Presented {
+            repeated: self.key.sign("at+jwt", &repeated)?.into(),
+            bob: self.key.sign("at+jwt", &bob)?.into(),
+            elsewhere: self.key.sign("at+jwt", &elsewhere)?.into(),
+            edited: with_payload(&alice, edited).into(),
+            alice: alice.into(),
+            alice_claims,
+        })
+    }
+
+    fn claims(&self, sub: &str, name: &str, audience: &str, scope: &str) -> Map<String, Value> {
+        let now = self.clock.now().as_secs();
+        let claims = json!({
+            "iss": self.issuer,
+            "sub": sub,
+            "aud": audience,
+            "client_id": audience,
+            "scope": scope,
+            "iat": now,
+            "exp": now.saturating_add(LIFETIME),
+            "jti": format!("{sub}-{audience}"),
+            "name": name,
+            "email": format!("{sub}@example.com"),
+        });
+        claims.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// What somebody does who has no key: keeps header and signature, and writes another payload.
+fn with_payload(token: &str, claims: Map<String, Value>) -> String {
+    let payload = base64url(Value::from(claims).to_string());
+    let parts: Vec<&str> = token.split('.').collect();
+    match parts.as_slice() {
+        [header, _, signature] => format!("{header}.{payload}.{signature}"),
+        _ => token.to_owned(),
+    }
+}
+
+#[async_trait]
+impl Site for Provider {
+    async fn answer(&self, request: &Request<()>) -> Response<Bytes> {
+        match request.uri().path() {
+            "/.well-known/openid-configuration" => json_answer(
+                200,
+                &json!({"issuer": self.issuer, "jwks_uri": format!("{}/keys", self.issuer)}),
+            ),
+            "/keys" => json_answer(200, &json!({"keys": [self.key.public_jwk()]})),
+            _ => not_found(),
+        }
+    }
+}

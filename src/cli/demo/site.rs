@@ -1,0 +1,52 @@
+//! What the provider and the APIs of the demonstration have in common.
+
+use crate::{
+    cli::serve::Uncounted,
+    proxy::{
+        Site, SiteApp,
+        edge::{Edge, EdgeLimits, Listener, ThreadCount},
+    },
+};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
+
+/// Few and small: nobody but the gateway and whoever tries the curl lines comes here.
+const LIMITS: EdgeLimits = EdgeLimits {
+    head_bytes: 64 << 10,
+    header_timeout: Duration::from_secs(10),
+    connections: 256,
+    connections_per_address: 256,
+};
+
+/// The edge that serves all sites of the demonstration, on one thread.
+pub(super) fn edge() -> io::Result<Edge> {
+    let threads = ThreadCount::Exactly(NonZeroUsize::MIN);
+    Edge::start(LIMITS, threads, Arc::new(Uncounted))
+}
+
+/// Serves `site` from `listener` on.
+pub(super) fn serve<S: Site + 'static>(
+    edge: &Edge,
+    listener: Listener,
+    site: &Arc<S>,
+) -> io::Result<()> {
+    edge.serve(listener, SiteApp::<S>::new(Arc::clone(site)))
+}
+
+/// An answer that a person can read.
+pub(super) fn json_answer(status: u16, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(format!("{body:#}\n")));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+pub(super) fn not_found() -> Response<Bytes> {
+    json_answer(404, &json!({"error": "not_found"}))
+}

@@ -1,0 +1,122 @@
+//! The story around the scenes: who is who, what is shown in which order, and how to go on alone.
+
+use super::{
+    DemoError,
+    page::{Ink, Page},
+    scenes,
+    world::{World, origin},
+};
+use std::io;
+
+/// Shows everything once.
+pub(super) async fn tell(world: &World, page: &mut Page<'_>) -> Result<(), DemoError> {
+    opening(world, page)?;
+    let orders = scenes::smaller_token(world, page).await?;
+    scenes::another_api(world, &orders, page).await?;
+    scenes::from_memory(world, page).await?;
+    scenes::refusals(world, page).await?;
+    verdict(page)?;
+    Ok(())
+}
+
+fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
+    page.heading("obo-gateway demo")?;
+    page.text(
+        "Alice is signed in to a portal. For her the portal calls two APIs that other people \
+         run. If it sent them her token, they could do whatever Alice may do, wherever that \
+         token is accepted, for an hour. So there is a gateway in between:",
+    )?;
+    page.space()?;
+    page.line(
+        Ink::Strong,
+        "  portal ── Alice's token ──▶ gateway ── a smaller token ──▶ API",
+    )?;
+    page.space()?;
+    page.text(
+        "It swaps her token for one on behalf of Alice (OBO) that is good for one API only, \
+         with few rights, for a short time. What follows really happens on this machine:",
+    )?;
+    page.space()?;
+    let at = world.addresses;
+    for (name, address, what) in [
+        ("identity provider", at.provider, "signs Alice's token"),
+        ("gateway", at.gateway, "checks it and swaps it"),
+        ("orders API", at.orders, "checks what it gets"),
+        ("reports API", at.reports, "so does this one"),
+    ] {
+        let address = page.inked(Ink::Notable, &format!("{:24}", origin(address)));
+        let what = page.inked(Ink::Faint, what);
+        page.line(Ink::Plain, &format!("  {name:19}{address}{what}"))?;
+    }
+    Ok(())
+}
+
+fn verdict(page: &mut Page<'_>) -> io::Result<()> {
+    let (promised, broken) = page.tally();
+    page.space()?;
+    if broken == 0 {
+        let text = format!("All {promised} promises were kept.");
+        page.line(Ink::Good, &text)
+    } else {
+        let text = format!("{broken} of {promised} promises were NOT kept; they are marked ✘.");
+        page.line(Ink::Bad, &text)
+    }
+}
+
+/// How to go on after `--once`.
+pub(super) fn farewell(page: &mut Page<'_>) -> io::Result<()> {
+    page.line(
+        Ink::Faint,
+        "`obo-gateway demo` keeps everything running, with curl lines to try.",
+    )
+}
+
+/// How to go on while everything runs.
+pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
+    let (gateway, admin) = (
+        origin(world.addresses.gateway),
+        origin(world.addresses.admin),
+    );
+    page.heading("Try it yourself, in another terminal")?;
+    for (what, command) in [
+        (
+            "the files of this demo: tokens, configuration, logs",
+            format!("cd {}", world.folder().display()),
+        ),
+        (
+            "a demo token: good only here, for an hour",
+            "TOKEN=$(cat alice.token)".to_owned(),
+        ),
+        (
+            "what each API gets instead of it",
+            format!("curl -H \"Authorization: Bearer $TOKEN\" {gateway}/orders/7"),
+        ),
+        (
+            "",
+            format!("curl -H \"Authorization: Bearer $TOKEN\" {gateway}/reports/2026"),
+        ),
+        (
+            "Bob may not read orders: 403, and which scope is missing",
+            format!("curl -i -H \"Authorization: Bearer $(cat bob.token)\" {gateway}/orders/7"),
+        ),
+        (
+            "the keys that the APIs trust",
+            format!("curl {gateway}/oauth/v2/keys"),
+        ),
+        (
+            "what the operator sees",
+            format!("curl -s {admin}/metrics | grep ^obo_"),
+        ),
+        ("", "tail -n 3 access.jsonl audit.jsonl".to_owned()),
+    ] {
+        if !what.is_empty() {
+            page.line(Ink::Faint, &format!("# {what}"))?;
+        }
+        page.line(Ink::Plain, &command)?;
+    }
+    page.space()?;
+    page.line(
+        Ink::Strong,
+        "Running until Ctrl-C; then the folder is removed.",
+    )
+}
