@@ -1,19 +1,44 @@
 //! `obo-gateway demo --once` as a person or a script meets it, without a terminal.
 
-use std::process::{Command, Output};
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and so do its helpers"
+)]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+fn command(temporary: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_obo-gateway"));
+    command
+        .arg("demo")
+        .current_dir(temporary)
+        .env("TMPDIR", temporary)
+        .env("TERM", "xterm-256color");
+    command
+}
 
 fn demo() -> Output {
     let temporary = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_obo-gateway"))
-        .args(["demo", "--once"])
-        .current_dir(temporary.path())
-        .env("TMPDIR", temporary.path())
-        .env("TERM", "xterm-256color")
-        .output()
-        .unwrap();
-    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
-    assert!(left.is_empty(), "nothing is left behind: {left:?}");
+    let output = command(temporary.path()).arg("--once").output().unwrap();
+    assert_empty(temporary.path());
     output
+}
+
+fn assert_empty(folder: &Path) {
+    let left: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+    assert!(left.is_empty(), "nothing is left behind: {left:?}");
+}
+
+fn assert_plain(line: &str) {
+    assert!(line.chars().count() <= 80, "{line}");
+    assert!(!line.ends_with(' '), "no trailing spaces: {line:?}");
+    assert!(!line.contains('\x1b'), "no escape codes: {line:?}");
 }
 
 #[test]
@@ -23,11 +48,7 @@ fn shown_once_it_is_plain_text_of_eighty_columns_and_ends_well() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{text}{errors}");
     assert!(errors.is_empty(), "no log clutters it: {errors}");
-    assert!(!text.contains('\x1b'), "no escape codes: {text}");
-    for line in text.lines() {
-        assert!(line.chars().count() <= 80, "{line}");
-        assert!(!line.ends_with(' '), "no trailing spaces: {line:?}");
-    }
+    text.lines().for_each(assert_plain);
     // whole tokens are for the files alone: a JWT has two dots between long parts
     let whole = |word: &str| word.starts_with("eyJ") && word.matches('.').count() == 2;
     assert!(!text.split_whitespace().any(whole), "{text}");
@@ -52,7 +73,7 @@ fn it_shows_what_was_presented_what_arrived_the_cache_and_the_refusals() {
         "in the cache miss hit",
         "obo_cache_total{result=\"hit\",route=\"orders\"} 1",
         "Bob, who may not read orders 403 scope_not_held",
-        "Alice's token of another app 401 audience",
+        "Alice's token for another app 401 audience",
         "Alice's token, a right added 401 signature",
         "the orders API, with its token 401 self_issued",
         "{\"error\":\"invalid_token\"",
@@ -61,4 +82,77 @@ fn it_shows_what_was_presented_what_arrived_the_cache_and_the_refusals() {
         assert!(words.contains(fact), "{fact:?} is missing in {text}");
     }
     assert!(!text.contains('✘'), "{text}");
+}
+
+#[test]
+fn it_runs_until_it_is_told_to_end_and_takes_its_folder_with_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = command(temporary.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut invited = Vec::new();
+    for line in lines.by_ref() {
+        let line = line.unwrap();
+        assert_plain(&line);
+        if line.contains("curl -H") {
+            invited.push(line);
+        } else if line.contains("Running until Ctrl-C") {
+            break;
+        }
+    }
+    assert_eq!(invited.len(), 3);
+    assert_eq!(child.try_wait().unwrap(), None, "it still runs");
+
+    // the line works as it is printed
+    let folder = std::fs::read_dir(temporary.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let token = std::fs::read_to_string(folder.join("alice.token")).unwrap();
+    let url = invited[0].rsplit(' ').next().unwrap();
+    let (host, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap();
+    let answer = get(host, path, &token);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("\"aud\": \"orders-api\""), "{answer}");
+
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    // to the end: a reader that goes away would be another test
+    lines.for_each(|line| assert_plain(&line.unwrap()));
+    assert!(child.wait().unwrap().success());
+    assert_empty(temporary.path());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_without_a_word() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = command(temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(!output.status.success(), "not everything was shown");
+    assert!(output.stderr.is_empty());
+    assert_empty(temporary.path());
+}
+
+fn get(host: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

@@ -10,6 +10,7 @@ mod client;
 mod folder;
 mod page;
 mod provider;
+mod received;
 mod scenes;
 mod site;
 mod story;
@@ -98,6 +99,8 @@ fn demo_of(
     match shown {
         Ok(()) if broken == 0 => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
+        // a pager that was closed knows
+        Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(terminal.err, "obo-gateway: {error}");
             ExitCode::FAILURE

@@ -23,8 +23,8 @@ fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
     page.heading("obo-gateway demo")?;
     page.text(
         "Alice is signed in to a portal. For her the portal calls two APIs that other people \
-         run. If it sent them her token, they could do whatever Alice may do, wherever that \
-         token is accepted, for an hour. So there is a gateway in between:",
+         run. If it sent them her token, they could do all that Alice may do, wherever the \
+         token is accepted, for an hour. So a gateway stands between:",
     )?;
     page.space()?;
     page.line(
@@ -33,8 +33,8 @@ fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
     )?;
     page.space()?;
     page.text(
-        "It swaps her token for one on behalf of Alice (OBO) that is good for one API only, \
-         with few rights, for a short time. What follows really happens on this machine:",
+        "It swaps her token for one on behalf of Alice (OBO): good for one API alone, with few \
+         rights, for a short time. All of this now happens on this machine:",
     )?;
     page.space()?;
     let at = world.addresses;
@@ -97,7 +97,15 @@ pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
         ),
         (
             "Bob may not read orders: 403, and which scope is missing",
-            format!("curl -i -H \"Authorization: Bearer $(cat bob.token)\" {gateway}/orders/7"),
+            "BOB=$(cat bob.token)".to_owned(),
+        ),
+        (
+            "",
+            format!("curl -i -H \"Authorization: Bearer $BOB\" {gateway}/orders/7"),
+        ),
+        (
+            "a route without tokens: there, too, hers does not arrive",
+            format!("curl -H \"Authorization: Bearer $TOKEN\" {gateway}/status"),
         ),
         (
             "the keys that the APIs trust",
@@ -105,7 +113,7 @@ pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
         ),
         (
             "what the operator sees",
-            format!("curl -s {admin}/metrics | grep ^obo_"),
+            format!("curl -s {admin}/metrics | grep -E '^obo_(cache|denied)_total'"),
         ),
         ("", "tail -n 3 access.jsonl audit.jsonl".to_owned()),
     ] {

@@ -1,0 +1,55 @@
+//! The other API gets less, and neither API can use the other's token.
+
+use super::{REPORT, compare, request_line};
+use crate::cli::demo::{
+    DemoError, client,
+    page::{Cell, Page},
+    received::Received,
+    world::World,
+};
+
+/// The other API gets less, and the two tokens cannot be exchanged for each other.
+pub(in crate::cli::demo) async fn another_api(
+    world: &World,
+    orders: &Received,
+    page: &mut Page<'_>,
+) -> Result<(), DemoError> {
+    page.heading("2  Another API gets another token")?;
+    let answer = world.ask(REPORT, &world.tokens.alice).await?;
+    let reports = Received::of(&answer);
+    request_line(page, REPORT, answer.status)?;
+    page.space()?;
+    page.sides("THE ORDERS API RECEIVED", "THE REPORTS API RECEIVED")?;
+    for (words, claim) in [("meant for", "aud"), ("the user", "sub"), ("", "name")] {
+        compare(page, words, claim, orders, &reports)?;
+    }
+    let scope = |token: &Received| token.text("scope").unwrap_or_default();
+    page.row(
+        "may",
+        "scope",
+        &Cell::Same(scope(orders)),
+        &Cell::Changed(scope(&reports)),
+    )?;
+    page.row(
+        "good for",
+        "exp",
+        &Cell::Same(orders.life_text()),
+        &Cell::Changed(reports.life_text()),
+    )?;
+    page.space()?;
+    page.promise(
+        answer.status == 200
+            && reports.is("aud", "reports-api")
+            && reports.is("sub", "corp:alice")
+            && reports.is("scope", "reports.read")
+            && reports.lives_at_most(30),
+        "It got less: one right, half a minute, and no name.",
+    )?;
+    let stolen = world.orders.last_token();
+    let misused = client::get(world.addresses.reports, REPORT, stolen.as_ref()).await?;
+    page.promise(
+        stolen.is_some() && misused.status == 401,
+        "The orders API tried its token at the reports API: refused, 401.",
+    )?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! What is refused, what the caller is told, and what the operator sees.
+
+use super::{ORDER, REPORT};
+use crate::{
+    cli::demo::{
+        DemoError,
+        page::{Ink, Page},
+        provider::Presented,
+        world::World,
+    },
+    token::RawToken,
+};
+use serde_json::Value;
+
+/// Somebody who tries something, and what is to come of it.
+struct Attempt<'a> {
+    who: &'static str,
+    path: &'static str,
+    token: &'a RawToken,
+    status: u16,
+    reason: &'static str,
+}
+
+/// What came of the attempts.
+struct Outcome {
+    as_expected: bool,
+    /// Challenge and body of each 401.
+    unauthorized: Vec<(String, String)>,
+    /// The challenge of the 403.
+    forbidden: String,
+}
+
+pub(in crate::cli::demo) async fn refusals(
+    world: &World,
+    page: &mut Page<'_>,
+) -> Result<(), DemoError> {
+    page.heading("4  Who tries what, and is refused")?;
+    let requests = || world.orders.requests() + world.reports.requests();
+    let reached = requests();
+    let kept = world.orders.last_token();
+    let kept = kept.unwrap_or_else(|| RawToken::from(String::new()));
+    let outcome = try_all(world, page, &attempts(&world.tokens, &kept)).await?;
+    page.space()?;
+    page.text("All that a caller with a bad token is told, whatever is wrong with it:")?;
+    if let Some((_, body)) = outcome.unauthorized.first() {
+        page.line(Ink::Faint, &format!("  {}", body.trim_end()))?;
+    }
+    page.space()?;
+    page.promise(
+        outcome.as_expected,
+        "Each is refused for its own reason, and the operator can see which.",
+    )?;
+    let mut pairs = outcome.unauthorized.windows(2);
+    page.promise(
+        outcome.unauthorized.len() == 3 && pairs.all(|pair| pair.first() == pair.last()),
+        "The three 401 read the same: an attacker learns nothing from them.",
+    )?;
+    page.promise(
+        outcome.forbidden.contains("scope=\"orders.read\""),
+        "Bob, whose token is in order, is told what it lacks: orders.read.",
+    )?;
+    page.promise(
+        requests() == reached,
+        "Not one of these requests reached an API.",
+    )?;
+    Ok(())
+}
+
+fn attempts<'a>(tokens: &'a Presented, kept: &'a RawToken) -> [Attempt<'a>; 4] {
+    let attempt = |who, path, token, status, reason| Attempt {
+        who,
+        path,
+        token,
+        status,
+        reason,
+    };
+    let Presented {
+        bob,
+        elsewhere,
+        edited,
+        ..
+    } = tokens;
+    [
+        attempt(
+            "Bob, who may not read orders",
+            ORDER,
+            bob,
+            403,
+            "scope_not_held",
+        ),
+        attempt(
+            "Alice's token for another app",
+            ORDER,
+            elsewhere,
+            401,
+            "audience",
+        ),
+        attempt(
+            "Alice's token, a right added",
+            ORDER,
+            edited,
+            401,
+            "signature",
+        ),
+        attempt(
+            "the orders API, with its token",
+            REPORT,
+            kept,
+            401,
+            "self_issued",
+        ),
+    ]
+}
+
+async fn try_all(
+    world: &World,
+    page: &mut Page<'_>,
+    attempts: &[Attempt<'_>],
+) -> Result<Outcome, DemoError> {
+    let mut outcome = Outcome {
+        as_expected: true,
+        unauthorized: Vec::new(),
+        forbidden: String::new(),
+    };
+    page.line(Ink::Strong, &columns("WHO", "TOLD", "REASON, IN THE LOG"))?;
+    for attempt in attempts {
+        let answer = world.ask(attempt.path, attempt.token).await?;
+        let entry = world.logged(&answer).await?;
+        let reason = entry.get("reason").and_then(Value::as_str).unwrap_or("?");
+        outcome.as_expected &= answer.status == attempt.status && reason == attempt.reason;
+        let line = columns(attempt.who, &answer.status.to_string(), reason);
+        page.line(Ink::Plain, &line)?;
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        if answer.status == 401 {
+            outcome
+                .unauthorized
+                .push((challenge.to_owned(), answer.body));
+        } else {
+            challenge.clone_into(&mut outcome.forbidden);
+        }
+    }
+    Ok(outcome)
+}
+
+fn columns(who: &str, told: &str, reason: &str) -> String {
+    format!("{who:36}{told:14}{reason}")
+}
