@@ -5,6 +5,7 @@
 //! sees as a [`Finding`] instead of stopping at the first. Nothing here knows the file the values came from: paths
 //! such as `routes[2].exchange.audience` become lines and columns in `config`.
 
+mod address;
 mod duration;
 mod finding;
 mod secret;
@@ -12,6 +13,7 @@ mod size;
 mod tls;
 mod url;
 
+pub use address::socket_address;
 pub use duration::HumanDuration;
 pub use finding::{ConfigPath, Finding, Findings, Segment, Severity};
 pub use secret::{Secret, SecretSettings};

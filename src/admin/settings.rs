@@ -1,6 +1,6 @@
 //! The `admin` section of the configuration.
 
-use crate::settings::{Building, Secret, SecretSettings};
+use crate::settings::{Building, Secret, SecretSettings, socket_address};
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[serde(deny_unknown_fields, default)]
 pub struct AdminSettings {
     /// Default `127.0.0.1:9090`; port 0 takes a free one.
+    #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
     /// What a caller must present as a bearer token; required where the address is not loopback.
     pub token: Option<SecretSettings>,

@@ -60,6 +60,8 @@ struct Read {
     admin: AdminSettings,
     issuer: Option<EngineSettings>,
     trusted_issuers: Vec<(usize, IssuerSettings)>,
+    /// Those whose shape is wrong included.
+    listed_issuers: usize,
     routes: Vec<(usize, RouteSettings)>,
     cache: CacheSettings,
     limits: LimitsSettings,
@@ -98,15 +100,25 @@ pub fn compose(
         metrics: Metrics::new(),
     }
     .compose(read, &mut building);
+    if composed.is_none() && !findings.has_errors() {
+        findings.error(
+            "the gateway could not be composed",
+            "this is a fault of the gateway: please report it with this file",
+        );
+    }
     composed.filter(|_| !findings.has_errors())
 }
 
 fn read(top: &mut Section<'_>) -> Read {
+    let before = top.findings().errors();
+    let trusted_issuers = top.list("trusted_issuers");
+    let misshapen = top.findings().errors() - before;
     Read {
+        listed_issuers: trusted_issuers.len() + misshapen,
+        trusted_issuers,
         listeners: top.required_list("listeners"),
         admin: top.take_or_default("admin"),
         issuer: top.required("issuer"),
-        trusted_issuers: top.list("trusted_issuers"),
         routes: top.required_list("routes"),
         cache: top.take_or_default("cache"),
         limits: top.take_or_default("limits"),

@@ -1,6 +1,6 @@
 //! `listeners`, `shutdown` and `runtime` as they are written.
 
-use crate::settings::{HumanDuration, ServerTlsSettings};
+use crate::settings::{HumanDuration, ServerTlsSettings, socket_address};
 use serde::{Deserialize, Deserializer, de};
 use std::{fmt, net::SocketAddr, num::NonZeroUsize};
 
@@ -9,6 +9,7 @@ use std::{fmt, net::SocketAddr, num::NonZeroUsize};
 #[serde(deny_unknown_fields)]
 pub struct ListenerSettings {
     /// Address and port; port 0 is a free one.
+    #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
     /// The certificate; cleartext without.
     pub tls: Option<ServerTlsSettings>,

@@ -129,6 +129,13 @@ fn accepted(
     building: &mut Building<'_>,
     parts: &RouteParts<'_>,
 ) -> Option<Vec<Arc<TrustedIssuer>>> {
+    if parts.listed_issuers == 0 {
+        building.findings.error(
+            "no issuer is trusted, so no token would be accepted",
+            "write trusted_issuers with the provider whose tokens clients present",
+        );
+        return None;
+    }
     if settings.accepts.is_empty() {
         if parts.listed_issuers > 1 {
             building.findings.error(

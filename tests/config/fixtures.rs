@@ -3,14 +3,14 @@
 //! Beside every `invalid/*.yaml` stands `*.expected`: the first line of each finding without the file's name; a line
 //! that ends with `…` matches by what stands before it.
 
-use super::sample;
+use super::gateway;
 use obo_gateway::config::{Document, Marks, Paint, render};
 use obo_gateway::settings::Findings;
 use std::path::{Path, PathBuf};
 
 /// Reads a document; the one place to change when what reads it changes.
 type Read = fn(&Document, &mut Findings);
-const READ: Read = sample::read;
+const READ: Read = gateway::read;
 
 #[test]
 fn every_valid_file_is_accepted() {

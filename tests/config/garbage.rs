@@ -1,6 +1,6 @@
 //! Whatever the file holds: findings, never a panic, never more than a moment.
 
-use super::sample;
+use super::gateway;
 use obo_gateway::config::{Document, Paint, render};
 use obo_gateway::settings::Findings;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn survive(text: &str) -> usize {
     let (findings, marks) = match Document::parse("gateway.yaml", text) {
         Ok(document) => {
             let mut findings = Findings::default();
-            sample::read(&document, &mut findings);
+            gateway::read(&document, &mut findings);
             (findings, document.marks().clone())
         }
         Err(unreadable) => (unreadable.findings, unreadable.marks),

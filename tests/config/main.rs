@@ -8,6 +8,6 @@
 
 mod fixtures;
 mod garbage;
+mod gateway;
 mod places;
-mod sample;
 mod wording;

@@ -74,7 +74,7 @@ impl Composer<'_> {
         let before = building.findings.errors();
         let parts = RouteParts {
             issuers,
-            listed_issuers: read.trusted_issuers.len(),
+            listed_issuers: read.listed_issuers,
             engine,
             metrics: &self.metrics,
             clock: &self.surroundings.clock,
