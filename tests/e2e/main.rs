@@ -1,0 +1,17 @@
+//! The whole gateway on real sockets: a provider that issues tokens, a downstream that keeps every byte it receives,
+//! clients that write every byte they send.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod answers;
+mod canary;
+mod check;
+mod fail_closed;
+mod issued;
+mod keys;
+mod support;

@@ -1,0 +1,205 @@
+//! A provider, a downstream and a gateway between them, in this process.
+
+use super::{Answer, Ask, Client, Origin, Provider, install_crypto, obo, until};
+use obo_gateway::{
+    cli::Gateway,
+    clock::{SharedClock, SharedRandomness, SystemClock, SystemRandomness},
+    config::Surroundings,
+};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+/// What a test changes about the gateway.
+pub struct Setup {
+    /// The `routes` section; `ORIGIN` stands for the downstream's URL.
+    pub routes: String,
+    /// Further keys of the trusted issuer, in flow form.
+    pub issuer: String,
+    /// Further sections.
+    pub sections: String,
+    pub audit: String,
+    pub clock: SharedClock,
+    pub randomness: SharedRandomness,
+    /// Whether to wait for the provider's keys.
+    pub ready: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            routes: ORDERS.to_owned(),
+            issuer: ISSUER.to_owned(),
+            sections: String::new(),
+            audit: "audit.jsonl".to_owned(),
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
+            ready: true,
+        }
+    }
+}
+
+pub const ISSUER: &str = "audiences: [portal], algorithms: [ES256], keys: { discovery: true }";
+
+pub const ORDERS: &str = r"
+  - name: orders
+    match: { prefix: /orders }
+    upstream: { targets: [ { url: ORIGIN } ], timeouts: { response: 10s } }
+    exchange:
+      audience: orders-api
+      scope: { allow: [orders.read, orders.write], require: [orders.read] }
+      token: { lifetime: 2m }
+  - name: status
+    match: { prefix: /status }
+    upstream: { targets: [ { url: ORIGIN } ] }
+    public: true
+";
+
+pub const GATEWAY_ISSUER: &str = "https://gateway.example.com";
+
+/// The configuration that everything runs with.
+pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
+    let Setup {
+        routes,
+        issuer: rules,
+        sections,
+        audit,
+        ..
+    } = setup;
+    let routes = routes.replace("ORIGIN", origin);
+    format!(
+        r#"
+listeners: [ {{ address: "127.0.0.1:0" }} ]
+admin: {{ address: "127.0.0.1:0" }}
+issuer: {{ url: "{GATEWAY_ISSUER}", signing_keys: [ {{ file: signing.pem, generate: ES256 }} ] }}
+trusted_issuers: [ {{ name: corp, issuer: "{issuer}", {rules} }} ]
+routes:
+{routes}
+runtime: {{ threads: 1 }}
+telemetry: {{ log: {{ level: trace, access: {{ file: access.jsonl }} }}, audit: {{ file: "{audit}" }} }}
+{sections}
+"#
+    )
+}
+
+pub struct Lab {
+    pub idp: Provider,
+    pub origin: Origin,
+    pub gateway: Gateway,
+    pub folder: TempDir,
+    pub clock: SharedClock,
+}
+
+impl Lab {
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn routes(routes: &str) -> Self {
+        Self::with(Setup {
+            routes: routes.to_owned(),
+            ..Setup::default()
+        })
+        .await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let idp = Provider::start().await;
+        Self::around(idp, setup).await
+    }
+
+    pub async fn around(idp: Provider, setup: Setup) -> Self {
+        install_crypto();
+        let origin = Origin::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.yaml");
+        std::fs::write(&file, yaml(&setup, idp.issuer(), &origin.url())).unwrap();
+        let surroundings = Surroundings {
+            clock: Arc::clone(&setup.clock),
+            randomness: setup.randomness,
+            io: Handle::current(),
+        };
+        let gateway = Gateway::start(&file, &surroundings).unwrap_or_else(|error| panic!("{error}"));
+        if setup.ready {
+            until("the gateway is ready", || gateway.is_ready()).await;
+        }
+        Self {
+            idp,
+            origin,
+            gateway,
+            folder,
+            clock: setup.clock,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.addresses()[0]
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.now().as_secs()
+    }
+
+    /// A token of the provider's that the default route admits.
+    pub fn token(&self) -> String {
+        self.token_with(json!({}))
+    }
+
+    /// The same with some claims replaced; null removes one.
+    pub fn token_with(&self, changes: Value) -> String {
+        self.idp.signer().sign(&self.claims(changes))
+    }
+
+    pub fn claims(&self, changes: Value) -> Value {
+        self.idp.claims(self.now(), changes)
+    }
+
+    /// Asks on a connection of its own.
+    pub async fn ask(&self, ask: Ask) -> Answer {
+        let mut client = Client::connect(self.address()).await;
+        client.ask(&ask).await.expect("no answer")
+    }
+
+    /// `GET /orders/1` with `token`.
+    pub async fn present(&self, token: &str) -> Answer {
+        self.ask(Ask::get("/orders/1").bearer(token)).await
+    }
+
+    /// The claims of the token that stands in a request which the downstream got, verified through the gateway's keys.
+    pub async fn issued(&self, request: &super::wire::Message) -> Value {
+        let token = request.bearer().expect("no bearer token");
+        obo::verify(self.address(), token, self.now()).await.claims
+    }
+
+    /// A sample of `/metrics`: the sum of all series of `family` that hold all of `labels`.
+    pub fn metric(&self, family: &str, labels: &[&str]) -> f64 {
+        sum(&self.gateway.metrics().render(), family, labels)
+    }
+
+    /// Waits until the metric has this value: a request is counted when its answer is out.
+    pub async fn counts(&self, family: &str, labels: &[&str], expected: usize) {
+        let what = format!("{family}{labels:?} is {expected}");
+        super::until(&what, || self.metric(family, labels) as usize == expected).await;
+    }
+
+    pub fn audit(&self) -> String {
+        std::fs::read_to_string(self.file("audit.jsonl")).unwrap_or_default()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// The sum of all series of `family` in `text` that hold all of `labels`.
+pub fn sum(text: &str, family: &str, labels: &[&str]) -> f64 {
+    text.lines()
+        .filter(|line| {
+            line.strip_prefix(family)
+                .is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
+        })
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}

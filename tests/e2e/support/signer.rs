@@ -1,0 +1,103 @@
+//! Tokens of every kind, signed by a library's own means rather than by the gateway's.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::EncodingKey;
+use obo_gateway::jose::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+
+/// A provider's key.
+#[derive(Clone)]
+pub struct Signer {
+    alg: jsonwebtoken::Algorithm,
+    key: EncodingKey,
+    jwk: Value,
+}
+
+impl Signer {
+    pub fn es256() -> Self {
+        Self::generate(Algorithm::ES256)
+    }
+
+    pub fn generate(alg: Algorithm) -> Self {
+        let made = SigningKey::generate(alg).unwrap();
+        let pem = made.pem.expose().as_bytes();
+        let (alg, key) = match alg {
+            Algorithm::ES256 => (
+                jsonwebtoken::Algorithm::ES256,
+                EncodingKey::from_ec_pem(pem),
+            ),
+            Algorithm::ES384 => (
+                jsonwebtoken::Algorithm::ES384,
+                EncodingKey::from_ec_pem(pem),
+            ),
+            Algorithm::EdDSA => (
+                jsonwebtoken::Algorithm::EdDSA,
+                EncodingKey::from_ed_pem(pem),
+            ),
+            Algorithm::PS256 => (
+                jsonwebtoken::Algorithm::PS256,
+                EncodingKey::from_rsa_pem(pem),
+            ),
+            _ => (
+                jsonwebtoken::Algorithm::RS256,
+                EncodingKey::from_rsa_pem(pem),
+            ),
+        };
+        Self {
+            alg,
+            key: key.unwrap(),
+            jwk: made.key.public_jwk(),
+        }
+    }
+
+    /// The public key as a provider publishes it.
+    pub fn jwk(&self) -> Value {
+        self.jwk.clone()
+    }
+
+    pub fn kid(&self) -> &str {
+        self.jwk["kid"].as_str().unwrap()
+    }
+
+    /// The header that a provider of RFC 9068 writes.
+    pub fn header(&self) -> Value {
+        json!({"typ": "at+jwt", "alg": format!("{:?}", self.alg), "kid": self.kid()})
+    }
+
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_bytes(&self.header(), claims.to_string().as_bytes())
+    }
+
+    /// A JWS of exactly these bytes.
+    pub fn sign_bytes(&self, header: &Value, payload: &[u8]) -> String {
+        let input = signing_input(header, payload);
+        let signature =
+            jsonwebtoken::crypto::sign(input.as_bytes(), &self.key, self.alg).unwrap();
+        format!("{input}.{signature}")
+    }
+}
+
+pub fn signing_input(header: &Value, payload: &[u8]) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    format!(
+        "{}.{}",
+        encode(header.to_string().as_bytes()),
+        encode(payload)
+    )
+}
+
+/// `claims` with some members replaced; null removes one.
+pub fn with(mut claims: Value, changes: Value) -> Value {
+    let members = claims.as_object_mut().unwrap();
+    let Value::Object(changes) = changes else {
+        panic!("changes are an object")
+    };
+    for (name, value) in changes {
+        if value.is_null() {
+            members.remove(&name);
+        } else {
+            members.insert(name, value);
+        }
+    }
+    claims
+}
