@@ -86,7 +86,13 @@ impl Provider {
     }
 
     pub fn publish(&self, keys: &[&Signer]) {
-        *self.inner.published.lock().unwrap() = keys.iter().map(|key| key.jwk()).collect();
+        self.publish_with(keys, &[]);
+    }
+
+    /// The same with entries that no key is behind, first.
+    pub fn publish_with(&self, keys: &[&Signer], others: &[Value]) {
+        let keys = keys.iter().map(|key| key.jwk());
+        *self.inner.published.lock().unwrap() = others.iter().cloned().chain(keys).collect();
     }
 
     pub fn turn(&self, health: Health) {
