@@ -18,11 +18,11 @@ use crate::{
     gate::{CleanTarget, Gate},
     policy::ExchangeRequest,
     route::{Access, Protected, Public, Route, RouteTable},
-    source::{self, PresentedToken},
+    source::{self, Imprint, PresentedToken},
     telemetry::{CacheResult, LeakPlace, RequestId},
     token::TokenTypeUri,
 };
-use http::request::Parts;
+use http::{header, request::Parts};
 use std::{sync::Arc, time::Duration};
 
 use record::Principal;
@@ -92,7 +92,10 @@ impl Pipeline {
             .ok_or(Refusal::NoRoute)?;
         trail.route = Some(Arc::clone(route));
         let protected = match route.access() {
-            Access::Public(public) => return Ok(Admission::Public(*public)),
+            Access::Public(public) => {
+                keep_out_of_target(&source::imprints(&head.headers)?, head, &target, route)?;
+                return Ok(Admission::Public(*public));
+            }
             Access::Protected(protected) => protected,
         };
         let presented = source::bearer(&head.headers, target.query(), self.token_limit)?;
@@ -119,7 +122,7 @@ impl Pipeline {
                 return Err(refusal);
             }
         };
-        keep_out_of_target(&credential, &target, route)?;
+        keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
         Ok(Admission::Authorized(Box::new(Authorized {
             credential,
             presented,
@@ -240,18 +243,25 @@ fn context<'a>(
     }
 }
 
-/// The target is forwarded as it came: a copy of the token in it would reach the downstream and its logs.
-fn keep_out_of_target(
-    credential: &ForwardCredential,
+/// The request line is forwarded as it came, and so is the host, as X-Forwarded-Host: a copy of the token in them would
+/// reach the downstream and its logs.
+fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
+    presented: &[I],
+    head: &Parts,
     target: &CleanTarget<'_>,
     route: &Route,
 ) -> Result<(), Refusal> {
-    let repeats = |part: &str| {
-        credential
-            .presented()
-            .is_some_and(|imprint| imprint.is_in(part.as_bytes()))
-    };
-    if repeats(target.path()) || target.query().is_some_and(repeats) {
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    let host = head.headers.get(header::HOST).map(|host| host.as_bytes());
+    let parts = [
+        head.method.as_str().as_bytes(),
+        target.path().as_bytes(),
+        target.query().unwrap_or_default().as_bytes(),
+        authority.unwrap_or_default().as_bytes(),
+        host.unwrap_or_default(),
+    ];
+    let repeats = |imprint: &I| parts.iter().any(|part| imprint.borrow().is_in(part));
+    if presented.iter().any(repeats) {
         route.metrics().leak(LeakPlace::RequestTarget);
         return Err(Refusal::TokenInTarget);
     }

@@ -71,6 +71,28 @@ pub fn bearer(
     Ok(PresentedToken(RawToken::new(Bytes::copy_from_slice(token))))
 }
 
+/// What a request without token work may present, to recognise copies of it: every word of its Authorization fields
+/// that is long enough to be a token, whatever stands around it.
+///
+/// # Errors
+/// [`SourceError::Several`] where there are more than [`MOST_WORDS`].
+pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
+    let fields = headers.get_all(header::AUTHORIZATION).iter();
+    let words = fields.flat_map(|field| field.as_bytes().split(|&byte| !is_b64token_byte(byte)));
+    let mut imprints = Vec::new();
+    for imprint in words.filter_map(Imprint::of_bytes) {
+        // each costs a search of the whole head
+        if imprints.len() == MOST_WORDS {
+            return Err(SourceError::Several);
+        }
+        imprints.push(imprint);
+    }
+    Ok(imprints)
+}
+
+/// How many credentials are looked for in one head.
+const MOST_WORDS: usize = 8;
+
 /// `"Bearer" 1*SP b64token`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
 fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
     const SCHEME: &[u8] = b"bearer";
@@ -101,9 +123,13 @@ fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
     let (body, _) = bytes.split_at(bytes.len() - padding);
     !body.is_empty()
-        && body.iter().all(|&byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+        && body
+            .iter()
+            .all(|&byte| byte != b'=' && is_b64token_byte(byte))
+}
+
+const fn is_b64token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
 /// Whether a parameter of the query is called `access_token`, however its name is encoded.
@@ -214,6 +240,33 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn every_word_that_may_be_a_token_is_recognised_whatever_stands_around_it() {
+        let (first, second) = ("a1".repeat(20), "b2".repeat(20));
+        for field in [
+            format!("Bearer {first}, Other x=\"{second}\""),
+            format!("{first}\t{second} "),
+            format!("Bearer {second};{first}"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::AUTHORIZATION, "Basic YTpi".parse().unwrap());
+            headers.append(header::AUTHORIZATION, field.parse().unwrap());
+            let imprints = imprints(&headers).unwrap();
+            for token in [&first, &second] {
+                let found = imprints
+                    .iter()
+                    .any(|imprint| imprint.is_in(token.as_bytes()));
+                assert!(found, "{field}");
+            }
+        }
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::AUTHORIZATION,
+            format!("{first} ").repeat(9).parse().unwrap(),
+        );
+        assert_eq!(imprints(&headers).err(), Some(SourceError::Several));
     }
 
     #[test]

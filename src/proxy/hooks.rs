@@ -13,7 +13,7 @@ use crate::{
     error::{Refusal, UpstreamFault},
     gate::{GateError, PathAmbiguity},
     pipeline::{Admission, Pipeline},
-    source::Imprint,
+    source,
     sts::Documents,
     telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
 };
@@ -123,16 +123,25 @@ impl ProxyHttp for Hooks {
         ctx: &mut Context,
     ) -> Result<()> {
         // the missing case refuses: nothing leaves without one of the two proofs
-        let on_public;
+        let unread;
         let (authorization, presented) = match &ctx.progress {
             Progress::Authorized(authorized) => {
                 let credential = &authorized.credential;
-                (Some(credential.authorization()), credential.presented())
+                let presented = credential.presented().map(std::slice::from_ref);
+                (
+                    Some(credential.authorization()),
+                    presented.unwrap_or_default(),
+                )
             }
-            Progress::Public(_) => {
-                on_public = presented_on_public(head);
-                (None, on_public.as_ref())
-            }
+            // nothing is exchanged, and still what was presented is kept from the downstream wherever it stands; of
+            // `head` a Connection field may have removed Authorization already
+            Progress::Public(_) => match source::imprints(&session.req_header().headers) {
+                Ok(imprints) => {
+                    unread = imprints;
+                    (None, unread.as_slice())
+                }
+                Err(error) => return Err(refused(ctx, error.into())),
+            },
             Progress::Received | Progress::Answered(_) => {
                 return Err(refused(ctx, Refusal::Fault));
             }
@@ -306,11 +315,4 @@ fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
 fn asks_for_events(head: &RequestHeader) -> bool {
     let accept = head.headers.get(http::header::ACCEPT);
     accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
-}
-
-/// On a public route nothing is exchanged, and still what was presented is kept from the downstream wherever it stands.
-fn presented_on_public(head: &RequestHeader) -> Option<Imprint> {
-    let field = head.headers.get(http::header::AUTHORIZATION)?.as_bytes();
-    let credential = field.rsplit(|&byte| byte == b' ').next()?;
-    Imprint::of_bytes(credential)
 }

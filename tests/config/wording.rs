@@ -1,9 +1,22 @@
 //! What the reader is told, and what is kept from them.
 
-use super::sample;
 use obo_gateway::config::{Document, Paint, render};
 use obo_gateway::settings::{Findings, HumanDuration, SecretSettings};
 use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Actor {
+    Gateway {},
+    None {},
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    Intersection,
+    UserOnly,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,8 +26,8 @@ struct Item {
     lifetime: Option<HumanDuration>,
     hosts: Option<Vec<String>>,
     secret: Option<SecretSettings>,
-    actor: Option<sample::Actor>,
-    rule: Option<sample::Rule>,
+    actor: Option<Actor>,
+    rule: Option<Rule>,
     weight: Option<u8>,
     public: Option<bool>,
 }

@@ -27,7 +27,10 @@ pub fn assert_own(answer: &Answer, status: u16, error: &str, presented: &[&str])
     assert_eq!(members.len(), 2, "{text}");
     let head = format!("{:?}", answer.fields);
     for echo in presented {
-        assert!(!text.contains(echo) && !head.contains(echo), "echoes {echo}");
+        assert!(
+            !text.contains(echo) && !head.contains(echo),
+            "echoes {echo}"
+        );
     }
 }
 

@@ -33,7 +33,12 @@ impl Aviary {
         let (idp, origin) = (Provider::start().await, Origin::start().await);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("gateway.yaml");
-        let gone = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+        let gone = {
+            std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+        };
         let routes = format!(
             r#"{}
   - name: gone
@@ -116,7 +121,11 @@ impl Aviary {
 
         let received = Text::new(&self.origin.bytes());
         for canary in &self.canaries {
-            assert!(!canary.is_in(&received), "the downstream received {}", canary.token);
+            assert!(
+                !canary.is_in(&received),
+                "the downstream received {}",
+                canary.token
+            );
         }
         let issued: Vec<Canary> = self
             .origin
@@ -161,16 +170,26 @@ async fn no_trace_of_a_token_that_is_exchanged() {
             }
         }
     }
-    assert_eq!(passed, tried, "a copy in a header is dropped, the request is served");
+    assert_eq!(
+        passed, tried,
+        "a copy in a header is dropped, the request is served"
+    );
 
     for body in requests::bodies() {
         let token = aviary.token(json!({}));
-        let answer = aviary.write(&body.bytes("/orders/1", &token, Presented::AsBearer), Kind::Response).await;
+        let answer = aviary
+            .write(
+                &body.bytes("/orders/1", &token, Presented::AsBearer),
+                Kind::Response,
+            )
+            .await;
         assert_eq!(answer.unwrap().status(), 200);
     }
     let token = aviary.token(json!({}));
     let head = Ask::new("HEAD", "/orders/1").bearer(&token);
-    aviary.origin.always(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n".to_vec());
+    aviary
+        .origin
+        .always(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n".to_vec());
     assert_eq!(aviary.ask(&head).await.unwrap().status(), 200);
     assert!(aviary.search().await > tried);
 }
@@ -186,21 +205,43 @@ async fn no_trace_of_a_token_that_is_sent_to_a_public_route() {
     for target in requests::targets() {
         let token = aviary.token(json!({}));
         let ask = Ask::get(&target("/status", &token)).bearer(&token);
-        assert_eq!(aviary.ask(&ask).await.unwrap().status(), 400, "{}", ask.target);
+        assert_eq!(
+            aviary.ask(&ask).await.unwrap().status(),
+            400,
+            "{}",
+            ask.target
+        );
     }
     for body in requests::bodies() {
         let token = aviary.token(json!({}));
         let bytes = body.bytes("/status/1", &token, Presented::AsBearer);
-        assert_eq!(aviary.write(&bytes, Kind::Response).await.unwrap().status(), 200);
+        assert_eq!(
+            aviary.write(&bytes, Kind::Response).await.unwrap().status(),
+            200
+        );
     }
     let (first, second) = (aviary.token(json!({})), aviary.token(json!({})));
     for ask in [
-        Ask::get("/status").bearer(&first).bearer(&second).field("X-Copy", &first),
-        Ask::get("/status").bearer(&first).bearer(&second).field("X-Copy", &second),
-        Ask::get("/status").field("Authorization", &format!("Bearer {first},Bearer {second}")).field("X-Copy", &first),
-        Ask::get("/status").field("Authorization", &format!("Bearer {first} ")).field("X-Copy", &first),
-        Ask::get("/status").field("Authorization", &format!("Bearer\t{first}")).field("X-Copy", &first),
-        Ask::get("/status").field("Authorization", &format!("Bearer \"{first}\"")).field("X-Copy", &first),
+        Ask::get("/status")
+            .bearer(&first)
+            .bearer(&second)
+            .field("X-Copy", &first),
+        Ask::get("/status")
+            .bearer(&first)
+            .bearer(&second)
+            .field("X-Copy", &second),
+        Ask::get("/status")
+            .field("Authorization", &format!("Bearer {first},Bearer {second}"))
+            .field("X-Copy", &first),
+        Ask::get("/status")
+            .field("Authorization", &format!("Bearer {first} "))
+            .field("X-Copy", &first),
+        Ask::get("/status")
+            .field("Authorization", &format!("Bearer\t{first}"))
+            .field("X-Copy", &first),
+        Ask::get("/status")
+            .field("Authorization", &format!("Bearer \"{first}\""))
+            .field("X-Copy", &first),
     ] {
         aviary.ask(&ask).await.unwrap();
     }
@@ -256,7 +297,9 @@ async fn no_trace_of_a_token_that_is_refused() {
         Ask::get(&format!("/oauth/v2/keys?token={token}")).bearer(&token),
         Ask::post("/oauth/v2/keys", token.as_str()).bearer(&token),
         get().host(&token).bearer(&token),
-        get().bearer(&token).field("Traceparent", &format!("00-{token}-01")),
+        get()
+            .bearer(&token)
+            .field("Traceparent", &format!("00-{token}-01")),
         get().bearer(&token).field("X-Request-Id", &token),
     ] {
         aviary.ask(&ask).await;
@@ -270,9 +313,13 @@ async fn no_trace_of_a_token_that_is_refused() {
     }
     let admin = aviary.process.admin;
     for path in ["/metrics", "/readyz", "/nowhere"] {
-        let ask = Ask::get(&format!("{path}?token={token}")).bearer(&token).host(&admin.to_string());
+        let ask = Ask::get(&format!("{path}?token={token}"))
+            .bearer(&token)
+            .host(&admin.to_string());
         aviary.write_to(admin, &ask.bytes(), Kind::Response).await;
-        aviary.write_to(admin, &ask.host(&token).bytes(), Kind::Response).await;
+        aviary
+            .write_to(admin, &ask.host(&token).bytes(), Kind::Response)
+            .await;
     }
     for bytes in requests::garbage(&token) {
         aviary.write_to(admin, &bytes, Kind::Response).await;
@@ -294,7 +341,9 @@ async fn no_trace_of_a_token_where_something_breaks() {
 
     for reply in requests::broken_answers() {
         let bytes = reply.to_vec();
-        aviary.origin.answers(move |_| Reply::SendAndClose(bytes.clone()));
+        aviary
+            .origin
+            .answers(move |_| Reply::SendAndClose(bytes.clone()));
         let token = aviary.token(json!({}));
         for ask in [Ask::get("/orders/1"), Ask::post("/orders/1", "x=1")] {
             let status = aviary.ask(&copy(ask, &token)).await.unwrap().status();
@@ -307,7 +356,14 @@ async fn no_trace_of_a_token_where_something_breaks() {
         Reply::Send(answer("200 OK", &fields, ""))
     });
     let token = aviary.token(json!({}));
-    assert_eq!(aviary.ask(&copy(Ask::get("/orders/1"), &token)).await.unwrap().status(), 502);
+    assert_eq!(
+        aviary
+            .ask(&copy(Ask::get("/orders/1"), &token))
+            .await
+            .unwrap()
+            .status(),
+        502
+    );
 
     aviary.origin.always(answer("200 OK", &[], "fine"));
     for bytes in requests::abandoned(&token) {

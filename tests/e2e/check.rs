@@ -73,7 +73,11 @@ fn five_mistakes_in_five_items_are_five_findings_of_one_run() {
 #[test]
 fn check_creates_nothing() {
     let setup = Setup::default();
-    let (folder, file) = folder(&lab::yaml(&setup, "http://127.0.0.1:1", "http://127.0.0.1:2"));
+    let (folder, file) = folder(&lab::yaml(
+        &setup,
+        "http://127.0.0.1:1",
+        "http://127.0.0.1:2",
+    ));
     let output = check(&file);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let found: Vec<_> = fs::read_dir(folder.path())
@@ -121,7 +125,13 @@ fn every_configuration_of_the_repository_passes_check() {
     files.extend(Some(root.join("gateway.yaml")).filter(|file| file.exists()));
     for file in files {
         let output = check(&file);
-        assert_eq!(output.status.code(), Some(0), "{}: {}", file.display(), text(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}: {}",
+            file.display(),
+            text(&output)
+        );
     }
 }
 
@@ -134,7 +144,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             files.push(path);
         }
     }

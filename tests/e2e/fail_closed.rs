@@ -174,7 +174,11 @@ async fn clock_jumps() {
     // before 1970
     clock.jump_to(UnixTime::from_secs(-5));
     let answer = lab.present(&token).await;
-    assert!(matches!(answer.status(), 200 | 401 | 503), "{}", answer.start);
+    assert!(
+        matches!(answer.status(), 200 | 401 | 503),
+        "{}",
+        answer.start
+    );
     assert_only_fresh(&lab, &jwks, &[&token]);
 }
 
@@ -197,7 +201,8 @@ async fn audit_unwritable() {
         unavailable(&lab.present(&token).await, &token);
     }
     assert_untouched(&lab);
-    lab.counts("obo_denied_total", &["audit_unwritable"], 3).await;
+    lab.counts("obo_denied_total", &["audit_unwritable"], 3)
+        .await;
     // refusals stay refusals
     let answer = lab.present(&lab.token_with(json!({"scope": "x"}))).await;
     assert_own(&answer, 403, "insufficient_scope", &[]);
@@ -251,7 +256,12 @@ async fn downstream_closes_and_the_request_is_tried_again() {
     // an idle connection that the downstream closes when it is used again
     lab.origin.answers(|_| Reply::SendAndClose(Vec::new()));
     for ask in [Ask::get("/orders/1"), Ask::post("/orders", "x=1")] {
-        assert_own(&lab.ask(ask.bearer(&token)).await, 502, "bad_gateway", &[&token]);
+        assert_own(
+            &lab.ask(ask.bearer(&token)).await,
+            502,
+            "bad_gateway",
+            &[&token],
+        );
     }
     assert_only_fresh(&lab, &jwks, &[&token]);
 }

@@ -21,15 +21,34 @@ async fn it_is_for_one_audience_reduced_short_lived_and_names_who_acts() {
     assert_eq!(claims["sub"], "alice");
     assert_eq!(claims["client_id"], "web");
     assert_eq!(claims["scope"], "orders.read orders.write");
-    assert_eq!(claims["act"], json!({"iss": GATEWAY_ISSUER, "sub": "obo-gateway"}));
+    assert_eq!(
+        claims["act"],
+        json!({"iss": GATEWAY_ISSUER, "sub": "obo-gateway"})
+    );
     let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
     assert!((1..=120).contains(&life), "{life}");
 
     let allowed: BTreeSet<&str> = [
-        "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "act", "auth_time", "acr", "amr",
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "jti",
+        "client_id",
+        "scope",
+        "act",
+        "auth_time",
+        "acr",
+        "amr",
     ]
     .into();
-    let named: BTreeSet<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    let named: BTreeSet<&str> = claims
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert!(named.is_subset(&allowed), "{named:?}");
     for name in ["auth_time", "acr", "amr"] {
         assert_eq!(claims[name], lab.claims(json!({}))[name].clone(), "{name}");
@@ -40,7 +59,12 @@ async fn it_is_for_one_audience_reduced_short_lived_and_names_who_acts() {
 async fn it_never_outlives_the_subject_token() {
     let lab = Lab::start().await;
     let ends = lab.now() + 30;
-    assert_eq!(lab.present(&lab.token_with(json!({"exp": ends}))).await.status(), 200);
+    assert_eq!(
+        lab.present(&lab.token_with(json!({"exp": ends})))
+            .await
+            .status(),
+        200
+    );
     assert_eq!(lab.issued(&lab.origin.request()).await["exp"], ends);
 }
 
@@ -49,7 +73,10 @@ async fn it_holds_only_the_scope_that_the_subject_holds() {
     let lab = Lab::start().await;
     let token = lab.token_with(json!({"scope": ["orders.read", "admin"]}));
     assert_eq!(lab.present(&token).await.status(), 200);
-    assert_eq!(lab.issued(&lab.origin.request()).await["scope"], "orders.read");
+    assert_eq!(
+        lab.issued(&lab.origin.request()).await["scope"],
+        "orders.read"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +87,12 @@ async fn an_api_without_scopes_gets_a_token_without_scope() {
     ))
     .await;
     assert_eq!(lab.present(&lab.token()).await.status(), 200);
-    assert!(lab.issued(&lab.origin.request()).await.get("scope").is_none());
+    assert!(
+        lab.issued(&lab.origin.request())
+            .await
+            .get("scope")
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -70,7 +102,12 @@ async fn further_claims_are_those_that_the_route_names() {
         "token: { lifetime: 2m, subject: qualified, claims: { copy: [email, phone], set: { tenant: acme } } }",
     ))
     .await;
-    assert_eq!(lab.present(&lab.token_with(json!({"secret": "x"}))).await.status(), 200);
+    assert_eq!(
+        lab.present(&lab.token_with(json!({"secret": "x"})))
+            .await
+            .status(),
+        200
+    );
     let claims = lab.issued(&lab.origin.request()).await;
     assert_eq!(claims["email"], "alice@example.com");
     assert_eq!(claims["tenant"], "acme");
@@ -80,12 +117,18 @@ async fn further_claims_are_those_that_the_route_names() {
 
 #[tokio::test]
 async fn impersonation_leaves_no_actor_and_keeps_the_earlier_ones() {
-    let lab = Lab::routes(&ORDERS.replace("token: {", "actor: { type: none }\n      token: {")).await;
+    let lab =
+        Lab::routes(&ORDERS.replace("token: {", "actor: { type: none }\n      token: {")).await;
     assert_eq!(lab.present(&lab.token()).await.status(), 200);
     assert!(lab.issued(&lab.origin.request()).await.get("act").is_none());
     lab.origin.forget();
     let earlier = json!({"iss": "https://a.example", "sub": "a"});
-    assert_eq!(lab.present(&lab.token_with(json!({"act": earlier}))).await.status(), 200);
+    assert_eq!(
+        lab.present(&lab.token_with(json!({"act": earlier})))
+            .await
+            .status(),
+        200
+    );
     assert_eq!(lab.issued(&lab.origin.request()).await["act"], earlier);
 }
 

@@ -33,7 +33,12 @@ async fn a_flood_of_unknown_keys_costs_the_provider_one_fetch() {
 
 #[tokio::test]
 async fn every_algorithm_that_the_file_names_is_accepted() {
-    for alg in [Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256] {
+    for alg in [
+        Algorithm::ES384,
+        Algorithm::EdDSA,
+        Algorithm::PS256,
+        Algorithm::RS256,
+    ] {
         let idp = Provider::with(Signer::generate(alg)).await;
         let lab = Lab::around(
             idp,
@@ -51,7 +56,8 @@ async fn every_algorithm_that_the_file_names_is_accepted() {
 #[tokio::test]
 async fn a_removed_key_is_refused_also_for_what_was_remembered() {
     let lab = Lab::with(Setup {
-        issuer: "audiences: [portal], algorithms: [ES256], keys: { discovery: true, max_age: 1s }".to_owned(),
+        issuer: "audiences: [portal], algorithms: [ES256], keys: { discovery: true, max_age: 1s }"
+            .to_owned(),
         ..Setup::default()
     })
     .await;
@@ -111,6 +117,16 @@ async fn a_key_that_cannot_be_used_does_not_spoil_the_others() {
             json!(7),
         ],
     );
-    assert_eq!(lab.present(&next.sign(&lab.claims(json!({})))).await.status(), 200);
-    assert_eq!(lab.present(&weak.sign(&lab.claims(json!({})))).await.status(), 401);
+    assert_eq!(
+        lab.present(&next.sign(&lab.claims(json!({}))))
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(
+        lab.present(&weak.sign(&lab.claims(json!({}))))
+            .await
+            .status(),
+        401
+    );
 }

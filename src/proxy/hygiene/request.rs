@@ -24,7 +24,7 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// The only credential there is.
     pub(in crate::proxy) authorization: Option<&'a HeaderValue>,
     /// Recognises what the client presented.
-    pub(in crate::proxy) presented: Option<&'a Imprint>,
+    pub(in crate::proxy) presented: &'a [Imprint],
     /// The Host field that names the target.
     pub(in crate::proxy) authority: &'a HeaderValue,
     pub(in crate::proxy) client: Option<IpAddr>,
@@ -70,9 +70,9 @@ fn drop_fields(head: &mut RequestHeader, outgoing: &Outgoing<'_>) {
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
         if untraced || is_dropped_from_request(name.as_str()) {
             dropped.push(name.clone());
-        } else if let Some(presented) = outgoing.presented
-            && (presented.is_in(value.as_bytes()) || presented.is_in_name(name.as_str()))
-        {
+        } else if outgoing.presented.iter().any(|presented| {
+            presented.is_in(value.as_bytes()) || presented.is_in_name(name.as_str())
+        }) {
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
             dropped.push(name.clone());
         }

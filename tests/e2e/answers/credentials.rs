@@ -61,7 +61,8 @@ async fn a_copy_of_the_token_in_the_target_is_an_invalid_request() {
         assert_own(&answer, 400, "invalid_request", &[&token, signature]);
     }
     assert_untouched(&lab);
-    lab.counts("obo_leak_blocked_total", &["request_target"], 4).await;
+    lab.counts("obo_leak_blocked_total", &["request_target"], 4)
+        .await;
 }
 
 #[tokio::test]

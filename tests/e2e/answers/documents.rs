@@ -17,8 +17,15 @@ async fn metadata_names_the_issuer_and_where_its_keys_are_and_nothing_that_does_
         assert_eq!(answer.field("cache-control"), Some("no-store"));
         let metadata = answer.json();
         assert_eq!(metadata["issuer"], GATEWAY_ISSUER);
-        assert_eq!(metadata["jwks_uri"], format!("{GATEWAY_ISSUER}/oauth/v2/keys"));
-        for absent in ["token_endpoint", "introspection_endpoint", "revocation_endpoint"] {
+        assert_eq!(
+            metadata["jwks_uri"],
+            format!("{GATEWAY_ISSUER}/oauth/v2/keys")
+        );
+        for absent in [
+            "token_endpoint",
+            "introspection_endpoint",
+            "revocation_endpoint",
+        ] {
             assert!(metadata.get(absent).is_none(), "{absent}");
         }
     }
@@ -29,7 +36,10 @@ async fn keys_are_public_and_no_private_number_is_among_them() {
     let lab = Lab::start().await;
     let answer = lab.ask(Ask::get("/oauth/v2/keys")).await;
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.field("content-type"), Some("application/jwk-set+json"));
+    assert_eq!(
+        answer.field("content-type"),
+        Some("application/jwk-set+json")
+    );
     let keys = answer.json();
     let keys = keys["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1);

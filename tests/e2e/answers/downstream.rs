@@ -11,8 +11,14 @@ async fn a_downstream_that_is_not_there_is_a_bad_gateway() {
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
     let lab = Lab::routes(&ORDERS.replace("ORIGIN", &url)).await;
-    assert_own(&lab.present(&lab.token()).await, 502, "bad_gateway", &[&url]);
-    lab.counts("obo_denied_total", &["upstream_unreachable"], 1).await;
+    assert_own(
+        &lab.present(&lab.token()).await,
+        502,
+        "bad_gateway",
+        &[&url],
+    );
+    lab.counts("obo_denied_total", &["upstream_unreachable"], 1)
+        .await;
 }
 
 #[tokio::test]
@@ -21,9 +27,12 @@ async fn a_downstream_that_never_answers_is_a_timeout() {
     lab.origin.answers(|_| Reply::Hang);
     let answer = lab.present(&lab.token()).await;
     assert_own(&answer, 504, "gateway_timeout", &[]);
-    let answer = lab.ask(Ask::post("/orders", "x=1").bearer(&lab.token())).await;
+    let answer = lab
+        .ask(Ask::post("/orders", "x=1").bearer(&lab.token()))
+        .await;
     assert_own(&answer, 504, "gateway_timeout", &[]);
-    lab.counts("obo_denied_total", &["upstream_timeout"], 2).await;
+    lab.counts("obo_denied_total", &["upstream_timeout"], 2)
+        .await;
 }
 
 #[tokio::test]
@@ -60,7 +69,8 @@ async fn an_answer_cut_short_is_cut_short_for_the_client() {
 async fn a_protocol_switch_is_refused_even_when_the_client_asks_for_it() {
     let lab = Lab::start().await;
     lab.origin.always(
-        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".to_vec(),
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            .to_vec(),
     );
     let plain = Ask::get("/orders/1").bearer(&lab.token());
     let asked = plain
@@ -79,13 +89,28 @@ async fn an_issued_token_in_the_answers_head_is_a_blocked_leak() {
     let lab = Lab::start().await;
     let places: Vec<fn(&str) -> (String, String)> = vec![
         |token| ("X-Debug".into(), format!("Bearer {token}")),
-        |token| ("Location".into(), format!("https://evil.example/?t={token}")),
+        |token| {
+            (
+                "Location".into(),
+                format!("https://evil.example/?t={token}"),
+            )
+        },
         |token| ("Set-Cookie".into(), format!("t={token}")),
         |token| ("X-Debug".into(), encoded(token)),
         |token| ("X-Debug".into(), STANDARD.encode(format!("Bearer {token}"))),
         |token| ("X-Debug".into(), STANDARD.encode(format!("x{token}"))),
-        |token| ("X-Debug".into(), token.rsplit('.').next().unwrap().to_owned()),
-        |token| (format!("X-{}", token.rsplit('.').next().unwrap()), "1".into()),
+        |token| {
+            (
+                "X-Debug".into(),
+                token.rsplit('.').next().unwrap().to_owned(),
+            )
+        },
+        |token| {
+            (
+                format!("X-{}", token.rsplit('.').next().unwrap()),
+                "1".into(),
+            )
+        },
     ];
     let count = places.len();
     for place in places {
@@ -97,7 +122,8 @@ async fn an_issued_token_in_the_answers_head_is_a_blocked_leak() {
         let issued = lab.origin.requests().pop().unwrap();
         assert_own(&answer, 502, "bad_gateway", &[issued.bearer().unwrap()]);
     }
-    lab.counts("obo_leak_blocked_total", &["response_head"], count).await;
+    lab.counts("obo_leak_blocked_total", &["response_head"], count)
+        .await;
 }
 
 #[tokio::test]
@@ -105,14 +131,20 @@ async fn an_issued_token_in_an_informational_answer_is_a_blocked_leak() {
     let lab = Lab::start().await;
     lab.origin.answers(|request| {
         let token = request.bearer().unwrap();
-        let early = format!("HTTP/1.1 103 Early Hints\r\nLink: <https://evil.example/{token}>\r\n\r\n");
+        let early =
+            format!("HTTP/1.1 103 Early Hints\r\nLink: <https://evil.example/{token}>\r\n\r\n");
         Reply::Send([early.into_bytes(), answer("200 OK", &[], "fine")].concat())
     });
     let mut client = crate::support::Client::connect(lab.address()).await;
-    client.send(&Ask::get("/orders/1").bearer(&lab.token()).bytes()).await;
+    client
+        .send(&Ask::get("/orders/1").bearer(&lab.token()).bytes())
+        .await;
     let mut received = Vec::new();
     let reading = tokio::io::AsyncReadExt::read_to_end(&mut client.stream, &mut received);
-    tokio::time::timeout(crate::support::PATIENCE, reading).await.unwrap().unwrap();
+    tokio::time::timeout(crate::support::PATIENCE, reading)
+        .await
+        .unwrap()
+        .unwrap();
     let text = String::from_utf8(received).unwrap();
     let issued = lab.origin.request();
     assert!(!text.contains(issued.bearer().unwrap()), "{text}");
@@ -137,8 +169,18 @@ async fn what_speaks_for_the_gateways_origin_is_dropped() {
         "fine",
     ));
     let answer = lab.present(&lab.token()).await;
-    assert_eq!((answer.status(), answer.body.as_slice()), (200, b"fine".as_slice()));
-    for dropped in ["set-cookie", "clear-site-data", "strict-transport-security", "alt-svc", "www-authenticate", "service-worker-allowed"] {
+    assert_eq!(
+        (answer.status(), answer.body.as_slice()),
+        (200, b"fine".as_slice())
+    );
+    for dropped in [
+        "set-cookie",
+        "clear-site-data",
+        "strict-transport-security",
+        "alt-svc",
+        "www-authenticate",
+        "service-worker-allowed",
+    ] {
         assert_eq!(answer.field(dropped), None, "{dropped}");
     }
     assert_eq!(answer.field("x-custom"), Some("stays"));
@@ -148,8 +190,20 @@ async fn what_speaks_for_the_gateways_origin_is_dropped() {
 #[tokio::test]
 async fn other_statuses_of_the_downstream_pass_and_redirects_are_not_followed() {
     let lab = Lab::start().await;
-    for status in ["204 No Content", "302 Found", "403 Forbidden", "404 Not Found", "407 Proxy Authentication Required", "500 Oops", "503 Busy"] {
-        let body = if status.starts_with("204") { "" } else { "theirs" };
+    for status in [
+        "204 No Content",
+        "302 Found",
+        "403 Forbidden",
+        "404 Not Found",
+        "407 Proxy Authentication Required",
+        "500 Oops",
+        "503 Busy",
+    ] {
+        let body = if status.starts_with("204") {
+            ""
+        } else {
+            "theirs"
+        };
         let mut bytes = answer(status, &[("Location", "https://elsewhere.example/")], body);
         if body.is_empty() {
             bytes = format!("HTTP/1.1 {status}\r\n\r\n").into_bytes();

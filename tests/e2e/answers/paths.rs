@@ -40,8 +40,13 @@ async fn an_ambiguous_path_is_refused_and_the_connection_closed() {
         assert!(client.ends().await, "{path} leaves the connection open");
     }
     assert_untouched(&lab);
-    lab.counts("obo_denied_total", &["ambiguous_path"], AMBIGUOUS.len()).await;
-    assert_eq!(lab.metric("obo_subject_tokens_total", &[]), 0.0, "token work");
+    lab.counts("obo_denied_total", &["ambiguous_path"], AMBIGUOUS.len())
+        .await;
+    assert_eq!(
+        lab.metric("obo_subject_tokens_total", &[]),
+        0.0,
+        "token work"
+    );
 }
 
 #[tokio::test]
@@ -62,9 +67,7 @@ async fn a_target_that_is_no_path_is_refused() {
         ("GET", "http://api.example.com/orders/1"),
         ("TRACE", "/orders/1"),
     ] {
-        let answer = lab
-            .ask(Ask::new(method, target).bearer(&lab.token()))
-            .await;
+        let answer = lab.ask(Ask::new(method, target).bearer(&lab.token())).await;
         let expected = if method == "TRACE" { 405 } else { 400 };
         assert_own(&answer, expected, "invalid_request", &[]);
     }

@@ -15,7 +15,11 @@ use std::{
 
 fn unauthorized() -> Vec<u8> {
     let challenge = r#"Bearer resource_metadata="https://evil.example/""#;
-    answer("401 Unauthorized", &[("WWW-Authenticate", challenge)], "theirs")
+    answer(
+        "401 Unauthorized",
+        &[("WWW-Authenticate", challenge)],
+        "theirs",
+    )
 }
 
 /// Refuses the first `times` requests.
@@ -53,7 +57,10 @@ async fn a_refused_token_is_exchanged_once_more_and_the_request_repeated_whole()
         lab.origin.forget();
         refuse(&lab, 1);
         let answer = lab.ask(ask.clone().bearer(&lab.token())).await;
-        assert_eq!((answer.status(), answer.body.as_slice()), (200, b"hello".as_slice()));
+        assert_eq!(
+            (answer.status(), answer.body.as_slice()),
+            (200, b"hello".as_slice())
+        );
         let requests = lab.origin.requests();
         assert_eq!(requests.len(), 2, "{}", ask.method);
         assert_eq!(distinct_tokens(&lab, &requests).await, 2);
@@ -89,7 +96,12 @@ async fn a_fresh_token_that_is_refused_is_a_bad_gateway_and_the_challenge_stays_
     let token = lab.token();
     refuse(&lab, usize::MAX);
     let answer = lab.present(&token).await;
-    assert_own(&answer, 502, "bad_gateway", &["evil", "theirs", "resource_metadata"]);
+    assert_own(
+        &answer,
+        502,
+        "bad_gateway",
+        &["evil", "theirs", "resource_metadata"],
+    );
     assert_eq!(answer.challenge(), None);
     assert_eq!(lab.origin.requests().len(), 2);
 
@@ -113,7 +125,8 @@ async fn a_body_larger_than_the_replay_buffer_cannot_be_repeated() {
     let ask = Ask::post("/orders", vec![b'x'; 100 << 10]).bearer(&lab.token());
     assert_own(&lab.ask(ask).await, 502, "bad_gateway", &[]);
     assert_eq!(lab.origin.requests().len(), 1);
-    lab.counts("obo_denied_total", &["upstream_unauthorized"], 1).await;
+    lab.counts("obo_denied_total", &["upstream_unauthorized"], 1)
+        .await;
 }
 
 #[tokio::test]
@@ -139,7 +152,10 @@ async fn a_public_routes_own_401_passes_without_its_challenge() {
     let lab = Lab::start().await;
     refuse(&lab, usize::MAX);
     let answer = lab.ask(Ask::get("/status")).await;
-    assert_eq!((answer.status(), answer.body.as_slice()), (401, b"theirs".as_slice()));
+    assert_eq!(
+        (answer.status(), answer.body.as_slice()),
+        (401, b"theirs".as_slice())
+    );
     assert_eq!(answer.challenge(), None);
     assert_eq!(lab.origin.requests().len(), 1);
 }

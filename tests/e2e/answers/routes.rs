@@ -83,18 +83,42 @@ async fn what_no_route_serves_is_not_found_without_token_work() {
     }
     assert_untouched(&lab);
     lab.counts("obo_subject_tokens_total", &[], 0).await;
-    lab.counts("obo_denied_total", &["route=\"none\"", "no_route"], 7).await;
+    lab.counts("obo_denied_total", &["route=\"none\"", "no_route"], 7)
+        .await;
 }
 
 #[tokio::test]
 async fn the_matched_prefix_is_replaced_and_joined_with_one_slash() {
     for (rewrite, cases) in [
-        ("/", [("/orders", "/"), ("/orders/", "/"), ("/orders/1?a=/b", "/1?a=/b")]),
-        ("/v2/x", [("/orders", "/v2/x"), ("/orders/", "/v2/x/"), ("/orders/1?a=/b", "/v2/x/1?a=/b")]),
-        ("/v2/", [("/orders", "/v2/"), ("/orders/", "/v2/"), ("/orders/1/2", "/v2/1/2")]),
+        (
+            "/",
+            [
+                ("/orders", "/"),
+                ("/orders/", "/"),
+                ("/orders/1?a=/b", "/1?a=/b"),
+            ],
+        ),
+        (
+            "/v2/x",
+            [
+                ("/orders", "/v2/x"),
+                ("/orders/", "/v2/x/"),
+                ("/orders/1?a=/b", "/v2/x/1?a=/b"),
+            ],
+        ),
+        (
+            "/v2/",
+            [
+                ("/orders", "/v2/"),
+                ("/orders/", "/v2/"),
+                ("/orders/1/2", "/v2/1/2"),
+            ],
+        ),
     ] {
-        let routes = crate::support::lab::ORDERS
-            .replace("timeouts: { response: 10s }", &format!("rewrite_prefix: {rewrite}"));
+        let routes = crate::support::lab::ORDERS.replace(
+            "timeouts: { response: 10s }",
+            &format!("rewrite_prefix: {rewrite}"),
+        );
         let lab = Lab::routes(&routes).await;
         for (asked, expected) in cases {
             lab.origin.forget();
@@ -116,10 +140,19 @@ async fn the_downstream_is_told_its_own_host_the_clients_or_a_name() {
         let routes = crate::support::lab::ORDERS.replace("timeouts: { response: 10s }", setting);
         let lab = Lab::routes(&routes).await;
         let ask = Ask::get("/orders").bearer(&lab.token());
-        assert_eq!(lab.ask(ask.field("X-Forwarded-Host", "evil")).await.status(), 200);
+        assert_eq!(
+            lab.ask(ask.field("X-Forwarded-Host", "evil"))
+                .await
+                .status(),
+            200
+        );
         let request = lab.origin.request();
         let own = lab.origin.address().to_string();
-        assert_eq!(request.field("host"), Some(expected.unwrap_or(&own)), "{setting}");
+        assert_eq!(
+            request.field("host"),
+            Some(expected.unwrap_or(&own)),
+            "{setting}"
+        );
         let forwarded: Vec<_> = request.all("x-forwarded-host").collect();
         if setting == "host: preserve" {
             assert!(forwarded.is_empty());
@@ -134,14 +167,20 @@ async fn the_downstream_is_told_its_own_host_the_clients_or_a_name() {
 async fn several_targets_take_turns_by_weight() {
     let other = Origin::start().await;
     other.always(answer("200 OK", &[], "other"));
-    let targets = format!("targets: [ {{ url: ORIGIN, weight: 2 }}, {{ url: \"{}\" }} ]", other.url());
+    let targets = format!(
+        "targets: [ {{ url: ORIGIN, weight: 2 }}, {{ url: \"{}\" }} ]",
+        other.url()
+    );
     let routes = crate::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
     let lab = Lab::routes(&routes).await;
     let token = lab.token();
     for _ in 0..9 {
         assert_eq!(lab.present(&token).await.status(), 200);
     }
-    assert_eq!((lab.origin.requests().len(), other.requests().len()), (6, 3));
+    assert_eq!(
+        (lab.origin.requests().len(), other.requests().len()),
+        (6, 3)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +190,9 @@ async fn a_target_that_is_gone_is_passed_over() {
     let routes = crate::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
     let lab = Lab::routes(&routes).await;
     for _ in 0..4 {
-        let answer = lab.ask(Ask::post("/orders", "x=1").bearer(&lab.token())).await;
+        let answer = lab
+            .ask(Ask::post("/orders", "x=1").bearer(&lab.token()))
+            .await;
         assert_eq!(answer.status(), 200);
     }
     assert_eq!(lab.origin.requests().len(), 4);

@@ -30,7 +30,11 @@ async fn large_bodies_pass_both_ways() {
         Reply::Send(answer("200 OK", &[], &text))
     });
     let body = "0123456789abcdef".repeat(300_000);
-    let answer = ask_while_reading(&lab, Ask::post("/orders", body.as_str()).bearer(&lab.token())).await;
+    let answer = ask_while_reading(
+        &lab,
+        Ask::post("/orders", body.as_str()).bearer(&lab.token()),
+    )
+    .await;
     assert_eq!(answer.status(), 200);
     assert!(answer.complete && answer.body == body.as_bytes());
 }
@@ -75,7 +79,10 @@ async fn an_answers_body_is_forwarded_before_it_ends() {
     parts.send(b"6\r\nsecond\r\n0\r\n\r\n".to_vec()).unwrap();
     drop(parts);
     let answer = client.answer(Kind::Response).await.unwrap();
-    assert_eq!((answer.status(), answer.body.as_slice()), (200, b"firstsecond".as_slice()));
+    assert_eq!(
+        (answer.status(), answer.body.as_slice()),
+        (200, b"firstsecond".as_slice())
+    );
 }
 
 #[tokio::test]

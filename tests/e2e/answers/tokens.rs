@@ -14,16 +14,29 @@ use serde_json::{Value, json};
 async fn refused(lab: &Lab, tokens: &[(&str, String)], reason: Option<&str>) {
     for (what, token) in tokens {
         let answer = lab.present(token).await;
-        assert_eq!(answer.status(), 401, "{what}: {}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(
+            answer.status(),
+            401,
+            "{what}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         assert_own(&answer, 401, "invalid_token", &[token]);
-        assert_eq!(answer.json()["error_description"], "the token is not acceptable", "{what}");
+        assert_eq!(
+            answer.json()["error_description"],
+            "the token is not acceptable",
+            "{what}"
+        );
         let challenge = answer.challenge().unwrap();
-        assert!(challenge.ends_with(r#"error="invalid_token""#), "{challenge}");
+        assert!(
+            challenge.ends_with(r#"error="invalid_token""#),
+            "{challenge}"
+        );
     }
     assert_untouched(lab);
     if let Some(reason) = reason {
         let label = format!("reason=\"{reason}\"");
-        lab.counts("obo_denied_total", &[&label], tokens.len()).await;
+        lab.counts("obo_denied_total", &[&label], tokens.len())
+            .await;
     }
 }
 
@@ -33,10 +46,18 @@ async fn a_token_without_a_signature_is_refused() {
     let good = lab.token();
     let (input, signature) = good.rsplit_once('.').unwrap();
     let claims = lab.claims(json!({}));
-    let none = |alg: &str| signing_input(&with(lab.idp.signer().header(), json!({"alg": alg})), claims.to_string().as_bytes());
+    let none = |alg: &str| {
+        signing_input(
+            &with(lab.idp.signer().header(), json!({"alg": alg})),
+            claims.to_string().as_bytes(),
+        )
+    };
     let tokens = [
         ("none", format!("{}.", none("none"))),
-        ("None with a signature", format!("{}.{signature}", none("None"))),
+        (
+            "None with a signature",
+            format!("{}.{signature}", none("None")),
+        ),
         ("NONE", format!("{}.", none("NONE"))),
         ("empty alg", format!("{}.{signature}", none(""))),
         ("cut off", format!("{input}.")),
@@ -62,7 +83,8 @@ async fn a_signature_made_with_the_public_key_as_a_secret_is_refused() {
     let tokens = secrets.map(|secret| {
         let input = signing_input(&header, lab.claims(json!({})).to_string().as_bytes());
         let key = EncodingKey::from_secret(&secret);
-        let mac = jsonwebtoken::crypto::sign(input.as_bytes(), &key, jsonwebtoken::Algorithm::HS256);
+        let mac =
+            jsonwebtoken::crypto::sign(input.as_bytes(), &key, jsonwebtoken::Algorithm::HS256);
         ("HS256", format!("{input}.{}", mac.unwrap()))
     });
     refused(&lab, &tokens, None).await;
@@ -78,11 +100,20 @@ async fn a_changed_or_foreign_signature_is_refused() {
     let mut flipped = URL_SAFE_NO_PAD.decode(signature).unwrap();
     flipped[10] ^= 1;
     let stranger = Signer::es256();
-    let forged = stranger.sign_bytes(&lab.idp.signer().header(), lab.claims(json!({})).to_string().as_bytes());
+    let forged = stranger.sign_bytes(
+        &lab.idp.signer().header(),
+        lab.claims(json!({})).to_string().as_bytes(),
+    );
     let tokens = [
         ("another payload", format!("{header}.{other}.{signature}")),
-        ("a flipped bit", format!("{input}.{}", URL_SAFE_NO_PAD.encode(flipped))),
-        ("zeros", format!("{input}.{}", URL_SAFE_NO_PAD.encode([0; 64]))),
+        (
+            "a flipped bit",
+            format!("{input}.{}", URL_SAFE_NO_PAD.encode(flipped)),
+        ),
+        (
+            "zeros",
+            format!("{input}.{}", URL_SAFE_NO_PAD.encode([0; 64])),
+        ),
         ("a stranger's key", forged),
     ];
     refused(&lab, &tokens, Some("signature")).await;
@@ -94,13 +125,20 @@ async fn no_key_is_taken_from_inside_a_token() {
     let stranger = Signer::es256();
     let claims = lab.claims(json!({})).to_string();
     let before = lab.idp.requests();
-    let sign = |changes: Value| stranger.sign_bytes(&with(stranger.header(), changes), claims.as_bytes());
+    let sign =
+        |changes: Value| stranger.sign_bytes(&with(stranger.header(), changes), claims.as_bytes());
     let url = format!("{}/evil", lab.origin.url());
     let tokens = [
         ("jwk", sign(json!({"jwk": stranger.jwk()}))),
         ("jku", sign(json!({"jku": url}))),
         ("x5u", sign(json!({"x5u": url}))),
-        ("crit", lab.idp.signer().sign_bytes(&with(lab.idp.signer().header(), json!({"crit": ["x"], "x": 1})), claims.as_bytes())),
+        (
+            "crit",
+            lab.idp.signer().sign_bytes(
+                &with(lab.idp.signer().header(), json!({"crit": ["x"], "x": 1})),
+                claims.as_bytes(),
+            ),
+        ),
         ("kid of another kind", sign(json!({"kid": 7}))),
         ("kid as a path", sign(json!({"kid": "../../etc/passwd"}))),
         ("no kid", sign(json!({"kid": null}))),
@@ -115,7 +153,12 @@ async fn an_algorithm_outside_the_list_is_refused_though_its_key_is_published() 
     let lab = Lab::start().await;
     let other = Signer::generate(Algorithm::EdDSA);
     lab.idp.publish(&[lab.idp.signer(), &other]);
-    refused(&lab, &[("EdDSA", other.sign(&lab.claims(json!({}))))], Some("algorithm")).await;
+    refused(
+        &lab,
+        &[("EdDSA", other.sign(&lab.claims(json!({}))))],
+        Some("algorithm"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -123,13 +166,19 @@ async fn times_are_held_without_mercy_for_the_end() {
     let lab = Lab::start().await;
     let now = lab.now();
     let tokens = [
-        ("expired", lab.token_with(json!({"exp": now - 1, "iat": now - 60}))),
+        (
+            "expired",
+            lab.token_with(json!({"exp": now - 1, "iat": now - 60})),
+        ),
         ("expires now", lab.token_with(json!({"exp": now}))),
         ("no exp", lab.token_with(json!({"exp": null}))),
         ("exp as text", lab.token_with(json!({"exp": "9999999999"}))),
         ("not yet valid", lab.token_with(json!({"nbf": now + 120}))),
         ("from the future", lab.token_with(json!({"iat": now + 120}))),
-        ("lives too long", lab.token_with(json!({"exp": now + 200_000}))),
+        (
+            "lives too long",
+            lab.token_with(json!({"exp": now + 200_000})),
+        ),
     ];
     refused(&lab, &tokens, None).await;
     let leeway = lab.token_with(json!({"nbf": now + 10, "iat": now + 10}));
@@ -141,14 +190,26 @@ async fn issuer_audience_and_subject_are_held_exactly() {
     let lab = Lab::start().await;
     let issuer = lab.idp.issuer();
     let tokens = [
-        ("another issuer", lab.token_with(json!({"iss": "https://other.example.com"}))),
-        ("a slash more", lab.token_with(json!({"iss": format!("{issuer}/")}))),
+        (
+            "another issuer",
+            lab.token_with(json!({"iss": "https://other.example.com"})),
+        ),
+        (
+            "a slash more",
+            lab.token_with(json!({"iss": format!("{issuer}/")})),
+        ),
         ("no issuer", lab.token_with(json!({"iss": null}))),
         ("issuers", lab.token_with(json!({"iss": [issuer]}))),
-        ("another audience", lab.token_with(json!({"aud": "portal2"}))),
+        (
+            "another audience",
+            lab.token_with(json!({"aud": "portal2"})),
+        ),
         ("another case", lab.token_with(json!({"aud": "Portal"}))),
         ("a prefix", lab.token_with(json!({"aud": "port"}))),
-        ("the downstream's", lab.token_with(json!({"aud": "orders-api"}))),
+        (
+            "the downstream's",
+            lab.token_with(json!({"aud": "orders-api"})),
+        ),
         ("no audience", lab.token_with(json!({"aud": null}))),
         ("an empty list", lab.token_with(json!({"aud": []}))),
         ("a number", lab.token_with(json!({"aud": 1}))),
@@ -195,13 +256,21 @@ async fn duplicate_members_and_deep_json_are_refused() {
 #[tokio::test]
 async fn what_is_not_an_access_token_is_refused() {
     let lab = Lab::with(Setup {
-        issuer: format!("{}, required_claims: {{ token_use: access }}", crate::support::lab::ISSUER),
+        issuer: format!(
+            "{}, required_claims: {{ token_use: access }}",
+            crate::support::lab::ISSUER
+        ),
         ..Setup::default()
     })
     .await;
     let signer = lab.idp.signer();
     let access = lab.claims(json!({"token_use": "access"}));
-    let typed = |typ: Value| signer.sign_bytes(&with(signer.header(), json!({"typ": typ})), access.to_string().as_bytes());
+    let typed = |typ: Value| {
+        signer.sign_bytes(
+            &with(signer.header(), json!({"typ": typ})),
+            access.to_string().as_bytes(),
+        )
+    };
     let tokens = [
         ("an ID token", typed(json!("JWT"))),
         ("no typ", typed(json!(null))),
@@ -209,10 +278,18 @@ async fn what_is_not_an_access_token_is_refused() {
         ("a proof", typed(json!("dpop+jwt"))),
         ("token_use id", lab.token_with(json!({"token_use": "id"}))),
         ("token_use missing", lab.token_with(json!({}))),
-        ("Keycloak refresh", lab.token_with(json!({"token_use": "access", "typ": "Refresh"}))),
+        (
+            "Keycloak refresh",
+            lab.token_with(json!({"token_use": "access", "typ": "Refresh"})),
+        ),
     ];
     refused(&lab, &tokens, None).await;
-    assert_eq!(lab.present(&typed(json!("application/AT+JWT"))).await.status(), 200);
+    assert_eq!(
+        lab.present(&typed(json!("application/AT+JWT")))
+            .await
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]

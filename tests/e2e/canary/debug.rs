@@ -22,12 +22,21 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::es256();
     let setup = Setup {
-        issuer: "audiences: [portal], algorithms: [ES256], keys: { jwks_file: jwks.json }".to_owned(),
+        issuer: "audiences: [portal], algorithms: [ES256], keys: { jwks_file: jwks.json }"
+            .to_owned(),
         ..Setup::default()
     };
     let file = folder.path().join("gateway.yaml");
-    fs::write(folder.path().join("jwks.json"), json!({"keys": [signer.jwk()]}).to_string()).unwrap();
-    fs::write(&file, lab::yaml(&setup, "https://idp.example.com", "http://127.0.0.1:1")).unwrap();
+    fs::write(
+        folder.path().join("jwks.json"),
+        json!({"keys": [signer.jwk()]}).to_string(),
+    )
+    .unwrap();
+    fs::write(
+        &file,
+        lab::yaml(&setup, "https://idp.example.com", "http://127.0.0.1:1"),
+    )
+    .unwrap();
     let surroundings = Surroundings {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
@@ -36,14 +45,23 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     let document = Document::read(&file).ok().unwrap();
     let mut findings = Findings::default();
     let base = BaseDir::of_file(&file);
-    let configuration = compose(&document, &base, Effects::Allowed, &surroundings, &mut findings).unwrap();
+    let configuration = compose(
+        &document,
+        &base,
+        Effects::Allowed,
+        &surroundings,
+        &mut findings,
+    )
+    .unwrap();
 
     let now = SystemClock.now();
     let token = signer.sign(&json!({
         "iss": "https://idp.example.com", "sub": "alice", "aud": "portal", "client_id": "web", "scope": "orders.read",
         "iat": now.as_secs(), "exp": now.as_secs() + 600,
     }));
-    let request = Request::get("/orders/1").header("host", "a").header("authorization", format!("Bearer {token}"));
+    let request = Request::get("/orders/1")
+        .header("host", "a")
+        .header("authorization", format!("Bearer {token}"));
     let (head, ()) = request.body(()).unwrap().into_parts();
 
     let mut printed = String::new();

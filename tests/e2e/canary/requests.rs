@@ -82,7 +82,12 @@ pub fn targets() -> Vec<fn(&str, &str) -> String> {
         |path, t| format!("{path}?next={}", signature(t)),
         |path, t| format!("{path}?next={}", encoded(t)),
         |path, t| format!("{path}?next={}", URL_SAFE.encode(format!("Bearer {t}"))),
-        |path, t| format!("{path}?next={}", STANDARD.encode(t).replace('+', "%2B").replace('/', "%2F")),
+        |path, t| {
+            format!(
+                "{path}?next={}",
+                STANDARD.encode(t).replace('+', "%2B").replace('/', "%2F")
+            )
+        },
         |path, t| format!("{path}?{t}"),
     ]
 }
@@ -110,7 +115,9 @@ impl Chunked {
 pub fn bodies() -> Vec<Chunked> {
     vec![
         Chunked(|t| format!("5\r\nhello\r\n0\r\nX-Copy: {t}\r\n\r\n")),
-        Chunked(|t| format!("5\r\nhello\r\n0\r\nAuthorization: Bearer {t}\r\nCookie: s={t}\r\n\r\n")),
+        Chunked(|t| {
+            format!("5\r\nhello\r\n0\r\nAuthorization: Bearer {t}\r\nCookie: s={t}\r\n\r\n")
+        }),
         Chunked(|t| format!("5\r\nhello\r\n0\r\nX-{t}: 1\r\n\r\n")),
         Chunked(|t| format!("0\r\nX-Copy: {}\r\n\r\n", STANDARD.encode(t))),
     ]
@@ -132,7 +139,9 @@ pub fn garbage(token: &str) -> Vec<Vec<u8>> {
         format!("GET /orders/1 HTTP/1.1\r\n{head}X: \u{1}{token}\r\n\r\n"),
         format!("POST /orders/1 HTTP/1.1\r\n{head}Content-Length: {token}\r\n\r\n"),
         format!("POST /orders/1 HTTP/1.0\r\n{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /orders/1 HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n{token}\r\n\r\n"),
+        format!(
+            "POST /orders/1 HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n{token}\r\n\r\n"
+        ),
         format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{token}"),
     ]
     .map(String::into_bytes)
@@ -141,7 +150,9 @@ pub fn garbage(token: &str) -> Vec<Vec<u8>> {
 
 /// Requests that end in the middle.
 pub fn abandoned(token: &str) -> Vec<Vec<u8>> {
-    let whole = Ask::post("/orders/1", "x".repeat(1000)).bearer(token).field("X-Copy", token);
+    let whole = Ask::post("/orders/1", "x".repeat(1000))
+        .bearer(token)
+        .field("X-Copy", token);
     let whole = whole.bytes();
     [30, 200, whole.len() - 990, whole.len() - 1]
         .map(|end| whole[..end].to_vec())

@@ -97,7 +97,8 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 #[test]
 fn a_trace_is_found_however_it_is_written() {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-    let canary = Canary::new("aGVhZGVy.cGF5bG9hZA-with-some_length.c2lnbmF0dXJl-with_some-length-too");
+    let canary =
+        Canary::new("aGVhZGVy.cGF5bG9hZA-with-some_length.c2lnbmF0dXJl-with_some-length-too");
     let token = &canary.token;
     for text in [
         token.clone(),

@@ -70,7 +70,9 @@ impl BrokenClock {
     fn ask(&self) {
         let before = self
             .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.max(0) - 1));
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                Some(left.max(0) - 1)
+            });
         if before == Ok(0) {
             self.panics.fetch_add(1, Ordering::SeqCst);
             panic!("the clock is broken");

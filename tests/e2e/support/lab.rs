@@ -120,7 +120,8 @@ impl Lab {
             randomness: setup.randomness,
             io: Handle::current(),
         };
-        let gateway = Gateway::start(&file, &surroundings).unwrap_or_else(|error| panic!("{error}"));
+        let gateway =
+            Gateway::start(&file, &surroundings).unwrap_or_else(|error| panic!("{error}"));
         if setup.ready {
             until("the gateway is ready", || gateway.is_ready()).await;
         }

@@ -24,7 +24,9 @@ pub fn verify_with(jwks: &[u8], token: &str, now: i64) -> Obo {
     assert_eq!(header.typ.as_deref(), Some("at+jwt"));
     let keys: JwkSet = serde_json::from_slice(jwks).unwrap();
     let kid = header.kid.clone().expect("no kid");
-    let key = keys.find(&kid).expect("signed with a key that is not published");
+    let key = keys
+        .find(&kid)
+        .expect("signed with a key that is not published");
     let mut rules = Validation::new(header.alg);
     rules.set_issuer(&[super::lab::GATEWAY_ISSUER]);
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
@@ -32,7 +34,8 @@ pub fn verify_with(jwks: &[u8], token: &str, now: i64) -> Obo {
     // the time is the gateway's, which a test may have moved
     rules.validate_exp = false;
     let key = DecodingKey::from_jwk(key).unwrap();
-    let token = jsonwebtoken::decode::<Value>(token, &key, &rules).expect("not the gateway's token");
+    let token =
+        jsonwebtoken::decode::<Value>(token, &key, &rules).expect("not the gateway's token");
     let expires_at = token.claims["exp"].as_i64().unwrap();
     assert!(expires_at > now, "expired {} s ago", now - expires_at);
     Obo {

@@ -19,7 +19,12 @@ pub fn program() -> Command {
 
 /// Runs `check` on `file`.
 pub fn check(file: &Path) -> Output {
-    program().arg("check").arg("--config").arg(file).output().unwrap()
+    program()
+        .arg("check")
+        .arg("--config")
+        .arg(file)
+        .output()
+        .unwrap()
 }
 
 pub struct Process {
@@ -46,12 +51,16 @@ impl Process {
         let (found, addresses) = mpsc::channel();
         let readers = vec![
             keep(child.stdout.take().unwrap(), Arc::clone(&output), None),
-            keep(child.stderr.take().unwrap(), Arc::clone(&output), Some(found)),
+            keep(
+                child.stderr.take().unwrap(),
+                Arc::clone(&output),
+                Some(found),
+            ),
         ];
         let next = || {
-            addresses.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-                panic!("{}", String::from_utf8_lossy(&output.lock().unwrap()))
-            })
+            addresses
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.lock().unwrap())))
         };
         let (address, admin) = (next(), next());
         Self {
@@ -78,7 +87,11 @@ impl Process {
             ticks.tick().await;
             let mut client = Client::connect(self.admin).await;
             let ask = Ask::get("/readyz").host(&self.admin.to_string());
-            if client.ask(&ask).await.is_some_and(|answer| answer.status() == 200) {
+            if client
+                .ask(&ask)
+                .await
+                .is_some_and(|answer| answer.status() == 200)
+            {
                 return;
             }
         }
@@ -88,7 +101,9 @@ impl Process {
     pub fn end(mut self) -> (i32, Vec<u8>) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = self.child.wait().unwrap();
-        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        self.readers
+            .drain(..)
+            .for_each(|reader| reader.join().unwrap());
         let output = std::mem::take(&mut *self.output.lock().unwrap());
         (status.code().unwrap_or(-1), output)
     }

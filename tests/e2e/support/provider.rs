@@ -136,10 +136,7 @@ async fn serve(mut stream: TcpStream, inner: Arc<Inner>) {
                     "200 OK",
                     json!({"issuer": inner.issuer, "jwks_uri": format!("{}/keys", inner.issuer)}),
                 ),
-                "/keys" => (
-                    "200 OK",
-                    json!({"keys": *inner.published.lock().unwrap()}),
-                ),
+                "/keys" => ("200 OK", json!({"keys": *inner.published.lock().unwrap()})),
                 _ => ("404 Not Found", json!({})),
             },
         };

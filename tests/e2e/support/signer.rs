@@ -71,8 +71,7 @@ impl Signer {
     /// A JWS of exactly these bytes.
     pub fn sign_bytes(&self, header: &Value, payload: &[u8]) -> String {
         let input = signing_input(header, payload);
-        let signature =
-            jsonwebtoken::crypto::sign(input.as_bytes(), &self.key, self.alg).unwrap();
+        let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &self.key, self.alg).unwrap();
         format!("{input}.{signature}")
     }
 }
