@@ -70,7 +70,7 @@ async fn issuer_down_from_the_start() {
 #[tokio::test]
 async fn issuer_silent_while_a_key_is_unknown() {
     let lab = Lab::start().await;
-    lab.idp.turn(Health::Refusing);
+    lab.idp.turn(Health::Silent);
     let token = Signer::es256().sign(&lab.claims(json!({})));
     unavailable(&lab.present(&token).await, &token);
     assert_untouched(&lab);

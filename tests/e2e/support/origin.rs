@@ -3,10 +3,7 @@
 use super::wire::{Kind, Message, Reader};
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -24,7 +21,6 @@ pub struct Origin {
 struct Inner {
     bytes: Mutex<Vec<u8>>,
     requests: Mutex<Vec<Message>>,
-    connections: AtomicUsize,
     script: Mutex<Script>,
 }
 
@@ -50,13 +46,11 @@ impl Origin {
         let inner = Arc::new(Inner {
             bytes: Mutex::default(),
             requests: Mutex::default(),
-            connections: AtomicUsize::new(0),
             script: Mutex::new(Arc::new(|_| Reply::Send(answer("200 OK", &[], "hello")))),
         });
         let serving = Arc::clone(&inner);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                serving.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, Arc::clone(&serving)));
             }
         });
@@ -105,10 +99,6 @@ impl Origin {
     pub fn forget(&self) {
         self.inner.requests.lock().unwrap().clear();
         self.inner.bytes.lock().unwrap().clear();
-    }
-
-    pub fn connections(&self) -> usize {
-        self.inner.connections.load(Ordering::SeqCst)
     }
 }
 

@@ -6,12 +6,9 @@ use super::{
     wire::{Kind, Reader},
 };
 use serde_json::{Value, json};
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -20,7 +17,6 @@ use tokio::{
 };
 
 pub struct Provider {
-    address: SocketAddr,
     inner: Arc<Inner>,
     accepting: JoinHandle<()>,
     signer: Signer,
@@ -66,7 +62,6 @@ impl Provider {
             }
         });
         Self {
-            address,
             inner,
             accepting,
             signer,
@@ -75,10 +70,6 @@ impl Provider {
 
     pub fn issuer(&self) -> &str {
         &self.inner.issuer
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     pub fn signer(&self) -> &Signer {
