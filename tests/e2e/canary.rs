@@ -2,6 +2,7 @@
 //! in no answer; and the issued one in no log.
 
 mod debug;
+mod http2;
 mod requests;
 mod traces;
 
@@ -11,7 +12,7 @@ use crate::support::{
 };
 use requests::Presented;
 use serde_json::{Value, json};
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, path::Path};
 use tempfile::TempDir;
 use traces::{Canary, Text};
 
@@ -29,6 +30,11 @@ struct Aviary {
 
 impl Aviary {
     async fn start() -> Self {
+        Self::with(|_, yaml| yaml).await
+    }
+
+    /// `change` may add files and rewrite the configuration.
+    async fn with(change: impl FnOnce(&Path, String) -> String) -> Self {
         install_crypto();
         let (idp, origin) = (Provider::start().await, Origin::start().await);
         let folder = tempfile::tempdir().unwrap();
@@ -56,7 +62,8 @@ impl Aviary {
             routes,
             ..Setup::default()
         };
-        fs::write(&file, lab::yaml(&setup, idp.issuer(), &origin.url())).unwrap();
+        let yaml = lab::yaml(&setup, idp.issuer(), &origin.url());
+        fs::write(&file, change(folder.path(), yaml)).unwrap();
         let process = Process::start(&file);
         process.until_ready().await;
         Self {

@@ -13,6 +13,11 @@ pub struct Copy {
 }
 
 impl Copy {
+    /// Name and value of the field.
+    pub fn field(&self, token: &str) -> (String, String) {
+        ((self.name)(token), (self.value)(token))
+    }
+
     pub fn apply(&self, ask: Ask, token: &str) -> Ask {
         let name = (self.name)(token);
         let ask = ask.field(&name, &(self.value)(token));
