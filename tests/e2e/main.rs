@@ -15,4 +15,5 @@ mod check;
 mod fail_closed;
 mod issued;
 mod keys;
+mod observed;
 mod support;

@@ -84,10 +84,13 @@ async fn a_protocol_switch_is_refused_even_when_the_client_asks_for_it() {
     }
 }
 
+/// Name and value of a field that repeats a token.
+type Place = fn(&str) -> (String, String);
+
 #[tokio::test]
 async fn an_issued_token_in_the_answers_head_is_a_blocked_leak() {
     let lab = Lab::start().await;
-    let places: Vec<fn(&str) -> (String, String)> = vec![
+    let places: Vec<Place> = vec![
         |token| ("X-Debug".into(), format!("Bearer {token}")),
         |token| {
             (
@@ -149,6 +152,21 @@ async fn an_issued_token_in_an_informational_answer_is_a_blocked_leak() {
     let issued = lab.origin.request();
     assert!(!text.contains(issued.bearer().unwrap()), "{text}");
     assert!(text.contains(" 502 "), "{text}");
+}
+
+#[tokio::test]
+async fn an_issued_token_in_the_answers_trailers_does_not_pass() {
+    let lab = Lab::start().await;
+    lab.origin.answers(|request| {
+        let token = request.bearer().unwrap();
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Copy\r\n\r\n";
+        let text = format!("{head}4\r\nfine\r\n0\r\nX-Copy: {token}\r\n\r\n");
+        Reply::Send(text.into_bytes())
+    });
+    let answer = lab.present(&lab.token()).await;
+    let issued = lab.origin.request();
+    let token = issued.bearer().unwrap();
+    assert!(!format!("{answer:?}").contains(token), "{answer:?}");
 }
 
 #[tokio::test]

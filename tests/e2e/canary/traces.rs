@@ -37,14 +37,19 @@ impl Canary {
 }
 
 /// Bytes in every reading that is looked through, made once.
-pub struct Text(Vec<Vec<u8>>);
+pub struct Text {
+    plain: Vec<Vec<u8>>,
+    /// With base64's first alphabet in place of its second.
+    standard: Vec<Vec<u8>>,
+    lower: Vec<Vec<u8>>,
+}
 
 impl Text {
     pub fn new(bytes: &[u8]) -> Self {
         let decoded = percent_decoded(bytes);
         let twice = percent_decoded(&decoded);
-        let mut readings = vec![bytes.to_vec(), decoded, twice];
-        readings.dedup();
+        let mut plain = vec![bytes.to_vec(), decoded, twice];
+        plain.dedup();
         let standard = |reading: &Vec<u8>| {
             let swap = |&byte: &u8| match byte {
                 b'-' => b'+',
@@ -53,29 +58,27 @@ impl Text {
             };
             reading.iter().map(swap).collect()
         };
-        let lower = |reading: &Vec<u8>| reading.to_ascii_lowercase();
-        let more: Vec<Vec<u8>> = readings
-            .iter()
-            .flat_map(|reading| [standard(reading), lower(reading)])
-            .collect();
-        readings.extend(more);
-        Self(readings)
+        Self {
+            standard: plain.iter().map(standard).collect(),
+            lower: plain.iter().map(|text| text.to_ascii_lowercase()).collect(),
+            plain,
+        }
     }
 
     fn holds(&self, secret: &str) -> bool {
-        let secret = secret.as_bytes();
-        let mut needles = vec![secret.to_vec(), secret.to_ascii_lowercase()];
+        let found = |readings: &[Vec<u8>], needle: &[u8]| {
+            let mut readings = readings.iter();
+            readings.any(|reading| memmem::find(reading, needle).is_some())
+        };
         // the groups of three that base64 sees whole, wherever in a text the secret begins
-        needles.extend((0..3).map(|skipped| {
-            let rest = &secret[skipped..];
+        let in_base64 = (0..3).any(|skipped| {
+            let rest = &secret.as_bytes()[skipped..];
             let whole = &rest[..rest.len() / 3 * 3];
-            STANDARD_NO_PAD.encode(whole).into_bytes()
-        }));
-        self.0.iter().any(|reading| {
-            needles
-                .iter()
-                .any(|needle| memmem::find(reading, needle).is_some())
-        })
+            found(&self.standard, STANDARD_NO_PAD.encode(whole).as_bytes())
+        });
+        in_base64
+            || found(&self.plain, secret.as_bytes())
+            || found(&self.lower, secret.to_ascii_lowercase().as_bytes())
     }
 }
 

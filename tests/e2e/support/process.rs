@@ -143,6 +143,6 @@ fn address_in(value: &Value) -> Option<SocketAddr> {
     match value {
         Value::String(text) => text.parse().ok(),
         Value::Object(members) => members.values().find_map(address_in),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
 }

@@ -38,7 +38,11 @@ impl Signer {
                 jsonwebtoken::Algorithm::PS256,
                 EncodingKey::from_rsa_pem(pem),
             ),
-            _ => (
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS384
+            | Algorithm::PS512 => (
                 jsonwebtoken::Algorithm::RS256,
                 EncodingKey::from_rsa_pem(pem),
             ),
