@@ -1,0 +1,203 @@
+//! The door out of the exchange: an honest answer passes, the same answer with one thing widened does not.
+
+use crate::{
+    attenuation::payload,
+    cases,
+    exchange::{Case, any_case, mint, permitted_case},
+    subject::{NOW, present},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use obo_gateway::{
+    exchange::{IssuedToken, TokenResponse, Wider},
+    policy::PermittedExchange,
+    token::RawToken,
+};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, Clone)]
+enum Change {
+    Nothing,
+    MoreScope(String),
+    ScopeOfAnotherType,
+    SecondAudience(String),
+    OtherAudience(String),
+    NoAudience,
+    LaterEnd(u32),
+    NoEnd,
+    Ended,
+    EndOfAnotherType,
+    OtherSubject(String),
+    NoSubject,
+    OtherClient(String),
+    NewerActor(String),
+    OtherActor(String),
+    ActorsLost,
+    FurtherClaim(String),
+    NoId,
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let name = || "[a-z]{1,8}";
+    prop_oneof![
+        Just(Change::Nothing),
+        name().prop_map(Change::MoreScope),
+        Just(Change::ScopeOfAnotherType),
+        name().prop_map(Change::SecondAudience),
+        name().prop_map(Change::OtherAudience),
+        Just(Change::NoAudience),
+        (1..1_000_000_u32).prop_map(Change::LaterEnd),
+        Just(Change::NoEnd),
+        Just(Change::Ended),
+        Just(Change::EndOfAnotherType),
+        name().prop_map(Change::OtherSubject),
+        Just(Change::NoSubject),
+        name().prop_map(Change::OtherClient),
+        name().prop_map(Change::NewerActor),
+        name().prop_map(Change::OtherActor),
+        Just(Change::ActorsLost),
+        name().prop_map(Change::FurtherClaim),
+        Just(Change::NoId),
+    ]
+}
+
+impl Change {
+    /// Makes the change, and says how it must be refused.
+    fn apply(&self, claims: &mut Map<String, Value>) -> Option<Wider> {
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        Some(match self {
+            Self::Nothing => return None,
+            Self::MoreScope(name) => {
+                // no generated scope has such a name
+                let more = format!("x-{name}");
+                let scope = match claims.get("scope") {
+                    Some(scope) => format!("{} {more}", scope.as_str().unwrap()),
+                    None => more,
+                };
+                claims.insert("scope".to_owned(), json!(scope));
+                Wider::Scope
+            }
+            Self::ScopeOfAnotherType => {
+                put("scope", json!(["read", "everything"]));
+                Wider::Scope
+            }
+            Self::SecondAudience(name) => {
+                put("aud", json!(["orders-api", name]));
+                Wider::Audience
+            }
+            Self::OtherAudience(name) => {
+                put("aud", json!(name));
+                Wider::Audience
+            }
+            Self::NoAudience => {
+                claims.remove("aud");
+                Wider::Audience
+            }
+            Self::LaterEnd(by) => {
+                let exp = claims["exp"].as_i64().unwrap() + i64::from(*by);
+                claims.insert("exp".to_owned(), json!(exp));
+                Wider::Lifetime
+            }
+            Self::NoEnd => {
+                claims.remove("exp");
+                Wider::Lifetime
+            }
+            Self::Ended => {
+                put("exp", json!(NOW.as_secs()));
+                Wider::Lifetime
+            }
+            Self::EndOfAnotherType => {
+                put("exp", json!(NOW.as_secs().to_string()));
+                Wider::Lifetime
+            }
+            Self::OtherSubject(name) => {
+                put("sub", json!(format!("{name} else")));
+                Wider::Subject
+            }
+            Self::NoSubject => {
+                claims.remove("sub");
+                Wider::Subject
+            }
+            Self::OtherClient(name) => {
+                put("client_id", json!(format!("{name} else")));
+                Wider::Subject
+            }
+            Self::NewerActor(name) => {
+                let mut act = json!({ "iss": "https://else.example", "sub": name });
+                if let Some(earlier) = claims.get("act") {
+                    act["act"] = earlier.clone();
+                }
+                claims.insert("act".to_owned(), act);
+                Wider::Actors
+            }
+            Self::OtherActor(name) => {
+                let act = claims.entry("act").or_insert(json!({}));
+                act["sub"] = json!(format!("{name} else"));
+                Wider::Actors
+            }
+            Self::ActorsLost => return claims.remove("act").map(|_| Wider::Actors),
+            Self::FurtherClaim(name) => {
+                put(&format!("x-{name}"), json!(true));
+                Wider::Claim
+            }
+            Self::NoId => {
+                claims.remove("jti");
+                Wider::Claim
+            }
+        })
+    }
+}
+
+fn answered(claims: &Map<String, Value>, honest: &TokenResponse) -> TokenResponse {
+    let text = serde_json::to_vec(claims).unwrap();
+    TokenResponse {
+        access_token: RawToken::from(format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(text))),
+        issued_token_type: honest.issued_token_type,
+    }
+}
+
+fn permitted(case: &Case) -> PermittedExchange {
+    case.permit().expect("a case that is permitted")
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn an_answer_that_is_wider_in_one_thing_is_refused_for_that_thing(
+        case in permitted_case(),
+        change in any_change(),
+    ) {
+        let permitted = permitted(&case);
+        let honest = mint(&permitted);
+        let mut claims = payload(honest.access_token.expose());
+        let refusal = change.apply(&mut claims);
+        let accepted = IssuedToken::accept(permitted, answered(&claims, &honest), case.now());
+        prop_assert_eq!(accepted.err(), refusal);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_token_is_refused(text in "[A-Za-z0-9_.-]{0,40}") {
+        thread_local! {
+            static CASE: Case = some_case();
+        }
+        let response = TokenResponse {
+            access_token: present(&format!("a{text}")).token().clone(),
+            issued_token_type: obo_gateway::token::TokenTypeUri::AccessToken,
+        };
+        let accepted = CASE.with(|case| IssuedToken::accept(permitted(case), response, case.now()));
+        prop_assert!(accepted.is_err());
+    }
+}
+
+/// One case that is permitted.
+fn some_case() -> Case {
+    use proptest::{strategy::ValueTree, test_runner::TestRunner};
+    let mut runner = TestRunner::deterministic();
+    loop {
+        let case = any_case().new_tree(&mut runner).unwrap().current();
+        if case.permit().is_ok() {
+            return case;
+        }
+    }
+}
