@@ -1,0 +1,11 @@
+//! The token that a client presented is attached to nothing.
+
+use obo_gateway::{cache::ForwardCredential, source::PresentedToken};
+
+fn attach(_credential: &ForwardCredential) {}
+
+fn forward(presented: PresentedToken) {
+    attach(&presented);
+}
+
+fn main() {}
