@@ -5,12 +5,16 @@
 #
 #   benches/side_by_side.sh [rounds] [requests per round] [connections]
 #
+# `warm` is the gateway in its default configuration, access log to a file; `warm-no-log` the same without that log;
+# `cold` a gateway that sees every token for the first time, beside what it cannot do without: one request of `bare`,
+# one signature checked and one made (ALGORITHM, ES256 by default).
 # Every other round goes through the list backwards, so that no variant is always the first on a cold core.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
 ROUNDS=${1:-15} REQUESTS=${2:-40000} CONNECTIONS=${3:-32}
-PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1}
+PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
+COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
 WORK=$(mktemp -d)
@@ -24,28 +28,56 @@ finish() {
 }
 trap finish EXIT
 
-# ── The variants: name, process, port, file of header lines ────────────────────────────────────────────────────────────
-NAMES=() PIDS=() PORTS=() HEADERS=()
-variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4"); }
+# ── The variants: name, process, port, file of header lines, and where each round has tokens of its own their folder ───
+NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
+variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4") TOKENS+=("${5:-}"); }
 
 add_variants() {
     : >"$WORK/plain"
+    "$BIN/examples/tokens" --out "$WORK" --files $((ROUNDS + 1)) --tokens "$COLD_REQUESTS" --algorithm "$ALGORITHM"
+    head -1 "$WORK/tokens.0" | sed 's/^/Authorization: Bearer /' >"$WORK/one-token"
     start bare "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
-    variant bare "$PID" "$PORT" "$WORK/plain"
+    variant bare "$PID" "$PORT" "$WORK/one-token"
     start bare-again "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
-    variant bare-again "$PID" "$PORT" "$WORK/plain"
+    variant bare-again "$PID" "$PORT" "$WORK/one-token"
     add_gateway_variants
 }
 
-# The gateway's own: start `$BIN/obo-gateway run --config …` with `start`, whose log names the address, and add it with
-# `variant`. `bare` is sent the header lines of its own file: send it the same ones where they make a difference.
+# The gateway's own: the same gateway thrice, for requests with one token, without the access log, and for requests of
+# which no two have one token. `bare` is sent a token as well and forwards it, so that heads are of one length.
 add_gateway_variants() {
-    :
+    gateway warm "{ file: warm.jsonl }"
+    variant warm "$PID" "$PORT" "$WORK/one-token"
+    gateway warm-no-log "{ off: true }"
+    variant warm-no-log "$PID" "$PORT" "$WORK/one-token"
+    gateway cold "{ file: cold.jsonl }"
+    variant cold "$PID" "$PORT" "$WORK/plain" "$WORK"
+}
+
+# gateway NAME ACCESSLOG: starts a gateway that trusts the tokens in $WORK.
+gateway() {
+    cat >"$WORK/$1.yaml" <<YAML
+listeners: [ { address: 127.0.0.1:0 } ]
+admin: { address: 127.0.0.1:0 }
+issuer:
+  url: https://gateway.example.com
+  signing_keys: [ { file: $1.pem, generate: $ALGORITHM } ]
+trusted_issuers:
+  - { name: corp, issuer: https://idp.example.com, audiences: [portal], algorithms: [$ALGORITHM], keys: { jwks_file: jwks.json } }
+routes:
+  - name: orders
+    match: { prefix: / }
+    upstream: { targets: [ { url: http://127.0.0.1:$ORIGIN_PORT } ] }
+    exchange: { audience: orders-api, scope: { allow: [orders.read, orders.write] } }
+runtime: { threads: 1 }
+telemetry: { log: { access: $2 }, audit: { file: $1.audit.jsonl } }
+YAML
+    start "$1" "$PROXY_CORE" "$BIN/obo-gateway" run --config "$WORK/$1.yaml"
 }
 
 # ── How it is measured ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-# start NAME CORE COMMAND…: runs a program that prints `listening <address>`; sets PID and PORT.
+# start NAME CORE COMMAND…: runs a program that prints `listening <address>`, or logs that as JSON; sets PID and PORT.
 start() {
     local name=$1 core=$2
     shift 2
@@ -53,7 +85,7 @@ start() {
     PID=$!
     STARTED+=("$PID")
     for _ in $(seq 200); do
-        PORT=$(sed -n 's/.*listening .*:\([0-9][0-9]*\).*/\1/p' "$WORK/$name.log" | head -1)
+        PORT=$(sed -nE '/(^|"message":")listening/s/.*[0-9.]+\.[0-9]+:([0-9]+).*/\1/p' "$WORK/$name.log" | head -1)
         [ -n "$PORT" ] && return
         kill -0 "$PID" 2>/dev/null || break
         sleep 0.05
@@ -72,36 +104,44 @@ cpu_us() {
     echo $(((${12} + ${13}) * TICK_US))
 }
 
-load() { # PORT HEADERFILE REQUESTS
-    taskset -c "$LOAD_CORE" "$BIN/examples/load" --target "127.0.0.1:$1" --header-file "$2" --requests "$3" \
-        --connections "$CONNECTIONS"
+load() { # PORT REQUESTS ARGUMENT…
+    local port=$1 requests=$2
+    shift 2
+    taskset -c "$LOAD_CORE" "$BIN/examples/load" --target "127.0.0.1:$port" --requests "$requests" \
+        --connections "$CONNECTIONS" "$@"
 }
 
-# measure NAME PID PORT HEADERFILE: appends µs of CPU per request to the variant's figures.
+# measure VARIANT ROUND: appends µs of CPU per request to the variant's figures. Round 0 is the warm-up.
 measure() {
-    local before after
-    before=$(cpu_us "$2")
-    load "$3" "$4" "$REQUESTS" >"$WORK/$1.load" || { echo "$1: $(cat "$WORK/$1.load")" >&2; exit 1; }
-    after=$(cpu_us "$2")
-    awk -v us=$((after - before)) -v n="$REQUESTS" 'BEGIN { printf "%.3f\n", us / n }' >>"$WORK/$1.us"
+    local name=${NAMES[$1]} pid=${PIDS[$1]} requests=$REQUESTS arguments=(--header-file "${HEADERS[$1]}") before after
+    [ "$2" != 0 ] || requests=$((REQUESTS / 10))
+    if [ -n "${TOKENS[$1]}" ]; then
+        requests=$COLD_REQUESTS
+        arguments+=(--tokens "${TOKENS[$1]}/tokens.$2")
+    fi
+    before=$(cpu_us "$pid")
+    load "${PORTS[$1]}" "$requests" "${arguments[@]}" >"$WORK/$name.load" || { echo "$name: $(cat "$WORK/$name.load")" >&2; exit 1; }
+    after=$(cpu_us "$pid")
+    [ "$2" = 0 ] || awk -v us=$((after - before)) -v n="$requests" 'BEGIN { printf "%.3f\n", us / n }' >>"$WORK/$name.us"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-cargo build --release --quiet --bin obo-gateway --example bare_proxy --example origin --example load
+cargo build --release --quiet --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
 start origin "$LOAD_CORE" "$BIN/examples/origin"
 ORIGIN_PORT=$PORT
 add_variants
 
 for i in "${!NAMES[@]}"; do
-    load "${PORTS[i]}" "${HEADERS[i]}" $((REQUESTS / 10)) >/dev/null
+    measure "$i" 0
 done
 for round in $(seq "$ROUNDS"); do
     order=("${!NAMES[@]}")
     if ((round % 2 == 0)); then mapfile -t order < <(printf '%s\n' "${order[@]}" | tac); fi
     for i in "${order[@]}"; do
-        measure "${NAMES[i]}" "${PIDS[i]}" "${PORTS[i]}" "${HEADERS[i]}"
+        measure "$i" "$round"
     done
+    taskset -c "$PROXY_CORE" "$BIN/examples/tokens" --time 2000 --algorithm "$ALGORITHM" >>"$WORK/verify-and-sign.us"
     printf 'round %d:' "$round"
     for name in "${NAMES[@]}"; do printf '  %s %s µs' "$name" "$(tail -1 "$WORK/$name.us")"; done
     echo
@@ -112,3 +152,8 @@ for name in "${NAMES[@]}"; do
     ratio=$(paste "$WORK/$name.us" "$WORK/bare.us" | awk '{ printf "%.4f\n", $1 / $2 }' | median)
     printf '%-24s %12.2f %10.3f\n' "$name" "$(median <"$WORK/$name.us")" "$ratio"
 done
+
+# The cold path costs what it must: one bare request, one signature checked, one made.
+ratio=$(paste "$WORK/cold.us" "$WORK/bare.us" "$WORK/verify-and-sign.us" | awk '{ printf "%.4f\n", $1 / ($2 + $3) }' | median)
+printf '%-24s %12.2f\n' "verify and sign $ALGORITHM" "$(median <"$WORK/verify-and-sign.us")"
+printf '%-24s %12s %10.3f\n' 'cold over that and bare' '' "$ratio"

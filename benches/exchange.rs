@@ -1,0 +1,253 @@
+//! What token work costs: a warm lookup, a cold exchange, and for each algorithm the verification and the signature that
+//! a cold exchange cannot do without, beside the library's bare signature.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+        RsaKeyPair,
+    },
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use obo_gateway::{
+    cache::{AuthorizationContext, CacheSettings, ExchangeCache, Occasion},
+    clock::{Clock, SharedClock, SystemClock, SystemRandomness},
+    egress::Egress,
+    error::Refusal,
+    exchange::{Embedded, Exchange, IssuedToken},
+    jose::{Algorithm, SigningKey, SigningKeys},
+    policy::{ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity},
+    settings::{BaseDir, Building, Effects, Findings},
+    source::{self, PresentedToken},
+    telemetry::Metrics,
+    token::TokenTypeUri,
+    verify::{IssuerSettings, Verifier},
+};
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+    Algorithm::RS256,
+    Algorithm::PS256,
+];
+
+/// The stages of one route, and a token that they accept.
+struct Stages {
+    verifier: Verifier,
+    policy: ExchangePolicy,
+    engine: Exchange,
+    signing: Arc<SigningKeys>,
+    presented: PresentedToken,
+    clock: SharedClock,
+}
+
+impl Stages {
+    /// A provider and an engine that both sign with `alg`.
+    fn new(alg: Algorithm, runtime: &Runtime) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let gateway = GatewayIdentity {
+            issuer: "https://gateway.example.com".into(),
+            actor: "obo-gateway".into(),
+        };
+        let theirs = SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap();
+        let token = theirs.signing().sign("at+jwt", &claims()).unwrap();
+        let issuer = issuer(alg, &theirs, &clock, runtime);
+        let signing = Arc::new(SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap());
+        let engine = Embedded::new(
+            &gateway,
+            Arc::clone(&signing),
+            Arc::clone(&clock),
+            Arc::new(SystemRandomness),
+        );
+        Self {
+            verifier: Verifier::new([issuer], &gateway.issuer, Arc::clone(&clock)),
+            policy: policy(&gateway),
+            engine: Exchange::Embedded(Arc::new(engine)),
+            signing,
+            presented: present(&token),
+            clock,
+        }
+    }
+
+    async fn exchange(&self) -> IssuedToken {
+        let subject = self.verifier.verify(&self.presented).await.unwrap();
+        let request = ExchangeRequest::new(subject);
+        let permitted = self.policy.permit(request, self.clock.now()).unwrap();
+        let response = self.engine.exchange(&permitted).await.unwrap();
+        IssuedToken::accept(permitted, response, self.clock.now()).unwrap()
+    }
+
+    fn context(&self) -> AuthorizationContext<'_> {
+        AuthorizationContext {
+            route: "orders",
+            operation: "",
+            policy_generation: 1,
+            token_type: TokenTypeUri::AccessToken,
+            presented: &self.presented,
+            actor: None,
+            confirmation: None,
+        }
+    }
+}
+
+fn claims() -> Map<String, Value> {
+    let now = SystemClock.now().as_secs();
+    let claims = json!({
+        "iss": "https://idp.example.com",
+        "sub": "1f0e6d9a-7b1c-4d0e-9c55-3f2c5a1b0001",
+        "aud": "portal",
+        "iat": now,
+        "exp": now + 3_600,
+        "jti": "3f2c5a1b0001",
+        "client_id": "web",
+        "scope": "openid profile email orders.read orders.write invoices.read",
+    });
+    claims.as_object().cloned().unwrap()
+}
+
+fn issuer(
+    alg: Algorithm,
+    keys: &SigningKeys,
+    clock: &SharedClock,
+    runtime: &Runtime,
+) -> Arc<obo_gateway::verify::TrustedIssuer> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("jwks.json"), keys.jwks()).unwrap();
+    let settings: IssuerSettings = serde_json::from_value(json!({
+        "name": "corp",
+        "issuer": "https://idp.example.com",
+        "audiences": ["portal"],
+        "algorithms": [alg.as_str()],
+        "keys": { "jwks_file": "jwks.json", "max_age": "24h" },
+    }))
+    .unwrap();
+    let egress = Egress::new(runtime.handle().clone());
+    let metrics = Metrics::new().issuer("corp");
+    build(&folder.path().join("gateway.yaml"), |building| {
+        settings.build(building, clock, &egress, metrics)
+    })
+}
+
+fn policy(gateway: &GatewayIdentity) -> ExchangePolicy {
+    let settings: ExchangeSettings = serde_json::from_value(json!({
+        "audience": "orders-api",
+        "scope": { "allow": ["orders.read", "orders.write"], "require": ["orders.read"] },
+    }))
+    .unwrap();
+    build(Path::new("gateway.yaml"), |building| {
+        settings.build(building, gateway, Duration::from_secs(300), 1)
+    })
+}
+
+fn build<T>(file: &Path, build: impl FnOnce(&mut Building<'_>) -> Option<T>) -> T {
+    let base = BaseDir::of_file(file);
+    let mut findings = Findings::default();
+    let built = build(&mut Building {
+        base: &base,
+        effects: Effects::None,
+        findings: &mut findings,
+    });
+    built.unwrap_or_else(|| panic!("{:?}", findings.into_vec()))
+}
+
+fn present(token: &str) -> PresentedToken {
+    let mut headers = http::HeaderMap::new();
+    headers.insert(
+        http::header::AUTHORIZATION,
+        format!("Bearer {token}").parse().unwrap(),
+    );
+    source::bearer(&headers, None, 16 << 10).unwrap()
+}
+
+/// The future of a lookup or an embedded exchange never waits; a runtime would cost more than the lookup.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    futures_util::FutureExt::now_or_never(future).unwrap()
+}
+
+fn warm(c: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let stages = Arc::new(Stages::new(Algorithm::ES256, &runtime));
+    let cache: ExchangeCache<Refusal> =
+        ExchangeCache::new(&CacheSettings::default(), Arc::new(SystemClock));
+    let key = stages.context().key();
+    let exchange = Arc::clone(&stages);
+    let granted = cache.exchange_once(key, &stages.presented, Occasion::FirstUse, async move {
+        Ok(exchange.exchange().await)
+    });
+    runtime.block_on(granted).unwrap();
+
+    let mut group = c.benchmark_group("warm");
+    group.bench_function("key of a request", |b| b.iter(|| stages.context().key()));
+    group.bench_function("lookup, key included", |b| {
+        b.iter(|| {
+            let hit = now(cache.hit(&stages.context().key(), 1));
+            black_box(hit.unwrap().unwrap())
+        });
+    });
+}
+
+fn cold(c: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    for alg in ALGORITHMS {
+        let stages = Stages::new(alg, &runtime);
+        let claims = claims();
+        let mut group = c.benchmark_group(alg.as_str());
+        group.bench_function("cold exchange", |b| b.iter(|| now(stages.exchange())));
+        group.bench_function("verification", |b| {
+            b.iter(|| now(stages.verifier.verify(&stages.presented)).unwrap());
+        });
+        group.bench_function("signed token", |b| {
+            b.iter(|| stages.signing.signing().sign("at+jwt", &claims).unwrap());
+        });
+        let bare = bare_signature(alg);
+        group.bench_function("bare signature", |b| b.iter(|| bare(black_box(&[7; 600]))));
+    }
+}
+
+/// What the library alone takes for a signature over the bytes of a token.
+fn bare_signature(alg: Algorithm) -> Box<dyn Fn(&[u8])> {
+    match alg {
+        Algorithm::ES256 => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        Algorithm::ES384 => ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::EdDSA => {
+            let pair = Ed25519KeyPair::generate().unwrap();
+            Box::new(move |bytes| drop(black_box(pair.sign(bytes))))
+        }
+        Algorithm::PS256 => rsa(&RSA_PSS_SHA256),
+        _ => rsa(&RSA_PKCS1_SHA256),
+    }
+}
+
+fn ecdsa(alg: &'static EcdsaSigningAlgorithm) -> Box<dyn Fn(&[u8])> {
+    let pair = EcdsaKeyPair::generate(alg).unwrap();
+    let random = SystemRandom::new();
+    Box::new(move |bytes| drop(black_box(pair.sign(&random, bytes).unwrap())))
+}
+
+fn rsa(padding: &'static dyn RsaEncoding) -> Box<dyn Fn(&[u8])> {
+    let pair = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
+    let random = SystemRandom::new();
+    Box::new(move |bytes| {
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(padding, &random, bytes, &mut signature).unwrap();
+        black_box(signature);
+    })
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = warm, cold
+}
+criterion_main!(benches);
