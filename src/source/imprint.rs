@@ -1,7 +1,10 @@
 //! The forms in which a token can be found again, by value, wherever a client or a downstream repeats it.
 
 use crate::token::RawToken;
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use memchr::{memchr, memmem};
 use std::{borrow::Cow, fmt};
 
@@ -12,44 +15,14 @@ const NEEDLE: usize = 32;
 /// Tokens shorter than this are not looked for: what is so short would be found everywhere.
 const SHORTEST: usize = 16;
 
-/// What is left of a token to recognise it by: the end of it, plain and as base64 has it at each alignment.
+/// What is left of a token to recognise it by: the end of it.
 ///
-/// From an imprint the token cannot be rebuilt.
-#[derive(Clone)]
-pub struct Imprint {
-    plain: Needle<NEEDLE>,
-    /// By the position, modulo 3, at which the needle starts in the text that was encoded.
-    base64: [Needle<{ NEEDLE / 3 * 4 }>; 3],
-}
-
+/// From an imprint the token cannot be rebuilt. It is kept with every remembered exchange, so it is small: how base64
+/// has it is worked out when a value is met that could hold it, which ordinary values cannot.
 #[derive(Clone, Copy)]
-struct Needle<const N: usize> {
-    bytes: [u8; N],
+pub struct Imprint {
+    bytes: [u8; NEEDLE],
     length: u8,
-}
-
-impl<const N: usize> Needle<N> {
-    fn new(text: &[u8]) -> Self {
-        let mut bytes = [0; N];
-        let length = text.len().min(N);
-        for (to, from) in bytes.iter_mut().zip(text) {
-            *to = *from;
-        }
-        Self {
-            bytes,
-            length: u8::try_from(length).unwrap_or(u8::MAX),
-        }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.length))
-            .unwrap_or_default()
-    }
-
-    fn is_in(&self, value: &[u8]) -> bool {
-        memmem::find(value, self.as_slice()).is_some()
-    }
 }
 
 impl Imprint {
@@ -63,69 +36,56 @@ impl Imprint {
         if credential.len() < SHORTEST {
             return None;
         }
-        let plain = credential.get(credential.len().saturating_sub(NEEDLE)..)?;
-        let aligned = |offset: usize| {
-            // bytes before the first whole group of three mix with what stands in front
-            let whole = plain.get((3 - offset) % 3..).unwrap_or_default();
-            let groups = whole.len() / 3 * 3;
-            Needle::new(
-                STANDARD_NO_PAD
-                    .encode(whole.get(..groups).unwrap_or_default())
-                    .as_bytes(),
-            )
-        };
+        let end = credential.get(credential.len().saturating_sub(NEEDLE)..)?;
+        let mut bytes = [0; NEEDLE];
+        for (to, from) in bytes.iter_mut().zip(end) {
+            *to = *from;
+        }
         Some(Self {
-            plain: Needle::new(plain),
-            base64: [aligned(0), aligned(1), aligned(2)],
+            bytes,
+            length: u8::try_from(end.len()).ok()?,
         })
     }
 
     /// Whether `value` holds the token: raw, percent-encoded, in base64 at any alignment (either alphabet), or base64
     /// that is percent-encoded.
     pub fn is_in(&self, value: &[u8]) -> bool {
-        let shortest = usize::from(self.plain.length);
-        if !has_run(value, shortest) {
+        if !has_run(value, self.needle().len()) {
             return false;
         }
-        if self.is_plainly_in(value) {
-            return true;
-        }
-        memchr(b'%', value).is_some() && self.is_plainly_in(&percent_decoded(value))
+        self.is_plainly_in(value)
+            || (memchr(b'%', value).is_some() && self.is_plainly_in(&percent_decoded(value)))
     }
 
     /// Whether a header's name holds the token; names are compared without regard to case.
     pub fn is_in_name(&self, name: &str) -> bool {
-        name.len() >= usize::from(self.plain.length)
-            && name
-                .as_bytes()
-                .windows(self.plain.as_slice().len())
-                .any(|window| window.eq_ignore_ascii_case(self.plain.as_slice()))
+        let needle = self.needle();
+        let mut windows = name.as_bytes().windows(needle.len());
+        windows.any(|window| window.eq_ignore_ascii_case(needle))
+    }
+
+    fn needle(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
     }
 
     fn is_plainly_in(&self, value: &[u8]) -> bool {
-        if self.plain.is_in(value) || self.base64.iter().any(|needle| needle.is_in(value)) {
-            return true;
-        }
-        // base64url differs from base64 in two characters; tokens hardly ever give rise to them
-        memchr(b'-', value)
-            .or_else(|| memchr(b'_', value))
-            .is_some()
-            && self.base64.iter().any(|needle| {
-                memchr(b'+', needle.as_slice())
-                    .or_else(|| memchr(b'/', needle.as_slice()))
-                    .is_some()
-            })
-            && {
-                let standard: Vec<u8> = value
-                    .iter()
-                    .map(|&byte| match byte {
-                        b'-' => b'+',
-                        b'_' => b'/',
-                        other => other,
-                    })
-                    .collect();
-                self.base64.iter().any(|needle| needle.is_in(&standard))
-            }
+        memmem::find(value, self.needle()).is_some()
+            || (0..3).any(|alignment| self.is_encoded_in(value, alignment))
+    }
+
+    /// Whether `value` holds the needle as base64 has it when it starts `alignment` bytes into a group of three.
+    fn is_encoded_in(&self, value: &[u8], alignment: usize) -> bool {
+        // bytes before the first whole group mix with what stands in front, bytes after the last with what follows
+        let whole = self.needle().get((3 - alignment) % 3..).unwrap_or_default();
+        let groups = whole.get(..whole.len() / 3 * 3).unwrap_or_default();
+        [STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().any(|alphabet| {
+            let mut text = [0; NEEDLE.div_ceil(3) * 4];
+            let written = alphabet.encode_slice(groups, &mut text);
+            let encoded = written.ok().and_then(|length| text.get(..length));
+            encoded.is_some_and(|encoded| memmem::find(value, encoded).is_some())
+        })
     }
 }
 
