@@ -16,19 +16,30 @@ async fn a_flood_of_valid_tokens_stays_within_the_cache_size() {
     let config = world.configure("{ jwks_file: jwks.json }", "cache: { max_size: 16MiB }");
     let program = Program::start(&world, &config);
     program.until_ready().await;
+    // what connections and the first use of every part take is none of the cache's: idle is a program that has served
+    let first = world.token(TOKENS);
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut client = Client::connect(program.address).await.unwrap();
+        for _ in 0..20 {
+            assert_eq!(client.request("/orders", &first).await.unwrap().status, 200);
+        }
+        clients.push(client);
+    }
     let idle = program.resident();
 
-    let floods = (0..CONNECTIONS).map(|connection| {
-        let world = Arc::clone(&world);
-        let address = program.address;
-        tokio::spawn(async move {
-            let mut client = Client::connect(address).await.unwrap();
-            for id in (connection..TOKENS).step_by(CONNECTIONS) {
-                let answer = client.request("/orders", &token(&world.key, id)).await;
-                assert_eq!(answer.unwrap().status, 200);
-            }
-        })
-    });
+    let floods = clients
+        .into_iter()
+        .enumerate()
+        .map(|(connection, mut client)| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                for id in (connection..TOKENS).step_by(CONNECTIONS) {
+                    let answer = client.request("/orders", &token(&world.key, id)).await;
+                    assert_eq!(answer.unwrap().status, 200);
+                }
+            })
+        });
     for flood in floods.collect::<Vec<_>>() {
         flood.await.unwrap();
     }
@@ -36,7 +47,7 @@ async fn a_flood_of_valid_tokens_stays_within_the_cache_size() {
     let grown = program.resident().saturating_sub(idle);
     let metrics = ask(program.admin, "/metrics").await.unwrap().body;
     let issued = series(&metrics, "obo_exchange_total", &["outcome=\"issued\""]);
-    assert_eq!(issued, TOKENS as u64, "each was exchanged");
+    assert_eq!(issued, TOKENS as u64 + 1, "each was exchanged");
     assert!(
         grown <= MAX_SIZE * 3 / 2,
         "{} KiB over the {} KiB of the idle program",
