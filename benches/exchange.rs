@@ -216,8 +216,10 @@ fn cold(c: &mut Criterion) {
     }
 }
 
+type Signer = Box<dyn Fn(&[u8])>;
+
 /// What the library alone takes for a signature over the bytes of a token.
-fn bare_signature(alg: Algorithm) -> Box<dyn Fn(&[u8])> {
+fn bare_signature(alg: Algorithm) -> Signer {
     match alg {
         Algorithm::ES256 => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
         Algorithm::ES384 => ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
@@ -230,13 +232,13 @@ fn bare_signature(alg: Algorithm) -> Box<dyn Fn(&[u8])> {
     }
 }
 
-fn ecdsa(alg: &'static EcdsaSigningAlgorithm) -> Box<dyn Fn(&[u8])> {
+fn ecdsa(alg: &'static EcdsaSigningAlgorithm) -> Signer {
     let pair = EcdsaKeyPair::generate(alg).unwrap();
     let random = SystemRandom::new();
     Box::new(move |bytes| drop(black_box(pair.sign(&random, bytes).unwrap())))
 }
 
-fn rsa(padding: &'static dyn RsaEncoding) -> Box<dyn Fn(&[u8])> {
+fn rsa(padding: &'static dyn RsaEncoding) -> Signer {
     let pair = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
     let random = SystemRandom::new();
     Box::new(move |bytes| {

@@ -45,6 +45,7 @@ fn a_proof_has_no_default_and_is_read_from_no_text() {
 /// Stands in for a function that a proof does not have: one of its own by that name, public, would be called instead.
 struct Absent;
 
+#[allow(clippy::new_ret_no_self, reason = "it is no constructor")]
 trait MadeByName: Sized {
     fn new() -> Absent {
         Absent
