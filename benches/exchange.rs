@@ -87,7 +87,7 @@ impl Stages {
         let request = ExchangeRequest::new(subject);
         let permitted = self.policy.permit(request, self.clock.now()).unwrap();
         let response = self.engine.exchange(&permitted).await.unwrap();
-        IssuedToken::accept(permitted, response, self.clock.now()).unwrap()
+        IssuedToken::accept(permitted, response, self.engine.issuer(), self.clock.now()).unwrap()
     }
 
     fn context(&self) -> AuthorizationContext<'_> {

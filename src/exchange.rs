@@ -75,6 +75,13 @@ impl Exchange {
         }
     }
 
+    /// `iss` of what it issues.
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Embedded(embedded) => embedded.issuer(),
+        }
+    }
+
     /// The value of the `exchanger` label.
     pub fn name(&self) -> &str {
         match self {

@@ -217,7 +217,8 @@ async fn cold(
             .permit(ExchangeRequest::new(subject), clock.now())?;
         let response = stages.exchange.exchange(&permitted).await?;
         let issued =
-            IssuedToken::accept(permitted, response, clock.now()).map_err(ExchangeError::from)?;
+            IssuedToken::accept(permitted, response, stages.exchange.issuer(), clock.now())
+                .map_err(ExchangeError::from)?;
         recorder.issued(&route, id, &issued)?;
         Ok(issued)
     };

@@ -5,8 +5,9 @@ use crate::{
     clock::UnixTime,
     jose::encoding::from_base64url,
     policy::PermittedExchange,
-    token::{ActorChain, Claims, Limits, RawToken, ScopeSet},
+    token::{Claims, Limits, RawToken, ScopeSet},
 };
+use serde_json::Value;
 use thiserror::Error;
 
 /// A token that is no wider than a policy permitted.
@@ -25,6 +26,9 @@ pub enum Wider {
     /// It is no JWT whose claims can be read.
     #[error("unreadable")]
     Unreadable,
+    /// It names another issuer than the exchanger that was asked.
+    #[error("another issuer")]
+    Issuer,
     /// It is for another audience, for none, or for several.
     #[error("another audience")]
     Audience,
@@ -40,7 +44,7 @@ pub enum Wider {
     /// It is about somebody else or for another client.
     #[error("another subject or client")]
     Subject,
-    /// It carries a claim that the route did not name.
+    /// It carries a claim that the route did not name, or another value of one that it did, or lacks its `jti`.
     #[error("a claim that was not permitted")]
     Claim,
 }
@@ -60,24 +64,28 @@ const STANDARD: [&str; 10] = [
 ];
 
 impl IssuedToken {
-    /// Holds `response` against `permitted`.
+    /// Holds `response`, which came from `issuer`, against `permitted`.
     ///
     /// # Errors
     /// [`Wider`] says in what way the token is not what was permitted; it is then used nowhere.
     pub fn accept(
         permitted: PermittedExchange,
         response: TokenResponse,
+        issuer: &str,
         now: UnixTime,
     ) -> Result<Self, Wider> {
         let claims = read(&response.access_token)?;
+        if claims.text("iss") != Ok(Some(issuer)) {
+            return Err(Wider::Issuer);
+        }
         let expires_at = check_lifetime(&claims, &permitted, now)?;
         let scope = check_scope(&claims, &permitted)?;
         check_audience(&claims, &permitted)?;
         check_parties(&claims, &permitted)?;
-        let named = |name: &String| {
-            STANDARD.contains(&name.as_str()) || permitted.claims().contains_key(name)
+        let may_have = |(name, value): (&String, &Value)| {
+            STANDARD.contains(&name.as_str()) || permitted.claims().get(name) == Some(value)
         };
-        if !claims.as_object().keys().all(named) {
+        if !claims.as_object().iter().all(may_have) {
             return Err(Wider::Claim);
         }
         let id = claims
@@ -165,13 +173,9 @@ fn check_parties(claims: &Claims, permitted: &PermittedExchange) -> Result<(), W
     if !is("sub", permitted.sub()) || !is("client_id", permitted.client_id()) {
         return Err(Wider::Subject);
     }
-    let actors = match claims.get("act") {
-        None => ActorChain::none(),
-        Some(act) => ActorChain::parse(act).map_err(|_| Wider::Actors)?,
-    };
-    if actors == *permitted.actors() {
-        Ok(())
-    } else {
-        Err(Wider::Actors)
+    // as a whole: nothing may stand in the chain beside what was permitted either
+    if claims.get("act") != permitted.actors().to_claim().as_ref() {
+        return Err(Wider::Actors);
     }
+    Ok(())
 }

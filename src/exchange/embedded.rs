@@ -38,6 +38,11 @@ impl Embedded {
         }
     }
 
+    /// `iss` of what it issues.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     fn claims(&self, permitted: &PermittedExchange) -> Result<Map<String, Value>, ExchangeError> {
         let mut claims = permitted.claims().clone();
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);

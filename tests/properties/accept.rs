@@ -4,7 +4,7 @@ use crate::{
     attenuation::payload,
     cases,
     exchange::{Case, any_case, mint, permitted_case},
-    subject::{NOW, present},
+    subject::{GATEWAY, NOW, present},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use obo_gateway::{
@@ -35,6 +35,10 @@ enum Change {
     ActorsLost,
     FurtherClaim(String),
     NoId,
+    OtherIssuer(String),
+    NoIssuer,
+    MoreInTheActor(String),
+    OtherValue,
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
@@ -58,11 +62,16 @@ fn any_change() -> impl Strategy<Value = Change> {
         Just(Change::ActorsLost),
         name().prop_map(Change::FurtherClaim),
         Just(Change::NoId),
+        name().prop_map(Change::OtherIssuer),
+        Just(Change::NoIssuer),
+        name().prop_map(Change::MoreInTheActor),
+        Just(Change::OtherValue),
     ]
 }
 
 impl Change {
     /// Makes the change, and says how it must be refused.
+    #[allow(clippy::too_many_lines)] // one arm a change
     fn apply(&self, claims: &mut Map<String, Value>) -> Option<Wider> {
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         Some(match self {
@@ -144,9 +153,41 @@ impl Change {
                 claims.remove("jti");
                 Wider::Claim
             }
+            Self::OtherIssuer(name) => {
+                put("iss", json!(format!("https://{name}.example")));
+                Wider::Issuer
+            }
+            Self::NoIssuer => {
+                claims.remove("iss");
+                Wider::Issuer
+            }
+            Self::MoreInTheActor(name) => {
+                let act = claims.get_mut("act").and_then(Value::as_object_mut)?;
+                act.insert(format!("x-{name}"), json!(true));
+                Wider::Actors
+            }
+            Self::OtherValue => {
+                let chosen = |name: &&String| !STANDARD.contains(&name.as_str());
+                let name = claims.keys().find(chosen)?.clone();
+                claims.insert(name, json!({ "another": "value" }));
+                Wider::Claim
+            }
         })
     }
 }
+
+/// The claims of every token; whatever else one carries was named by the route.
+const STANDARD: [&str; 9] = [
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "iat",
+    "exp",
+    "jti",
+    "scope",
+    "act",
+];
 
 fn answered(claims: &Map<String, Value>, honest: &TokenResponse) -> TokenResponse {
     let text = serde_json::to_vec(claims).unwrap();
@@ -172,7 +213,7 @@ proptest! {
         let honest = mint(&permitted);
         let mut claims = payload(honest.access_token.expose());
         let refusal = change.apply(&mut claims);
-        let accepted = IssuedToken::accept(permitted, answered(&claims, &honest), case.now());
+        let accepted = IssuedToken::accept(permitted, answered(&claims, &honest), GATEWAY, case.now());
         prop_assert_eq!(accepted.err(), refusal);
     }
 
@@ -185,7 +226,7 @@ proptest! {
             access_token: present(&format!("a{text}")).token().clone(),
             issued_token_type: obo_gateway::token::TokenTypeUri::AccessToken,
         };
-        let accepted = CASE.with(|case| IssuedToken::accept(permitted(case), response, case.now()));
+        let accepted = CASE.with(|case| IssuedToken::accept(permitted(case), response, GATEWAY, case.now()));
         prop_assert!(accepted.is_err());
     }
 }

@@ -21,7 +21,7 @@ proptest! {
         let Ok(permitted) = permitted else { return Ok(()) };
 
         let response = mint(&permitted);
-        let issued = IssuedToken::accept(permitted, response, case.now());
+        let issued = IssuedToken::accept(permitted, response, GATEWAY, case.now());
         let issued = issued.expect("what the engine mints is what was permitted");
         let claims = payload(issued.token().expose());
 

@@ -150,7 +150,7 @@ pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
     });
     let built = built.enumerate().collect();
     let table = RouteTable::build(built, &mut findings);
-    (table, findings.count())
+    (table, findings.errors())
 }
 
 proptest! {

@@ -89,7 +89,7 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     let response = stages.exchange.exchange(&permitted).await.unwrap();
     print(&response);
     let issued_text = String::from_utf8(response.access_token.expose().to_vec()).unwrap();
-    let issued = IssuedToken::accept(permitted, response, now).unwrap();
+    let issued = IssuedToken::accept(permitted, response, stages.exchange.issuer(), now).unwrap();
     print(&issued);
     print(&configuration);
     assert!(printed.contains("redacted"));
