@@ -22,9 +22,11 @@ use crate::{
 };
 use entry::{Entry, Lifetime};
 use flight::Flights;
+use key::AsItIs;
 use serde::Deserialize;
 use std::{
     fmt,
+    hash::BuildHasherDefault,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -72,8 +74,8 @@ pub struct ExchangeCache<E> {
 }
 
 struct Inner<E> {
-    entries: moka::future::Cache<CacheKey, Arc<Entry>>,
-    refusals: moka::future::Cache<CacheKey, E>,
+    entries: moka::sync::Cache<CacheKey, Arc<Entry>, BuildHasherDefault<AsItIs>>,
+    refusals: moka::sync::Cache<CacheKey, E>,
     flights: Flights<E>,
     clock: SharedClock,
 }
@@ -99,12 +101,12 @@ pub enum Renewal {
 impl<E: FlightError> ExchangeCache<E> {
     /// An empty cache.
     pub fn new(settings: &CacheSettings, clock: SharedClock) -> Self {
-        let entries = moka::future::Cache::builder()
+        let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_size.bytes())
             .weigher(|_key: &CacheKey, entry: &Arc<Entry>| entry.weight())
             .expire_after(Lifetime)
-            .build();
-        let refusals = moka::future::Cache::builder()
+            .build_with_hasher(BuildHasherDefault::default());
+        let refusals = moka::sync::Cache::builder()
             .max_capacity(REFUSALS)
             .time_to_live(REFUSAL_LIFE)
             .build();
@@ -122,14 +124,14 @@ impl<E: FlightError> ExchangeCache<E> {
     ///
     /// # Errors
     /// A definitive refusal that is remembered.
-    pub async fn hit(
+    pub fn hit(
         &self,
         key: &CacheKey,
         policy_generation: u64,
     ) -> Result<Option<ForwardCredential>, E> {
-        match self.inner.usable(key, policy_generation).await {
+        match self.inner.usable(key, policy_generation) {
             Some(entry) => Ok(Some(ForwardCredential::from_hit(entry))),
-            None => self.inner.refusals.get(key).await.map_or(Ok(None), Err),
+            None => self.inner.refusals.get(key).map_or(Ok(None), Err),
         }
     }
 
@@ -171,11 +173,7 @@ impl<E: FlightError> ExchangeCache<E> {
     }
 
     /// Forgets a credential that the downstream refused, unless that is [`Renewal::Pointless`].
-    pub async fn refused_by_downstream(
-        &self,
-        key: &CacheKey,
-        credential: &ForwardCredential,
-    ) -> Renewal {
+    pub fn refused_by_downstream(&self, key: &CacheKey, credential: &ForwardCredential) -> Renewal {
         let entry = credential.entry();
         let now = self.inner.clock.instant();
         if entry
@@ -185,9 +183,9 @@ impl<E: FlightError> ExchangeCache<E> {
             return Renewal::Pointless;
         }
         // another request may have replaced it already: then its successor stays
-        let current = self.inner.entries.get(key).await;
+        let current = self.inner.entries.get(key);
         if current.is_some_and(|current| Arc::ptr_eq(&current, entry)) {
-            self.inner.entries.invalidate(key).await;
+            self.inner.entries.invalidate(key);
         }
         Renewal::Exchange
     }
@@ -212,12 +210,12 @@ pub enum Occasion {
 
 impl<E: FlightError> Inner<E> {
     /// The entry for `key`, when it passes the checks of every hit.
-    async fn usable(&self, key: &CacheKey, policy_generation: u64) -> Option<Arc<Entry>> {
-        let entry = self.entries.get(key).await?;
+    fn usable(&self, key: &CacheKey, policy_generation: u64) -> Option<Arc<Entry>> {
+        let entry = self.entries.get(key)?;
         if entry.is_usable(self.clock.now(), policy_generation) {
             return Some(entry);
         }
-        self.entries.invalidate(key).await;
+        self.entries.invalidate(key);
         None
     }
 
@@ -232,7 +230,7 @@ impl<E: FlightError> Inner<E> {
         F: Future<Output = Result<IssuedToken, E>> + Send,
     {
         // a flight may have landed between this request's look and its turn
-        if let Some(entry) = self.usable(&key, key.policy_generation()).await {
+        if let Some(entry) = self.usable(&key, key.policy_generation()) {
             return Ok(ForwardCredential::from_hit(entry));
         }
         match exchange.await {
@@ -249,13 +247,13 @@ impl<E: FlightError> Inner<E> {
                 .ok_or_else(E::fault)?;
                 let entry = Arc::new(entry);
                 if !entry.ttl().is_zero() {
-                    self.entries.insert(key, Arc::clone(&entry)).await;
+                    self.entries.insert(key, Arc::clone(&entry));
                 }
                 Ok(ForwardCredential::from_fresh(entry))
             }
             Err(refusal) => {
                 if refusal.is_definitive() {
-                    self.refusals.insert(key, refusal.clone()).await;
+                    self.refusals.insert(key, refusal.clone());
                 }
                 Err(refusal)
             }

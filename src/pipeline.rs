@@ -6,27 +6,26 @@
 //! ForwardCredential`.
 
 mod record;
+mod target;
+
+pub use record::Recorder;
 
 use crate::{
-    cache::{
-        AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Granted, Occasion,
-        Renewal,
-    },
+    cache::{AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Occasion, Renewal},
     clock::SharedClock,
     error::Refusal,
     exchange::{ExchangeError, IssuedToken},
-    gate::{CleanTarget, Gate},
+    gate::Gate,
     policy::ExchangeRequest,
     route::{Access, Protected, Public, Route, RouteTable},
     source::{self, Imprint, PresentedToken},
-    telemetry::{CacheResult, LeakPlace, RequestId},
+    telemetry::{CacheResult, RequestId},
     token::TokenTypeUri,
 };
-use http::{header, request::Parts};
-use std::{sync::Arc, time::Duration};
-
+use http::request::Parts;
 use record::Principal;
-pub use record::Recorder;
+use std::{sync::Arc, time::Duration};
+use target::keep_out_of_target;
 
 /// Everything that a request meets before it may be forwarded.
 #[derive(Debug)]
@@ -50,8 +49,9 @@ pub struct Pipeline {
 pub enum Admission {
     /// The credential that replaces what the client presented.
     Authorized(Box<Authorized>),
-    /// The operator said that this route needs none.
-    Public(Public),
+    /// The operator said that this route needs none. What the client presents all the same is kept from the downstream
+    /// wherever it stands.
+    Public(Public, Vec<Imprint>),
 }
 
 /// A request whose token was exchanged.
@@ -59,6 +59,15 @@ pub enum Admission {
 pub struct Authorized {
     /// What is attached.
     pub credential: ForwardCredential,
+    errand: Errand,
+}
+
+/// What one request wants exchanged, and where.
+#[derive(Debug, Clone)]
+struct Errand {
+    id: RequestId,
+    route: Arc<Route>,
+    stages: Arc<Protected>,
     presented: PresentedToken,
     key: CacheKey,
 }
@@ -91,122 +100,101 @@ impl Pipeline {
             .find(&target, &head.method)
             .ok_or(Refusal::NoRoute)?;
         trail.route = Some(Arc::clone(route));
-        let protected = match route.access() {
+        let stages = match route.access() {
             Access::Public(public) => {
-                keep_out_of_target(&source::imprints(&head.headers)?, head, &target, route)?;
-                return Ok(Admission::Public(*public));
+                let unread = source::imprints(&head.headers)?;
+                keep_out_of_target(&unread, head, &target, route)?;
+                return Ok(Admission::Public(*public, unread));
             }
-            Access::Protected(protected) => protected,
+            Access::Protected(stages) => stages,
         };
         let presented = source::bearer(&head.headers, target.query(), self.token_limit)?;
-        let key = context(route, protected, &presented).key();
-        let credential = match self.cache.hit(&key, protected.policy_generation).await {
-            Ok(Some(credential)) => {
-                trail.note(route, CacheResult::Hit);
-                credential
-            }
-            Ok(None) => {
-                self.exchange(
-                    route,
-                    protected,
-                    &presented,
-                    key,
-                    Occasion::FirstUse,
-                    id,
-                    trail,
-                )
-                .await?
-            }
-            Err(refusal) => {
-                trail.note(route, CacheResult::Negative);
-                return Err(refusal);
-            }
+        let errand = Errand::new(id, route, stages, presented);
+        let credential = match self.remembered(&errand, trail)? {
+            Some(credential) => credential,
+            // boxed: the warm path does not carry the room that an exchange needs
+            None => Box::pin(self.exchange(&errand, Occasion::FirstUse, trail)).await?,
         };
         keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
         Ok(Admission::Authorized(Box::new(Authorized {
             credential,
-            presented,
-            key,
+            errand,
         })))
     }
 
-    /// Replaces a credential that the downstream refused by a fresh one.
+    /// Replaces a credential that the downstream refused by a fresh one; `None` where that would be pointless.
     ///
     /// # Errors
-    /// The refusal of the new exchange; `None` where another exchange would be pointless.
+    /// The refusal of the new exchange.
     pub async fn renew(
         &self,
         authorized: &mut Authorized,
-        id: RequestId,
         trail: &mut Trail,
     ) -> Option<Result<(), Refusal>> {
-        let route = trail.route.clone()?;
-        let Access::Protected(protected) = route.access() else {
-            return None;
-        };
-        if self
-            .cache
-            .refused_by_downstream(&authorized.key, &authorized.credential)
-            .await
-            == Renewal::Pointless
-        {
-            return None;
+        let Authorized { credential, errand } = authorized;
+        match self.cache.refused_by_downstream(&errand.key, credential) {
+            Renewal::Pointless => None,
+            Renewal::Exchange => {
+                let renewed = self
+                    .exchange(errand, Occasion::DownstreamRefused, trail)
+                    .await;
+                Some(renewed.map(|renewed| *credential = renewed))
+            }
         }
-        let renewed = self
-            .exchange(
-                &route,
-                protected,
-                &authorized.presented,
-                authorized.key,
-                Occasion::DownstreamRefused,
-                id,
-                trail,
-            )
-            .await;
-        Some(renewed.map(|credential| authorized.credential = credential))
     }
 
-    #[allow(clippy::too_many_arguments)] // each is one stage's product; a struct of them would have no name
+    fn remembered(
+        &self,
+        errand: &Errand,
+        trail: &mut Trail,
+    ) -> Result<Option<ForwardCredential>, Refusal> {
+        let found = self.cache.hit(&errand.key, errand.stages.policy_generation);
+        match &found {
+            Ok(Some(_)) => trail.note(&errand.route, CacheResult::Hit),
+            Ok(None) => {}
+            Err(_) => trail.note(&errand.route, CacheResult::Negative),
+        }
+        found
+    }
+
     async fn exchange(
         &self,
-        route: &Arc<Route>,
-        protected: &Protected,
-        presented: &PresentedToken,
-        key: CacheKey,
+        errand: &Errand,
         occasion: Occasion,
-        id: RequestId,
         trail: &mut Trail,
     ) -> Result<ForwardCredential, Refusal> {
         let started = self.clock.instant();
-        let cold = cold(
-            Arc::clone(route),
-            protected.clone(),
-            presented.clone(),
+        let exchange = exchange(
+            errand.clone(),
             self.recorder.clone(),
             Arc::clone(&self.clock),
-            id,
         );
         let exchanged = self
             .cache
-            .exchange_once(key, presented, occasion, cold)
+            .exchange_once(errand.key, &errand.presented, occasion, exchange)
             .await;
         trail.exchange = Some(self.clock.instant().saturating_duration_since(started));
-        let Granted { credential, result } =
-            exchanged.inspect_err(|_| trail.note(route, CacheResult::Miss))?;
-        trail.note(route, result);
-        Ok(credential)
+        let result = exchanged
+            .as_ref()
+            .map_or(CacheResult::Miss, |granted| granted.result);
+        trail.note(&errand.route, result);
+        exchanged.map(|granted| granted.credential)
     }
 }
 
 /// One exchange: proves the token, narrows it, has it replaced, and puts that on record.
-async fn cold(
-    route: Arc<Route>,
-    stages: Protected,
-    presented: PresentedToken,
+async fn exchange(
+    errand: Errand,
     recorder: Recorder,
     clock: SharedClock,
-    id: RequestId,
 ) -> Result<IssuedToken, Refusal> {
+    let Errand {
+        id,
+        route,
+        stages,
+        presented,
+        ..
+    } = errand;
     let started = clock.instant();
     let mut principal = None;
     let steps = async {
@@ -228,45 +216,31 @@ async fn cold(
     result
 }
 
-fn context<'a>(
-    route: &'a Route,
-    protected: &Protected,
-    presented: &'a PresentedToken,
-) -> AuthorizationContext<'a> {
-    AuthorizationContext {
-        route: route.name(),
-        operation: "",
-        policy_generation: protected.policy_generation,
-        token_type: TokenTypeUri::AccessToken,
-        presented,
-        actor: None,
-        confirmation: None,
+impl Errand {
+    fn new(
+        id: RequestId,
+        route: &Arc<Route>,
+        stages: &Arc<Protected>,
+        presented: PresentedToken,
+    ) -> Self {
+        let context = AuthorizationContext {
+            route: route.name(),
+            operation: "",
+            policy_generation: stages.policy_generation,
+            token_type: TokenTypeUri::AccessToken,
+            presented: &presented,
+            actor: None,
+            confirmation: None,
+        };
+        let key = context.key();
+        Self {
+            id,
+            route: Arc::clone(route),
+            stages: Arc::clone(stages),
+            presented,
+            key,
+        }
     }
-}
-
-/// The request line is forwarded as it came, and so is the host, as X-Forwarded-Host: a copy of the token in them would
-/// reach the downstream and its logs.
-fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
-    presented: &[I],
-    head: &Parts,
-    target: &CleanTarget<'_>,
-    route: &Route,
-) -> Result<(), Refusal> {
-    let authority = head.uri.authority().map(|authority| authority.as_str());
-    let host = head.headers.get(header::HOST).map(|host| host.as_bytes());
-    let parts = [
-        head.method.as_str().as_bytes(),
-        target.path().as_bytes(),
-        target.query().unwrap_or_default().as_bytes(),
-        authority.unwrap_or_default().as_bytes(),
-        host.unwrap_or_default(),
-    ];
-    let repeats = |imprint: &I| parts.iter().any(|part| imprint.borrow().is_in(part));
-    if presented.iter().any(repeats) {
-        route.metrics().leak(LeakPlace::RequestTarget);
-        return Err(Refusal::TokenInTarget);
-    }
-    Ok(())
 }
 
 impl Trail {

@@ -36,7 +36,7 @@ pub struct Route {
 #[derive(Debug)]
 pub enum Access {
     /// A token, which is exchanged.
-    Protected(Box<Protected>),
+    Protected(Arc<Protected>),
     /// Nothing; nothing is attached.
     Public(Public),
 }

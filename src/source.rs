@@ -122,14 +122,18 @@ const fn is_scheme_character(byte: u8) -> bool {
 fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
     let (body, _) = bytes.split_at(bytes.len() - padding);
-    !body.is_empty()
-        && body
-            .iter()
-            .all(|&byte| byte != b'=' && is_b64token_byte(byte))
+    // every byte is looked at, without a branch: a token is long and nearly always in order
+    let out_of_order =
+        |so_far, &byte: &u8| so_far | u8::from(!is_b64token_byte(byte)) | u8::from(byte == b'=');
+    !body.is_empty() && body.iter().fold(0, out_of_order) == 0
 }
 
 const fn is_b64token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    let mark = (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~');
+    let base64 = (byte == b'+') | (byte == b'/') | (byte == b'=');
+    letter | digit | mark | base64
 }
 
 /// Whether a parameter of the query is called `access_token`, however its name is encoded.

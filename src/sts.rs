@@ -7,7 +7,6 @@ use crate::exchange::EngineParts;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
-use std::collections::HashMap;
 
 /// The path of the key set below the issuer's own.
 const KEYS_PATH: &str = "/oauth/v2/keys";
@@ -15,7 +14,8 @@ const KEYS_PATH: &str = "/oauth/v2/keys";
 /// The documents by path.
 #[derive(Debug, Default)]
 pub struct Documents {
-    by_path: HashMap<Box<str>, Document>,
+    /// Few: comparing lengths finds one sooner than hashing would.
+    by_path: Vec<(Box<str>, Document)>,
 }
 
 #[derive(Debug)]
@@ -62,17 +62,22 @@ impl Documents {
 
     /// Whether `path` is one of the documents', on any host.
     pub fn serves(&self, path: &str) -> bool {
-        self.by_path.contains_key(path)
+        self.find(path).is_some()
+    }
+
+    fn find(&self, path: &str) -> Option<&Document> {
+        let mut documents = self.by_path.iter();
+        documents.find_map(|(own, document)| (**own == *path).then_some(document))
     }
 
     /// The paths that are taken.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.by_path.keys().map(AsRef::as_ref)
+        self.by_path.iter().map(|(path, _)| path.as_ref())
     }
 
     /// The answer to a request for one of the documents.
     pub fn answer(&self, method: &Method, path: &str) -> Response<Bytes> {
-        let Some(document) = self.by_path.get(path) else {
+        let Some(document) = self.find(path) else {
             return with_status(StatusCode::NOT_FOUND);
         };
         if !matches!(*method, Method::GET | Method::HEAD) {

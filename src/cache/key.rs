@@ -1,7 +1,10 @@
 //! The key of an entry: a digest over everything that an authorization depends on.
 
 use crate::{jose::FieldDigest, source::PresentedToken, token::TokenTypeUri};
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 /// Everything that decides what a request gets. Two requests share an entry only when all of it is equal.
 ///
@@ -25,7 +28,7 @@ pub struct AuthorizationContext<'a> {
 }
 
 /// A SHA-256 digest of an [`AuthorizationContext`], and the policy generation that went into it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CacheKey {
     digest: [u8; 32],
     policy_generation: u64,
@@ -64,6 +67,34 @@ impl CacheKey {
     /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.digest
+    }
+}
+
+/// A digest is evenly spread already and cannot be chosen: eight bytes of it are hash enough.
+impl Hash for CacheKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.digest;
+        state.write_u64(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// Hands on the eight bytes that a [`CacheKey`] hashes to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

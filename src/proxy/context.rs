@@ -4,6 +4,7 @@ use crate::{
     error::Refusal,
     pipeline::{Authorized, Trail},
     route::Public,
+    source::Imprint,
     telemetry::{RequestId, TraceContext},
 };
 use http::HeaderValue;
@@ -42,7 +43,7 @@ pub(super) enum Progress {
     /// Its token was exchanged.
     Authorized(Box<Authorized>),
     /// It is on a public route.
-    Public(#[allow(dead_code)] Public), // the proof is held, not read
+    Public(#[allow(dead_code)] Public, Vec<Imprint>), // the proof is held, not read
     /// It was answered by the gateway itself.
     Answered(Answered),
 }
@@ -81,7 +82,7 @@ impl Context {
             Progress::Answered(Answered::Document)
             | Progress::Received
             | Progress::Authorized(_)
-            | Progress::Public(_) => None,
+            | Progress::Public(..) => None,
         }
     }
 

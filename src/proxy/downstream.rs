@@ -43,11 +43,7 @@ impl Hooks {
         let Progress::Authorized(authorized) = &mut ctx.progress else {
             return refused(ctx, Refusal::Fault);
         };
-        match self
-            .pipeline
-            .renew(authorized, ctx.id, &mut ctx.trail)
-            .await
-        {
+        match self.pipeline.renew(authorized, &mut ctx.trail).await {
             None => refused(ctx, UpstreamFault::Unauthorized.into()),
             Some(Err(refusal)) => refused(ctx, refusal),
             Some(Ok(())) => {

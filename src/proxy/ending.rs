@@ -52,8 +52,8 @@ fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {
             (refusal.outcome(), Some(refusal.reason()))
         }
         (Progress::Answered(Answered::Document), _) => (Outcome::Served, None),
-        (Progress::Authorized(_) | Progress::Public(_), false) => (Outcome::Forwarded, None),
-        (Progress::Authorized(_) | Progress::Public(_) | Progress::Received, _) => {
+        (Progress::Authorized(_) | Progress::Public(..), false) => (Outcome::Forwarded, None),
+        (Progress::Authorized(_) | Progress::Public(..) | Progress::Received, _) => {
             (Outcome::ClientGone, None)
         }
     }

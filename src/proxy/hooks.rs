@@ -13,7 +13,6 @@ use crate::{
     error::{Refusal, UpstreamFault},
     gate::{GateError, PathAmbiguity},
     pipeline::{Admission, Pipeline},
-    source,
     sts::Documents,
     telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
 };
@@ -67,7 +66,7 @@ impl ProxyHttp for Hooks {
         if self.documents.serves(head.uri.path()) {
             let response = self.documents.answer(&head.method, head.uri.path());
             ctx.progress = Progress::Answered(Answered::Document);
-            respond::document(session, response).await?;
+            Box::pin(respond::document(session, response)).await?;
             return Ok(true);
         }
         let admitted = match origin_form(head) {
@@ -78,11 +77,13 @@ impl ProxyHttp for Hooks {
             Ok(Admission::Authorized(authorized)) => {
                 ctx.progress = Progress::Authorized(authorized)
             }
-            Ok(Admission::Public(public)) => ctx.progress = Progress::Public(public),
+            Ok(Admission::Public(public, unread)) => {
+                ctx.progress = Progress::Public(public, unread);
+            }
             Err(refusal) => {
                 let answer = refusal.answer();
                 ctx.refuse(refusal);
-                respond::refuse(session, &answer, ctx).await?;
+                Box::pin(respond::refuse(session, &answer, ctx)).await?;
                 return Ok(true);
             }
         }
@@ -123,7 +124,6 @@ impl ProxyHttp for Hooks {
         ctx: &mut Context,
     ) -> Result<()> {
         // the missing case refuses: nothing leaves without one of the two proofs
-        let unread;
         let (authorization, presented) = match &ctx.progress {
             Progress::Authorized(authorized) => {
                 let credential = &authorized.credential;
@@ -133,15 +133,7 @@ impl ProxyHttp for Hooks {
                     presented.unwrap_or_default(),
                 )
             }
-            // nothing is exchanged, and still what was presented is kept from the downstream wherever it stands; of
-            // `head` a Connection field may have removed Authorization already
-            Progress::Public(_) => match source::imprints(&session.req_header().headers) {
-                Ok(imprints) => {
-                    unread = imprints;
-                    (None, unread.as_slice())
-                }
-                Err(error) => return Err(refused(ctx, error.into())),
-            },
+            Progress::Public(_, unread) => (None, unread.as_slice()),
             Progress::Received | Progress::Answered(_) => {
                 return Err(refused(ctx, Refusal::Fault));
             }
@@ -181,11 +173,11 @@ impl ProxyHttp for Hooks {
         if head.status == StatusCode::UNAUTHORIZED
             && matches!(ctx.progress, Progress::Authorized(_))
         {
-            return Err(self.renew(session, ctx).await);
+            return Err(Box::pin(self.renew(session, ctx)).await);
         }
         self.keep_tokens_in(&head.headers, LeakPlace::ResponseHead, ctx)?;
-        clean_response(head);
-        head.insert_header("x-request-id", ctx.id.as_str())
+        clean_response(head, ctx.id);
+        Ok(())
     }
 
     fn upstream_response_trailer_filter(

@@ -69,7 +69,7 @@ impl RouteSettings {
             (None, true) => Some(Access::Public(Public(()))),
             (Some(exchange), false) => {
                 let protected = building.within("exchange", |b| protect(exchange, b, parts));
-                protected.map(|protected| Access::Protected(Box::new(protected)))
+                protected.map(|protected| Access::Protected(Arc::new(protected)))
             }
             (Some(_), true) => {
                 building.within("public", |b| {

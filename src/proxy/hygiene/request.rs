@@ -6,9 +6,9 @@ use crate::{
     source::Imprint,
     telemetry::{LeakPlace, RequestId, TraceContext, TraceParent},
 };
-use http::{HeaderName, HeaderValue, Uri, header};
-use pingora::{Result, http::RequestHeader};
-use std::{io::Write, net::IpAddr};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use pingora::{ErrorType, OrErr, Result, http::RequestHeader};
+use std::{borrow::Cow, cell::RefCell, net::IpAddr};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,6 +16,9 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// How many fields are set beyond those that are kept.
+const OWN_FIELDS: usize = 8;
 
 /// What the outgoing head is made from, besides the incoming one.
 #[derive(Debug)]
@@ -33,107 +36,112 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) trace: Option<(TraceContext, TraceParent)>,
 }
 
-/// Turns a copy of the incoming head into the outgoing one.
+/// Makes the outgoing head in place of a copy of the incoming one.
+///
+/// It is made anew from what may cross, not cleaned of what may not: what nobody thought of does not cross in a corner
+/// of the copy, such as the spelling of names. That is cheaper too: adding to a copy makes pingora grow two maps.
 pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
     outgoing: &Outgoing<'_>,
 ) -> Result<()> {
-    drop_fields(head, outgoing);
-    rewrite_path(head, outgoing.route)?;
-    set_host(head, outgoing)?;
+    let target = target(head, outgoing.route)?;
+    let mut fields = kept_fields(head, outgoing);
+    set_host(&mut fields, head, outgoing);
     if let Some(address) = outgoing.client.and_then(text_of) {
-        head.insert_header(X_FORWARDED_FOR, address)?;
+        fields.insert(X_FORWARDED_FOR, address);
     }
-    head.insert_header(
-        X_FORWARDED_PROTO,
-        HeaderValue::from_static(if outgoing.encrypted { "https" } else { "http" }),
-    )?;
-    head.insert_header(X_REQUEST_ID, outgoing.id.as_str())?;
-    if let Some((_, parent)) = &outgoing.trace {
-        head.insert_header(TRACEPARENT, parent.as_str())?;
+    if outgoing.encrypted {
+        // its absence says http
+        fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
-    match outgoing.authorization {
-        // replaces the incoming field; the value was marked sensitive when it was made
-        Some(authorization) => head.insert_header(header::AUTHORIZATION, authorization.clone())?,
-        None => drop(head.remove_header(&header::AUTHORIZATION)),
+    if let Ok(id) = HeaderValue::from_str(outgoing.id.as_str()) {
+        fields.insert(X_REQUEST_ID, id);
     }
+    if let Some(Ok(parent)) = outgoing
+        .trace
+        .as_ref()
+        .map(|(_, p)| HeaderValue::from_str(p.as_str()))
+    {
+        fields.insert(TRACEPARENT, parent);
+    }
+    if let Some(authorization) = outgoing.authorization {
+        // the value was marked sensitive when it was made
+        fields.insert(header::AUTHORIZATION, authorization.clone());
+    }
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = head.method.clone();
+    parts.uri = target;
+    parts.version = head.version;
+    parts.headers = fields;
+    *head = RequestHeader::from(parts);
     Ok(())
 }
 
-/// One pass over the head; nothing is allocated where nothing is dropped.
-fn drop_fields(head: &mut RequestHeader, outgoing: &Outgoing<'_>) {
-    let mut dropped: Vec<HeaderName> = Vec::new();
+/// The fields of the incoming head that may cross.
+fn kept_fields(head: &RequestHeader, outgoing: &Outgoing<'_>) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(head.headers.len() + OWN_FIELDS);
     for (name, value) in &head.headers {
-        if name == header::AUTHORIZATION || dropped.last() == Some(name) {
-            continue;
-        }
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
         if untraced || is_dropped_from_request(name.as_str()) {
-            dropped.push(name.clone());
-        } else if outgoing.presented.iter().any(|presented| {
-            presented.is_in(value.as_bytes()) || presented.is_in_name(name.as_str())
-        }) {
+            continue;
+        }
+        let repeats =
+            |token: &Imprint| token.is_in(value.as_bytes()) || token.is_in_name(name.as_str());
+        if outgoing.presented.iter().any(repeats) {
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
-            dropped.push(name.clone());
+            continue;
         }
+        kept.append(name.clone(), value.clone());
     }
-    for name in dropped {
-        head.remove_header(&name);
+    kept
+}
+
+/// Path and query as the downstream gets them.
+fn target(head: &RequestHeader, route: &Route) -> Result<Uri> {
+    let written = match (route.upstream_path(head.uri.path()), head.uri.query()) {
+        // HTTP/2 names the host in the target: what stayed there would contradict the Host field
+        (Cow::Borrowed(_), _) => match (head.uri.authority(), head.uri.path_and_query()) {
+            (Some(_), Some(origin)) => Ok(Uri::from(origin.clone())),
+            (Some(_), None) => "/".parse(),
+            (None, _) => Ok(head.uri.clone()),
+        },
+        (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse(),
+        (Cow::Owned(path), None) => path.parse(),
+    };
+    written.or_err(ErrorType::InternalError, "the rewritten path is no path")
+}
+
+/// The Host field, and what the client asked for where that is another.
+fn set_host(fields: &mut HeaderMap, head: &RequestHeader, outgoing: &Outgoing<'_>) {
+    let asked = match head.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => head.headers.get(header::HOST).cloned(),
+    };
+    let host = match (outgoing.route.upstream().host(), &asked) {
+        (UpstreamHost::Preserve, Some(asked)) => asked,
+        (UpstreamHost::Preserve, None) => return,
+        (UpstreamHost::Target, _) => outgoing.authority,
+        (UpstreamHost::Named(name), _) => name,
+    };
+    fields.insert(header::HOST, host.clone());
+    if let Some(asked) = asked
+        && *outgoing.route.upstream().host() != UpstreamHost::Preserve
+    {
+        fields.insert(X_FORWARDED_HOST, asked);
     }
 }
 
-fn rewrite_path(head: &mut RequestHeader, route: &Route) -> Result<()> {
-    let path = match route.upstream_path(head.uri.path()) {
-        std::borrow::Cow::Borrowed(_) => return Ok(()),
-        std::borrow::Cow::Owned(path) => path,
-    };
-    let target = match head.uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
-    match target.parse::<Uri>() {
-        Ok(uri) => {
-            head.set_uri(uri);
-            Ok(())
-        }
-        Err(_) => pingora::Error::e_explain(
-            pingora::ErrorType::InternalError,
-            "the rewritten path is no path",
-        ),
-    }
-}
-
-fn set_host(head: &mut RequestHeader, outgoing: &Outgoing<'_>) -> Result<()> {
-    let host = match outgoing.route.upstream().host() {
-        UpstreamHost::Preserve => return Ok(()),
-        UpstreamHost::Target => outgoing.authority,
-        UpstreamHost::Named(name) => name,
-    };
-    let asked = match (head.uri.authority(), head.headers.get(header::HOST)) {
-        (Some(authority), _) => HeaderValue::from_str(authority.as_str()).ok(),
-        (None, field) => field.cloned(),
-    };
-    if let Some(asked) = asked {
-        head.insert_header(X_FORWARDED_HOST, asked)?;
-    }
-    if head.uri.authority().is_some() {
-        // HTTP/2 names the host in the target: what stays there would contradict the field
-        let target = head
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-            .to_owned();
-        head.set_raw_path(target.as_bytes())?;
-    }
-    head.insert_header(header::HOST, host.clone())
-}
-
-/// An address as a header value.
+/// An address as a header value. A thread remembers the last one: clients, and balancers still more, come again.
 fn text_of(address: IpAddr) -> Option<HeaderValue> {
-    let mut text = [0u8; 40];
-    let mut rest = text.as_mut_slice();
-    write!(rest, "{address}").ok()?;
-    let left = rest.len();
-    let length = text.len() - left;
-    HeaderValue::from_bytes(text.get(..length)?).ok()
+    thread_local! {
+        static LAST: RefCell<Option<(IpAddr, HeaderValue)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((known, text)) if *known == address => Some(text.clone()),
+        _ => {
+            let text = HeaderValue::from_str(&address.to_string()).ok()?;
+            *last = Some((address, text.clone()));
+            Some(text)
+        }
+    })
 }
