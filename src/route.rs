@@ -26,6 +26,7 @@ use std::{borrow::Cow, sync::Arc};
 #[derive(Debug)]
 pub struct Route {
     name: Box<str>,
+    position: usize,
     matches: Match,
     upstream: Upstream,
     access: Access,
@@ -62,6 +63,18 @@ impl Route {
     /// The name: unique, and a metric label.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Says where the route stands in the configuration.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// Where the route stands in the configuration, from 0.
+    pub fn position(&self) -> usize {
+        self.position
     }
 
     /// Where the route leads.

@@ -1,64 +1,35 @@
 //! SHA-256 over separated fields.
 
-use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use std::fmt;
 
 /// A SHA-256 over a domain and fields, each preceded by its length, so that no two lists of fields share a text.
+///
+/// The text is collected and digested in one go: that costs half of what a context that is fed field by field does.
 #[derive(Clone)]
-pub struct FieldDigest {
-    context: Context,
-    /// Short fields and lengths are collected: each update of the context costs more than copying them.
-    pending: [u8; PENDING],
-    filled: usize,
-}
+pub struct FieldDigest(Vec<u8>);
 
-const PENDING: usize = 256;
+/// Room for the fields about a token of ordinary length.
+const ROOM: usize = 1_024;
 
 impl FieldDigest {
     /// Starts a digest; `domain` keeps digests for different purposes apart.
     pub fn new(domain: &'static str) -> Self {
-        let empty = Self {
-            context: Context::new(&SHA256),
-            pending: [0; PENDING],
-            filled: 0,
-        };
-        empty.field(domain.as_bytes())
+        Self(Vec::with_capacity(ROOM)).field(domain.as_bytes())
     }
 
     /// Adds a field.
     #[must_use]
-    #[inline]
     pub fn field(mut self, field: &[u8]) -> Self {
-        self.take(&(field.len() as u64).to_be_bytes());
-        self.take(field);
+        self.0
+            .extend_from_slice(&(field.len() as u64).to_be_bytes());
+        self.0.extend_from_slice(field);
         self
     }
 
     /// The digest of all fields.
-    pub fn finish(mut self) -> [u8; SHA256_OUTPUT_LEN] {
-        self.flush();
-        sized(self.context.finish().as_ref())
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        if bytes.len() > PENDING - self.filled {
-            self.flush();
-        }
-        let end = self.filled + bytes.len();
-        match self.pending.get_mut(self.filled..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.filled = end;
-            }
-            // longer than all of the room, which is empty now
-            None => self.context.update(bytes),
-        }
-    }
-
-    fn flush(&mut self) {
-        let pending = self.pending.get(..self.filled).unwrap_or_default();
-        self.context.update(pending);
-        self.filled = 0;
+    pub fn finish(self) -> [u8; SHA256_OUTPUT_LEN] {
+        sha256(&self.0)
     }
 }
 
@@ -98,25 +69,6 @@ mod tests {
         assert_ne!(of(&["ab"]), of(&["ab", ""]));
         assert_ne!(of(&[]), FieldDigest::new("other").finish());
         assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
-    }
-
-    #[test]
-    fn fields_of_any_length_are_digested_whole_and_in_order() {
-        let text: Vec<u8> = (0..1_000_u32).map(|n| (n % 251) as u8).collect();
-        for cut in [0, 1, 200, 240, 248, 249, 255, 256, 257, 600, 1_000] {
-            let (head, tail) = text.split_at(cut);
-            let fields = [b"test".as_slice(), head, tail, b"end"];
-            let mut all = Vec::new();
-            for field in fields {
-                all.extend((field.len() as u64).to_be_bytes());
-                all.extend(field);
-            }
-            let digest = FieldDigest::new("test")
-                .field(head)
-                .field(tail)
-                .field(b"end");
-            assert_eq!(digest.finish(), sha256(&all), "{cut}");
-        }
     }
 
     #[test]

@@ -15,7 +15,6 @@ use pingora::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
-    collections::HashMap,
     fmt,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -33,10 +32,11 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// How soon a name is tried again that was never resolved.
 const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
 
-/// The peers of all routes, by route name.
+/// The peers of all routes.
 #[derive(Debug, Default)]
 pub struct Peers {
-    balancers: HashMap<Box<str>, Arc<Balancer>>,
+    /// By the route's position in the configuration.
+    balancers: Vec<Option<Arc<Balancer>>>,
     /// Names that were not looked up for the first time yet.
     unasked: Arc<AtomicUsize>,
 }
@@ -95,18 +95,21 @@ impl Peers {
     /// The TLS files cannot be used.
     pub fn add(&mut self, route: &Route, base: &BaseDir) -> Result<(), UpstreamTlsError> {
         // no two routes share connections: a connection's TLS identity and trust are its route's
-        let group = u64::try_from(self.balancers.len())
-            .unwrap_or(u64::MAX)
-            .wrapping_add(1);
+        let position = route.position();
+        let group = u64::try_from(position).unwrap_or(u64::MAX).wrapping_add(1);
         let balancer = Balancer::new(route.upstream(), base, group)?;
-        self.balancers
-            .insert(route.name().into(), Arc::new(balancer));
+        if self.balancers.len() <= position {
+            self.balancers.resize(position + 1, None);
+        }
+        if let Some(place) = self.balancers.get_mut(position) {
+            *place = Some(Arc::new(balancer));
+        }
         Ok(())
     }
 
     /// Looks host names up, and again as long as the peers exist, on `io`.
     pub fn start_resolving(&self, io: &tokio::runtime::Handle) {
-        for balancer in self.balancers.values() {
+        for balancer in self.balancers.iter().flatten() {
             for index in 0..balancer.targets.len() {
                 self.unasked.fetch_add(1, Ordering::SeqCst);
                 let first = FirstLook(Arc::clone(&self.unasked));
@@ -124,14 +127,16 @@ impl Peers {
 
     /// Whose turn it is on `route`; none where no target has an address.
     pub(super) fn choose(&self, route: &Route) -> Option<Chosen> {
-        self.balancers.get(route.name())?.choose()
+        self.of(route)?.choose()
     }
 
     /// How many targets `route` has.
     pub(super) fn targets(&self, route: &Route) -> usize {
-        self.balancers
-            .get(route.name())
-            .map_or(0, |balancer| balancer.targets.len())
+        self.of(route).map_or(0, |balancer| balancer.targets.len())
+    }
+
+    fn of(&self, route: &Route) -> Option<&Arc<Balancer>> {
+        self.balancers.get(route.position())?.as_ref()
     }
 }
 

@@ -57,6 +57,7 @@ impl RouteSettings {
         }
         Some(Route {
             name: self.name.as_str().into(),
+            position: 0,
             matches: matches?,
             upstream: upstream?,
             access: access?,

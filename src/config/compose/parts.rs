@@ -97,6 +97,7 @@ impl Composer<'_> {
                 let Some(route) = settings.build(b, &parts) else {
                     return;
                 };
+                let route = route.at(*position);
                 check_endpoints(&route, documents, b);
                 if let Err(error) = peers.add(&route, b.base) {
                     b.within("upstream", |b| {
