@@ -131,7 +131,7 @@ fn issuer(
         "issuer": "https://idp.example.com",
         "audiences": ["portal"],
         "algorithms": [alg.as_str()],
-        "keys": { "jwks_file": "jwks.json", "max_age": "24h" },
+        "keys": { "jwks_file": "jwks.json", "max_age": "24h", "max_stale": "24h" },
     }))
     .unwrap();
     let egress = Egress::new(runtime.handle().clone());
