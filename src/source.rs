@@ -75,7 +75,7 @@ pub fn bearer(
 /// that is long enough to be a token, whatever stands around it.
 ///
 /// # Errors
-/// [`SourceError::Several`] where there are more than [`MOST_WORDS`].
+/// [`SourceError::Several`] where there are more than eight.
 pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
     let fields = headers.get_all(header::AUTHORIZATION).iter();
     let words = fields.flat_map(|field| field.as_bytes().split(|&byte| !is_b64token_byte(byte)));
