@@ -79,8 +79,9 @@ impl<E: FlightError> Flights<E> {
             // taken off the list when the task ends, by panic too
             let departure = departure;
             let result = exchange.await;
-            drop(departure);
+            // told before it is taken off the list: whoever boards in between lands at once
             sender.send_replace(Some(result));
+            drop(departure);
         });
         (receiver, true)
     }
