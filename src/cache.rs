@@ -81,7 +81,7 @@ struct Inner<E> {
 }
 
 /// Something to forward, and how it was come by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Granted {
     /// What is attached to the request.
     pub credential: ForwardCredential,
@@ -154,22 +154,12 @@ impl<E: FlightError> ExchangeCache<E> {
     {
         let inner = Arc::clone(&self.inner);
         let presented = presented.clone();
-        let flown = self
-            .inner
+        self.inner
             .flights
             .join(key, async move {
                 inner.perform(key, presented, occasion, exchange).await
             })
-            .await?;
-        let result = if flown.led {
-            CacheResult::Miss
-        } else {
-            CacheResult::Coalesced
-        };
-        Ok(Granted {
-            credential: flown.credential,
-            result,
-        })
+            .await
     }
 
     /// Forgets a credential that the downstream refused, unless that is [`Renewal::Pointless`].
@@ -225,13 +215,16 @@ impl<E: FlightError> Inner<E> {
         presented: PresentedToken,
         occasion: Occasion,
         exchange: F,
-    ) -> Result<ForwardCredential, E>
+    ) -> Result<Granted, E>
     where
         F: Future<Output = Result<IssuedToken, E>> + Send,
     {
         // a flight may have landed between this request's look and its turn
         if let Some(entry) = self.usable(&key, key.policy_generation()) {
-            return Ok(ForwardCredential::from_hit(entry));
+            return Ok(Granted {
+                credential: ForwardCredential::from_hit(entry),
+                result: CacheResult::Hit,
+            });
         }
         match exchange.await {
             Ok(issued) => {
@@ -249,7 +242,10 @@ impl<E: FlightError> Inner<E> {
                 if !entry.ttl().is_zero() {
                     self.entries.insert(key, Arc::clone(&entry));
                 }
-                Ok(ForwardCredential::from_fresh(entry))
+                Ok(Granted {
+                    credential: ForwardCredential::from_fresh(entry),
+                    result: CacheResult::Miss,
+                })
             }
             Err(refusal) => {
                 if refusal.is_definitive() {

@@ -1,6 +1,7 @@
 //! Single flight: one exchange for any number of simultaneous first uses.
 
-use super::{CacheKey, ForwardCredential};
+use super::{CacheKey, Granted};
+use crate::telemetry::CacheResult;
 use std::{
     collections::{HashMap, hash_map},
     sync::{Arc, Mutex, PoisonError},
@@ -22,25 +23,18 @@ pub trait FlightError: Clone + Send + Sync + 'static {
 /// How long a request waits for an exchange.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Landing<E> = watch::Receiver<Option<Result<ForwardCredential, E>>>;
+type Landing<E> = watch::Receiver<Option<Result<Granted, E>>>;
 
 /// The exchanges that are under way.
 pub(super) struct Flights<E> {
     aloft: Arc<Mutex<HashMap<CacheKey, Landing<E>>>>,
 }
 
-/// The result of a flight, for one of its passengers.
-pub(super) struct Flown {
-    pub(super) credential: ForwardCredential,
-    /// Whether this request's exchange was the one performed.
-    pub(super) led: bool,
-}
-
 impl<E: FlightError> Flights<E> {
     /// Starts `exchange` in a task of its own, or joins the one for `key` that is under way, and waits for its end.
-    pub(super) async fn join<F>(&self, key: CacheKey, exchange: F) -> Result<Flown, E>
+    pub(super) async fn join<F>(&self, key: CacheKey, exchange: F) -> Result<Granted, E>
     where
-        F: Future<Output = Result<ForwardCredential, E>> + Send + 'static,
+        F: Future<Output = Result<Granted, E>> + Send + 'static,
     {
         let (mut landing, led) = self.board(key, exchange);
         let landed = tokio::time::timeout(PATIENCE, landing.wait_for(Option::is_some)).await;
@@ -49,9 +43,10 @@ impl<E: FlightError> Flights<E> {
             // the task ended without a result: it panicked or its runtime is gone
             Ok(Err(_closed)) => Err(E::fault()),
             Ok(Ok(result)) => match result.as_ref() {
-                Some(Ok(credential)) => Ok(Flown {
-                    credential: credential.clone(),
-                    led,
+                Some(Ok(granted)) if led => Ok(granted.clone()),
+                Some(Ok(granted)) => Ok(Granted {
+                    credential: granted.credential.clone(),
+                    result: CacheResult::Coalesced,
                 }),
                 Some(Err(refusal)) => Err(refusal.clone()),
                 None => Err(E::fault()),
@@ -61,7 +56,7 @@ impl<E: FlightError> Flights<E> {
 
     fn board<F>(&self, key: CacheKey, exchange: F) -> (Landing<E>, bool)
     where
-        F: Future<Output = Result<ForwardCredential, E>> + Send + 'static,
+        F: Future<Output = Result<Granted, E>> + Send + 'static,
     {
         let mut aloft = self.aloft.lock().unwrap_or_else(PoisonError::into_inner);
         let vacant = match aloft.entry(key) {
