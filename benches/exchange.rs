@@ -19,8 +19,9 @@ use aws_lc_rs::{
     },
 };
 use criterion::{Criterion, criterion_group, criterion_main};
+use http::HeaderMap;
 use obo_gateway::{
-    cache::{AuthorizationContext, CacheSettings, ExchangeCache, Occasion},
+    cache::{AuthorizationContext, CacheKey, CacheSettings, ExchangeCache, Occasion, Terms},
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
     error::Refusal,
@@ -50,6 +51,8 @@ struct Stages {
     policy: ExchangePolicy,
     engine: Exchange,
     signing: Arc<SigningKeys>,
+    terms: Terms,
+    headers: HeaderMap,
     presented: PresentedToken,
     clock: SharedClock,
 }
@@ -64,6 +67,7 @@ impl Stages {
         };
         let theirs = SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap();
         let token = theirs.signing().sign("at+jwt", &claims()).unwrap();
+        let headers = presenting(&token);
         let issuer = issuer(alg, &theirs, &clock, runtime);
         let signing = Arc::new(SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap());
         let engine = Embedded::new(
@@ -77,7 +81,9 @@ impl Stages {
             policy: policy(&gateway),
             engine: Exchange::Embedded(Arc::new(engine)),
             signing,
-            presented: present(&token),
+            terms: Terms::new("orders", "", 1, TokenTypeUri::AccessToken),
+            presented: present(&headers),
+            headers,
             clock,
         }
     }
@@ -90,16 +96,14 @@ impl Stages {
         IssuedToken::accept(permitted, response, self.engine.issuer(), self.clock.now()).unwrap()
     }
 
-    fn context(&self) -> AuthorizationContext<'_> {
-        AuthorizationContext {
-            route: "orders",
-            operation: "",
-            policy_generation: 1,
-            token_type: TokenTypeUri::AccessToken,
-            presented: &self.presented,
+    fn key(&self) -> CacheKey {
+        let context = AuthorizationContext {
+            terms: &self.terms,
+            presented: source::bearer(&self.headers, None, 16 << 10).unwrap(),
             actor: None,
             confirmation: None,
-        }
+        };
+        context.key()
     }
 }
 
@@ -163,13 +167,18 @@ fn build<T>(file: &Path, build: impl FnOnce(&mut Building<'_>) -> Option<T>) -> 
     built.unwrap_or_else(|| panic!("{:?}", findings.into_vec()))
 }
 
-fn present(token: &str) -> PresentedToken {
-    let mut headers = http::HeaderMap::new();
+fn presenting(token: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(
         http::header::AUTHORIZATION,
         format!("Bearer {token}").parse().unwrap(),
     );
-    source::bearer(&headers, None, 16 << 10).unwrap()
+    headers
+}
+
+fn present(headers: &HeaderMap) -> PresentedToken {
+    let bearer = source::bearer(headers, None, 16 << 10).unwrap();
+    bearer.present().unwrap()
 }
 
 /// The future of a lookup or an embedded exchange never waits; a runtime would cost more than the lookup.
@@ -186,18 +195,21 @@ fn warm(c: &mut Criterion) {
     let stages = Arc::new(Stages::new(Algorithm::ES256, &runtime));
     let cache: ExchangeCache<Refusal> =
         ExchangeCache::new(&CacheSettings::default(), Arc::new(SystemClock));
-    let key = stages.context().key();
+    let key = stages.key();
     let exchange = Arc::clone(&stages);
-    let granted = cache.exchange_once(key, &stages.presented, Occasion::FirstUse, async move {
-        Ok(exchange.exchange().await)
-    });
+    let granted = cache.exchange_once(
+        key,
+        stages.presented.clone(),
+        Occasion::FirstUse,
+        async move { Ok(exchange.exchange().await) },
+    );
     runtime.block_on(granted).unwrap();
 
     let mut group = c.benchmark_group("warm");
-    group.bench_function("key of a request", |b| b.iter(|| stages.context().key()));
+    group.bench_function("key of a request", |b| b.iter(|| stages.key()));
     group.bench_function("lookup, key included", |b| {
         b.iter(|| {
-            let hit = cache.hit(&stages.context().key(), 1);
+            let hit = cache.hit(&stages.key());
             black_box(hit.unwrap().unwrap())
         });
     });

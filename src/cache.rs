@@ -11,7 +11,7 @@ mod key;
 
 pub use entry::ForwardCredential;
 pub use flight::FlightError;
-pub use key::{AuthorizationContext, CacheKey};
+pub use key::{AuthorizationContext, CacheKey, Terms};
 
 use crate::{
     clock::SharedClock,
@@ -124,12 +124,8 @@ impl<E: FlightError> ExchangeCache<E> {
     ///
     /// # Errors
     /// A definitive refusal that is remembered.
-    pub fn hit(
-        &self,
-        key: &CacheKey,
-        policy_generation: u64,
-    ) -> Result<Option<ForwardCredential>, E> {
-        match self.inner.usable(key, policy_generation) {
+    pub fn hit(&self, key: &CacheKey) -> Result<Option<ForwardCredential>, E> {
+        match self.inner.usable(key) {
             Some(entry) => Ok(Some(ForwardCredential::from_hit(entry))),
             None => self.inner.refusals.get(key).map_or(Ok(None), Err),
         }
@@ -145,7 +141,7 @@ impl<E: FlightError> ExchangeCache<E> {
     pub async fn exchange_once<F>(
         &self,
         key: CacheKey,
-        presented: &PresentedToken,
+        presented: PresentedToken,
         occasion: Occasion,
         exchange: F,
     ) -> Result<Granted, E>
@@ -153,7 +149,6 @@ impl<E: FlightError> ExchangeCache<E> {
         F: Future<Output = Result<IssuedToken, E>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        let presented = presented.clone();
         self.inner
             .flights
             .join(key, async move {
@@ -200,9 +195,9 @@ pub enum Occasion {
 
 impl<E: FlightError> Inner<E> {
     /// The entry for `key`, when it passes the checks of every hit.
-    fn usable(&self, key: &CacheKey, policy_generation: u64) -> Option<Arc<Entry>> {
+    fn usable(&self, key: &CacheKey) -> Option<Arc<Entry>> {
         let entry = self.entries.get(key)?;
-        if entry.is_usable(self.clock.now(), policy_generation) {
+        if entry.is_usable(self.clock.now(), key.policy_generation()) {
             return Some(entry);
         }
         self.entries.invalidate(key);
@@ -220,7 +215,7 @@ impl<E: FlightError> Inner<E> {
         F: Future<Output = Result<IssuedToken, E>> + Send,
     {
         // a flight may have landed between this request's look and its turn
-        if let Some(entry) = self.usable(&key, key.policy_generation()) {
+        if let Some(entry) = self.usable(&key) {
             return Ok(Granted {
                 credential: ForwardCredential::from_hit(entry),
                 result: CacheResult::Hit,

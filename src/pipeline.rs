@@ -18,9 +18,8 @@ use crate::{
     gate::Gate,
     policy::ExchangeRequest,
     route::{Access, Protected, Public, Route, RouteTable},
-    source::{self, Imprint, PresentedToken},
+    source::{self, Bearer, Imprint, PresentedToken},
     telemetry::{CacheResult, RequestId},
-    token::TokenTypeUri,
 };
 use http::request::Parts;
 use record::Principal;
@@ -48,7 +47,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub enum Admission {
     /// The credential that replaces what the client presented.
-    Authorized(Box<Authorized>),
+    Authorized(Authorized),
     /// The operator said that this route needs none. What the client presents all the same is kept from the downstream
     /// wherever it stands.
     Public(Public, Vec<Imprint>),
@@ -59,11 +58,11 @@ pub enum Admission {
 pub struct Authorized {
     /// What is attached.
     pub credential: ForwardCredential,
-    errand: Errand,
+    key: CacheKey,
 }
 
 /// What one request wants exchanged, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Errand {
     id: RequestId,
     route: Arc<Route>,
@@ -108,76 +107,94 @@ impl Pipeline {
             }
             Access::Protected(stages) => stages,
         };
-        let presented = source::bearer(&head.headers, target.query(), self.token_limit)?;
-        let errand = Errand::new(id, route, stages, presented);
-        let credential = match self.remembered(&errand, trail)? {
+        let bearer = source::bearer(&head.headers, target.query(), self.token_limit)?;
+        let key = key_of(stages, bearer);
+        let credential = match self.remembered(&key, route, trail)? {
             Some(credential) => credential,
-            // boxed: the warm path does not carry the room that an exchange needs
-            None => Box::pin(self.exchange(&errand, Occasion::FirstUse, trail)).await?,
+            None => {
+                let errand = Errand::new(id, route, stages, bearer.present()?, key);
+                // boxed: the warm path does not carry the room that an exchange needs
+                Box::pin(self.exchange(errand, Occasion::FirstUse, trail)).await?
+            }
         };
         keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
-        Ok(Admission::Authorized(Box::new(Authorized {
-            credential,
-            errand,
-        })))
+        Ok(Admission::Authorized(Authorized { credential, key }))
     }
 
-    /// Replaces a credential that the downstream refused by a fresh one; `None` where that would be pointless.
+    /// Replaces the credential of the request with this `head`, which the downstream refused, by a fresh one; `None`
+    /// where that would be pointless.
     ///
     /// # Errors
     /// The refusal of the new exchange.
     pub async fn renew(
         &self,
+        head: &Parts,
+        id: RequestId,
         authorized: &mut Authorized,
         trail: &mut Trail,
     ) -> Option<Result<(), Refusal>> {
-        let Authorized { credential, errand } = authorized;
-        match self.cache.refused_by_downstream(&errand.key, credential) {
+        let Authorized { credential, key } = authorized;
+        match self.cache.refused_by_downstream(key, credential) {
             Renewal::Pointless => None,
             Renewal::Exchange => {
-                let renewed = self
-                    .exchange(errand, Occasion::DownstreamRefused, trail)
-                    .await;
+                let renewed = self.exchange_anew(head, id, *key, trail).await;
                 Some(renewed.map(|renewed| *credential = renewed))
             }
         }
     }
 
+    async fn exchange_anew(
+        &self,
+        head: &Parts,
+        id: RequestId,
+        key: CacheKey,
+        trail: &mut Trail,
+    ) -> Result<ForwardCredential, Refusal> {
+        let route = trail.route.clone().ok_or(Refusal::Fault)?;
+        let Access::Protected(stages) = route.access() else {
+            return Err(Refusal::Fault);
+        };
+        let presented =
+            source::bearer(&head.headers, head.uri.query(), self.token_limit)?.present()?;
+        let errand = Errand::new(id, &route, stages, presented, key);
+        self.exchange(errand, Occasion::DownstreamRefused, trail)
+            .await
+    }
+
     fn remembered(
         &self,
-        errand: &Errand,
+        key: &CacheKey,
+        route: &Route,
         trail: &mut Trail,
     ) -> Result<Option<ForwardCredential>, Refusal> {
-        let found = self.cache.hit(&errand.key, errand.stages.policy_generation);
+        let found = self.cache.hit(key);
         match &found {
-            Ok(Some(_)) => trail.note(&errand.route, CacheResult::Hit),
+            Ok(Some(_)) => trail.note(route, CacheResult::Hit),
             Ok(None) => {}
-            Err(_) => trail.note(&errand.route, CacheResult::Negative),
+            Err(_) => trail.note(route, CacheResult::Negative),
         }
         found
     }
 
     async fn exchange(
         &self,
-        errand: &Errand,
+        errand: Errand,
         occasion: Occasion,
         trail: &mut Trail,
     ) -> Result<ForwardCredential, Refusal> {
         let started = self.clock.instant();
-        let exchange = exchange(
-            errand.clone(),
-            self.recorder.clone(),
-            Arc::clone(&self.clock),
-        );
+        let route = Arc::clone(&errand.route);
+        let (key, presented) = (errand.key, errand.presented.clone());
+        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock));
         let exchanged = self
             .cache
-            .exchange_once(errand.key, &errand.presented, occasion, exchange)
+            .exchange_once(key, presented, occasion, exchange)
             .await;
         trail.exchange = Some(self.clock.instant().saturating_duration_since(started));
         let result = exchanged
             .as_ref()
             .map_or(CacheResult::Miss, |granted| granted.result);
-        trail.note(&errand.route, result);
+        trail.note(&route, result);
         exchanged.map(|granted| granted.credential)
     }
 }
@@ -216,23 +233,25 @@ async fn exchange(
     result
 }
 
+/// What the exchange for `bearer` on a route with these stages is remembered by.
+fn key_of(stages: &Protected, bearer: Bearer<'_>) -> CacheKey {
+    let context = AuthorizationContext {
+        terms: &stages.terms,
+        presented: bearer,
+        actor: None,
+        confirmation: None,
+    };
+    context.key()
+}
+
 impl Errand {
     fn new(
         id: RequestId,
         route: &Arc<Route>,
         stages: &Arc<Protected>,
         presented: PresentedToken,
+        key: CacheKey,
     ) -> Self {
-        let context = AuthorizationContext {
-            route: route.name(),
-            operation: "",
-            policy_generation: stages.policy_generation,
-            token_type: TokenTypeUri::AccessToken,
-            presented: &presented,
-            actor: None,
-            confirmation: None,
-        };
-        let key = context.key();
         Self {
             id,
             route: Arc::clone(route),

@@ -17,7 +17,8 @@ pub use upstream::{
 };
 
 use crate::{
-    exchange::Exchange, policy::ExchangePolicy, telemetry::RouteMetrics, verify::Verifier,
+    cache::Terms, exchange::Exchange, policy::ExchangePolicy, telemetry::RouteMetrics,
+    verify::Verifier,
 };
 use matcher::Match;
 use std::{borrow::Cow, sync::Arc};
@@ -55,8 +56,8 @@ pub struct Protected {
     pub policy: Arc<ExchangePolicy>,
     /// Makes the token that replaces it.
     pub exchange: Exchange,
-    /// Counts the changes of this route's policy.
-    pub policy_generation: u64,
+    /// What decides on all requests of the route alike.
+    pub terms: Terms,
 }
 
 impl Route {

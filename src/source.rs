@@ -1,17 +1,24 @@
 //! Where a request presents its token (RFC 6750 §2.1, RFC 9110 §11.6.2).
 //!
-//! What enters is a head; what leaves is one [`PresentedToken`], or the reason why the request presents none that can
-//! be told apart from all else. A presented token is unchecked and cannot be forwarded: nothing here or later turns it
-//! back into a header.
+//! What enters is a head; what leaves is one [`Bearer`], where it stands, and of that one [`PresentedToken`], or the
+//! reason why the request presents none that can be told apart from all else. A presented token is unchecked and cannot
+//! be forwarded: nothing here or later turns it back into a header.
 
 mod imprint;
 
 use crate::token::RawToken;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use std::fmt;
 use thiserror::Error;
 
 pub use imprint::Imprint;
+
+/// The one credential of a request with the scheme Bearer, where it stands in the head.
+///
+/// It is enough to recognise a token that was seen before; to do more it has to be [presented](Bearer::present).
+#[derive(Clone, Copy)]
+pub struct Bearer<'a>(&'a [u8]);
 
 /// The one token that a request presents, not yet verified.
 #[derive(Debug, Clone)]
@@ -47,15 +54,41 @@ pub enum SourceError {
     },
 }
 
-/// Takes the bearer token out of a head.
+impl<'a> Bearer<'a> {
+    /// All of it, for hashing.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Takes it out of the head, for verification.
+    ///
+    /// # Errors
+    /// [`SourceError::Malformed`] where it is no `b64token` (RFC 6750 §2.1).
+    pub fn present(self) -> Result<PresentedToken, SourceError> {
+        if !is_b64token(self.0) {
+            return Err(SourceError::Malformed);
+        }
+        Ok(PresentedToken(RawToken::new(Bytes::copy_from_slice(
+            self.0,
+        ))))
+    }
+}
+
+impl fmt::Debug for Bearer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(redacted)")
+    }
+}
+
+/// Finds the bearer token in a head.
 ///
 /// # Errors
 /// [`SourceError`]; the request is refused, whatever else it holds.
-pub fn bearer(
-    headers: &HeaderMap,
+pub fn bearer<'a>(
+    headers: &'a HeaderMap,
     query: Option<&str>,
     limit: usize,
-) -> Result<PresentedToken, SourceError> {
+) -> Result<Bearer<'a>, SourceError> {
     if query.is_some_and(names_access_token) {
         return Err(SourceError::InQuery);
     }
@@ -68,7 +101,7 @@ pub fn bearer(
     if token.len() > limit {
         return Err(SourceError::TooLong { limit });
     }
-    Ok(PresentedToken(RawToken::new(Bytes::copy_from_slice(token))))
+    Ok(Bearer(token))
 }
 
 /// What a request without token work may present, to recognise copies of it: every word of its Authorization fields
@@ -93,7 +126,7 @@ pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
 /// How many credentials are looked for in one head.
 const MOST_WORDS: usize = 8;
 
-/// `"Bearer" 1*SP b64token`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
+/// What follows `"Bearer" 1*SP`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
 fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
     const SCHEME: &[u8] = b"bearer";
     let bytes = field.as_bytes();
@@ -107,7 +140,7 @@ fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
     }
     let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
     let token = rest.get(spaces..).unwrap_or_default();
-    if spaces == 0 || !is_b64token(token) {
+    if spaces == 0 || token.is_empty() {
         return Err(SourceError::Malformed);
     }
     Ok(token)
@@ -157,6 +190,7 @@ mod tests {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(field).unwrap());
         }
         bearer(&headers, query, 64)
+            .and_then(Bearer::present)
             .map(|presented| String::from_utf8(presented.token().expose().to_vec()).unwrap())
     }
 

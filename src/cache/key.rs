@@ -1,26 +1,27 @@
 //! The key of an entry: a digest over everything that an authorization depends on.
 
-use crate::{jose::FieldDigest, source::PresentedToken, token::TokenTypeUri};
+use crate::{jose::FieldDigest, source::Bearer, token::TokenTypeUri};
 use std::{
     fmt,
     hash::{Hash, Hasher},
 };
+
+/// What decides on all requests of a route, or of one operation of it, alike: digested once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    digest: [u8; 32],
+    policy_generation: u64,
+}
 
 /// Everything that decides what a request gets. Two requests share an entry only when all of it is equal.
 ///
 /// What is a function of the token's bytes (client, scopes, issuer) is not repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationContext<'a> {
-    /// The route's name.
-    pub route: &'a str,
-    /// The narrower rule within the route that applies; empty where the route has none.
-    pub operation: &'a str,
-    /// Counts the changes of the route's policy.
-    pub policy_generation: u64,
-    /// What kind of token is presented.
-    pub token_type: TokenTypeUri,
+    /// Where it is presented.
+    pub terms: &'a Terms,
     /// The token.
-    pub presented: &'a PresentedToken,
+    pub presented: Bearer<'a>,
     /// The calling workload's token or certificate.
     pub actor: Option<&'a [u8]>,
     /// The key that the request proves possession of.
@@ -34,26 +35,48 @@ pub struct CacheKey {
     policy_generation: u64,
 }
 
+impl Terms {
+    /// The terms of `route`, of the narrower rule `operation` within it (empty where it has none), while its policy was
+    /// changed `policy_generation` times, for tokens of `token_type`.
+    pub fn new(
+        route: &str,
+        operation: &str,
+        policy_generation: u64,
+        token_type: TokenTypeUri,
+    ) -> Self {
+        let digest = FieldDigest::new("obo-gateway/terms/1")
+            .field(route.as_bytes())
+            .field(operation.as_bytes())
+            .field(&policy_generation.to_be_bytes())
+            .field(token_type.as_str().as_bytes());
+        Self {
+            digest: digest.finish(),
+            policy_generation,
+        }
+    }
+
+    /// Counts the changes of the route's policy.
+    pub fn policy_generation(&self) -> u64 {
+        self.policy_generation
+    }
+}
+
 impl AuthorizationContext<'_> {
     /// The key of this context.
     pub fn key(&self) -> CacheKey {
-        let digest = FieldDigest::new("obo-gateway/proxy-exchange/1")
-            .field(self.route.as_bytes())
-            .field(self.operation.as_bytes())
-            .field(&self.policy_generation.to_be_bytes())
-            .field(self.token_type.as_str().as_bytes())
-            .field(self.presented.token().expose());
+        let digest = FieldDigest::new("obo-gateway/proxy-exchange/2")
+            .field(&self.terms.digest)
+            .field(self.presented.bytes());
         // absent and empty are different contexts
         let digest = [self.actor, self.confirmation]
             .into_iter()
-            .fold(digest, |digest, part| {
-                digest
-                    .field(&[u8::from(part.is_some())])
-                    .field(part.unwrap_or_default())
+            .fold(digest, |digest, part| match part {
+                Some(part) => digest.field(&[1]).field(part),
+                None => digest.field(&[]),
             });
         CacheKey {
             digest: digest.finish(),
-            policy_generation: self.policy_generation,
+            policy_generation: self.terms.policy_generation,
         }
     }
 }
@@ -95,6 +118,14 @@ impl Hasher for AsItIs {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("policy_generation", &self.policy_generation)
+            .finish_non_exhaustive()
     }
 }
 

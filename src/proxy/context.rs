@@ -41,7 +41,7 @@ pub(super) enum Progress {
     /// Its head arrived.
     Received,
     /// Its token was exchanged.
-    Authorized(Box<Authorized>),
+    Authorized(Authorized),
     /// It is on a public route.
     Public(#[allow(dead_code)] Public, Vec<Imprint>), // the proof is held, not read
     /// It was answered by the gateway itself.

@@ -43,7 +43,12 @@ impl Hooks {
         let Progress::Authorized(authorized) = &mut ctx.progress else {
             return refused(ctx, Refusal::Fault);
         };
-        match self.pipeline.renew(authorized, &mut ctx.trail).await {
+        let head = session.req_header();
+        let renewed = self
+            .pipeline
+            .renew(head, ctx.id, authorized, &mut ctx.trail)
+            .await;
+        match renewed {
             None => refused(ctx, UpstreamFault::Unauthorized.into()),
             Some(Err(refusal)) => refused(ctx, refusal),
             Some(Ok(())) => {

@@ -138,7 +138,7 @@ impl ProxyHttp for Hooks {
                 return Err(refused(ctx, Refusal::Fault));
             }
         };
-        let (Some(route), Some(authority)) = (&ctx.trail.route, &ctx.authority) else {
+        let (Some(route), Some(authority)) = (&ctx.trail.route, ctx.authority.take()) else {
             return Err(refused(ctx, Refusal::Fault));
         };
         let outgoing = Outgoing {
@@ -153,7 +153,7 @@ impl ProxyHttp for Hooks {
             id: ctx.id,
             trace: ctx.trace.map(|trace| (trace, trace.child(&self.ids))),
         };
-        clean_request(head, &outgoing)?;
+        clean_request(head, outgoing)?;
         ctx.sent = Some(self.clock.instant());
         Ok(())
     }

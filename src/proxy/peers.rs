@@ -77,6 +77,9 @@ struct Target {
     port: u16,
     authority: HeaderValue,
     template: HttpPeer,
+    /// Where the host is an address: nothing is looked up, and no request takes a lock.
+    fixed: Option<HttpPeer>,
+    /// Where the host is a name: what it stands for at present.
     peers: RwLock<Arc<[HttpPeer]>>,
     next: AtomicUsize,
 }
@@ -197,6 +200,9 @@ impl Balancer {
 
     /// The next target in turn that has an address.
     fn choose(&self) -> Option<Chosen> {
+        if let [only] = self.targets.as_slice() {
+            return only.choose();
+        }
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         (0..self.turns.len()).find_map(|offset| {
             let turn = self
@@ -215,33 +221,37 @@ impl Target {
             .host()
             .map_or(Host::Domain(String::new()), |host| host.to_owned());
         let port = target.url.port();
-        let known: Vec<SocketAddr> = match &host {
-            Host::Ipv4(address) => vec![SocketAddr::new(IpAddr::V4(*address), port)],
-            Host::Ipv6(address) => vec![SocketAddr::new(IpAddr::V6(*address), port)],
-            Host::Domain(_) => Vec::new(),
+        let address = match &host {
+            Host::Ipv4(address) => Some(IpAddr::V4(*address)),
+            Host::Ipv6(address) => Some(IpAddr::V6(*address)),
+            Host::Domain(_) => None,
         };
-        let peers = at(&template, &known);
+        let fixed = address.map(|address| at(&template, SocketAddr::new(address, port)));
         Self {
             host,
             port,
             authority: target.authority.clone(),
             template,
-            peers: RwLock::new(peers),
+            fixed,
+            peers: RwLock::default(),
             next: AtomicUsize::new(0),
         }
     }
 
     fn choose(&self) -> Option<Chosen> {
+        let chosen = |peer: &HttpPeer| Chosen {
+            peer: Box::new(peer.clone()),
+            authority: self.authority.clone(),
+        };
+        if let Some(fixed) = &self.fixed {
+            return Some(chosen(fixed));
+        }
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         let turn = self
             .next
             .fetch_add(1, Ordering::Relaxed)
             .checked_rem(peers.len())?;
-        let peer = Box::new(peers.get(turn)?.clone());
-        Some(Chosen {
-            peer,
-            authority: self.authority.clone(),
-        })
+        peers.get(turn).map(chosen)
     }
 
     /// Looks the name up; gives the pause until the next time, or none where the host is an address.
@@ -255,7 +265,10 @@ impl Target {
         found.dedup();
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         if !found.is_empty() {
-            *peers = at(&self.template, &found);
+            *peers = found
+                .into_iter()
+                .map(|address| at(&self.template, address))
+                .collect();
         }
         Some(if peers.is_empty() {
             RETRY_UNRESOLVED
@@ -273,13 +286,12 @@ impl fmt::Debug for Balancer {
     }
 }
 
-/// The template at each of `addresses`.
-fn at(template: &HttpPeer, addresses: &[SocketAddr]) -> Arc<[HttpPeer]> {
-    let peers = addresses.iter().map(|address| HttpPeer {
-        _address: (*address).into(),
+/// The template at `address`.
+fn at(template: &HttpPeer, address: SocketAddr) -> HttpPeer {
+    HttpPeer {
+        _address: address.into(),
         ..template.clone()
-    });
-    peers.collect()
+    }
 }
 
 fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {

@@ -2,11 +2,13 @@
 
 use super::{Access, MatchSettings, Protected, Public, Route, Upstream, UpstreamSettings};
 use crate::{
+    cache::Terms,
     clock::SharedClock,
     exchange::{EngineParts, Exchange},
     policy::ExchangeSettings,
     settings::Building,
     telemetry::Metrics,
+    token::TokenTypeUri,
     verify::{TrustedIssuer, Verifier},
 };
 use serde::Deserialize;
@@ -69,7 +71,8 @@ impl RouteSettings {
         match (&self.exchange, self.public) {
             (None, true) => Some(Access::Public(Public(()))),
             (Some(exchange), false) => {
-                let protected = building.within("exchange", |b| protect(exchange, b, parts));
+                let protected =
+                    building.within("exchange", |b| protect(&self.name, exchange, b, parts));
                 protected.map(|protected| Access::Protected(Arc::new(protected)))
             }
             (Some(_), true) => {
@@ -94,6 +97,7 @@ impl RouteSettings {
 }
 
 fn protect(
+    route: &str,
     settings: &ExchangeSettings,
     building: &mut Building<'_>,
     parts: &RouteParts<'_>,
@@ -120,7 +124,7 @@ fn protect(
         verifier: Arc::new(verifier),
         policy: Arc::new(policy),
         exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
-        policy_generation: 1,
+        terms: Terms::new(route, "", 1, TokenTypeUri::AccessToken),
     })
 }
 

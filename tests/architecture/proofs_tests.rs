@@ -21,7 +21,7 @@ fn accepted(module: &str, source: &str) {
 fn a_check_that_can_fail_may_return_its_proof() {
     accepted(
         "source::bearer",
-        "pub fn bearer() -> Result<PresentedToken, SourceError> {}",
+        "impl Bearer<'_> { pub fn present(self) -> Result<PresentedToken, SourceError> {} }",
     );
     accepted(
         "verify::jwt",

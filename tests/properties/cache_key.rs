@@ -1,8 +1,9 @@
 //! Two requests share a remembered exchange only when all that decided on it is equal.
 
-use crate::{cases, subject::present};
+use crate::{cases, subject::presenting};
 use obo_gateway::{
-    cache::{AuthorizationContext, CacheKey},
+    cache::{AuthorizationContext, CacheKey, Terms},
+    source,
     token::TokenTypeUri,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -20,16 +21,20 @@ struct Fields {
 
 impl Fields {
     fn key(&self) -> CacheKey {
+        let token_type = if self.is_jwt {
+            TokenTypeUri::Jwt
+        } else {
+            TokenTypeUri::AccessToken
+        };
+        let headers = presenting(&self.token);
         AuthorizationContext {
-            route: &self.route,
-            operation: &self.operation,
-            policy_generation: self.policy_generation,
-            token_type: if self.is_jwt {
-                TokenTypeUri::Jwt
-            } else {
-                TokenTypeUri::AccessToken
-            },
-            presented: &present(&self.token),
+            terms: &Terms::new(
+                &self.route,
+                &self.operation,
+                self.policy_generation,
+                token_type,
+            ),
+            presented: source::bearer(&headers, None, 64 << 10).unwrap(),
             actor: self.actor.as_deref(),
             confirmation: self.confirmation.as_deref(),
         }

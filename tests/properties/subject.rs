@@ -73,10 +73,16 @@ impl Issuer {
 
 /// Takes `token` out of a request that presents it.
 pub fn present(token: &str) -> PresentedToken {
+    let bearer = source::bearer(&presenting(token), None, 64 << 10).and_then(|b| b.present());
+    bearer.unwrap()
+}
+
+/// The fields of a request that presents `token`.
+pub fn presenting(token: &str) -> http::HeaderMap {
     let mut headers = http::HeaderMap::new();
     let field = format!("Bearer {token}").parse().unwrap();
     headers.insert(http::header::AUTHORIZATION, field);
-    source::bearer(&headers, None, 64 << 10).unwrap()
+    headers
 }
 
 /// Builds a component from settings that have no mistake.

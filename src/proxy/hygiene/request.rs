@@ -6,9 +6,9 @@ use crate::{
     source::Imprint,
     telemetry::{LeakPlace, RequestId, TraceContext, TraceParent},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use pingora::{ErrorType, OrErr, Result, http::RequestHeader};
-use std::{borrow::Cow, cell::RefCell, net::IpAddr};
+use std::{borrow::Cow, cell::RefCell, mem, net::IpAddr};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -17,8 +17,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// How many fields are set beyond those that are kept.
-const OWN_FIELDS: usize = 8;
+/// How many fields may be added to those that came.
+const OWN_FIELDS: usize = 5;
 
 /// What the outgoing head is made from, besides the incoming one.
 #[derive(Debug)]
@@ -29,71 +29,61 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// Recognises what the client presented.
     pub(in crate::proxy) presented: &'a [Imprint],
     /// The Host field that names the target.
-    pub(in crate::proxy) authority: &'a HeaderValue,
+    pub(in crate::proxy) authority: HeaderValue,
     pub(in crate::proxy) client: Option<IpAddr>,
     pub(in crate::proxy) encrypted: bool,
     pub(in crate::proxy) id: RequestId,
     pub(in crate::proxy) trace: Option<(TraceContext, TraceParent)>,
 }
 
-/// Makes the outgoing head in place of a copy of the incoming one.
+/// Makes the outgoing head out of a copy of the incoming one.
 ///
-/// It is made anew from what may cross, not cleaned of what may not: what nobody thought of does not cross in a corner
-/// of the copy, such as the spelling of names. That is cheaper too: adding to a copy makes pingora grow two maps.
+/// Of the copy only the fields are kept, each looked at; what else the HTTP library remembers of the incoming head, the
+/// spelling of names and of the target among it, does not cross.
 pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
-    outgoing: &Outgoing<'_>,
+    outgoing: Outgoing<'_>,
 ) -> Result<()> {
     let target = target(head, outgoing.route)?;
-    let mut fields = kept_fields(head, outgoing);
-    set_host(&mut fields, head, outgoing);
-    if let Some(address) = outgoing.client.and_then(text_of) {
-        fields.insert(X_FORWARDED_FOR, address);
-    }
-    if outgoing.encrypted {
-        // its absence says http
-        fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
-    }
-    if let Ok(id) = HeaderValue::from_str(outgoing.id.as_str()) {
-        fields.insert(X_REQUEST_ID, id);
-    }
-    if let Some(Ok(parent)) = outgoing
-        .trace
-        .as_ref()
-        .map(|(_, p)| HeaderValue::from_str(p.as_str()))
-    {
-        fields.insert(TRACEPARENT, parent);
-    }
-    if let Some(authorization) = outgoing.authorization {
-        // the value was marked sensitive when it was made
-        fields.insert(header::AUTHORIZATION, authorization.clone());
-    }
     let (mut parts, ()) = http::Request::new(()).into_parts();
-    parts.method = head.method.clone();
+    let copy = Parts::from(mem::replace(head, RequestHeader::from(parts.clone())));
+    parts.headers = copy.headers;
+    let asked = match copy.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => parts.headers.get(header::HOST).cloned(),
+    };
+    drop_fields(&mut parts.headers, &outgoing);
+    parts.headers.reserve(OWN_FIELDS);
+    set_fields(&mut parts.headers, &outgoing);
+    let host = outgoing.route.upstream().host();
+    set_host(&mut parts.headers, asked, outgoing.authority, host);
+    parts.method = copy.method;
     parts.uri = target;
-    parts.version = head.version;
-    parts.headers = fields;
+    parts.version = copy.version;
     *head = RequestHeader::from(parts);
     Ok(())
 }
-
-/// The fields of the incoming head that may cross.
-fn kept_fields(head: &RequestHeader, outgoing: &Outgoing<'_>) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(head.headers.len() + OWN_FIELDS);
-    for (name, value) in &head.headers {
+/// Drops the fields that may not cross, each with all its values.
+fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+    // nearly every request has this one, and by its name alone it is found sooner
+    fields.remove(header::AUTHORIZATION);
+    let mut dropped: Vec<HeaderName> = Vec::new();
+    for (name, value) in &*fields {
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
         if untraced || is_dropped_from_request(name.as_str()) {
+            dropped.push(name.clone());
             continue;
         }
         let repeats =
             |token: &Imprint| token.is_in(value.as_bytes()) || token.is_in_name(name.as_str());
         if outgoing.presented.iter().any(repeats) {
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
-            continue;
+            dropped.push(name.clone());
         }
-        kept.append(name.clone(), value.clone());
     }
-    kept
+    for name in dropped {
+        fields.remove(name);
+    }
 }
 
 /// Path and query as the downstream gets them.
@@ -112,22 +102,47 @@ fn target(head: &RequestHeader, route: &Route) -> Result<Uri> {
 }
 
 /// The Host field, and what the client asked for where that is another.
-fn set_host(fields: &mut HeaderMap, head: &RequestHeader, outgoing: &Outgoing<'_>) {
-    let asked = match head.uri.authority() {
-        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
-        None => head.headers.get(header::HOST).cloned(),
+fn set_host(
+    fields: &mut HeaderMap,
+    asked: Option<HeaderValue>,
+    target: HeaderValue,
+    host: &UpstreamHost,
+) {
+    let host = match host {
+        UpstreamHost::Preserve => {
+            if let Some(asked) = asked {
+                fields.insert(header::HOST, asked);
+            }
+            return;
+        }
+        UpstreamHost::Target => target,
+        UpstreamHost::Named(name) => name.clone(),
     };
-    let host = match (outgoing.route.upstream().host(), &asked) {
-        (UpstreamHost::Preserve, Some(asked)) => asked,
-        (UpstreamHost::Preserve, None) => return,
-        (UpstreamHost::Target, _) => outgoing.authority,
-        (UpstreamHost::Named(name), _) => name,
-    };
-    fields.insert(header::HOST, host.clone());
-    if let Some(asked) = asked
-        && *outgoing.route.upstream().host() != UpstreamHost::Preserve
-    {
+    fields.insert(header::HOST, host);
+    if let Some(asked) = asked {
         fields.insert(X_FORWARDED_HOST, asked);
+    }
+}
+
+/// What the gateway itself says, the credential first of all.
+fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+    if let Some(authorization) = outgoing.authorization {
+        // the value was marked sensitive when it was made
+        fields.insert(header::AUTHORIZATION, authorization.clone());
+    }
+    if let Some(address) = outgoing.client.and_then(text_of) {
+        fields.insert(X_FORWARDED_FOR, address);
+    }
+    if outgoing.encrypted {
+        // its absence says http
+        fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
+    if let Ok(id) = HeaderValue::from_str(outgoing.id.as_str()) {
+        fields.insert(X_REQUEST_ID, id);
+    }
+    let parent = outgoing.trace.as_ref().map(|(_, parent)| parent.as_str());
+    if let Some(Ok(parent)) = parent.map(HeaderValue::from_str) {
+        fields.insert(TRACEPARENT, parent);
     }
 }
 

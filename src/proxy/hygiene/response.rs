@@ -2,38 +2,37 @@
 
 use super::names::is_dropped_from_response;
 use crate::{source::Imprint, telemetry::RequestId};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, response::Parts};
 use pingora::http::ResponseHeader;
+use std::mem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Makes the head that the client gets in place of the downstream's: without what speaks for the gateway's origin or
-/// asks for credentials, and with the id by which the logs know the request.
+/// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
+/// credentials, and with the id by which the logs know the request.
 pub(in crate::proxy) fn clean_response(head: &mut ResponseHeader, id: RequestId) {
-    let mut fields = HeaderMap::with_capacity(head.headers.len() + 1);
-    for (name, value) in &head.headers {
-        if !is_dropped_from_response(name.as_str()) {
-            fields.append(name.clone(), value.clone());
-        }
-    }
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        fields.insert(X_REQUEST_ID, id);
-    }
     let (mut parts, ()) = http::Response::new(()).into_parts();
-    parts.status = head.status;
-    parts.version = head.version;
-    parts.headers = fields;
+    let downstream = Parts::from(mem::replace(head, ResponseHeader::from(parts.clone())));
+    parts.headers = downstream.headers;
+    clean_trailers(&mut parts.headers);
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        parts.headers.insert(X_REQUEST_ID, id);
+    }
+    parts.status = downstream.status;
+    parts.version = downstream.version;
     // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
     *head = ResponseHeader::from(parts);
 }
 
 /// Drops the same from trailers.
 pub(in crate::proxy) fn clean_trailers(trailers: &mut HeaderMap) {
-    let names: Vec<HeaderName> = trailers.keys().cloned().collect();
-    for name in names {
-        if is_dropped_from_response(name.as_str()) {
-            trailers.remove(name);
-        }
+    let dropped: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| is_dropped_from_response(name.as_str()))
+        .cloned()
+        .collect();
+    for name in dropped {
+        trailers.remove(name);
     }
 }
 
