@@ -43,6 +43,10 @@ struct Arguments {
     /// A file with one bearer token a line; requests take them in turn, from the first again behind the last.
     #[arg(long)]
     tokens: Option<PathBuf>,
+    /// Never sleep: a proxy that wakes this process up pays for it, in a virtual machine dearly, and how often it has to
+    /// says nothing about the proxy.
+    #[arg(long)]
+    awake: bool,
 }
 
 #[derive(Default)]
@@ -67,6 +71,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let tally = Rc::new(Tally::default());
     let began = Instant::now();
     let connections = LocalSet::new();
+    if arguments.awake {
+        tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+                std::thread::yield_now();
+            }
+        });
+    }
     for _ in 0..arguments.connections {
         let (plan, tally) = (Rc::clone(&plan), Rc::clone(&tally));
         connections.spawn_local(async move {

@@ -1,4 +1,4 @@
-//! The API behind the proxies of the benchmark: HTTP/1.1, keep-alive, always the same 128 bytes, as little work as possible.
+//! The API behind the proxies of the benchmark: HTTP/1.1, keep-alive, always the same answer, as little work as possible.
 //! Prints `listening <address>` and serves until it is killed.
 #![allow(clippy::print_stdout, reason = "the address is this program's output")]
 
@@ -15,25 +15,60 @@ struct Arguments {
     /// Where to listen; port 0 is a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// The shortest answer that HTTP allows, instead of one as APIs give it.
+    #[arg(long)]
+    short: bool,
+    /// Never sleep: a proxy that wakes this process up pays for it, in a virtual machine dearly, and how often it has to
+    /// says nothing about the proxy.
+    #[arg(long)]
+    awake: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(Arguments::parse().listen).await?;
+    let arguments = Arguments::parse();
+    let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening {}", listener.local_addr()?);
+    if arguments.awake {
+        tokio::spawn(stay_awake());
+    }
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(answer(stream));
+        tokio::spawn(answer(
+            stream,
+            if arguments.short { short() } else { usual() },
+        ));
+    }
+}
+
+/// 128 bytes of text.
+fn short() -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 128\r\n\r\n{:x<128}",
+        ""
+    )
+}
+
+/// 1 KiB of JSON behind the fields that frameworks write.
+fn usual() -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nServer: orders/2.7\r\n\
+         Content-Type: application/json; charset=utf-8\r\nContent-Length: 1024\r\nCache-Control: private, no-store\r\n\
+         ETag: \"5f3c-9a1b2c3d4e5f\"\r\nVary: Accept-Encoding\r\nX-Content-Type-Options: nosniff\r\n\r\n{{\"a\":\"{:x<1016}\"}}",
+        ""
+    )
+}
+
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
     }
 }
 
 /// Answers every head; requests of the benchmark have no body.
-async fn answer(mut stream: TcpStream) {
-    let response = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 128\r\n\r\n{:x<128}",
-        ""
-    );
+async fn answer(mut stream: TcpStream, response: String) {
     let end = memmem::Finder::new(b"\r\n\r\n");
     let mut received = Vec::with_capacity(16 * 1024);
     while let Ok(1..) = stream.read_buf(&mut received).await {

@@ -8,12 +8,16 @@
 # `warm` is the gateway in its default configuration, access log to a file; `warm-no-log` the same without that log;
 # `cold` a gateway that sees every token for the first time, beside what it cannot do without: one request of `bare`,
 # one signature checked and one made (ALGORITHM, ES256 by default).
+# Requests and answers are such as HTTP clients and API frameworks write (HEADS=short: two fields each and 128 bytes, the
+# least that a proxy can be given to do, which makes the most of what the gateway adds). Load and API never sleep: what it
+# costs to wake them up, in a virtual machine a lot, is their idleness and no proxy's work.
 # Every other round goes through the list backwards, so that no variant is always the first on a cold core.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
 ROUNDS=${1:-15} REQUESTS=${2:-40000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
+HEADS=${HEADS:-usual}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
@@ -33,14 +37,26 @@ NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
 variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4") TOKENS+=("${5:-}"); }
 
 add_variants() {
-    : >"$WORK/plain"
+    write_fields >"$WORK/plain"
     "$BIN/examples/tokens" --out "$WORK" --files $((ROUNDS + 1)) --tokens "$COLD_REQUESTS" --algorithm "$ALGORITHM"
-    head -1 "$WORK/tokens.0" | sed 's/^/Authorization: Bearer /' >"$WORK/one-token"
+    { cat "$WORK/plain"; head -1 "$WORK/tokens.0" | sed 's/^/Authorization: Bearer /'; } >"$WORK/one-token"
     start bare "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
     variant bare "$PID" "$PORT" "$WORK/one-token"
     start bare-again "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
     variant bare-again "$PID" "$PORT" "$WORK/one-token"
     add_gateway_variants
+}
+
+# The fields of a request besides Host and Authorization.
+write_fields() {
+    [ "$HEADS" = short ] && return
+    cat <<'FIELDS'
+User-Agent: orders-portal/4.2 (Linux x86_64) http-client/1.9
+Accept: application/json
+Accept-Encoding: gzip, deflate, br
+Accept-Language: en-GB,en;q=0.8
+Content-Type: application/json
+FIELDS
 }
 
 # The gateway's own: the same gateway thrice, for requests with one token, without the access log, and for requests of
@@ -108,7 +124,7 @@ load() { # PORT REQUESTS ARGUMENT…
     local port=$1 requests=$2
     shift 2
     taskset -c "$LOAD_CORE" "$BIN/examples/load" --target "127.0.0.1:$port" --requests "$requests" \
-        --connections "$CONNECTIONS" "$@"
+        --connections "$CONNECTIONS" --awake "$@"
 }
 
 # measure VARIANT ROUND: appends µs of CPU per request to the variant's figures. Round 0 is the warm-up.
@@ -128,7 +144,9 @@ measure() {
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
 cargo build --release --quiet --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
-start origin "$LOAD_CORE" "$BIN/examples/origin"
+ORIGIN=(--awake)
+[ "$HEADS" != short ] || ORIGIN+=(--short)
+start origin "$LOAD_CORE" "$BIN/examples/origin" "${ORIGIN[@]}"
 ORIGIN_PORT=$PORT
 add_variants
 
