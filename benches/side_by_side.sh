@@ -22,7 +22,6 @@ COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
 WORK=$(mktemp -d)
-TICK_US=$((1000000 / $(getconf CLK_TCK)))
 
 STARTED=()
 finish() {
@@ -111,14 +110,8 @@ start() {
     exit 1
 }
 
-# CPU time of a process so far, in µs: utime and stime (proc(5), fields 14 and 15).
-cpu_us() {
-    local stat
-    stat=$(<"/proc/$1/stat")
-    # shellcheck disable=SC2086
-    set -- ${stat##*) }
-    echo $(((${12} + ${13}) * TICK_US))
-}
+# CPU time of a process so far, over its threads, in ns: the first field of schedstat (proc(5) counts in ticks of 10 ms).
+cpu_ns() { cat "/proc/$1/task"/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }'; }
 
 load() { # PORT REQUESTS ARGUMENT…
     local port=$1 requests=$2
@@ -135,10 +128,10 @@ measure() {
         requests=$COLD_REQUESTS
         arguments+=(--tokens "${TOKENS[$1]}/tokens.$2")
     fi
-    before=$(cpu_us "$pid")
+    before=$(cpu_ns "$pid")
     load "${PORTS[$1]}" "$requests" "${arguments[@]}" >"$WORK/$name.load" || { echo "$name: $(cat "$WORK/$name.load")" >&2; exit 1; }
-    after=$(cpu_us "$pid")
-    [ "$2" = 0 ] || awk -v us=$((after - before)) -v n="$requests" 'BEGIN { printf "%.3f\n", us / n }' >>"$WORK/$name.us"
+    after=$(cpu_ns "$pid")
+    [ "$2" = 0 ] || awk -v ns=$((after - before)) -v n="$requests" 'BEGIN { printf "%.3f\n", ns / n / 1000 }' >>"$WORK/$name.us"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }

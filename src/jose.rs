@@ -15,6 +15,7 @@ mod key;
 mod key_file;
 mod material;
 mod pem;
+mod recall;
 mod signing;
 mod signing_keys;
 mod weak;

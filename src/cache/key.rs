@@ -75,7 +75,7 @@ impl AuthorizationContext<'_> {
                 None => digest.field(&[]),
             });
         CacheKey {
-            digest: digest.finish(),
+            digest: digest.finish_recalled(),
             policy_generation: self.terms.policy_generation,
         }
     }

@@ -4,7 +4,7 @@ use super::{
     context::{Answered, Context, Progress, refused},
     ending::client_of,
     fault,
-    hygiene::{Outgoing, clean_request, clean_response, clean_trailers},
+    hygiene::{Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers},
     peers::Peers,
     respond,
 };
@@ -61,7 +61,7 @@ impl ProxyHttp for Hooks {
         let head = session.req_header();
         ctx.trace = head
             .headers
-            .get("traceparent")
+            .get(TRACEPARENT)
             .and_then(|value| TraceContext::parse(value.as_bytes()));
         if self.documents.serves(head.uri.path()) {
             let response = self.documents.answer(&head.method, head.uri.path());

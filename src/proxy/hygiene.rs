@@ -8,5 +8,5 @@ mod names;
 mod request;
 mod response;
 
-pub(super) use request::{Outgoing, clean_request};
+pub(super) use request::{Outgoing, TRACEPARENT, clean_request};
 pub(super) use response::{clean_response, clean_trailers, repeats};

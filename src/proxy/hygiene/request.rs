@@ -14,7 +14,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The field of the W3C Trace Context that says which trace a request belongs to.
+pub(in crate::proxy) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// How many fields may be added to those that came.
@@ -54,6 +55,17 @@ pub(in crate::proxy) fn clean_request(
     };
     drop_fields(&mut parts.headers, &outgoing);
     parts.headers.reserve(OWN_FIELDS);
+    // all its values go, whatever comes in their place
+    match outgoing.authorization {
+        // the value was marked sensitive when it was made
+        Some(authorization) => {
+            let field = header::AUTHORIZATION;
+            parts.headers.insert(field, authorization.clone());
+        }
+        None => {
+            parts.headers.remove(header::AUTHORIZATION);
+        }
+    }
     set_fields(&mut parts.headers, &outgoing);
     let host = outgoing.route.upstream().host();
     set_host(&mut parts.headers, asked, outgoing.authority, host);
@@ -63,12 +75,14 @@ pub(in crate::proxy) fn clean_request(
     *head = RequestHeader::from(parts);
     Ok(())
 }
-/// Drops the fields that may not cross, each with all its values.
+/// Drops the fields that may not cross, each with all its values; all but Authorization.
 fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
-    // nearly every request has this one, and by its name alone it is found sooner
-    fields.remove(header::AUTHORIZATION);
     let mut dropped: Vec<HeaderName> = Vec::new();
     for (name, value) in &*fields {
+        if name == header::AUTHORIZATION {
+            // nearly every request has it; it is not dropped here but replaced, or dropped, next
+            continue;
+        }
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
         if untraced || is_dropped_from_request(name.as_str()) {
             dropped.push(name.clone());
@@ -124,12 +138,8 @@ fn set_host(
     }
 }
 
-/// What the gateway itself says, the credential first of all.
+/// What the gateway itself says of the request.
 fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
-    if let Some(authorization) = outgoing.authorization {
-        // the value was marked sensitive when it was made
-        fields.insert(header::AUTHORIZATION, authorization.clone());
-    }
     if let Some(address) = outgoing.client.and_then(text_of) {
         fields.insert(X_FORWARDED_FOR, address);
     }
