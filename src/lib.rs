@@ -23,6 +23,7 @@
 //! | One exchange serves any number of simultaneous first uses. | `tests/load.rs` |
 //! | A removed key is refused within `max_age`, cached exchanges included. | `verify::key_store` (unit tests) |
 //! | No request that was received is lost when the gateway is told to end. | `tests/load.rs`, `tests/edge.rs` |
+//! | A body of any size passes as it comes, in memory that does not grow with it. | `tests/streaming.rs` |
 //! | No token reaches a log, a metric or a message, at any level. | `tests/e2e/canary.rs` |
 
 pub mod admin;

@@ -79,16 +79,26 @@ pub struct Drained {
     pub remaining: usize,
 }
 
-/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers and 100 streams are its
-/// defaults; a connection that idles is closed like one of HTTP/1).
+/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers are its default; a
+/// connection that idles is closed like one of HTTP/1).
 pub fn app<SV: ProxyHttp>(conf: &Arc<ServerConf>, hooks: SV) -> Arc<HttpProxy<SV>> {
     let mut app = http_proxy(conf, hooks);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(connection::KEEP_ALIVE_SECONDS));
     app.server_options = Some(options);
-    app.h2_options = Some(default_h2_options());
+    let mut h2_options = default_h2_options();
+    h2_options.max_concurrent_streams(HTTP2_STREAMS);
+    h2_options.initial_window_size(HTTP2_WINDOW);
+    h2_options.initial_connection_window_size(HTTP2_WINDOW * HTTP2_STREAMS);
+    app.h2_options = Some(h2_options);
     Arc::new(app)
 }
+
+/// Requests at a time on one connection of HTTP/2.
+const HTTP2_STREAMS: u32 = 100;
+/// What a client may send ahead of a downstream that does not read, in bytes. A connection has room for as much on every
+/// stream: with the protocol's 64 KiB for all of them, one such upload would hold back the others (RFC 9113 §5.2.1).
+const HTTP2_WINDOW: u32 = 65_535;
 
 impl Edge {
     /// Starts the threads. Nothing is accepted before [`serve`](Self::serve).

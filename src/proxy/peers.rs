@@ -31,6 +31,11 @@ use url::Host;
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// How soon a name is tried again that was never resolved.
 const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
+/// Requests at a time on one connection of HTTP/2.
+const HTTP2_STREAMS: u32 = 100;
+/// What a target may send ahead of a client that does not read, in bytes. A connection has room for as much on every
+/// stream: with pingora's 8 MiB for either, one such client would hold back all the others (RFC 9113 §5.2.1).
+const HTTP2_WINDOW: u32 = 256 << 10;
 
 /// The peers of all routes.
 #[derive(Debug, Default)]
@@ -320,7 +325,9 @@ fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {
     });
     if upstream.http2() {
         options.alpn = ALPN::H2;
-        options.max_h2_streams = 100;
+        options.max_h2_streams = HTTP2_STREAMS as usize;
+        options.h2_stream_window_size = Some(HTTP2_WINDOW);
+        options.h2_connection_window_size = Some(HTTP2_WINDOW * HTTP2_STREAMS);
     }
     peer
 }

@@ -3,7 +3,10 @@
 use super::wire::{Kind, Message, Reader};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -22,6 +25,7 @@ struct Inner {
     bytes: Mutex<Vec<u8>>,
     requests: Mutex<Vec<Message>>,
     script: Mutex<Script>,
+    connections: AtomicUsize,
 }
 
 type Script = Arc<dyn Fn(&Message) -> Reply + Send + Sync>;
@@ -47,10 +51,12 @@ impl Origin {
             bytes: Mutex::default(),
             requests: Mutex::default(),
             script: Mutex::new(Arc::new(|_| Reply::Send(answer("200 OK", &[], "hello")))),
+            connections: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&inner);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                serving.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, Arc::clone(&serving)));
             }
         });
@@ -67,6 +73,12 @@ impl Origin {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections were made.
+    #[allow(dead_code, reason = "the streaming tests ask for it")]
+    pub fn connections(&self) -> usize {
+        self.inner.connections.load(Ordering::SeqCst)
     }
 
     /// From now on answers by `script`.

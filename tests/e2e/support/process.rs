@@ -72,6 +72,12 @@ impl Process {
         }
     }
 
+    /// The process's id.
+    #[allow(dead_code, reason = "the streaming tests ask for it")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The metrics, once the gateway is ready.
     pub async fn metrics(&self) -> String {
         let ask = |path| Ask::get(path).host(&self.admin.to_string());
