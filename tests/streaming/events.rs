@@ -1,6 +1,7 @@
 //! Server-sent events, in lock-step: the API writes the next one only when the one before has reached the client.
 
 use crate::{
+    authority::Authority,
     http2::{part, read},
     stage::Stage,
     support::{Ask, Client, Origin, PATIENCE, Reply, wire::Kind},
@@ -80,6 +81,43 @@ async fn each_event_reaches_a_client_of_http_2_before_the_next_is_written() {
     events.send(b"0\r\n\r\n".to_vec()).unwrap();
     assert_eq!(read(&mut body).await.0, b"");
 }
+
+#[tokio::test]
+async fn an_event_stream_may_be_quiet_for_longer_than_a_head_may_take() {
+    let origin = Origin::start().await;
+    let (events, receiver) = unbounded_channel();
+    let receiver = Mutex::new(Some(receiver));
+    origin.answers(move |_| match receiver.lock().unwrap().take() {
+        Some(receiver) => Reply::Stream(receiver),
+        None => Reply::Hang,
+    });
+    let stage = Stage::with(Authority::new(), IMPATIENT, &origin.url()).await;
+    let token = stage.token();
+    let mut client = stage.client().await;
+    let ask = Ask::get("/orders/events")
+        .field("Accept", "text/event-stream")
+        .bearer(&token);
+    client.send(&ask.bytes()).await;
+    events.send(HEAD.to_vec()).unwrap();
+    events.send(chunk(&event(0))).unwrap();
+    client.until_received(event(0).as_bytes()).await;
+
+    // a request that began later runs out of time first
+    let hanging = Ask::get("/orders/1").bearer(&token);
+    let answer = stage.client().await.ask(&hanging).await.unwrap();
+    assert_eq!(answer.status(), 504);
+
+    events.send(chunk(&event(1))).unwrap();
+    client.until_received(event(1).as_bytes()).await;
+}
+
+/// A head has to come within 300 ms.
+const IMPATIENT: &str = r"
+  - name: orders
+    match: { prefix: /orders }
+    upstream: { targets: [ { url: ORIGIN } ], timeouts: { response: 300ms, idle: 60s } }
+    exchange: { audience: orders-api, scope: { allow: [orders.read] } }
+";
 
 #[tokio::test]
 async fn a_client_that_leaves_a_quiet_event_stream_ends_it_at_the_downstream_too() {

@@ -3,7 +3,10 @@
 
 use crate::{
     stage::Stage,
-    support::{Ask, Client, Origin, PATIENCE, wire::find},
+    support::{
+        Ask, Client, Origin, PATIENCE,
+        wire::{Kind, find},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -71,7 +74,7 @@ async fn a_downstream_that_does_not_want_the_body_answers_without_it() {
     api.write_all(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 4\r\n\r\nnone")
         .await
         .unwrap();
-    let answer = client.answer(crate::support::wire::Kind::Response).await;
+    let answer = client.answer(Kind::Response).await;
     let answer = answer.unwrap();
     assert_eq!((answer.status(), answer.body), (417, b"none".to_vec()));
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     stage::Stage,
-    support::{Ask, Origin, Reply, answer},
+    support::{Ask, Origin, Reply, answer, wire::Kind},
 };
 
 fn accepted(stage: &Stage) -> usize {
@@ -91,7 +91,7 @@ async fn a_client_of_http_1_0_gets_its_answer_and_the_end_of_the_connection() {
     let token = stage.token();
     let head = format!("GET /orders/1 HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n");
     client.send(head.as_bytes()).await;
-    let answer = client.answer(crate::support::wire::Kind::Response).await;
+    let answer = client.answer(Kind::Response).await;
     assert_eq!(answer.unwrap().body, b"hello");
     assert!(client.ends().await);
 }

@@ -21,8 +21,8 @@ use tokio::{
 
 /// Far more than the sockets on the way hold.
 const SIZE: u64 = 256 << 20;
-/// What they may hold: the kernel lets a buffer grow to some MiB, and there are four.
-const HELD: u64 = 48 << 20;
+/// What they may hold: the kernel lets a buffer grow to some MiB, and there are four of them.
+const HELD: u64 = 96 << 20;
 /// A writer that gets nothing rid for so long is waiting.
 const STALLED: Duration = Duration::from_secs(1);
 
