@@ -9,14 +9,14 @@ mod entry;
 mod flight;
 mod key;
 
-pub use entry::ForwardCredential;
+pub use entry::{ForwardCredential, RefreshDue};
 pub use flight::FlightError;
 pub use key::{AuthorizationContext, CacheKey, Terms};
 
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, UnixTime},
     exchange::IssuedToken,
-    settings::{Building, ByteSize},
+    settings::{Building, ByteSize, Percentage},
     source::PresentedToken,
     telemetry::CacheResult,
 };
@@ -37,12 +37,15 @@ use std::{
 pub struct CacheSettings {
     /// How much memory the entries may take, their administration included.
     pub max_size: ByteSize,
+    /// A hit past this share of an entry's life has its successor made in the background; `100%`: none does.
+    pub refresh_ahead: Percentage,
 }
 
 impl Default for CacheSettings {
     fn default() -> Self {
         Self {
             max_size: ByteSize::from_mib(256),
+            refresh_ahead: Percentage::of(80),
         }
     }
 }
@@ -77,7 +80,17 @@ struct Inner<E> {
     entries: moka::sync::Cache<CacheKey, Arc<Entry>, BuildHasherDefault<AsItIs>>,
     refusals: moka::sync::Cache<CacheKey, E>,
     flights: Flights<E>,
+    refresh_ahead: Percentage,
     clock: SharedClock,
+}
+
+/// A remembered credential.
+#[derive(Debug)]
+pub struct Hit {
+    /// What is attached to the request.
+    pub credential: ForwardCredential,
+    /// Whether this request has its successor made.
+    pub refresh: Option<RefreshDue>,
 }
 
 /// Something to forward, and how it was come by.
@@ -115,6 +128,7 @@ impl<E: FlightError> ExchangeCache<E> {
                 entries,
                 refusals,
                 flights: Flights::default(),
+                refresh_ahead: settings.refresh_ahead,
                 clock,
             }),
         }
@@ -124,9 +138,13 @@ impl<E: FlightError> ExchangeCache<E> {
     ///
     /// # Errors
     /// A definitive refusal that is remembered.
-    pub fn hit(&self, key: &CacheKey) -> Result<Option<ForwardCredential>, E> {
-        match self.inner.usable(key) {
-            Some(entry) => Ok(Some(ForwardCredential::from_hit(entry))),
+    pub fn hit(&self, key: &CacheKey) -> Result<Option<Hit>, E> {
+        let now = self.inner.clock.now();
+        match self.inner.usable(key, now) {
+            Some(entry) => Ok(Some(Hit {
+                refresh: entry.refresh_due(now),
+                credential: ForwardCredential::from_hit(entry),
+            })),
             None => self.inner.refusals.get(key).map_or(Ok(None), Err),
         }
     }
@@ -155,6 +173,25 @@ impl<E: FlightError> ExchangeCache<E> {
                 inner.perform(key, presented, occasion, exchange).await
             })
             .await
+    }
+
+    /// Performs `exchange` for `key` in the background, as the hit that was told so has to. Nobody waits for it: until it
+    /// ends, and if it fails until its own end, what is remembered serves.
+    pub fn refresh_ahead<F>(
+        &self,
+        _due: RefreshDue,
+        key: CacheKey,
+        presented: PresentedToken,
+        exchange: F,
+    ) where
+        F: Future<Output = Result<IssuedToken, E>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        self.inner.flights.depart(key, async move {
+            inner
+                .perform(key, presented, Occasion::RefreshAhead, exchange)
+                .await
+        });
     }
 
     /// Forgets a credential that the downstream refused, unless that is [`Renewal::Pointless`].
@@ -191,13 +228,15 @@ pub enum Occasion {
     FirstUse,
     /// The downstream refused what was remembered.
     DownstreamRefused,
+    /// What is remembered ends soon.
+    RefreshAhead,
 }
 
 impl<E: FlightError> Inner<E> {
     /// The entry for `key`, when it passes the checks of every hit.
-    fn usable(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+    fn usable(&self, key: &CacheKey, now: UnixTime) -> Option<Arc<Entry>> {
         let entry = self.entries.get(key)?;
-        if entry.is_usable(self.clock.now(), key.policy_generation()) {
+        if entry.is_usable(now, key.policy_generation()) {
             return Some(entry);
         }
         self.entries.invalidate(key);
@@ -215,7 +254,9 @@ impl<E: FlightError> Inner<E> {
         F: Future<Output = Result<IssuedToken, E>> + Send,
     {
         // a flight may have landed between this request's look and its turn
-        if let Some(entry) = self.usable(&key) {
+        if occasion != Occasion::RefreshAhead
+            && let Some(entry) = self.usable(&key, self.clock.now())
+        {
             return Ok(Granted {
                 credential: ForwardCredential::from_hit(entry),
                 result: CacheResult::Hit,
@@ -230,6 +271,7 @@ impl<E: FlightError> Inner<E> {
                     &presented,
                     key.policy_generation(),
                     self.clock.now(),
+                    self.refresh_ahead,
                     renewed_at,
                 )
                 .ok_or_else(E::fault)?;

@@ -11,7 +11,10 @@ mod target;
 pub use record::Recorder;
 
 use crate::{
-    cache::{AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Occasion, Renewal},
+    cache::{
+        AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Hit, Occasion,
+        RefreshDue, Renewal,
+    },
     clock::SharedClock,
     error::Refusal,
     exchange::{ExchangeError, IssuedToken},
@@ -110,7 +113,18 @@ impl Pipeline {
         let bearer = source::bearer(&head.headers, target.query(), self.token_limit)?;
         let key = key_of(stages, bearer);
         let credential = match self.remembered(&key, route, trail)? {
-            Some(credential) => credential,
+            Some(Hit {
+                credential,
+                refresh: None,
+            }) => credential,
+            Some(Hit {
+                credential,
+                refresh: Some(due),
+            }) => {
+                let errand = Errand::new(id, route, stages, bearer.present()?, key);
+                self.refresh_ahead(due, errand);
+                credential
+            }
             None => {
                 let errand = Errand::new(id, route, stages, bearer.present()?, key);
                 // boxed: the warm path does not carry the room that an exchange needs
@@ -166,7 +180,7 @@ impl Pipeline {
         key: &CacheKey,
         route: &Route,
         trail: &mut Trail,
-    ) -> Result<Option<ForwardCredential>, Refusal> {
+    ) -> Result<Option<Hit>, Refusal> {
         let found = self.cache.hit(key);
         match &found {
             Ok(Some(_)) => trail.note(route, CacheResult::Hit),
@@ -174,6 +188,20 @@ impl Pipeline {
             Err(_) => trail.note(route, CacheResult::Negative),
         }
         found
+    }
+
+    /// Has the successor of a remembered exchange made, behind the back of the request that presents its token.
+    fn refresh_ahead(&self, due: RefreshDue, errand: Errand) {
+        let route = Arc::clone(&errand.route);
+        let (key, presented) = (errand.key, errand.presented.clone());
+        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock));
+        self.cache.refresh_ahead(due, key, presented, async move {
+            let exchanged = exchange.await;
+            if exchanged.is_ok() {
+                route.metrics().cache(CacheResult::Refreshed);
+            }
+            exchanged
+        });
     }
 
     async fn exchange(

@@ -8,6 +8,7 @@
 mod address;
 mod duration;
 mod finding;
+mod percentage;
 mod secret;
 mod size;
 mod tls;
@@ -16,6 +17,7 @@ mod url;
 pub use address::socket_address;
 pub use duration::HumanDuration;
 pub use finding::{ConfigPath, Finding, Findings, Segment, Severity};
+pub use percentage::Percentage;
 pub use secret::{Secret, SecretSettings};
 pub use size::ByteSize;
 pub use tls::{ServerTlsSettings, UpstreamTlsSettings};

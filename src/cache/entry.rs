@@ -4,6 +4,7 @@ use super::CacheKey;
 use crate::{
     clock::UnixTime,
     exchange::IssuedToken,
+    settings::Percentage,
     source::{Imprint, PresentedToken},
     verify::KeyLease,
 };
@@ -11,7 +12,10 @@ use bytes::{BufMut, BytesMut};
 use http::HeaderValue;
 use std::{
     fmt, mem,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +29,15 @@ pub(super) struct Entry {
     presented: Option<Imprint>,
     issued: Option<Imprint>,
     renewed_at: Option<Instant>,
+    /// From when on a hit has a successor made; none where that would live no longer.
+    refresh_from: Option<UnixTime>,
+    /// Whether a hit did already.
+    refreshing: AtomicBool,
 }
+
+/// Given to one hit of an entry that is near its end: that hit has the successor made.
+#[derive(Debug)]
+pub struct RefreshDue(());
 
 /// What an entry takes beyond its own bytes. Moka's bucket, queue nodes, timer node and shared pointers and the
 /// allocator's rounding: 640 bytes, measured over 40,000 entries. Then what a flood of distinct tokens adds for each
@@ -42,12 +54,13 @@ impl Entry {
         presented: &PresentedToken,
         policy_generation: u64,
         now: UnixTime,
+        refresh_ahead: Percentage,
         renewed_at: Option<Instant>,
     ) -> Option<Self> {
-        let usable_until = issued
-            .expires_at()
-            .min(issued.permitted().subject().expires_at())
-            .minus(SAFETY_MARGIN);
+        let subject_ends = issued.permitted().subject().expires_at();
+        let usable_until = issued.expires_at().min(subject_ends).minus(SAFETY_MARGIN);
+        let outlived = issued.expires_at() < subject_ends;
+        let refresh_from = refresh_from(now, usable_until, refresh_ahead);
         Some(Self {
             authorization: bearer(issued.token().expose())?,
             usable_until,
@@ -57,7 +70,15 @@ impl Entry {
             presented: Imprint::of(presented.token()),
             issued: Imprint::of(issued.token()),
             renewed_at,
+            refresh_from: refresh_from.filter(|_| outlived),
+            refreshing: AtomicBool::new(false),
         })
+    }
+
+    /// Told to the first hit of an entry that is past the share of its life after which a successor is made.
+    pub(super) fn refresh_due(&self, now: UnixTime) -> Option<RefreshDue> {
+        let near_its_end = self.refresh_from.is_some_and(|from| now >= from);
+        (near_its_end && !self.refreshing.swap(true, Ordering::Relaxed)).then_some(RefreshDue(()))
     }
 
     /// The checks of every hit.
@@ -85,6 +106,14 @@ impl Entry {
             + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
+}
+
+/// When the successor of an entry made at `now` is made. Not within its first second: a life so short would have every
+/// hit make another one.
+fn refresh_from(now: UnixTime, end: UnixTime, ahead: Percentage) -> Option<UnixTime> {
+    let share = ahead.share_of(end.since(now).as_secs()).max(1);
+    let from = now.plus(Duration::from_secs(share));
+    (from < end).then_some(from)
 }
 
 /// `Bearer <token>`, marked sensitive so that no encoder indexes it and no formatter prints it.
@@ -163,5 +192,27 @@ impl moka::Expiry<CacheKey, Arc<Entry>> for Lifetime {
         _left: Option<Duration>,
     ) -> Option<Duration> {
         Some(entry.ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_is_made_at_the_given_share_of_the_life() {
+        let at = UnixTime::from_secs;
+        let from = |life: i64, ahead| refresh_from(at(100), at(100 + life), ahead);
+        assert_eq!(from(100, Percentage::of(80)), Some(at(180)));
+        assert_eq!(from(4, Percentage::of(80)), Some(at(103)));
+        assert_eq!(from(2, Percentage::of(10)), Some(at(101)));
+    }
+
+    #[test]
+    fn an_entry_that_lives_for_a_second_has_none_and_neither_has_one_at_its_end() {
+        let at = UnixTime::from_secs;
+        assert_eq!(refresh_from(at(100), at(101), Percentage::of(80)), None);
+        assert_eq!(refresh_from(at(100), at(99), Percentage::of(80)), None);
+        assert_eq!(refresh_from(at(100), at(200), Percentage::ALL), None);
     }
 }

@@ -54,6 +54,14 @@ impl<E: FlightError> Flights<E> {
         }
     }
 
+    /// Starts `exchange` in a task of its own, unless one for `key` is under way; waits for neither.
+    pub(super) fn depart<F>(&self, key: CacheKey, exchange: F)
+    where
+        F: Future<Output = Result<Granted, E>> + Send + 'static,
+    {
+        self.board(key, exchange);
+    }
+
     fn board<F>(&self, key: CacheKey, exchange: F) -> (Landing<E>, bool)
     where
         F: Future<Output = Result<Granted, E>> + Send + 'static,

@@ -175,6 +175,8 @@ labels! {
         Miss = "miss",
         /// None was; another request was making it.
         Coalesced = "coalesced",
+        /// A successor was made in the background before a remembered one ended; counted beside the hit that caused it.
+        Refreshed = "refreshed",
         /// A definitive refusal was remembered.
         Negative = "negative",
     }

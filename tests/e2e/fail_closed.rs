@@ -1,6 +1,6 @@
 //! One stage after the other is broken: the downstream never sees a request without a fresh on-behalf-of token.
 
-mod broken;
+pub mod broken;
 
 use crate::{
     answers::{assert_own, assert_untouched},

@@ -16,4 +16,5 @@ mod fail_closed;
 mod issued;
 mod keys;
 mod observed;
+mod refresh;
 mod support;

@@ -1,0 +1,85 @@
+//! Shares as people write them: `80%`.
+
+use serde::{Deserialize, Deserializer, de};
+use std::{fmt, str::FromStr};
+
+/// A whole number of hundredths from 1% to 100%.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percentage(u8);
+
+impl Percentage {
+    /// The whole.
+    pub const ALL: Self = Self(100);
+
+    /// `hundredths` of the whole, for defaults; more than all is all.
+    pub const fn of(hundredths: u8) -> Self {
+        Self(if hundredths > 100 { 100 } else { hundredths })
+    }
+
+    /// This share of `whole`, rounded down.
+    pub fn share_of(self, whole: u64) -> u64 {
+        let share = u128::from(whole) * u128::from(self.0) / 100;
+        u64::try_from(share).unwrap_or(whole)
+    }
+}
+
+impl FromStr for Percentage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hundredths = text.strip_suffix('%').and_then(|digits| {
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| plain)
+        });
+        match hundredths {
+            Some(hundredths @ 1..=100) => Ok(Self(hundredths)),
+            Some(_) | None => Err(format!(
+                "expected a percentage from 1% to 100%, such as 80%, found {text:?}"
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Percentage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Percentage;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a percentage such as 80%")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_read_as_written() {
+        assert_eq!("80%".parse(), Ok(Percentage::of(80)));
+        assert_eq!("1%".parse(), Ok(Percentage::of(1)));
+        assert_eq!("100%".parse(), Ok(Percentage::ALL));
+    }
+
+    #[test]
+    fn what_is_no_percentage_from_1_to_100_is_refused() {
+        for text in [
+            "80", "0%", "101%", "%", "-1%", "+5%", "8 %", "80.5%", "300%", "",
+        ] {
+            assert!(text.parse::<Percentage>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_never_exceeds_the_whole() {
+        assert_eq!(Percentage::of(80).share_of(4), 3);
+        assert_eq!(Percentage::ALL.share_of(u64::MAX), u64::MAX);
+        assert_eq!(Percentage::of(50).share_of(u64::MAX), u64::MAX / 2);
+    }
+}
