@@ -22,6 +22,12 @@ bench:
 demo *args:
     cargo run --release -- demo {{args}}
 
+# Renew the schema and the configuration reference, which are printed by the program
+docs:
+    cargo build
+    cargo run -q -- schema > docs/gateway.schema.json
+    cargo run -q -- schema --markdown > docs/configuration.md
+
 # Everything that has to hold before a change is merged
 ci:
     .ci/run

@@ -23,6 +23,7 @@ use crate::{
 use entry::{Entry, Lifetime};
 use flight::Flights;
 use key::AsItIs;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
     fmt,
@@ -31,11 +32,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// `cache` of the configuration.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What the gateway remembers of exchanges.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// How much memory the entries may take, their administration included.
+    /// How much memory the remembered exchanges may take, their administration included; at least 1MiB.
     pub max_size: ByteSize,
     /// A hit past this share of an entry's life has its successor made in the background; `100%`: none does.
     pub refresh_ahead: Percentage,

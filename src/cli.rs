@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod run;
+mod schema;
 mod serve;
 
 pub use serve::{Gateway, StartError};
@@ -53,6 +54,12 @@ enum Command {
     Run,
     /// Report every mistake in the configuration, and how to mend it; creates nothing
     Check,
+    /// Print the JSON Schema of the configuration, for editors
+    Schema {
+        /// Print the configuration reference instead, for people
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Show what the gateway does: an identity provider, two APIs and a gateway, all on this machine
     Demo {
         /// Show it once and end: status 0 where everything was as promised
@@ -98,6 +105,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
     match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(&arguments.config, &surroundings, io, &mut terminal),
         Command::Check => check::check(&arguments.config, &surroundings, &mut terminal),
+        Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }
 }

@@ -11,8 +11,10 @@ mod compose;
 mod document;
 mod marks;
 mod overridden;
+mod reference;
 mod report;
 mod scan;
+mod schema;
 mod section;
 mod shape;
 mod suggest;
@@ -21,5 +23,7 @@ pub use compose::{Configuration, ListenerTerms, Surroundings, compose, log_setti
 pub use document::{Document, Unreadable};
 pub use marks::{Mark, Marks};
 pub use overridden::{OverrideError, overridden};
+pub use reference::reference;
 pub use report::{Paint, render};
+pub use schema::schema;
 pub use section::Section;

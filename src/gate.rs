@@ -8,26 +8,30 @@ mod path;
 
 use crate::settings::{Building, ByteSize, HumanDuration};
 use http::{Method, header, request::Parts};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
 pub use path::PathAmbiguity;
 
-/// `limits` of the configuration: what one request and one client may take.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// What one request and one client may take.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSettings {
-    /// The longest token that is read; beyond it 431.
+    /// The longest token that is read, 1KiB to 1MiB; beyond it 431.
     pub token: ByteSize,
-    /// All header fields together; beyond it 431.
+    /// All header fields together, 1KiB to 1MiB; beyond it 431.
     pub headers: ByteSize,
-    /// Path and query together; beyond it 414.
+    /// Path and query together, 1KiB to 1MiB; beyond it 414.
     pub target: ByteSize,
     /// How long a client may take for a request's head, its TLS handshake included.
     pub header_timeout: HumanDuration,
-    /// Connections open at one time, in all.
+    /// Connections open at one time, in all; beyond it new ones are closed.
+    #[schemars(range(min = 1))]
     pub connections: usize,
-    /// Connections open at one time from one address.
+    /// Connections open at one time from one address; beyond it new ones are closed. Behind a load balancer that
+    /// address is the balancer's.
+    #[schemars(range(min = 1))]
     pub connections_per_address: usize,
 }
 

@@ -1,17 +1,20 @@
 //! The `admin` section of the configuration.
 
-use crate::settings::{Building, Secret, SecretSettings, socket_address};
+use crate::settings::{Building, Secret, SecretSettings, listen_address, socket_address};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// `admin`: where the operator's listener is, and who may ask.
-#[derive(Debug, Clone, Deserialize)]
+/// The operator's listener: `/metrics`, `/healthz` and `/readyz`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminSettings {
-    /// Default `127.0.0.1:9090`; port 0 takes a free one.
+    /// Address and port; port 0 takes a free one, which the log names.
+    #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
-    /// What a caller must present as a bearer token; required where the address is not loopback.
+    /// What a caller must present as a bearer token; required where the address is not loopback. Without it
+    /// `/healthz` and `/readyz` still say yes or no.
     pub token: Option<SecretSettings>,
 }
 

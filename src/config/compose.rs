@@ -5,7 +5,7 @@ mod parts;
 
 pub use listeners::ListenerTerms;
 
-use super::{Document, Section};
+use super::{Document, schema::TopLevel};
 use crate::{
     admin::{AdminSettings, AdminTerms},
     cache::{CacheSettings, ExchangeCache},
@@ -55,7 +55,7 @@ pub struct Configuration {
 }
 
 /// Everything that was read, before it is put together.
-struct Read {
+pub(super) struct Read {
     listeners: Vec<(usize, ListenerSettings)>,
     admin: AdminSettings,
     issuer: Option<EngineSettings>,
@@ -89,7 +89,7 @@ pub fn compose(
     surroundings: &Surroundings,
     findings: &mut Findings,
 ) -> Option<Configuration> {
-    let read = document.sections(findings, read);
+    let read = document.sections(findings, |top| read(top));
     let mut building = Building {
         base,
         effects,
@@ -109,16 +109,21 @@ pub fn compose(
     composed.filter(|_| !findings.has_errors())
 }
 
-fn read(top: &mut Section<'_>) -> Read {
+/// Reads the top level. Also names its keys and their types for the schema.
+pub(super) fn read(top: &mut impl TopLevel) -> Read {
+    // first: the keys are documented in the order in which they are asked for
+    let listeners = top.required_list("listeners");
+    let admin = top.take_or_default("admin");
+    let issuer = top.required("issuer");
     let before = top.findings().errors();
     let trusted_issuers = top.list("trusted_issuers");
     let misshapen = top.findings().errors() - before;
     Read {
         listed_issuers: trusted_issuers.len() + misshapen,
         trusted_issuers,
-        listeners: top.required_list("listeners"),
-        admin: top.take_or_default("admin"),
-        issuer: top.required("issuer"),
+        listeners,
+        admin,
+        issuer,
         routes: top.required_list("routes"),
         cache: top.take_or_default("cache"),
         limits: top.take_or_default("limits"),

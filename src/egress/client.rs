@@ -7,6 +7,7 @@ use super::{
 };
 use crate::settings::{Building, OutboundUrl};
 use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
     path::PathBuf,
@@ -22,10 +23,10 @@ pub struct Egress {
 }
 
 /// How an identity provider's server is verified.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EgressTlsSettings {
-    /// PEM certificates to trust instead of the system's.
+    /// A PEM file with the certificates to trust instead of the system's.
     pub ca: PathBuf,
 }
 

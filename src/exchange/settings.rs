@@ -5,23 +5,27 @@ use crate::{
     clock::{SharedClock, SharedRandomness},
     jose::{KeyFileSettings, SigningKeys},
     policy::GatewayIdentity,
-    settings::{Building, HumanDuration, OutboundUrl},
+    settings::{Building, HumanDuration, OutboundUrl, not_empty},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 
-/// The embedded token service.
-#[derive(Debug, Clone, Deserialize)]
+/// The token service inside the gateway: how it calls itself, and what it signs with. The APIs find its keys at
+/// `<url>/oauth/v2/keys`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EngineSettings {
-    /// `iss` of what it issues; its documents are served under this URL.
+    /// `iss` of every token it issues. Its metadata and keys are served under this URL, by any listener.
+    #[schemars(with = "OutboundUrl")]
     pub url: String,
-    /// `sub` of the gateway where it is named as an actor.
+    /// How issued tokens name the gateway: `act.sub`.
     #[serde(default = "default_actor")]
     pub actor: String,
     /// The first signs, all are published.
+    #[schemars(transform = not_empty)]
     pub signing_keys: Vec<KeyFileSettings>,
-    /// How long an issued token lives where the route does not say.
+    /// How long an issued token lives where the route does not say; never longer than the token it was exchanged for.
     #[serde(default = "default_lifetime")]
     pub lifetime: HumanDuration,
 }

@@ -1,12 +1,15 @@
 //! The signature algorithms that exist here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// An asymmetric JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// `none` and the HMAC family are no values of this type, so nothing can select them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// `none` and the HMAC family are no choices, so nothing can select them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     ES256,

@@ -5,7 +5,9 @@ use crate::{
     clock::{Randomness, SystemRandomness},
     settings::{Building, Effects},
 };
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::Value;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -14,14 +16,15 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// `{ file: PATH, generate: ES256 }`
-#[derive(Debug, Clone, Deserialize)]
+/// A signing key, e.g. `{ file: keys/signing.pem, generate: ES256 }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFileSettings {
-    /// A PEM file with a private key.
+    /// A PEM file with a private key: EC P-256 or P-384, Ed25519, or RSA of 2048 bits or more.
     pub file: PathBuf,
-    /// What to make when the file is absent. An existing RSA key signs with this one of RS256 and PS256, by default
-    /// with RS256.
+    /// What to make when the file is absent (readable by its owner alone): ES256, ES384, EdDSA, RS256 or PS256. An
+    /// existing RSA key signs with this one of RS256 and PS256, by default with RS256.
+    #[schemars(transform = generated)]
     pub generate: Option<Algorithm>,
 }
 
@@ -127,6 +130,16 @@ const GENERATED: [Algorithm; 5] = [
     Algorithm::RS256,
     Algorithm::PS256,
 ];
+
+/// Of all algorithms only those.
+fn generated(schema: &mut Schema) {
+    let mut choices = GENERATED
+        .map(|algorithm| Value::from(algorithm.as_str()))
+        .to_vec();
+    choices.push(Value::Null);
+    schema.remove("anyOf");
+    schema.insert("enum".to_owned(), Value::Array(choices));
+}
 
 #[derive(PartialEq, Eq)]
 enum Stored {

@@ -2,7 +2,8 @@
 
 use super::PolicyError;
 use crate::token::{Actor, ActorChain};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The gateway as an actor: `iss` and `sub` of the `act` claim that names it.
@@ -15,13 +16,13 @@ pub struct GatewayIdentity {
 }
 
 /// Whom the issued token names as acting.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutgoingActor {
-    /// The gateway: delegation.
+    /// The gateway: `act` is `{ iss: issuer.url, sub: issuer.actor }`, earlier actors nested inside.
     #[default]
     Gateway,
-    /// Nobody new: impersonation. Earlier actors stay.
+    /// Nobody new: the API cannot see that a gateway acts (impersonation). Earlier actors stay.
     None,
 }
 

@@ -2,16 +2,17 @@
 
 use super::PolicyError;
 use crate::token::ScopeSet;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What happens to scopes of the ceiling that the subject does not hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Excess {
-    /// The rest is issued.
+    /// What the subject holds of it is issued.
     #[default]
     Drop,
-    /// The request is refused.
+    /// The request is refused unless the subject holds all of it: 403 `insufficient_scope`.
     Refuse,
 }
 

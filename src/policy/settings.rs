@@ -5,47 +5,49 @@ use crate::{
     settings::{Building, HumanDuration},
     token::{ActorChain, Audience, ScopeSet},
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
-/// What a route does with the token of a request.
-#[derive(Debug, Clone, Deserialize)]
+/// What a route does with the token of a request: whose tokens it takes, and the most that the issued one may hold.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeSettings {
-    /// Whose tokens the route takes; may be absent where one issuer is trusted.
+    /// Whose tokens the route takes; required where several issuers are trusted, else that one.
     #[serde(default)]
     pub accepts: Vec<AcceptSettings>,
-    /// The calling clients that are admitted; any where absent.
+    /// The calling applications that are admitted, by their client id; others get 403. Any where absent.
+    #[schemars(inner(length(min = 1)), length(min = 1))]
     pub clients: Option<Vec<String>>,
-    /// Whether app-only tokens are taken.
+    /// Whether tokens that an application got for itself are taken.
     #[serde(default)]
     pub subjects: SubjectKinds,
-    /// The one audience of the issued token.
+    /// `aud` of the issued token: exactly one. What the API expects there.
     pub audience: Audience,
-    /// The scope rules.
+    /// Which scopes the issued token may hold.
     pub scope: ScopeSettings,
     /// The shape of the issued token.
     #[serde(default)]
     pub token: TokenSettings,
-    /// Who acts.
+    /// Whom the issued token names as acting for the subject (`act`).
     #[serde(default)]
     pub actor: ActorSettings,
-    /// How long a chain of actors may get.
+    /// Tokens that already were exchanged elsewhere and name actors.
     #[serde(default)]
     pub chain: ChainSettings,
 }
 
-/// One issuer that a route accepts.
-#[derive(Debug, Clone, Deserialize)]
+/// One issuer whose tokens a route takes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptSettings {
-    /// The name of one of `trusted_issuers`.
+    /// The `name` of one of `trusted_issuers`.
     pub issuer: String,
 }
 
 /// Which kinds of subject a route serves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKinds {
     /// People; tokens that an application got for itself are refused.
@@ -55,25 +57,25 @@ pub enum SubjectKinds {
     Any,
 }
 
-/// `exchange.scope`.
-#[derive(Debug, Clone, Deserialize)]
+/// Which scopes the issued token may hold: never more than the subject's and never more than `allow`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeSettings {
-    /// The ceiling of the route. The empty list says that this API uses no scopes.
+    /// The most that this API ever gets. The empty list says that it uses no scopes: the token then carries none.
     pub allow: ScopeSet,
-    /// Scopes that the subject must hold.
+    /// Scopes that the presented token must hold; without one of them 403 `insufficient_scope`.
     #[serde(default)]
     pub require: ScopeSet,
-    /// How the ceiling and the subject's scopes combine.
+    /// How `allow` and the subject's scopes combine.
     #[serde(default)]
     pub rule: ScopeRule,
-    /// What happens when the subject lacks a part of the ceiling.
+    /// What happens where the subject lacks a part of `allow`.
     #[serde(default)]
     pub excess: Excess,
 }
 
 /// How an issued scope is computed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScopeRule {
     /// What the subject holds of what the route allows.
@@ -81,40 +83,41 @@ pub enum ScopeRule {
     Intersection,
 }
 
-/// `exchange.token`.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The shape of the issued token.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
-    /// The longest life of an issued token; the issuer's default where absent.
+    /// The longest life of an issued token, 2s to 24h; default `issuer.lifetime`. It never outlives the presented one.
     pub lifetime: Option<HumanDuration>,
-    /// How the issued token names the subject; `same` where absent.
+    /// How the issued token names the subject; `same` where absent, which is legal only with one accepted issuer.
     pub subject: Option<SubjectForm>,
-    /// Claims beyond those that every token has.
+    /// Claims beyond those that every issued token has.
     pub claims: ClaimSettings,
 }
 
 /// How an issued token names its subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectForm {
-    /// As the subject token does. Only sound where one issuer is accepted: two may know different people by one name.
+    /// As the presented token does. Only with one accepted issuer: two may know different people by one name.
     Same,
-    /// `<issuer name>:<sub>`.
+    /// `<issuer name>:<sub>`, e.g. `corp:alice`.
     Qualified,
 }
 
-/// `exchange.token.claims`.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Claims beyond those that every issued token has. Registered claims of the gateway's own (`iss`, `sub`, `aud` …)
+/// cannot be named.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClaimSettings {
-    /// Claims taken over from the subject token where it has them.
+    /// Claims taken over from the presented token where it has them, e.g. `[email]`.
     pub copy: Vec<String>,
-    /// Constants.
+    /// Claims with a fixed value, e.g. `{ tenant: acme }`.
     pub set: BTreeMap<String, Value>,
 }
 
-/// `exchange.actor`: who is named as acting for the subject.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// Whom the issued token names as acting for the subject (`act`, RFC 8693 §4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActorSettings {
     /// The kind of actor.
@@ -122,11 +125,12 @@ pub struct ActorSettings {
     pub kind: OutgoingActor,
 }
 
-/// `exchange.chain`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Tokens that already were exchanged elsewhere and name actors.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainSettings {
-    /// The most actors that an issued token may name, 1 to 8.
+    /// The most actors that an issued token may name, the gateway included: 1 to 8.
+    #[schemars(range(min = 1, max = 8))]
     pub max_depth: usize,
 }
 

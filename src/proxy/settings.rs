@@ -1,29 +1,31 @@
 //! `listeners`, `shutdown` and `runtime` as they are written.
 
-use crate::settings::{HumanDuration, ServerTlsSettings, socket_address};
-use serde::{Deserialize, Deserializer, de};
-use std::{fmt, net::SocketAddr, num::NonZeroUsize};
+use crate::settings::{HumanDuration, ServerTlsSettings, listen_address, socket_address};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{borrow::Cow, fmt, net::SocketAddr, num::NonZeroUsize};
 
-/// One item of `listeners`.
-#[derive(Debug, Clone, Deserialize)]
+/// Where applications send their requests.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerSettings {
-    /// Address and port; port 0 is a free one.
+    /// Address and port; port 0 takes a free one, which the log names.
+    #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
-    /// The certificate; cleartext without.
+    /// The listener's certificate; plain http without.
     pub tls: Option<ServerTlsSettings>,
-    /// HTTP/2 by ALPN; on by default with `tls`.
+    /// Offer HTTP/2 by ALPN; needs `tls`, and is `true` by default with it.
     pub http2: Option<bool>,
 }
 
-/// `shutdown`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// How the gateway ends on SIGTERM or SIGINT.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShutdownSettings {
-    /// Not ready, still accepting: for load balancers that need to notice.
+    /// `/readyz` says no and connections are still accepted: the time that load balancers need to notice.
     pub delay: HumanDuration,
-    /// Until requests under way must have ended.
+    /// After that nothing new is accepted, and requests under way have this long to end.
     pub grace: HumanDuration,
 }
 
@@ -36,11 +38,11 @@ impl Default for ShutdownSettings {
     }
 }
 
-/// `runtime`.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// The gateway's use of the machine.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimeSettings {
-    /// Threads that serve requests.
+    /// How many threads serve requests.
     pub threads: ThreadSetting,
 }
 
@@ -89,5 +91,31 @@ impl<'de> Deserialize<'de> for ThreadSetting {
             }
         }
         deserializer.deserialize_any(AutoOrNumber)
+    }
+}
+
+impl Serialize for ThreadSetting {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Exactly(threads) => threads.serialize(serializer),
+        }
+    }
+}
+
+impl JsonSchema for ThreadSetting {
+    fn schema_name() -> Cow<'static, str> {
+        "Threads".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`auto` (one for each core), or a number from 1 to 1024.",
+            "oneOf": [
+                { "const": "auto" },
+                { "type": "integer", "minimum": 1, "maximum": 1024 },
+            ],
+            "examples": ["auto", 4],
+        })
     }
 }

@@ -1,21 +1,26 @@
 //! What one route matches: hosts, a segment prefix or an exact path, methods.
 
-use crate::settings::Building;
+use crate::settings::{Building, exactly_one};
 use http::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// `routes[].match`.
-#[derive(Debug, Clone, Deserialize)]
+/// Which requests a route serves: exactly one of `prefix` and `exact`, and what narrows it. The most specific route
+/// wins; two equal ones are refused.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one(&["prefix", "exact"]))]
 pub struct MatchSettings {
-    /// Host names, each whole or with `*` for its first label; any host where absent.
+    /// Host names, without port: each whole, or with `*` for its first label (`*.example.com`). Any host where absent.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// A path and all below it, on segment boundaries.
+    /// A path and all below it, on segment boundaries: `/orders` serves `/orders` and `/orders/7`, not `/orders2`.
+    #[schemars(regex(pattern = "^/"))]
     pub prefix: Option<String>,
-    /// One path.
+    /// This one path.
+    #[schemars(regex(pattern = "^/"))]
     pub exact: Option<String>,
-    /// Methods; any where absent.
+    /// Methods, e.g. `[GET, HEAD]`; any where absent. A method that no route has is answered 404.
     #[serde(default)]
     pub methods: Vec<String>,
 }

@@ -6,28 +6,32 @@ use crate::{
     clock::SharedClock,
     exchange::{EngineParts, Exchange},
     policy::ExchangeSettings,
-    settings::Building,
+    settings::{Building, exactly_one},
     telemetry::Metrics,
     token::TokenTypeUri,
     verify::{TrustedIssuer, Verifier},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// One item of `routes`.
-#[derive(Debug, Clone, Deserialize)]
+/// One route: which requests it serves, where they go, and what becomes of their tokens. Exactly one of `exchange`
+/// and `public: true`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one(&["exchange", "public"]))]
 pub struct RouteSettings {
-    /// Unique; a metric label.
+    /// How metrics and logs call it: unique, 1 to 64 letters, digits, dots, dashes or underscores, and not `none`.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
     pub name: String,
-    /// Which requests it serves.
+    /// Which requests it serves: exactly one of `prefix` and `exact`, and what narrows it.
     #[serde(rename = "match")]
     pub matches: MatchSettings,
-    /// Where it leads.
+    /// The API behind the route.
     pub upstream: UpstreamSettings,
-    /// What becomes of tokens; absent on a public route.
+    /// What becomes of the token of a request; absent on a public route.
     pub exchange: Option<ExchangeSettings>,
-    /// No token work; nothing is attached.
+    /// `true`: no token is asked for and none attached; one that a client sends anyway does not reach the API.
     #[serde(default)]
     pub public: bool,
 }

@@ -1,41 +1,49 @@
 //! Where a route leads: targets, the host they are told, timeouts and TLS.
 
-use crate::settings::{Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError};
+use crate::settings::{
+    Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError, not_empty,
+};
 use http::HeaderValue;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// `routes[].upstream`.
-#[derive(Debug, Clone, Deserialize)]
+/// The API behind a route.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamSettings {
-    /// One downstream API, or several copies of it that take turns.
+    /// The API, or several copies of it that take turns.
+    #[schemars(transform = not_empty)]
     pub targets: Vec<TargetSettings>,
-    /// The Host field sent: `target` (default), `preserve`, or a name.
+    /// The Host field that the API gets: `target` (the target's own, the default), `preserve` (the client's), or a name.
     pub host: Option<String>,
-    /// Replaces the matched prefix.
+    /// Replaces the part of the path that `match` names, joined to the rest with one slash: with `prefix: /reports` and
+    /// `/v1`, `/reports/2026` arrives as `/v1/2026`. Absent: the path goes as it came.
+    #[schemars(regex(pattern = "^/"))]
     pub rewrite_prefix: Option<String>,
-    /// Speak HTTP/2 to the targets.
+    /// Speak HTTP/2 to the targets: by ALPN with https, with prior knowledge over plain http.
     #[serde(default)]
     pub http2: bool,
-    /// How their TLS is verified.
+    /// How the TLS of the targets is verified, and who the gateway is to them.
     #[serde(default)]
     pub tls: UpstreamTlsSettings,
-    /// How long to wait for them.
+    /// How long to wait for the API.
     #[serde(default)]
     pub timeouts: TimeoutSettings,
 }
 
-/// One of `targets`.
-#[derive(Debug, Clone, Deserialize)]
+/// One server of the API.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSettings {
-    /// Scheme, host and port.
+    /// Scheme, host and port, without a path.
+    #[schemars(with = "OutboundUrl")]
     pub url: String,
     /// How many turns it takes in each round, 1 to 100.
+    #[schemars(range(min = 1, max = 100))]
     #[serde(default = "one")]
     pub weight: u8,
-    /// Says that plain http over a network is meant.
+    /// Says that plain http to another machine is meant: whoever is on the way can then read the issued tokens.
     #[serde(default)]
     pub insecure: bool,
 }
@@ -44,13 +52,14 @@ const fn one() -> u8 {
     1
 }
 
-/// `upstream.timeouts`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// How long to wait for the API.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeoutSettings {
     /// Until the connection stands, its TLS handshake included.
     pub connect: HumanDuration,
-    /// Until the answer's head is there, and between two pieces of its body.
+    /// Until the answer's head is there, and between two pieces of its body. Where a client asks for
+    /// `text/event-stream`, the longer of this and `idle`.
     pub response: HumanDuration,
     /// Between two events of an event stream, between two pieces of a request's body, and how long an unused connection
     /// is kept.

@@ -1,7 +1,8 @@
 //! Durations as people write them: `30s`, `5m`, `1h`.
 
-use serde::{Deserialize, Deserializer, de};
-use std::{fmt, str::FromStr, time::Duration};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 /// A duration written as a whole number and one unit: `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,17 +63,41 @@ impl<'de> Deserialize<'de> for HumanDuration {
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.0.as_millis();
+        if milliseconds == 0 {
+            return f.write_str("0s");
+        }
         for (unit, size) in [
             ("d", 86_400_000),
             ("h", 3_600_000),
             ("m", 60_000),
             ("s", 1_000),
         ] {
-            if milliseconds > 0 && milliseconds.is_multiple_of(size) {
+            if milliseconds.is_multiple_of(size) {
                 return write!(f, "{}{unit}", milliseconds / size);
             }
         }
         write!(f, "{milliseconds}ms")
+    }
+}
+
+impl Serialize for HumanDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for HumanDuration {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number and one unit: ms, s, m, h or d (milliseconds to days).",
+            "type": "string",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
+            "examples": ["500ms", "30s", "5m", "1h", "7d"],
+        })
     }
 }
 
@@ -115,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_shown_in_its_largest_whole_unit() {
-        for text in ["2m", "90s", "1h", "7d", "1500ms"] {
+        for text in ["0s", "2m", "90s", "1h", "7d", "1500ms"] {
             assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);
         }
     }

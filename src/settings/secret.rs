@@ -1,15 +1,23 @@
 //! Secrets: named in the file, never written in it.
 
-use super::Building;
+use super::{Building, exactly_one};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{fmt, path::PathBuf};
 use zeroize::Zeroizing;
 
-/// Where a secret is read from: `{ env: NAME }` or `{ file: PATH }`.
-#[derive(Debug, Clone, Deserialize)]
+/// Where a secret is read from: `{ env: NAME }` or `{ file: PATH }`, never written in the configuration itself.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(
+    rename = "Secret",
+    transform = exactly_one(&["env", "file"]),
+    extend("examples" = [{ "env": "ADMIN_TOKEN" }, { "file": "secrets/admin.token" }])
+)]
 pub struct SecretSettings {
+    /// The name of an environment variable that holds it.
     env: Option<String>,
+    /// A file that holds it; one line ending at its end does not count.
     file: Option<PathBuf>,
 }
 

@@ -1,7 +1,8 @@
 //! Sizes as people write them: `64KiB`, `256MiB`.
 
-use serde::{Deserialize, Deserializer, de};
-use std::{fmt, str::FromStr};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A number of bytes written as a whole number and one unit: `B`, `KiB`, `MiB` or `GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +66,38 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {
+            if self.0 > 0 && self.0.trailing_zeros() >= shift {
+                return write!(f, "{}{unit}", self.0 >> shift);
+            }
+        }
+        write!(f, "{}B", self.0)
+    }
+}
+
+impl Serialize for ByteSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for ByteSize {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number of bytes and one unit: B, KiB, MiB or GiB (powers of 1024).",
+            "type": "string",
+            "pattern": "^[0-9]+(B|KiB|MiB|GiB)$",
+            "examples": ["512B", "64KiB", "16MiB", "1GiB"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +111,13 @@ mod tests {
             ("1GiB", 1 << 30),
         ] {
             assert_eq!(text.parse::<ByteSize>().unwrap().bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_size_is_shown_in_its_largest_whole_unit() {
+        for text in ["0B", "1B", "1500B", "64KiB", "16MiB", "3GiB", "1025KiB"] {
+            assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
         }
     }
 

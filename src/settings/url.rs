@@ -1,6 +1,7 @@
 //! Outbound URLs: absolute, without credentials, encrypted unless they stay on this machine.
 
-use std::fmt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::{borrow::Cow, fmt};
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -95,6 +96,22 @@ impl OutboundUrl {
     /// The parsed URL.
     pub fn url(&self) -> &Url {
         &self.0
+    }
+}
+
+/// For settings that hold the text of one: `#[schemars(with = "OutboundUrl")]`.
+impl JsonSchema for OutboundUrl {
+    fn schema_name() -> Cow<'static, str> {
+        "Url".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An absolute https URL without credentials and fragment; plain http is for loopback hosts.",
+            "type": "string",
+            "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+            "examples": ["https://idp.example.com"],
+        })
     }
 }
 

@@ -1,50 +1,52 @@
 //! The `telemetry` section of the configuration.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// `telemetry`: what is written where.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// What the gateway writes about itself, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetrySettings {
-    /// The gateway's own log and the access log.
+    /// The gateway's own log (to standard error) and the access log.
     pub log: LogSettings,
-    /// The audit log.
+    /// The audit log: one JSON line for each token issued or refused.
     pub audit: AuditSettings,
 }
 
-/// `telemetry.log`: the gateway's own log goes to standard error.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The gateway's own log, which goes to standard error, and the access log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// How a line looks; default `json`.
+    /// How a line of the gateway's own log looks. The access log is JSON in any case.
     pub format: LogFormat,
-    /// The least important lines that are written; default `info`.
+    /// The least important lines of the gateway's own log that are written.
     pub level: LogLevel,
     /// One line per request; to standard error unless it says otherwise.
     pub access: AccessSettings,
 }
 
-/// `telemetry.log.access`: a file, or `off: true`; neither means standard error.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// One JSON line per request: to a file, or nowhere with `off: true`; else to standard error.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessSettings {
-    /// Appended to; created where absent.
+    /// Appended to; created (0640) where absent, its folder must exist.
     pub file: Option<PathBuf>,
     /// Write no access log at all.
     pub off: bool,
 }
 
-/// `telemetry.audit`: standard error without a file. It cannot be turned off.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The audit log: to standard error without a file. It cannot be turned off, and an exchange whose line cannot be
+/// written is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// Appended to; created where absent.
+    /// Appended to; created (0640) where absent, its folder must exist.
     pub file: Option<PathBuf>,
 }
 
 /// How a line of the gateway's own log looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -55,7 +57,7 @@ pub enum LogFormat {
 }
 
 /// How important a line must be to be written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What somebody must mend.

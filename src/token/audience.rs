@@ -1,7 +1,8 @@
 //! Whom a token is for.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 use thiserror::Error;
 
 /// One value of `aud` (RFC 7519 §4.1.3); compared byte for byte.
@@ -46,6 +47,22 @@ impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Audience {
+    fn schema_name() -> Cow<'static, str> {
+        "Audience".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "One value of `aud`: a name or URL without spaces, compared character by character.",
+            "type": "string",
+            "pattern": "^\\S+$",
+            "maxLength": 1024,
+            "examples": ["orders-api", "https://api.example.com/orders"],
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sets of scopes (RFC 6749 §3.3) and the algebra that keeps them from growing.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 use thiserror::Error;
 
 /// A set of scope tokens: sorted, without duplicates, compared byte for byte.
@@ -128,6 +129,21 @@ impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tokens = Vec::<String>::deserialize(deserializer)?;
         Self::from_tokens(tokens.iter().map(String::as_str)).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for ScopeSet {
+    fn schema_name() -> Cow<'static, str> {
+        "Scopes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A list of scopes, one name an item: visible ASCII without quotes and backslashes.",
+            "type": "array",
+            "items": { "type": "string", "pattern": r"^[\x21\x23-\x5b\x5d-\x7e]+$" },
+            "examples": [["orders.read", "orders.write"]],
+        })
     }
 }
 

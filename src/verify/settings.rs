@@ -10,64 +10,75 @@ use crate::{
     clock::SharedClock,
     egress::{Egress, EgressTlsSettings},
     jose::Algorithm,
-    settings::{Building, Findings, HumanDuration, OutboundUrl, UrlError},
+    settings::{Building, Findings, HumanDuration, OutboundUrl, UrlError, exactly_one, not_empty},
     telemetry::IssuerMetrics,
     token::Audience,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-/// One trusted issuer. Audiences and algorithms have no default: they decide whom the gateway believes.
-#[derive(Debug, Clone, Deserialize)]
+/// A provider whose tokens are believed. Audiences and algorithms have no default: they decide who gets in.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
-    /// How logs, metrics and routes call it.
+    /// How logs, metrics and routes call it, e.g. `corp`.
+    #[schemars(regex(pattern = "^[!-~]+$"))]
     pub name: String,
-    /// `iss`, compared exactly.
+    /// `iss` of its tokens, compared character by character: copy it from the provider's metadata.
+    #[schemars(regex(pattern = "^[!-~]+$"))]
     pub issuer: String,
-    /// Tokens addressed to somebody else are refused.
+    /// What its tokens must name in `aud`, one of these; tokens addressed to somebody else are refused.
+    #[schemars(transform = not_empty)]
     pub audiences: Vec<Audience>,
-    /// What it signs with.
+    /// What it signs with; any other algorithm is refused.
+    #[schemars(transform = not_empty)]
     pub algorithms: Vec<Algorithm>,
-    /// Where its keys are.
+    /// Where its keys are: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
     pub keys: KeysSettings,
-    /// Accepted `typ`, without regard to case and `application/`; `JWT` covers an absent one too.
+    /// Accepted `typ` of the token's header, without regard to case and to `application/`. Add `JWT` for a provider
+    /// that does not write `at+jwt`; it covers an absent `typ` too. ID tokens may then look the same: add
+    /// `required_claims`.
+    #[schemars(inner(length(min = 1)), length(min = 1))]
     #[serde(default = "default_typ")]
     pub typ: Vec<String>,
-    /// Claims that must be there with exactly this value.
+    /// Claims that must be there with exactly this value, e.g. `{ token_use: access }`.
     #[serde(default)]
     pub required_claims: BTreeMap<String, Value>,
-    /// The claim that names the calling application.
+    /// The claim that names the calling application; default the first that is there of `client_id`, `azp`, `cid`,
+    /// `appid`.
     pub client_claim: Option<String>,
-    /// A token that lives longer is refused.
+    /// A token that lives longer, from `iat` to `exp`, is refused.
     #[serde(default = "default_max_lifetime")]
     pub max_lifetime: HumanDuration,
-    /// For `nbf` and `iat`, never for `exp`.
+    /// How far clocks may differ: counts for `nbf` and `iat`, never for `exp`. At most 60s.
     #[serde(default = "default_leeway")]
     pub leeway: HumanDuration,
-    /// Whether readiness waits for its keys.
+    /// Whether `/readyz` waits for its keys.
     #[serde(default = "default_required")]
     pub required: bool,
 }
 
 /// Where an issuer's keys are: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one(&["discovery", "jwks_uri", "jwks_file"]))]
 pub struct KeysSettings {
-    /// In the document that the issuer's metadata names.
+    /// `true`: at the `jwks_uri` of the issuer's metadata (OpenID Connect Discovery, or RFC 8414).
     pub discovery: Option<bool>,
-    /// At this URL.
+    /// At this URL, a JWK set (RFC 7517 §5).
+    #[schemars(with = "Option<OutboundUrl>")]
     pub jwks_uri: Option<String>,
-    /// In this file.
+    /// In this file, a JWK set (RFC 7517 §5). It is read at start, and again as often as keys are fetched.
     pub jwks_file: Option<PathBuf>,
-    /// A removed key is refused within this time.
+    /// A key that the issuer removed is refused within this time, 1s to 24h; the keys are fetched again that often.
     #[serde(default = "default_max_age")]
     pub max_age: HumanDuration,
-    /// The last good keys serve for this time while none can be fetched.
+    /// How long the last good keys serve while none can be fetched; at least `max_age`.
     #[serde(default = "default_max_stale")]
     pub max_stale: HumanDuration,
-    /// How the provider's server is verified.
+    /// How the TLS of the provider's server is verified; by the system's certificates where absent.
     pub tls: Option<EgressTlsSettings>,
 }
 

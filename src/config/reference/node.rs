@@ -1,0 +1,309 @@
+//! One place of the schema, with its references followed.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A schema, and what it says about the place it stands in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'a> {
+    root: &'a Value,
+    /// As it stands there: a reference, with a description of its own.
+    written: &'a Value,
+    /// What it refers to; the same where it refers to nothing.
+    meant: &'a Value,
+    required: bool,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn root(root: &'a Value) -> Self {
+        Self {
+            root,
+            written: root,
+            meant: root,
+            required: true,
+        }
+    }
+
+    fn at(&self, written: &'a Value, required: bool) -> Self {
+        Self {
+            root: self.root,
+            written,
+            meant: resolved(self.root, written),
+            required,
+        }
+    }
+
+    pub(super) fn property(&self, key: &str) -> Option<Self> {
+        let value = self.object().get("properties")?.get(key)?;
+        Some(self.at(value, self.requires(key)))
+    }
+
+    /// Its keys: those that must be written in their order, then the others.
+    pub(super) fn properties(&self) -> Vec<(&'a str, Self)> {
+        let keys = self.object().get("properties").and_then(Value::as_object);
+        let required = names(self.object().get("required"));
+        let optional = keys
+            .into_iter()
+            .flat_map(|keys| keys.keys())
+            .map(String::as_str)
+            .filter(|key| !required.contains(key));
+        required
+            .iter()
+            .copied()
+            .chain(optional)
+            .filter_map(|key| Some((key, self.property(key)?)))
+            .collect()
+    }
+
+    /// The values that have a name of their own and are described once: all but mappings and lists of choices.
+    pub(super) fn values(&self) -> BTreeMap<&'a str, Self> {
+        let definitions = self.root.get("$defs").and_then(Value::as_object);
+        definitions
+            .into_iter()
+            .flatten()
+            .filter(|(name, value)| is_value(name, value))
+            .map(|(name, value)| (name.as_str(), self.at(value, false)))
+            .collect()
+    }
+
+    pub(super) fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// `path`, with brackets where it is a list of mappings.
+    pub(super) fn path(&self, path: &str) -> String {
+        if self.meant.get("items").is_some() && self.has_table() {
+            format!("{path}[]")
+        } else {
+            path.to_owned()
+        }
+    }
+
+    /// Whether it is a mapping with known keys, or a list of such.
+    pub(super) fn has_table(&self) -> bool {
+        self.value_name().is_none() && self.object().get("properties").is_some()
+    }
+
+    pub(super) fn description(&self) -> &'a str {
+        text_of(self.written, self.meant)
+    }
+
+    /// What the mapping that stands here says about itself.
+    pub(super) fn own_text(&self) -> String {
+        text_of(self.object(), self.object()).to_owned()
+    }
+
+    /// What it means, and what each of its choices does.
+    pub(super) fn text(&self) -> String {
+        let mut text = if self.description().is_empty() {
+            self.own_text()
+        } else {
+            self.description().to_owned()
+        };
+        let is_list = self.meant.get("items").is_some();
+        for (name, meaning) in self.choices() {
+            if !meaning.is_empty() && !is_list {
+                text.push_str(&format!("\n\n`{name}`: {meaning}"));
+            }
+        }
+        text
+    }
+
+    pub(super) fn examples(&self) -> String {
+        let examples = self.meant.get("examples").and_then(Value::as_array);
+        let shown: Vec<String> = examples.into_iter().flatten().map(shown).collect();
+        shown.join(", ")
+    }
+
+    /// What is written here, in a few words.
+    pub(super) fn kind(&self) -> String {
+        if let Some(name) = self.value_name() {
+            let name = name.to_lowercase();
+            return format!("[{name}](#{name})");
+        }
+        let choices = self.choices();
+        if !choices.is_empty() {
+            let names: Vec<String> = choices
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
+            let of = if self.meant.get("items").is_some() {
+                "list of "
+            } else {
+                ""
+            };
+            return of.to_owned() + &names.join(", ");
+        }
+        if let Some(items) = self.meant.get("items") {
+            return format!("list of {}", plural(&self.at(items, false).kind()));
+        }
+        let number = |key| self.meant.get(key).map(Value::to_string);
+        match (kind_of(self.meant), number("minimum"), number("maximum")) {
+            ("number", Some(least), Some(most)) => format!("number, {least} to {most}"),
+            ("number", Some(least), None) => format!("number from {least}"),
+            (kind, _, _) => kind.to_owned(),
+        }
+    }
+
+    /// What holds where `key`, which is `value`, is absent.
+    pub(super) fn default_of(&self, key: &str, value: &Self) -> String {
+        if value.required {
+            return "**required**".to_owned();
+        }
+        let group = self.group();
+        if group.contains(&key) {
+            let all: Vec<String> = group.iter().map(|key| format!("`{key}`")).collect();
+            return format!("**one of** {}", all.join(", "));
+        }
+        match value.written.get("default") {
+            Some(_) if value.has_table() => String::new(),
+            Some(Value::Bool(false)) => "`false`".to_owned(),
+            Some(Value::Array(items)) if items.is_empty() => "none".to_owned(),
+            Some(Value::Object(keys)) if keys.is_empty() => "none".to_owned(),
+            Some(default) => shown(default),
+            None => String::new(),
+        }
+    }
+
+    /// The keys of which exactly one is written.
+    fn group(&self) -> Vec<&'a str> {
+        let choices = self.object().get("oneOf").and_then(Value::as_array);
+        choices
+            .into_iter()
+            .flatten()
+            .flat_map(|choice| names(choice.get("required")))
+            .collect()
+    }
+
+    /// The mapping that stands here, or that the list's items are.
+    fn object(&self) -> &'a Value {
+        match self.meant.get("items") {
+            Some(items) => resolved(self.root, items),
+            None => self.meant,
+        }
+    }
+
+    fn requires(&self, key: &str) -> bool {
+        names(self.object().get("required")).contains(&key)
+    }
+
+    /// The name of the value that it refers to, where that is one of [`Self::values`].
+    fn value_name(&self) -> Option<&'a str> {
+        let name = reference(self.written)?;
+        let definition = self.root.get("$defs")?.get(name)?;
+        is_value(name, definition).then_some(name)
+    }
+
+    /// What can be chosen from, and what each choice means.
+    fn choices(&self) -> Vec<(&'a str, &'a str)> {
+        let schema = self.object();
+        let listed = schema.get("enum").and_then(Value::as_array);
+        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+        let described = schema.get("oneOf").and_then(Value::as_array);
+        let described = described.into_iter().flatten().flat_map(|choice| {
+            let meaning = text_of(choice, choice);
+            let one = choice.get("const").and_then(Value::as_str);
+            let several = choice.get("enum").and_then(Value::as_array);
+            let several = several.into_iter().flatten().filter_map(Value::as_str);
+            one.into_iter()
+                .chain(several)
+                .map(move |name| (name, meaning))
+        });
+        listed.map(|name| (name, "")).chain(described).collect()
+    }
+}
+
+/// What `schema` refers to, whether or not nothing may stand there too.
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    match reference(schema).and_then(|name| root.get("$defs")?.get(name)) {
+        Some(definition) => definition,
+        None => something(schema),
+    }
+}
+
+fn reference(schema: &Value) -> Option<&str> {
+    something(schema)
+        .get("$ref")?
+        .as_str()?
+        .strip_prefix("#/$defs/")
+}
+
+/// Of `X or nothing` the X.
+fn something(schema: &Value) -> &Value {
+    let choices = schema.get("anyOf").and_then(Value::as_array);
+    choices
+        .into_iter()
+        .flatten()
+        .find(|choice| choice.get("type").is_none_or(|kind| kind != "null"))
+        .unwrap_or(schema)
+}
+
+/// Settings are mappings with tables of their own, choices stand where they are made; all else is a value.
+fn is_value(name: &str, schema: &Value) -> bool {
+    let is_choice = schema.get("enum").is_some()
+        || schema
+            .pointer("/oneOf/0/type")
+            .is_some_and(|kind| kind == "string");
+    !name.ends_with("Settings") && !is_choice
+}
+
+fn kind_of(schema: &Value) -> &'static str {
+    let kinds = match schema.get("type") {
+        Some(Value::Array(kinds)) => names_of(kinds),
+        Some(Value::String(kind)) => vec![kind.as_str()],
+        _ => Vec::new(),
+    };
+    match kinds.first().copied() {
+        Some("string") => "text",
+        Some("boolean") => "`true`, `false`",
+        Some("integer" | "number") => "number",
+        Some("object") => "mapping",
+        Some("array") => "list",
+        _ => "any value",
+    }
+}
+
+fn plural(kind: &str) -> String {
+    match kind {
+        "text" | "number" | "mapping" => format!("{kind}s"),
+        _ => kind.to_owned(),
+    }
+}
+
+fn text_of<'a>(first: &'a Value, second: &'a Value) -> &'a str {
+    [first, second]
+        .into_iter()
+        .find_map(|schema| schema.get("description")?.as_str())
+        .unwrap_or_default()
+}
+
+fn names(list: Option<&Value>) -> Vec<&str> {
+    list.and_then(Value::as_array)
+        .map(|names| names_of(names))
+        .unwrap_or_default()
+}
+
+fn names_of(list: &[Value]) -> Vec<&str> {
+    list.iter().filter_map(Value::as_str).collect()
+}
+
+/// A value as it is written in the file.
+fn shown(value: &Value) -> String {
+    format!("`{}`", yaml(value))
+}
+
+fn yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(yaml).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{key}: {}", yaml(value));
+            let members: Vec<String> = members.iter().map(member).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}

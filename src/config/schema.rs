@@ -1,0 +1,216 @@
+//! The JSON Schema (2020-12) of `gateway.yaml`.
+//!
+//! What enters is nothing; what leaves is the schema that editors complete and check the file with. It cannot drift from
+//! what is read: the function that reads the top level is the one that names its sections here, each with the type that
+//! it is read as, and the types describe themselves, doc comments included.
+
+use super::compose;
+use crate::settings::Findings;
+use schemars::{
+    JsonSchema, Schema, SchemaGenerator,
+    generate::SchemaSettings,
+    transform::{Transform, transform_subschemas},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// What reads the top level of the file, key by key: the file itself, or the schema that is made of the same calls.
+pub(super) trait TopLevel {
+    /// The value of `key`, or the default where it is absent or misshapen.
+    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> T;
+
+    /// The value of `key`, which must be there.
+    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T>;
+
+    /// The items of the list `key` that have the right shape, each with its position.
+    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)>;
+
+    /// The items of the list `key`, of which there must be one at least.
+    fn required_list<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(usize, T)>;
+
+    /// Where mistakes are reported.
+    fn findings(&mut self) -> &mut Findings;
+}
+
+/// The schema, as JSON.
+pub fn schema() -> Value {
+    described().0
+}
+
+/// The schema, and the top level's keys in the order in which the file is read.
+pub(super) fn described() -> (Value, Vec<&'static str>) {
+    let mut collector = Collector {
+        generator: SchemaSettings::draft2020_12().into_generator(),
+        properties: Map::new(),
+        required: Vec::new(),
+        order: Vec::new(),
+        findings: Findings::default(),
+    };
+    drop(compose::read(&mut collector));
+    let Collector {
+        mut generator,
+        properties,
+        required,
+        order,
+        ..
+    } = collector;
+    let mut schema = schemars::json_schema!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gateway.yaml",
+        "description": "The configuration of obo-gateway. A key that is not described here is refused.",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+        "$defs": generator.take_definitions(true),
+    });
+    Tidy.transform(&mut schema);
+    (schema.to_value(), order)
+}
+
+/// Notes what is asked for instead of reading it.
+struct Collector {
+    generator: SchemaGenerator,
+    properties: Map<String, Value>,
+    required: Vec<&'static str>,
+    order: Vec<&'static str>,
+    findings: Findings,
+}
+
+impl Collector {
+    fn describe<T: JsonSchema>(&mut self, key: &'static str) {
+        // a section without a value is as good as absent
+        let schema = self.generator.subschema_for::<Option<T>>();
+        self.insert(key, schema);
+    }
+
+    fn require<T: JsonSchema>(&mut self, key: &'static str) {
+        let schema = self.generator.subschema_for::<T>();
+        self.insert(key, schema);
+        self.required.push(key);
+    }
+
+    fn insert(&mut self, key: &'static str, schema: Schema) {
+        self.properties.insert(key.to_owned(), schema.to_value());
+        self.order.push(key);
+    }
+}
+
+impl TopLevel for Collector {
+    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> T {
+        self.describe::<T>(key);
+        T::default()
+    }
+
+    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T> {
+        self.require::<T>(key);
+        None
+    }
+
+    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)> {
+        self.describe::<Vec<T>>(key);
+        Vec::new()
+    }
+
+    fn required_list<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(usize, T)> {
+        self.require::<Vec<T>>(key);
+        if let Some(list) = self.properties.get_mut(key).and_then(Value::as_object_mut) {
+            list.insert("minItems".to_owned(), json!(1));
+        }
+        Vec::new()
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+}
+
+/// Makes of what the derive wrote what a reader expects.
+struct Tidy;
+
+impl Transform for Tidy {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(object) = schema.as_object_mut() {
+            tidy(object);
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+fn tidy(schema: &mut Map<String, Value>) {
+    // "default: null" says no more than that the key may be absent
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    // a set of scopes is a list in the file, and one text in a token, which is what it serializes to
+    let scopes = schema
+        .get("$ref")
+        .is_some_and(|target| target == "#/$defs/Scopes");
+    if scopes && schema.get("default").is_some_and(|value| value == "") {
+        schema.insert("default".to_owned(), json!([]));
+    }
+    // names of Rust's own types, which no validator knows
+    let is_number = schema
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(|format| format.starts_with("uint") || format.starts_with("int"));
+    if is_number {
+        schema.remove("format");
+    }
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = in_plain_words(text);
+    }
+}
+
+/// A doc comment without its line breaks and without rustdoc's links.
+fn in_plain_words(text: &str) -> String {
+    let paragraphs: Vec<String> = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    paragraphs
+        .join("\n\n")
+        .replace("[`", "`")
+        .replace("`]", "`")
+}
+
+/// The same methods as inherent ones do the work; through the trait each type must also describe itself.
+impl TopLevel for super::Section<'_> {
+    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> T {
+        super::Section::take_or_default(self, key)
+    }
+
+    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T> {
+        super::Section::required(self, key)
+    }
+
+    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)> {
+        super::Section::list(self, key)
+    }
+
+    fn required_list<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(usize, T)> {
+        super::Section::required_list(self, key)
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        super::Section::findings(self)
+    }
+}

@@ -1,0 +1,46 @@
+//! Shapes of the JSON Schema that no derive can tell: choices between keys, and texts with a form of their own.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// Says that exactly one of `keys` is written, for `#[schemars(transform = exactly_one(&["env", "file"]))]`: the
+/// schema's side of [`Findings::exactly_one`](super::Findings::exactly_one). A key without a value is not written, nor
+/// is a switch that is `false`.
+pub fn exactly_one(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        let choices: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "required": [key], "properties": { *key: written(schema, key) } }))
+            .collect();
+        schema.insert("oneOf".to_owned(), Value::Array(choices));
+    }
+}
+
+/// Says that a list holds one item at least, for `#[schemars(transform = not_empty)]`.
+pub fn not_empty(schema: &mut Schema) {
+    schema.insert("minItems".to_owned(), json!(1));
+}
+
+/// An address and port to listen on, for `#[schemars(schema_with = "listen_address")]`.
+pub fn listen_address(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
+        "examples": ["127.0.0.1:8080", "[::]:8443"],
+    })
+}
+
+/// What a key holds that is written.
+fn written(schema: &Schema, key: &str) -> Value {
+    let kind = schema.pointer(&format!("/properties/{key}/type"));
+    let is_switch = match kind {
+        Some(Value::String(kind)) => kind == "boolean",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "boolean"),
+        _ => false,
+    };
+    if is_switch {
+        json!({ "const": true })
+    } else {
+        json!({ "not": { "type": "null" } })
+    }
+}

@@ -1,0 +1,10 @@
+//! What is written about the gateway agrees with the gateway: the schema, the references, the lists of names.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod files;
+mod schema;
