@@ -265,4 +265,17 @@ mod tests {
             assert_eq!(Refusal::from(error).answer(), same);
         }
     }
+
+    #[test]
+    fn the_documentation_of_a_refusal_names_its_status_and_its_code() {
+        let page = include_str!("../../docs/refusals.md");
+        for (refusal, status) in one_of_each() {
+            let reason = format!("| `{}` | ", refusal.reason().as_str());
+            let row = page.lines().find_map(|line| line.strip_prefix(&reason));
+            let answer = row.and_then(|row| row.split(" | ").next()).unwrap();
+            let code = format!("`{}`", refusal.answer().error);
+            assert!(answer.contains(&status.to_string()), "{reason}{answer}");
+            assert!(answer.contains(&code), "{reason}{answer}");
+        }
+    }
 }

@@ -7,4 +7,6 @@
 )]
 
 mod files;
+mod links;
+mod names;
 mod schema;
