@@ -15,3 +15,28 @@ pub(super) fn schema(markdown: bool, terminal: &mut Terminal<'_>) -> ExitCode {
         Err(_) => ExitCode::FAILURE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(markdown: bool) -> String {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        schema(
+            markdown,
+            &mut Terminal {
+                out: &mut out,
+                err: &mut err,
+                interactive: false,
+            },
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn programs_get_json_and_people_a_page() {
+        let read: serde_json::Value = serde_json::from_str(&printed(false)).unwrap();
+        assert_eq!(read, config::schema());
+        assert!(printed(true).starts_with("# Configuration\n"));
+    }
+}

@@ -60,6 +60,10 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
         order,
         ..
     } = collector;
+    let mut definitions = generator.take_definitions(true);
+    for definition in definitions.values_mut().filter_map(|d| d.try_into().ok()) {
+        Written.transform(definition);
+    }
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gateway.yaml",
@@ -68,7 +72,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
         "properties": properties,
         "required": required,
         "additionalProperties": false,
-        "$defs": generator.take_definitions(true),
+        "$defs": definitions,
     });
     Tidy.transform(&mut schema);
     (schema.to_value(), order)
@@ -134,6 +138,37 @@ impl TopLevel for Collector {
 
     fn findings(&mut self) -> &mut Findings {
         &mut self.findings
+    }
+}
+
+/// A key that is written has a value: an editor marks `clients:` with nothing behind it, which the gateway takes as absent.
+/// Only whole sections may be left empty.
+struct Written;
+
+impl Transform for Written {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(object) = schema.as_object_mut() {
+            refuse_null(object);
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+fn refuse_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            let kind = kind.clone();
+            schema.insert("type".to_owned(), kind);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+        if let [Value::Object(choice)] = choices.as_slice() {
+            let choice = choice.clone();
+            schema.remove("anyOf");
+            schema.extend(choice);
+        }
     }
 }
 

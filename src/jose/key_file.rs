@@ -133,12 +133,9 @@ const GENERATED: [Algorithm; 5] = [
 
 /// Of all algorithms only those.
 fn generated(schema: &mut Schema) {
-    let mut choices = GENERATED
-        .map(|algorithm| Value::from(algorithm.as_str()))
-        .to_vec();
-    choices.push(Value::Null);
+    let choices = GENERATED.map(|algorithm| Value::from(algorithm.as_str()));
     schema.remove("anyOf");
-    schema.insert("enum".to_owned(), Value::Array(choices));
+    schema.insert("enum".to_owned(), Value::from(choices.to_vec()));
 }
 
 #[derive(PartialEq, Eq)]

@@ -4,13 +4,18 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 /// Says that exactly one of `keys` is written, for `#[schemars(transform = exactly_one(&["env", "file"]))]`: the
-/// schema's side of [`Findings::exactly_one`](super::Findings::exactly_one). A key without a value is not written, nor
-/// is a switch that is `false`.
+/// schema's side of [`Findings::exactly_one`](super::Findings::exactly_one). A switch that is `false` is not written.
 pub fn exactly_one(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
     move |schema| {
         let choices: Vec<Value> = keys
             .iter()
-            .map(|key| json!({ "required": [key], "properties": { *key: written(schema, key) } }))
+            .map(|key| {
+                if is_switch(schema, key) {
+                    json!({ "required": [key], "properties": { *key: { "const": true } } })
+                } else {
+                    json!({ "required": [key] })
+                }
+            })
             .collect();
         schema.insert("oneOf".to_owned(), Value::Array(choices));
     }
@@ -30,17 +35,11 @@ pub fn listen_address(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// What a key holds that is written.
-fn written(schema: &Schema, key: &str) -> Value {
-    let kind = schema.pointer(&format!("/properties/{key}/type"));
-    let is_switch = match kind {
+/// Whether `key` is `true` or `false`.
+fn is_switch(schema: &Schema, key: &str) -> bool {
+    match schema.pointer(&format!("/properties/{key}/type")) {
         Some(Value::String(kind)) => kind == "boolean",
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "boolean"),
         _ => false,
-    };
-    if is_switch {
-        json!({ "const": true })
-    } else {
-        json!({ "not": { "type": "null" } })
     }
 }

@@ -6,7 +6,10 @@
     clippy::indexing_slicing
 )]
 
+mod agreement;
 mod files;
+#[path = "../config/gateway.rs"]
+mod gateway;
 mod links;
 mod names;
 mod schema;

@@ -102,7 +102,6 @@ fn a_choice_is_made_exactly_once() {
         keys,
         json!({ "discovery": false, "jwks_file": "keys.json" })
     ));
-    assert!(with(keys, json!({ "discovery": true, "jwks_file": null })));
     assert!(!with(keys, json!({ "discovery": false })));
     assert!(!with(
         keys,
