@@ -4,6 +4,7 @@
 //! One section for each key of the top level, one table for each mapping below it.
 
 mod node;
+mod words;
 
 use super::schema::described;
 use node::Node;

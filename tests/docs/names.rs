@@ -12,7 +12,7 @@ fn every_metric_is_described_and_every_metric_that_is_described_exists() {
         .into_iter()
         .filter(|name| name.starts_with("obo_") || name.starts_with("process_"))
         .collect();
-    assert_eq!(described, registered());
+    agree("docs/metrics.md", &described, &registered());
 }
 
 #[test]
@@ -35,7 +35,17 @@ fn every_reason_of_a_refusal_is_described_and_every_reason_that_is_described_exi
     let existing: BTreeSet<String> = names(Reason::ALL, Reason::as_str)
         .map(str::to_owned)
         .collect();
-    assert_eq!(described, existing);
+    agree("docs/refusals.md", &described, &existing);
+}
+
+fn agree(page: &str, described: &BTreeSet<String>, existing: &BTreeSet<String>) {
+    let missing: Vec<_> = existing.difference(described).collect();
+    let invented: Vec<_> = described.difference(existing).collect();
+    assert!(missing.is_empty(), "{page} needs a row for {missing:?}");
+    assert!(
+        invented.is_empty(),
+        "{page} describes {invented:?}, which do not exist"
+    );
 }
 
 fn names<T: Copy + 'static>(

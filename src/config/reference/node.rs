@@ -1,5 +1,6 @@
 //! One place of the schema, with its references followed.
 
+use super::words::{kind_of, plural, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -247,29 +248,6 @@ fn is_value(name: &str, schema: &Value) -> bool {
     !name.ends_with("Settings") && !is_choice
 }
 
-fn kind_of(schema: &Value) -> &'static str {
-    let kinds = match schema.get("type") {
-        Some(Value::Array(kinds)) => names_of(kinds),
-        Some(Value::String(kind)) => vec![kind.as_str()],
-        _ => Vec::new(),
-    };
-    match kinds.first().copied() {
-        Some("string") => "text",
-        Some("boolean") => "`true`, `false`",
-        Some("integer" | "number") => "number",
-        Some("object") => "mapping",
-        Some("array") => "list",
-        _ => "any value",
-    }
-}
-
-fn plural(kind: &str) -> String {
-    match kind {
-        "text" | "number" | "mapping" => format!("{kind}s"),
-        _ => kind.to_owned(),
-    }
-}
-
 fn text_of<'a>(first: &'a Value, second: &'a Value) -> &'a str {
     [first, second]
         .into_iter()
@@ -283,27 +261,7 @@ fn names(list: Option<&Value>) -> Vec<&str> {
         .unwrap_or_default()
 }
 
-fn names_of(list: &[Value]) -> Vec<&str> {
+/// The texts of a list.
+pub(super) fn names_of(list: &[Value]) -> Vec<&str> {
     list.iter().filter_map(Value::as_str).collect()
-}
-
-/// A value as it is written in the file.
-fn shown(value: &Value) -> String {
-    format!("`{}`", yaml(value))
-}
-
-fn yaml(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(yaml).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| format!("{key}: {}", yaml(value));
-            let members: Vec<String> = members.iter().map(member).collect();
-            format!("{{ {} }}", members.join(", "))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
 }
