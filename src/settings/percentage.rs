@@ -1,7 +1,8 @@
 //! Shares as people write them: `80%`.
 
-use serde::{Deserialize, Deserializer, de};
-use std::{fmt, str::FromStr};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A whole number of hundredths from 1% to 100%.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,33 @@ impl<'de> Deserialize<'de> for Percentage {
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+impl fmt::Display for Percentage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl Serialize for Percentage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Percentage {
+    fn schema_name() -> Cow<'static, str> {
+        "Percentage".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number of hundredths, from 1% to 100%.",
+            "type": "string",
+            "pattern": "^0*([1-9][0-9]?|100)%$",
+            "examples": ["80%"],
+        })
     }
 }
 
