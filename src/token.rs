@@ -5,6 +5,7 @@
 mod actor;
 mod audience;
 mod claims;
+mod provenance;
 mod raw;
 mod scope;
 mod type_uri;
@@ -12,6 +13,7 @@ mod type_uri;
 pub use actor::{Actor, ActorChain, ActorError};
 pub use audience::{Audience, AudienceError};
 pub use claims::{Claims, ClaimsError, Limits};
+pub use provenance::{Naming, Provenance};
 pub use raw::RawToken;
 pub use scope::{ScopeError, ScopeSet};
 pub use type_uri::TokenTypeUri;

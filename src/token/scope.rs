@@ -92,6 +92,12 @@ impl ScopeSet {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
+    /// The scopes that `keep` holds for.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
+    }
+
     /// The scopes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
