@@ -27,7 +27,9 @@ use obo_gateway::{
     error::Refusal,
     exchange::{Embedded, Exchange, IssuedToken},
     jose::{Algorithm, SigningKey, SigningKeys},
-    policy::{ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity},
+    policy::{
+        ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
+    },
     settings::{BaseDir, Building, Effects, Findings},
     source::{self, PresentedToken},
     telemetry::Metrics,
@@ -152,7 +154,14 @@ fn policy(gateway: &GatewayIdentity) -> ExchangePolicy {
     }))
     .unwrap();
     build(Path::new("gateway.yaml"), |building| {
-        settings.build(building, gateway, Duration::from_secs(300), 1)
+        let parts = PolicyParts {
+            gateway,
+            lifetime: Duration::from_secs(300),
+            issuers: 1,
+            salt: Salt::Absent,
+            clients: &Arc::default(),
+        };
+        settings.build(building, &parts)
     })
 }
 

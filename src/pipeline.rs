@@ -19,7 +19,7 @@ use crate::{
     error::Refusal,
     exchange::{ExchangeError, IssuedToken},
     gate::Gate,
-    policy::ExchangeRequest,
+    policy::{ExchangeRequest, OperationId},
     route::{Access, Protected, Public, Route, RouteTable},
     source::{self, Bearer, Imprint, PresentedToken},
     telemetry::{CacheResult, RequestId},
@@ -61,6 +61,7 @@ pub enum Admission {
 pub struct Authorized {
     /// What is attached.
     pub credential: ForwardCredential,
+    operation: Option<OperationId>,
     key: CacheKey,
 }
 
@@ -71,6 +72,7 @@ struct Errand {
     route: Arc<Route>,
     stages: Arc<Protected>,
     presented: PresentedToken,
+    operation: Option<OperationId>,
     key: CacheKey,
 }
 
@@ -111,7 +113,10 @@ impl Pipeline {
             Access::Protected(stages) => stages,
         };
         let bearer = source::bearer(&head.headers, target.query(), self.token_limit)?;
-        let key = key_of(stages, bearer);
+        let operation = stages
+            .policy
+            .operation(&head.method, route.below(target.path()));
+        let key = key_of(stages, operation, bearer);
         let credential = match self.remembered(&key, route, trail)? {
             Some(Hit {
                 credential,
@@ -121,18 +126,22 @@ impl Pipeline {
                 credential,
                 refresh: Some(due),
             }) => {
-                let errand = Errand::new(id, route, stages, bearer.present()?, key);
+                let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
                 self.refresh_ahead(due, errand);
                 credential
             }
             None => {
-                let errand = Errand::new(id, route, stages, bearer.present()?, key);
+                let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
                 // boxed: the warm path does not carry the room that an exchange needs
                 Box::pin(self.exchange(errand, Occasion::FirstUse, trail)).await?
             }
         };
         keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
-        Ok(Admission::Authorized(Authorized { credential, key }))
+        Ok(Admission::Authorized(Authorized {
+            credential,
+            operation,
+            key,
+        }))
     }
 
     /// Replaces the credential of the request with this `head`, which the downstream refused, by a fresh one; `None`
@@ -147,11 +156,15 @@ impl Pipeline {
         authorized: &mut Authorized,
         trail: &mut Trail,
     ) -> Option<Result<(), Refusal>> {
-        let Authorized { credential, key } = authorized;
+        let Authorized {
+            credential,
+            operation,
+            key,
+        } = authorized;
         match self.cache.refused_by_downstream(key, credential) {
             Renewal::Pointless => None,
             Renewal::Exchange => {
-                let renewed = self.exchange_anew(head, id, *key, trail).await;
+                let renewed = self.exchange_anew(head, id, *operation, *key, trail).await;
                 Some(renewed.map(|renewed| *credential = renewed))
             }
         }
@@ -161,6 +174,7 @@ impl Pipeline {
         &self,
         head: &Parts,
         id: RequestId,
+        operation: Option<OperationId>,
         key: CacheKey,
         trail: &mut Trail,
     ) -> Result<ForwardCredential, Refusal> {
@@ -170,7 +184,7 @@ impl Pipeline {
         };
         let presented =
             source::bearer(&head.headers, head.uri.query(), self.token_limit)?.present()?;
-        let errand = Errand::new(id, &route, stages, presented, key);
+        let errand = Errand::new(id, &route, stages, presented, operation, key);
         self.exchange(errand, Occasion::DownstreamRefused, trail)
             .await
     }
@@ -238,6 +252,7 @@ async fn exchange(
         route,
         stages,
         presented,
+        operation,
         ..
     } = errand;
     let started = clock.instant();
@@ -245,9 +260,10 @@ async fn exchange(
     let steps = async {
         let subject = stages.verifier.verify(&presented).await?;
         principal = Some(Principal::of(&subject));
-        let permitted = stages
-            .policy
-            .permit(ExchangeRequest::new(subject), clock.now())?;
+        let permitted = stages.policy.permit(
+            ExchangeRequest::new(subject).of_operation(operation),
+            clock.now(),
+        )?;
         let response = stages.exchange.exchange(&permitted).await?;
         let issued =
             IssuedToken::accept(permitted, response, stages.exchange.issuer(), clock.now())
@@ -262,9 +278,9 @@ async fn exchange(
 }
 
 /// What the exchange for `bearer` on a route with these stages is remembered by.
-fn key_of(stages: &Protected, bearer: Bearer<'_>) -> CacheKey {
+fn key_of(stages: &Protected, operation: Option<OperationId>, bearer: Bearer<'_>) -> CacheKey {
     let context = AuthorizationContext {
-        terms: &stages.terms,
+        terms: stages.terms.of(operation),
         presented: bearer,
         actor: None,
         confirmation: None,
@@ -278,6 +294,7 @@ impl Errand {
         route: &Arc<Route>,
         stages: &Arc<Protected>,
         presented: PresentedToken,
+        operation: Option<OperationId>,
         key: CacheKey,
     ) -> Self {
         Self {
@@ -285,6 +302,7 @@ impl Errand {
             route: Arc::clone(route),
             stages: Arc::clone(stages),
             presented,
+            operation,
             key,
         }
     }

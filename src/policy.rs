@@ -5,22 +5,32 @@
 //! a token has to stay within it.
 
 mod claims;
+mod client;
 mod delegation;
+mod naming;
+mod operation;
 mod permit;
+mod requested;
 mod scope;
+mod scope_map;
 mod settings;
 
 pub use claims::ClaimPolicy;
+pub use client::{ClientCeilings, ClientScopeSettings, ClientSettings};
 pub use delegation::{GatewayIdentity, OutgoingActor};
+pub use operation::{Operation, OperationId, OperationSettings, Operations};
 pub use permit::{ExchangeRequest, PermittedExchange};
+pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
 pub use scope::{Excess, ScopePolicy};
 pub use settings::{
-    AcceptSettings, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings, ScopeSettings,
-    SubjectForm, SubjectKinds, TokenSettings,
+    AcceptSettings, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings, PolicyParts,
+    Salt, ScopeSettings, SubjectForm, SubjectKinds, TokenSettings,
 };
 
 use crate::{clock::UnixTime, token::Audience, token::ScopeSet, verify::SubjectToken};
-use std::{collections::BTreeSet, time::Duration};
+use http::Method;
+use naming::SubjectNaming;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Why a verified token gets no on-behalf-of token on this route.
@@ -29,6 +39,12 @@ pub enum PolicyError {
     /// The route admits named callers only, and this token's client is not among them or not known.
     #[error("the calling client is not admitted")]
     CallerNotAdmitted,
+    /// The calling client may not get tokens for this route's audience.
+    #[error("the calling client gets no tokens for this audience")]
+    AudienceNotForClient,
+    /// The route tells operations apart, and the request is none of them.
+    #[error("no operation of the route")]
+    NoOperation,
     /// The token was issued to an application for itself, and the route serves users.
     #[error("an app-only token where a user is needed")]
     AppOnlySubject,
@@ -72,25 +88,38 @@ pub struct ExchangePolicy {
     scope: ScopePolicy,
     clients: Option<BTreeSet<String>>,
     subjects: SubjectKinds,
-    subject_form: SubjectForm,
+    naming: SubjectNaming,
     lifetime: Duration,
     claims: ClaimPolicy,
     actor: OutgoingActor,
     max_depth: usize,
     gateway: GatewayIdentity,
+    ceilings: Arc<ClientCeilings>,
 }
 
 impl ExchangePolicy {
     /// Decides on `request` at the moment `now`.
     ///
     /// # Errors
-    /// The first rule that refuses, in this order: caller, kind of subject, scope, delegation, lifetime, subject.
+    /// The first rule that refuses, in this order: caller, kind of subject, audience, operation, scope, delegation,
+    /// lifetime, subject.
     pub fn permit(
         &self,
         request: ExchangeRequest,
         now: UnixTime,
     ) -> Result<PermittedExchange, PolicyError> {
         permit::permit(self, request, now)
+    }
+
+    /// The operation that a request is, by its method and what its path has below the route's prefix; none where the
+    /// route tells none apart, and where it does and the request is none of them.
+    pub fn operation(&self, method: &Method, rest: &str) -> Option<OperationId> {
+        self.scope.operations().find(method, rest)
+    }
+
+    /// How the operations are called, each at its [position](OperationId::position).
+    pub fn operation_labels(&self) -> impl Iterator<Item = &str> {
+        self.scope.operations().iter().map(Operation::label)
     }
 
     /// The one audience of what the route issues.

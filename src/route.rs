@@ -4,7 +4,9 @@
 //! method, the one [`Route`] that serves it. The most specific route wins, and two that are equal are refused at load.
 //! `public: true` is the only source of the [`Public`] proof.
 
+mod chain;
 mod matcher;
+mod operations;
 mod settings;
 mod table;
 mod upstream;
@@ -17,7 +19,11 @@ pub use upstream::{
 };
 
 use crate::{
-    cache::Terms, exchange::Exchange, policy::ExchangePolicy, telemetry::RouteMetrics,
+    cache::Terms,
+    exchange::Exchange,
+    policy::{ExchangePolicy, OperationId},
+    telemetry::RouteMetrics,
+    token::TokenTypeUri,
     verify::Verifier,
 };
 use matcher::Match;
@@ -57,7 +63,33 @@ pub struct Protected {
     /// Makes the token that replaces it.
     pub exchange: Exchange,
     /// What decides on all requests of the route alike.
-    pub terms: Terms,
+    pub terms: RouteTerms,
+}
+
+/// What decides on all requests of one operation of a route alike, digested when the route is built.
+#[derive(Debug, Clone)]
+pub struct RouteTerms {
+    /// Of requests that are no operation.
+    none: Terms,
+    operations: Box<[Terms]>,
+}
+
+impl RouteTerms {
+    /// The terms of the route called `name` with this policy, which was changed `generation` times.
+    fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
+        let terms = |operation| Terms::new(name, operation, generation, TokenTypeUri::AccessToken);
+        Self {
+            none: terms(""),
+            operations: policy.operation_labels().map(terms).collect(),
+        }
+    }
+
+    /// The terms of requests that are this operation.
+    pub fn of(&self, operation: Option<OperationId>) -> &Terms {
+        operation
+            .and_then(|id| self.operations.get(id.position()))
+            .unwrap_or(&self.none)
+    }
 }
 
 impl Route {
@@ -96,6 +128,11 @@ impl Route {
     /// Whether every request of this route has a path that is `path` or below it.
     pub fn is_at_or_below(&self, path: &str) -> bool {
         self.matches.path.is_at_or_below(path)
+    }
+
+    /// What `path` has below the route's own: empty, or with a slash in front.
+    pub fn below<'a>(&self, path: &'a str) -> &'a str {
+        self.matches.below(path)
     }
 
     /// The path that the downstream sees for `path`.

@@ -9,13 +9,19 @@ mod error;
 mod issuer;
 mod key_source;
 mod key_store;
+mod known_as;
+mod own;
 mod refresh;
+mod roles;
 mod settings;
 mod subject;
 
 pub use error::VerifyError;
 pub use issuer::TrustedIssuer;
 pub use key_store::KeyLease;
+pub use known_as::KnownAsSettings;
+pub use own::{Origins, OwnTokens};
+pub use roles::{RoleGrant, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
 pub use subject::SubjectToken;
 
@@ -32,6 +38,7 @@ use std::sync::Arc;
 pub struct Verifier {
     accepted: Vec<Accepted>,
     own_issuer: Box<str>,
+    own: Option<OwnTokens>,
     clock: SharedClock,
 }
 
@@ -77,8 +84,15 @@ impl Verifier {
         Self {
             accepted: accepted.into_iter().map(Into::into).collect(),
             own_issuer: own_issuer.into(),
+            own: None,
             clock,
         }
+    }
+
+    /// The same, and takes these tokens of the gateway's own.
+    #[must_use]
+    pub fn accepting(self, own: Option<OwnTokens>) -> Self {
+        Self { own, ..self }
     }
 
     /// Verifies a token: its form, issuer, algorithm, key and signature, then its type and claims.
@@ -94,22 +108,21 @@ impl Verifier {
     async fn verify_token(&self, token: &RawToken) -> Result<SubjectToken, VerifyError> {
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
-        let accepted = self.accepted(claimed)?;
-        let verified = self.verify_from(accepted, jws).await;
-        match &verified {
-            Ok(_) => accepted.issuer.metrics().token_accepted(),
-            // A fault says nothing about the token.
-            Err(VerifyError::KeysUnavailable { .. }) => {}
-            Err(_) => accepted.issuer.metrics().token_refused(),
+        if claimed == &*self.own_issuer {
+            let own = self.own.as_ref().ok_or(VerifyError::SelfIssued)?;
+            let verified = self.verify_from(&own.issuer, &own.audiences, jws).await;
+            let traced = verified.and_then(|subject| subject.traced(own, &self.accepted));
+            return counted(&own.issuer, traced);
         }
-        verified
+        let accepted = self.accepted(claimed)?;
+        let verified = self
+            .verify_from(&accepted.issuer, accepted.audiences(), jws)
+            .await;
+        counted(&accepted.issuer, verified)
     }
 
     /// The issuer with exactly that `iss` (RFC 9207, RFC 8725 §3.8); nothing is ever fetched from one that is not here.
     fn accepted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
-        if claimed == &*self.own_issuer {
-            return Err(VerifyError::SelfIssued);
-        }
         self.accepted
             .iter()
             .find(|accepted| accepted.issuer.url() == claimed)
@@ -118,10 +131,10 @@ impl Verifier {
 
     async fn verify_from(
         &self,
-        accepted: &Accepted,
+        issuer: &Arc<TrustedIssuer>,
+        audiences: &[Audience],
         jws: UnverifiedJws<'_>,
     ) -> Result<SubjectToken, VerifyError> {
-        let issuer = &accepted.issuer;
         let alg = jws.alg();
         if !issuer.algorithms().contains(&alg) {
             let issuer = issuer.shared_name();
@@ -133,12 +146,25 @@ impl Verifier {
             .map_err(VerifyError::Signature)?;
         subject::accept(
             issuer,
-            accepted.audiences(),
+            audiences,
             verified,
             key.into_lease(),
             self.clock.now(),
         )
     }
+}
+
+fn counted(
+    issuer: &TrustedIssuer,
+    verified: Result<SubjectToken, VerifyError>,
+) -> Result<SubjectToken, VerifyError> {
+    match &verified {
+        Ok(_) => issuer.metrics().token_accepted(),
+        // A fault says nothing about the token.
+        Err(VerifyError::KeysUnavailable { .. }) => {}
+        Err(_) => issuer.metrics().token_refused(),
+    }
+    verified
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
     exchange::EngineSettings,
     gate::{Gate, LimitsSettings},
     pipeline::{Pipeline, Recorder},
+    policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
@@ -62,6 +63,7 @@ pub(super) struct Read {
     trusted_issuers: Vec<(usize, IssuerSettings)>,
     /// Those whose shape is wrong included.
     listed_issuers: usize,
+    clients: Vec<(usize, ClientSettings)>,
     routes: Vec<(usize, RouteSettings)>,
     cache: CacheSettings,
     limits: LimitsSettings,
@@ -124,12 +126,23 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
         listeners,
         admin,
         issuer,
+        clients: top.list("clients"),
         routes: top.required_list("routes"),
         cache: top.take_or_default("cache"),
         limits: top.take_or_default("limits"),
         shutdown: top.take_or_default("shutdown"),
         runtime: top.take_or_default("runtime"),
         telemetry: top.take_or_default("telemetry"),
+    }
+}
+
+impl Read {
+    fn takes_own_tokens(&self) -> bool {
+        let accepts_own = |route: &RouteSettings| {
+            let exchange = route.exchange.as_ref();
+            exchange.is_some_and(|exchange| exchange.chain.accept_own)
+        };
+        self.routes.iter().any(|(_, route)| accepts_own(route))
     }
 }
 
@@ -156,8 +169,11 @@ impl Composer<'_> {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
         let documents = engine.as_ref().map(Documents::of);
+        let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
+        let clients = Arc::new(clients);
         let routes = building.within("routes", |b| {
-            self.routes(&read, &issuers, engine.as_ref(), documents.as_ref(), b)
+            let (engine, documents) = (engine.as_ref(), documents.as_ref());
+            self.routes(&read, &issuers, engine, documents, &clients, b)
         });
         building.within("cache", |b| read.cache.check(b));
         building.within("limits", |b| read.limits.check(b));

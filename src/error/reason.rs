@@ -50,6 +50,8 @@ pub(super) fn of(refusal: &Refusal) -> Reason {
 fn policy_reason(error: &PolicyError) -> Reason {
     match error {
         PolicyError::CallerNotAdmitted => Reason::CallerNotAdmitted,
+        PolicyError::AudienceNotForClient => Reason::AudienceNotForClient,
+        PolicyError::NoOperation => Reason::NoOperation,
         PolicyError::AppOnlySubject => Reason::AppOnlySubject,
         PolicyError::ScopeNotHeld { .. } => Reason::ScopeNotHeld,
         PolicyError::NoScopeLeft { .. } => Reason::NoScopeLeft,
@@ -63,7 +65,7 @@ fn policy_reason(error: &PolicyError) -> Reason {
 fn verify_reason(error: &VerifyError) -> Reason {
     match error {
         VerifyError::Malformed(_) => Reason::MalformedToken,
-        VerifyError::UnknownIssuer => Reason::UnknownIssuer,
+        VerifyError::UnknownIssuer | VerifyError::Origin => Reason::UnknownIssuer,
         VerifyError::SelfIssued => Reason::SelfIssued,
         VerifyError::AlgorithmNotAccepted { .. } => Reason::Algorithm,
         VerifyError::UnknownKey { .. } => Reason::UnknownKey,
@@ -73,7 +75,8 @@ fn verify_reason(error: &VerifyError) -> Reason {
         VerifyError::Claims(_)
         | VerifyError::Subject
         | VerifyError::ActorChain(_)
-        | VerifyError::Scope => Reason::Claims,
+        | VerifyError::Scope
+        | VerifyError::Roles => Reason::Claims,
         VerifyError::Expired => Reason::Expired,
         VerifyError::NotYetValid => Reason::NotYetValid,
         VerifyError::LivesTooLong { .. } => Reason::LivesTooLong,
@@ -92,6 +95,8 @@ pub(super) fn is_settled(error: &VerifyError) -> bool {
         | VerifyError::Subject
         | VerifyError::ActorChain(_)
         | VerifyError::Scope
+        | VerifyError::Roles
+        | VerifyError::Origin
         | VerifyError::Expired
         | VerifyError::LivesTooLong { .. }
         | VerifyError::Audience

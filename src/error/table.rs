@@ -89,6 +89,8 @@ fn policy(error: &PolicyError) -> Answer {
         PolicyError::NoScopeLeft { allowed } => insufficient_scope(allowed),
         PolicyError::NoLifetimeLeft => invalid_token(),
         PolicyError::CallerNotAdmitted
+        | PolicyError::AudienceNotForClient
+        | PolicyError::NoOperation
         | PolicyError::AppOnlySubject
         | PolicyError::NotAuthorizedActor
         | PolicyError::ActorChainTooDeep { .. }
@@ -207,6 +209,8 @@ mod tests {
             ),
             (PolicyError::NoScopeLeft { allowed: scope() }.into(), 403),
             (PolicyError::CallerNotAdmitted.into(), 403),
+            (PolicyError::AudienceNotForClient.into(), 403),
+            (PolicyError::NoOperation.into(), 403),
             (PolicyError::AppOnlySubject.into(), 403),
             (PolicyError::NotAuthorizedActor.into(), 403),
             (PolicyError::NoLifetimeLeft.into(), 401),

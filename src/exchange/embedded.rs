@@ -52,7 +52,7 @@ impl Embedded {
         put("client_id", Value::from(permitted.client_id()));
         put("iat", Value::from(self.clock.now().as_secs()));
         put("exp", Value::from(permitted.expires_at().as_secs()));
-        put("jti", Value::from(self.token_id()?));
+        put("jti", Value::from(self.token_id(permitted)?));
         if !permitted.scope().is_empty() {
             put("scope", Value::from(permitted.scope().to_string()));
         }
@@ -62,11 +62,11 @@ impl Embedded {
         Ok(claims)
     }
 
-    /// 128 random bits: two tokens never share an id (RFC 7519 §4.1.7).
-    fn token_id(&self) -> Result<String, ExchangeError> {
+    /// 128 random bits: two tokens never share an id (RFC 7519 §4.1.7). Before them stands how `sub` came about.
+    fn token_id(&self, permitted: &PermittedExchange) -> Result<String, ExchangeError> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;
-        Ok(base64url(id))
+        Ok(permitted.provenance().token_id(&base64url(id)))
     }
 }
 

@@ -3,9 +3,9 @@
 use super::Embedded;
 use crate::{
     clock::{SharedClock, SharedRandomness},
-    jose::{KeyFileSettings, SigningKeys},
+    jose::{HmacKey, KeyFileSettings, SigningKeys},
     policy::GatewayIdentity,
-    settings::{Building, HumanDuration, OutboundUrl, not_empty},
+    settings::{Building, HumanDuration, OutboundUrl, SecretSettings, not_empty},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +28,9 @@ pub struct EngineSettings {
     /// How long an issued token lives where the route does not say; never longer than the token it was exchanged for.
     #[serde(default = "default_lifetime")]
     pub lifetime: HumanDuration,
+    /// What pseudonyms of subjects are made with, 32 bytes or more; needed where a route says `subject: pairwise`.
+    /// Another salt gives everybody another pseudonym.
+    pub pairwise_salt: Option<SecretSettings>,
 }
 
 fn default_actor() -> String {
@@ -49,6 +52,8 @@ pub struct EngineParts {
     pub url: OutboundUrl,
     /// The default lifetime.
     pub lifetime: Duration,
+    /// What pseudonyms are made with.
+    pub pairwise_salt: Option<Arc<HmacKey>>,
     /// The keys, for publication.
     pub keys: Arc<SigningKeys>,
 }
@@ -71,7 +76,15 @@ impl EngineSettings {
             });
         }
         let keys = building.within("signing_keys", |b| signing_keys(&self.signing_keys, b));
+        let salt = self
+            .pairwise_salt
+            .as_ref()
+            .map(|salt| building.within("pairwise_salt", |b| pairwise_salt(salt, b)));
         let (url, keys) = (url?, Arc::new(keys?));
+        let pairwise_salt = match salt {
+            None => None,
+            Some(salt) => Some(Arc::new(salt?)),
+        };
         let identity = GatewayIdentity {
             issuer: self.url.as_str().into(),
             actor: self.actor.as_str().into(),
@@ -82,6 +95,7 @@ impl EngineSettings {
             identity,
             url,
             lifetime: self.lifetime.get(),
+            pairwise_salt,
             keys,
         })
     }
@@ -102,6 +116,18 @@ fn signing_keys(settings: &[KeyFileSettings], building: &mut Building<'_>) -> Op
         );
     }
     keys
+}
+
+fn pairwise_salt(settings: &SecretSettings, building: &mut Building<'_>) -> Option<HmacKey> {
+    let key = HmacKey::new(settings.build(building)?.expose());
+    if key.is_none() {
+        building.findings.error_because(
+            format!("expected at least {} bytes", HmacKey::MIN_BYTES),
+            "a short salt can be found by trying, and with it everybody behind the pseudonyms",
+            "store random bytes in it, e.g. of `openssl rand -base64 48`",
+        );
+    }
+    key
 }
 
 /// An issuer identifier: a URL without query and fragment (RFC 8414 §2), encrypted unless on loopback.

@@ -1,7 +1,10 @@
 //! Who acts for the subject, and whether it may (RFC 8693 §4.1, §4.4).
 
 use super::PolicyError;
-use crate::token::{Actor, ActorChain};
+use crate::{
+    token::{Actor, ActorChain},
+    verify::SubjectToken,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +16,34 @@ pub struct GatewayIdentity {
     pub issuer: Box<str>,
     /// `issuer.actor`.
     pub actor: Box<str>,
+}
+
+/// The party that `may_act` of a subject token has to name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownAs<'a> {
+    issuer: &'a str,
+    sub: &'a str,
+}
+
+impl GatewayIdentity {
+    /// The gateway as the issuer of `subject` names it (RFC 8693 §4.4): as the configuration says, in the issuer's own
+    /// namespace, and else as the gateway names itself.
+    pub(super) fn known_to<'a>(&'a self, subject: &'a SubjectToken) -> KnownAs<'a> {
+        match subject.gateway_known_as() {
+            Some(sub) => KnownAs {
+                issuer: subject.issuer_url(),
+                sub,
+            },
+            None => self.itself(),
+        }
+    }
+
+    fn itself(&self) -> KnownAs<'_> {
+        KnownAs {
+            issuer: &self.issuer,
+            sub: &self.actor,
+        }
+    }
 }
 
 /// Whom the issued token names as acting.
@@ -35,12 +66,13 @@ impl OutgoingActor {
         self,
         earlier: &ActorChain,
         may_act: Option<&Value>,
+        known_as: KnownAs<'_>,
         gateway: &GatewayIdentity,
         max_depth: usize,
     ) -> Result<ActorChain, PolicyError> {
         // RFC 8693 §4.4: counts only because the subject token's signature was verified; binds the party that does the
         // exchange, also where it leaves no trace in `act`
-        if may_act.is_some_and(|claim| !names(claim, gateway)) {
+        if may_act.is_some_and(|claim| !names(claim, known_as)) {
             return Err(PolicyError::NotAuthorizedActor);
         }
         let chain = match self {
@@ -58,12 +90,12 @@ impl OutgoingActor {
 }
 
 /// Whether `may_act` names the gateway: its `sub`, and its `iss` where it gives one.
-fn names(may_act: &Value, gateway: &GatewayIdentity) -> bool {
+fn names(may_act: &Value, gateway: KnownAs<'_>) -> bool {
     let Some(claim) = may_act.as_object() else {
         return false;
     };
     let is = |name: &str, expected: &str| claim.get(name).is_some_and(|value| value == expected);
-    is("sub", &gateway.actor) && (!claim.contains_key("iss") || is("iss", &gateway.issuer))
+    is("sub", gateway.sub) && (!claim.contains_key("iss") || is("iss", gateway.issuer))
 }
 
 #[cfg(test)]
@@ -78,11 +110,40 @@ mod tests {
         }
     }
 
+    fn extend(
+        earlier: &ActorChain,
+        may_act: Option<&Value>,
+        max_depth: usize,
+    ) -> Result<ActorChain, PolicyError> {
+        let gateway = gateway();
+        OutgoingActor::Gateway.extend(earlier, may_act, gateway.itself(), &gateway, max_depth)
+    }
+
+    #[test]
+    fn may_act_must_name_the_gateway_as_the_issuer_knows_it() {
+        let known_as = KnownAs {
+            issuer: "https://idp.example",
+            sub: "gateway-app",
+        };
+        for (may_act, named) in [
+            (json!({"sub": "gateway-app"}), true),
+            (
+                json!({"sub": "gateway-app", "iss": "https://idp.example"}),
+                true,
+            ),
+            (
+                json!({"sub": "gateway-app", "iss": "https://gw.example"}),
+                false,
+            ),
+            (json!({"sub": "obo-gateway"}), false),
+        ] {
+            assert_eq!(names(&may_act, known_as), named, "{may_act}");
+        }
+    }
+
     #[test]
     fn may_act_must_name_the_gateway() {
-        let extend = |may_act: Value| {
-            OutgoingActor::Gateway.extend(&ActorChain::none(), Some(&may_act), &gateway(), 8)
-        };
+        let extend = |may_act: Value| extend(&ActorChain::none(), Some(&may_act), 8);
         assert!(extend(json!({"sub": "obo-gateway"})).is_ok());
         assert!(extend(json!({"sub": "obo-gateway", "iss": "https://gw.example"})).is_ok());
         for other in [
@@ -104,23 +165,21 @@ mod tests {
     #[test]
     fn a_chain_grows_by_the_gateway_up_to_the_limit_and_is_never_cut() {
         let one = ActorChain::none().acted_by(Actor::new("https://a", "a"));
-        let two = OutgoingActor::Gateway
-            .extend(&one, None, &gateway(), 2)
-            .unwrap();
+        let two = extend(&one, None, 2).unwrap();
         assert!(two.continues(&one));
         assert_eq!(
             two.current(),
             Some(&Actor::new("https://gw.example", "obo-gateway"))
         );
         assert_eq!(
-            OutgoingActor::Gateway.extend(&two, None, &gateway(), 2),
+            extend(&two, None, 2),
             Err(PolicyError::ActorChainTooDeep {
                 depth: 3,
                 allowed: 2
             })
         );
         assert_eq!(
-            OutgoingActor::None.extend(&two, None, &gateway(), 2),
+            OutgoingActor::None.extend(&two, None, gateway().itself(), &gateway(), 2),
             Ok(two)
         );
     }

@@ -1,9 +1,9 @@
 //! The decision, and the proof that it was made.
 
-use super::{ExchangePolicy, PolicyError, SubjectForm};
+use super::{ExchangePolicy, OperationId, PolicyError};
 use crate::{
     clock::UnixTime,
-    token::{ActorChain, Audience, ScopeSet},
+    token::{ActorChain, Audience, Provenance, ScopeSet},
     verify::SubjectToken,
 };
 use serde_json::{Map, Value};
@@ -12,12 +12,22 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub struct ExchangeRequest {
     subject: SubjectToken,
+    operation: Option<OperationId>,
 }
 
 impl ExchangeRequest {
     /// Asks for an exchange of `subject`.
     pub fn new(subject: SubjectToken) -> Self {
-        Self { subject }
+        Self {
+            subject,
+            operation: None,
+        }
+    }
+
+    /// The same for a request that is this operation of its route; none: it is none of them.
+    #[must_use]
+    pub fn of_operation(self, operation: Option<OperationId>) -> Self {
+        Self { operation, ..self }
     }
 
     /// The verified token.
@@ -31,6 +41,7 @@ impl ExchangeRequest {
 pub struct PermittedExchange {
     subject: SubjectToken,
     sub: Box<str>,
+    provenance: Provenance,
     client_id: Box<str>,
     audience: Audience,
     scope: ScopeSet,
@@ -48,6 +59,11 @@ impl PermittedExchange {
     /// `sub` of the issued token.
     pub fn sub(&self) -> &str {
         &self.sub
+    }
+
+    /// How that `sub` comes about, for the token's `jti`.
+    pub fn provenance(&self) -> Provenance {
+        self.provenance
     }
 
     /// `client_id` of the issued token: the calling application.
@@ -86,23 +102,37 @@ pub(super) fn permit(
     request: ExchangeRequest,
     now: UnixTime,
 ) -> Result<PermittedExchange, PolicyError> {
-    let ExchangeRequest { subject } = request;
+    let ExchangeRequest { subject, operation } = request;
     policy.admit_caller(&subject)?;
     policy.admit_subject_kind(&subject)?;
-    let scope = policy.scope.narrow(subject.scopes())?;
+    let client = policy.ceilings.of(subject.client_id());
+    if client.is_some_and(|client| !client.admits(&policy.audience)) {
+        return Err(PolicyError::AudienceNotForClient);
+    }
+    let operation = policy.scope.operation(operation)?;
+    let scope = policy.scope.narrow(subject.scopes(), operation, client)?;
     let actors = policy.actor.extend(
         subject.actor_chain(),
         subject.may_act(),
+        policy.gateway.known_to(&subject),
         &policy.gateway,
         policy.max_depth,
     )?;
-    let expires_at = now.plus(policy.lifetime).min(subject.expires_at());
+    let lifetime = client
+        .and_then(|client| client.lifetime)
+        .map_or(policy.lifetime, |most| most.min(policy.lifetime));
+    let expires_at = now.plus(lifetime).min(subject.expires_at());
     if expires_at <= now {
         return Err(PolicyError::NoLifetimeLeft);
     }
-    let sub = express(policy.subject_form, &subject)?;
+    let sub = policy.naming.express(&subject, &policy.audience)?;
+    let provenance = Provenance {
+        naming: policy.naming.naming(),
+        app_only: subject.is_app_only(),
+    };
     Ok(PermittedExchange {
         sub,
+        provenance,
         client_id: subject.client_id().unwrap_or(&policy.gateway.actor).into(),
         audience: policy.audience.clone(),
         scope,
@@ -111,17 +141,4 @@ pub(super) fn permit(
         claims: policy.claims.apply(subject.claims()),
         subject,
     })
-}
-
-/// The `sub` of the issued token, at most 255 ASCII characters (OpenID Connect Core §2).
-fn express(form: SubjectForm, subject: &SubjectToken) -> Result<Box<str>, PolicyError> {
-    let sub = match form {
-        SubjectForm::Same => subject.sub().to_owned(),
-        // an issuer's name holds no colon, so no two pairs give one text
-        SubjectForm::Qualified => format!("{}:{}", subject.issuer_name(), subject.sub()),
-    };
-    if sub.is_empty() || sub.len() > 255 || !sub.is_ascii() {
-        return Err(PolicyError::SubjectNotExpressible);
-    }
-    Ok(sub.into())
 }

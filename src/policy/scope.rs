@@ -1,9 +1,16 @@
-//! The scope rule `intersection`: subject ∩ route, checked after everything is expanded.
+//! The scope rules of a route: subject ∩ client ∩ route ∩ operation, checked after everything is expanded.
 
-use super::PolicyError;
-use crate::token::ScopeSet;
+use super::{
+    Operation, OperationId, Operations, PolicyError, RequestedScope,
+    client::ClientCeiling,
+    requested::{UserScopes, check_names},
+    scope_map::ScopeMap,
+    settings::ScopeSettings,
+};
+use crate::{settings::Building, token::ScopeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What happens to scopes of the ceiling that the subject does not hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,18 +26,52 @@ pub enum Excess {
 /// The scope rules of a route.
 #[derive(Debug, Clone)]
 pub struct ScopePolicy {
+    map: ScopeMap,
     allow: ScopeSet,
+    /// All of `allow`: what is asked for where the route tells no operations apart.
+    whole: RequestedScope,
     require: ScopeSet,
     excess: Excess,
+    user_scopes: UserScopes,
+    operations: Operations,
 }
 
 impl ScopePolicy {
-    pub(super) fn new(allow: ScopeSet, require: ScopeSet, excess: Excess) -> Self {
-        Self {
-            allow,
-            require,
-            excess,
+    pub(super) fn build(settings: &ScopeSettings, building: &mut Building<'_>) -> Option<Self> {
+        let before = building.findings.errors();
+        building.within("allow", |b| check_names(&settings.allow, b));
+        building.within("require", |b| check_names(&settings.require, b));
+        let user_scopes =
+            UserScopes::build(settings.rule, settings.rule_prefix.as_deref(), building);
+        let operations = building.within("operations", |b| {
+            Operations::build(&settings.operations, &settings.allow, b)
+        });
+        let spoken = settings
+            .operations
+            .iter()
+            .fold(settings.allow.union(&settings.require), |all, operation| {
+                all.union(&operation.require)
+            });
+        let map = building.within("map", |b| ScopeMap::build(&settings.map, &spoken, b));
+        if user_scopes.is_some() && settings.require.is_empty() {
+            building.within("rule", |b| {
+                b.findings.warn(
+                    "user_only, and no scope is required",
+                    "whatever the client may have, any user's token gets through that holds one allowed scope",
+                    "add require with a scope that users must hold here",
+                );
+            });
         }
+        let operations = operations?;
+        (building.findings.errors() == before).then(|| Self {
+            map,
+            allow: settings.allow.clone(),
+            whole: RequestedScope::Named(settings.allow.clone()),
+            require: settings.require.clone(),
+            excess: settings.excess,
+            user_scopes,
+            operations,
+        })
     }
 
     /// The route's ceiling.
@@ -38,24 +79,66 @@ impl ScopePolicy {
         &self.allow
     }
 
-    /// What is issued to a subject that holds `held`.
+    /// The operations that the route tells apart.
+    pub fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    /// The operation that a request was found to be; none where the route tells none apart.
+    ///
+    /// # Errors
+    /// [`PolicyError::NoOperation`] where the route tells operations apart and the request is none of them.
+    pub(super) fn operation(
+        &self,
+        id: Option<OperationId>,
+    ) -> Result<Option<&Operation>, PolicyError> {
+        match id {
+            None if self.operations.is_empty() => Ok(None),
+            None => Err(PolicyError::NoOperation),
+            Some(id) => self
+                .operations
+                .get(id)
+                .map(Some)
+                .ok_or(PolicyError::NoOperation),
+        }
+    }
+
+    /// What is issued to a subject whose token says `held`.
     ///
     /// # Errors
     /// [`PolicyError::ScopeNotHeld`] and [`PolicyError::NoScopeLeft`]. An empty result is a refusal, not a token that
     /// some API might take for unlimited, unless the route says that its API uses no scopes.
-    pub fn narrow(&self, held: &ScopeSet) -> Result<ScopeSet, PolicyError> {
-        let wanted = match self.excess {
-            Excess::Drop => self.require.clone(),
-            Excess::Refuse => self.require.union(&self.allow),
+    pub(super) fn narrow(
+        &self,
+        held: &ScopeSet,
+        operation: Option<&Operation>,
+        client: Option<&ClientCeiling>,
+    ) -> Result<ScopeSet, PolicyError> {
+        let held = self.map.apply(held);
+        let held = match client {
+            None => held,
+            Some(client) => Cow::Owned(client.limit(&held, &self.user_scopes)),
         };
-        let missing = wanted.difference(held);
+        let (requested, required) = match operation {
+            None => (&self.whole, Cow::Borrowed(&self.require)),
+            Some(operation) => (
+                &operation.requested,
+                Cow::Owned(self.require.union(&operation.require)),
+            ),
+        };
+        let wanted = match self.excess {
+            Excess::Drop => required,
+            Excess::Refuse => Cow::Owned(required.union(requested.named())),
+        };
+        let missing = wanted.difference(&held);
         if !missing.is_empty() {
+            let wanted = wanted.into_owned();
             return Err(PolicyError::ScopeNotHeld { wanted, missing });
         }
-        let granted = held.intersection(&self.allow);
+        let granted = requested.within(&self.allow, &held);
         if granted.is_empty() && !self.allow.is_empty() {
             return Err(PolicyError::NoScopeLeft {
-                allowed: self.allow.clone(),
+                allowed: requested.named().clone(),
             });
         }
         Ok(granted)
@@ -63,49 +146,4 @@ impl ScopePolicy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(text: &str) -> ScopeSet {
-        ScopeSet::parse(text).unwrap()
-    }
-
-    #[test]
-    fn what_the_subject_lacks_is_dropped_or_refused_as_the_route_says() {
-        let allow = set("orders.read orders.write");
-        let lenient = ScopePolicy::new(allow.clone(), ScopeSet::empty(), Excess::Drop);
-        assert_eq!(
-            lenient.narrow(&set("orders.read mail")),
-            Ok(set("orders.read"))
-        );
-        let strict = ScopePolicy::new(allow.clone(), ScopeSet::empty(), Excess::Refuse);
-        assert_eq!(
-            strict.narrow(&set("orders.read mail")),
-            Err(PolicyError::ScopeNotHeld {
-                wanted: allow,
-                missing: set("orders.write")
-            })
-        );
-    }
-
-    #[test]
-    fn nothing_left_is_a_refusal_unless_the_api_uses_no_scopes() {
-        let scoped = ScopePolicy::new(set("a"), ScopeSet::empty(), Excess::Drop);
-        assert!(matches!(
-            scoped.narrow(&ScopeSet::empty()),
-            Err(PolicyError::NoScopeLeft { .. })
-        ));
-        let unscoped = ScopePolicy::new(ScopeSet::empty(), ScopeSet::empty(), Excess::Drop);
-        assert_eq!(unscoped.narrow(&set("everything")), Ok(ScopeSet::empty()));
-    }
-
-    #[test]
-    fn a_required_scope_need_not_be_one_that_is_issued() {
-        let policy = ScopePolicy::new(set("orders.read"), set("gateway.use"), Excess::Drop);
-        assert!(policy.narrow(&set("orders.read")).is_err());
-        assert_eq!(
-            policy.narrow(&set("orders.read gateway.use")),
-            Ok(set("orders.read"))
-        );
-    }
-}
+mod tests;

@@ -1,14 +1,18 @@
 //! `routes[].exchange` as it is written, and how it becomes an [`ExchangePolicy`].
 
-use super::{ClaimPolicy, Excess, ExchangePolicy, GatewayIdentity, OutgoingActor, ScopePolicy};
+use super::{
+    ClaimPolicy, ClientCeilings, Excess, ExchangePolicy, GatewayIdentity, OperationSettings,
+    OutgoingActor, ScopePolicy, ScopeRule, naming::SubjectNaming,
+};
 use crate::{
+    jose::HmacKey,
     settings::{Building, HumanDuration},
     token::{ActorChain, Audience, ScopeSet},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What a route does with the token of a request: whose tokens it takes, and the most that the issued one may hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,6 +48,8 @@ pub struct ExchangeSettings {
 pub struct AcceptSettings {
     /// The `name` of one of `trusted_issuers`.
     pub issuer: String,
+    /// Its tokens must be addressed to one of these, a part of the issuer's own list; to any of that list where absent.
+    pub audiences: Option<Vec<Audience>>,
 }
 
 /// Which kinds of subject a route serves.
@@ -69,18 +75,18 @@ pub struct ScopeSettings {
     /// How `allow` and the subject's scopes combine.
     #[serde(default)]
     pub rule: ScopeRule,
+    /// How the scopes begin that `user_only` is about; all where absent.
+    pub rule_prefix: Option<String>,
     /// What happens where the subject lacks a part of `allow`.
     #[serde(default)]
     pub excess: Excess,
-}
-
-/// How an issued scope is computed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScopeRule {
-    /// What the subject holds of what the route allows.
-    #[default]
-    Intersection,
+    /// The downstream's names for scopes of the subject's; names that are not in it stay. Everything else here speaks
+    /// the downstream's names.
+    #[serde(default)]
+    pub map: BTreeMap<String, ScopeSet>,
+    /// Narrower rules for some methods and paths; where there are any, a request that is none of them is refused.
+    #[serde(default)]
+    pub operations: Vec<OperationSettings>,
 }
 
 /// The shape of the issued token.
@@ -103,6 +109,8 @@ pub enum SubjectForm {
     Same,
     /// `<issuer name>:<sub>`, e.g. `corp:alice`.
     Qualified,
+    /// A pseudonym for this audience alone; needs `issuer.pairwise_salt`.
+    Pairwise,
 }
 
 /// Claims beyond those that every issued token has. Registered claims of the gateway's own (`iss`, `sub`, `aud` …)
@@ -129,6 +137,9 @@ pub struct ActorSettings {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainSettings {
+    /// Whether tokens that the gateway issued itself are taken as subject tokens, where they are addressed to
+    /// `issuer.url` or to the route's `resource`.
+    pub accept_own: bool,
     /// The most actors that an issued token may name, the gateway included: 1 to 8.
     #[schemars(range(min = 1, max = 8))]
     pub max_depth: usize,
@@ -137,71 +148,117 @@ pub struct ChainSettings {
 impl Default for ChainSettings {
     fn default() -> Self {
         Self {
+            accept_own: false,
             max_depth: ActorChain::MAX_DEPTH,
         }
     }
 }
 
 /// The shortest life that leaves a token usable.
-const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
+pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
 /// The longest life that still deserves the name "short".
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+/// What the rules of a route are compiled with.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyParts<'a> {
+    /// Who the gateway is in an `act` claim.
+    pub gateway: &'a GatewayIdentity,
+    /// How long an issued token lives where the route does not say.
+    pub lifetime: Duration,
+    /// How many issuers the route accepts in the end.
+    pub issuers: usize,
+    /// What pseudonyms are made with.
+    pub salt: Salt<'a>,
+    /// What the calling applications may have.
+    pub clients: &'a Arc<ClientCeilings>,
+}
+
+/// `issuer.pairwise_salt`.
+#[derive(Debug, Clone, Copy)]
+pub enum Salt<'a> {
+    /// It is there.
+    Key(&'a Arc<HmacKey>),
+    /// It is not written.
+    Absent,
+    /// `issuer` has a mistake, which was reported.
+    Unknown,
+}
+
 impl ExchangeSettings {
-    /// Compiles the rules. `issuers` is how many issuers the route accepts in the end.
+    /// Compiles the rules.
     pub fn build(
         &self,
         building: &mut Building<'_>,
-        gateway: &GatewayIdentity,
-        default_lifetime: Duration,
-        issuers: usize,
+        parts: &PolicyParts<'_>,
     ) -> Option<ExchangePolicy> {
         let before = building.findings.errors();
-        let lifetime = building.within("token", |b| self.token.build_lifetime(b, default_lifetime));
-        let subject_form = self.token.subject.unwrap_or(SubjectForm::Same);
-        if subject_form == SubjectForm::Same && issuers > 1 {
-            building.within("token", |b| {
-                b.within("subject", |b| {
-                    b.findings.error_because(
-                        format!("the subject keeps its name, and {issuers} issuers are accepted"),
-                        "two issuers may know different people by one name",
-                        "write subject: qualified, or accept one issuer",
-                    );
-                });
-            });
-        }
+        let lifetime = building.within("token", |b| self.token.build_lifetime(b, parts.lifetime));
+        let naming = building.within("token", |b| {
+            b.within("subject", |b| self.token.build_naming(b, parts))
+        });
         let claims = building.within("token", |b| {
             b.within("claims", |b| ClaimPolicy::build(&self.token.claims, b))
         });
         building.within("chain", |b| self.chain.check(b));
-        building.within("scope", |b| self.scope.check(b));
+        let scope = building.within("scope", |b| self.scope.build(b));
         building.within("clients", |b| check_clients(self.clients.as_deref(), b));
         if building.findings.errors() > before {
             return None;
         }
         Some(ExchangePolicy {
             audience: self.audience.clone(),
-            scope: ScopePolicy::new(
-                self.scope.allow.clone(),
-                self.scope.require.clone(),
-                self.scope.excess,
-            ),
+            scope: scope?,
             clients: self
                 .clients
                 .as_ref()
                 .map(|clients| clients.iter().cloned().collect()),
             subjects: self.subjects,
-            subject_form,
+            naming: naming?,
             lifetime,
             claims: claims?,
             actor: self.actor.kind,
             max_depth: self.chain.max_depth,
-            gateway: gateway.clone(),
+            gateway: parts.gateway.clone(),
+            ceilings: Arc::clone(parts.clients),
         })
     }
 }
 
 impl TokenSettings {
+    fn build_naming(
+        &self,
+        building: &mut Building<'_>,
+        parts: &PolicyParts<'_>,
+    ) -> Option<SubjectNaming> {
+        match (self.subject.unwrap_or(SubjectForm::Same), parts.salt) {
+            (SubjectForm::Same, _) => {
+                let issuers = parts.issuers;
+                if issuers > 1 {
+                    building.findings.error_because(
+                        format!("the subject keeps its name, and {issuers} issuers are accepted"),
+                        "two issuers may know different people by one name",
+                        "write subject: qualified, or accept one issuer",
+                    );
+                }
+                Some(SubjectNaming::Same)
+            }
+            (SubjectForm::Qualified, _) => Some(SubjectNaming::Qualified),
+            (SubjectForm::Pairwise, Salt::Key(salt)) => {
+                Some(SubjectNaming::Pairwise(Arc::clone(salt)))
+            }
+            (SubjectForm::Pairwise, Salt::Absent) => {
+                building.findings.error_because(
+                    "pairwise needs issuer.pairwise_salt",
+                    "without a secret anybody could work out whose pseudonym it is",
+                    "write pairwise_salt: { file: PATH } or { env: NAME } in issuer, with 32 random bytes or more",
+                );
+                None
+            }
+            (SubjectForm::Pairwise, Salt::Unknown) => None,
+        }
+    }
+
     fn build_lifetime(&self, building: &mut Building<'_>, default: Duration) -> Duration {
         let lifetime = self.lifetime.map_or(default, HumanDuration::get);
         if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) {
@@ -234,7 +291,7 @@ impl ChainSettings {
 }
 
 impl ScopeSettings {
-    fn check(&self, building: &mut Building<'_>) {
+    fn build(&self, building: &mut Building<'_>) -> Option<ScopePolicy> {
         if self.excess == Excess::Refuse && self.allow.is_empty() {
             building.within("excess", |b| {
                 b.findings.error(
@@ -243,6 +300,7 @@ impl ScopeSettings {
                 );
             });
         }
+        ScopePolicy::build(self, building)
     }
 }
 

@@ -63,12 +63,17 @@ impl PathPattern {
 }
 
 impl Match {
-    /// Replaces what was matched by `replacement`, joined to the rest with one slash.
-    pub(super) fn rewrite(&self, path: &str, replacement: &str) -> String {
-        let rest = match &self.path {
+    /// What is left of a path that matches: nothing, or what follows the prefix.
+    pub(super) fn below<'a>(&self, path: &'a str) -> &'a str {
+        match &self.path {
             PathPattern::Exact(_) => "",
             PathPattern::Prefix(prefix) => path.strip_prefix(prefix.as_ref()).unwrap_or_default(),
-        };
+        }
+    }
+
+    /// Replaces what was matched by `replacement`, joined to the rest with one slash.
+    pub(super) fn rewrite(&self, path: &str, replacement: &str) -> String {
+        let rest = self.below(path);
         if rest.is_empty() {
             return replacement.to_owned();
         }

@@ -1,15 +1,17 @@
 //! One item of `routes` as it is written, and how it becomes a [`Route`].
 
-use super::{Access, MatchSettings, Protected, Public, Route, Upstream, UpstreamSettings};
+use super::{
+    Access, MatchSettings, Protected, Public, Route, RouteTerms, Upstream, UpstreamSettings, chain,
+    operations,
+};
 use crate::{
-    cache::Terms,
     clock::SharedClock,
     exchange::{EngineParts, Exchange},
-    policy::ExchangeSettings,
+    policy::{AcceptSettings, ClientCeilings, ExchangeSettings, PolicyParts, Salt},
     settings::{Building, exactly_one},
     telemetry::Metrics,
-    token::TokenTypeUri,
-    verify::{TrustedIssuer, Verifier},
+    token::Audience,
+    verify::{Accepted, TrustedIssuer, Verifier},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,6 +31,8 @@ pub struct RouteSettings {
     pub matches: MatchSettings,
     /// The API behind the route.
     pub upstream: UpstreamSettings,
+    /// The API's name as clients know it (RFC 9728): the gateway's own tokens may be addressed to it.
+    pub resource: Option<String>,
     /// What becomes of the token of a request; absent on a public route.
     pub exchange: Option<ExchangeSettings>,
     /// `true`: no token is asked for and none attached; one that a client sends anyway does not reach the API.
@@ -45,6 +49,10 @@ pub struct RouteParts<'a> {
     pub listed_issuers: usize,
     /// The embedded engine; absent where it could not be built, which was reported.
     pub engine: Option<&'a EngineParts>,
+    /// The gateway itself as an issuer; absent where it could not be built.
+    pub own: Option<&'a Arc<TrustedIssuer>>,
+    /// What calling applications may have.
+    pub clients: &'a Arc<ClientCeilings>,
     /// The metrics of this process.
     pub metrics: &'a Metrics,
     /// The time.
@@ -57,7 +65,15 @@ impl RouteSettings {
         building.within("name", |b| check_name(&self.name, b));
         let matches = building.within("match", |b| self.matches.build(b));
         let upstream = building.within("upstream", |b| self.upstream.build(b));
+        building.within("resource", |b| check_resource(self.resource.as_deref(), b));
         let access = self.access(building, parts);
+        if let (Some(matches), Some(exchange)) = (&matches, &self.exchange) {
+            building.within("exchange", |b| {
+                b.within("scope", |b| {
+                    b.within("operations", |b| operations::check(exchange, matches, b));
+                });
+            });
+        }
         if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
             warn_of_exposed_claims(exchange, upstream, building);
         }
@@ -75,8 +91,9 @@ impl RouteSettings {
         match (&self.exchange, self.public) {
             (None, true) => Some(Access::Public(Public(()))),
             (Some(exchange), false) => {
-                let protected =
-                    building.within("exchange", |b| protect(&self.name, exchange, b, parts));
+                let protected = building.within("exchange", |b| {
+                    protect(&self.name, exchange, self.resource.as_deref(), b, parts)
+                });
                 protected.map(|protected| Access::Protected(Arc::new(protected)))
             }
             (Some(_), true) => {
@@ -103,6 +120,7 @@ impl RouteSettings {
 fn protect(
     route: &str,
     settings: &ExchangeSettings,
+    resource: Option<&str>,
     building: &mut Building<'_>,
     parts: &RouteParts<'_>,
 ) -> Option<Protected> {
@@ -120,15 +138,32 @@ fn protect(
         ),
         |e| (&e.identity, e.lifetime),
     );
-    let accepts = settings.accepts.len().max(1);
-    let policy = settings.build(building, identity, lifetime, accepts);
-    let (issuers, policy, engine) = (issuers?, policy?, engine?);
+    let salt = engine.map_or(Salt::Unknown, |engine| {
+        engine
+            .pairwise_salt
+            .as_ref()
+            .map_or(Salt::Absent, Salt::Key)
+    });
+    let policy = settings.build(
+        building,
+        &PolicyParts {
+            gateway: identity,
+            lifetime,
+            issuers: settings.accepts.len().max(1),
+            salt,
+            clients: parts.clients,
+        },
+    );
+    let engine = engine?;
+    let own = chain::own_tokens(settings, resource, engine, building, parts);
+    let (issuers, policy) = (issuers?, policy?);
     let verifier = Verifier::new(issuers, &engine.identity.issuer, Arc::clone(parts.clock));
+    let verifier = verifier.accepting(own);
     Some(Protected {
         verifier: Arc::new(verifier),
+        terms: RouteTerms::new(route, &policy, 1),
         policy: Arc::new(policy),
         exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
-        terms: Terms::new(route, "", 1, TokenTypeUri::AccessToken),
     })
 }
 
@@ -137,7 +172,7 @@ fn accepted(
     settings: &ExchangeSettings,
     building: &mut Building<'_>,
     parts: &RouteParts<'_>,
-) -> Option<Vec<Arc<TrustedIssuer>>> {
+) -> Option<Vec<Accepted>> {
     if parts.listed_issuers == 0 {
         building.findings.error(
             "no issuer is trusted, so no token would be accepted",
@@ -157,12 +192,21 @@ fn accepted(
             .issuers
             .values()
             .next()
-            .map(|issuer| vec![Arc::clone(issuer)]);
+            .map(|issuer| vec![Accepted::from(Arc::clone(issuer))]);
     }
     let mut found = Vec::new();
     for (position, accept) in settings.accepts.iter().enumerate() {
         match parts.issuers.get(&accept.issuer) {
-            Some(issuer) => found.push(Arc::clone(issuer)),
+            Some(issuer) => building.within(position, |b| {
+                let again = |other: &AcceptSettings| other.issuer == accept.issuer;
+                if settings.accepts.iter().take(position).any(again) {
+                    b.findings.error(
+                        format!("the issuer {:?} is accepted twice", accept.issuer),
+                        "put all audiences into one entry",
+                    );
+                }
+                found.push(narrowed(issuer, accept.audiences.as_deref(), b));
+            }),
             // an issuer that is listed and could not be built was reported where it stands
             None if parts.listed_issuers > parts.issuers.len() => return None,
             None => building.within(position, |b| {
@@ -177,6 +221,38 @@ fn accepted(
         }
     }
     (found.len() == settings.accepts.len()).then_some(found)
+}
+
+/// The issuer's tokens as far as they are addressed to one of `audiences`, which only narrow its own list.
+fn narrowed(
+    issuer: &Arc<TrustedIssuer>,
+    audiences: Option<&[Audience]>,
+    building: &mut Building<'_>,
+) -> Accepted {
+    let Some(audiences) = audiences else {
+        return Arc::clone(issuer).into();
+    };
+    building.within("audiences", |b| {
+        if audiences.is_empty() {
+            b.findings.error_because(
+                "expected at least one audience, found none",
+                "no token of the issuer would be accepted",
+                "name audiences of the issuer's list, or remove audiences",
+            );
+        }
+        for (position, audience) in audiences.iter().enumerate() {
+            if !issuer.audiences().contains(audience) {
+                b.within(position, |b| {
+                    b.findings.error_because(
+                        format!("the issuer's own list has no {:?}", audience.as_str()),
+                        "a route narrows what its issuer's tokens may be addressed to, and never widens it",
+                        "add it to the issuer's audiences, or remove it here",
+                    );
+                });
+            }
+        }
+    });
+    Accepted::addressed_to(Arc::clone(issuer), audiences.to_vec())
 }
 
 /// What is copied from the user's token travels readable inside the issued one.
@@ -196,6 +272,22 @@ fn warn_of_exposed_claims(
                 "use https, or remove the claims from token.claims.copy",
             );
         });
+    }
+}
+
+fn check_resource(resource: Option<&str>, building: &mut Building<'_>) {
+    let fits = |text: &str| {
+        url::Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none()
+        })
+    };
+    if resource.is_some_and(|text| !fits(text) || Audience::parse(text).is_err()) {
+        building.findings.error(
+            "expected the URL of the API as clients call it",
+            "write e.g. https://api.example.com/orders, without query and fragment",
+        );
     }
 }
 

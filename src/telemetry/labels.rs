@@ -105,6 +105,10 @@ labels! {
         NoScopeLeft = "no_scope_left",
         /// The calling application is not admitted on the route.
         CallerNotAdmitted = "caller_not_admitted",
+        /// The calling application gets no tokens for the route's audience.
+        AudienceNotForClient = "audience_not_for_client",
+        /// The request is none of the route's operations.
+        NoOperation = "no_operation",
         /// The token speaks for an application alone.
         AppOnlySubject = "app_only_subject",
         /// `may_act` names another actor.

@@ -85,7 +85,13 @@ pub enum VerifyError {
     /// `act` is malformed or too deep.
     #[error("the actor chain is not acceptable")]
     ActorChain(#[source] ActorError),
-    /// `scope` is neither scope tokens separated by spaces nor a list of them.
+    /// The scope claim is neither scope tokens separated by spaces nor a list of them.
     #[error("the scope is malformed")]
     Scope,
+    /// The claim with the roles is neither a text nor a list of texts.
+    #[error("the roles are malformed")]
+    Roles,
+    /// The gateway issued it, for a subject that cannot be led back to an issuer which is accepted here.
+    #[error("the subject of the gateway's own token comes from no issuer that is accepted")]
+    Origin,
 }

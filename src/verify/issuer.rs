@@ -1,6 +1,6 @@
 //! An issuer whose tokens are accepted.
 
-use super::key_store::KeyStore;
+use super::{key_store::KeyStore, roles::RoleGrants};
 use crate::{jose::Algorithm, telemetry::IssuerMetrics, token::Audience};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
@@ -14,7 +14,12 @@ pub struct TrustedIssuer {
     /// In lower case and without `application/`.
     pub(super) typ: Vec<Box<str>>,
     pub(super) required_claims: Vec<(Arc<str>, Value)>,
+    pub(super) scope_claim: Box<str>,
+    /// None: `sub`.
+    pub(super) subject_claim: Option<Box<str>>,
     pub(super) client_claim: Option<Box<str>>,
+    pub(super) roles: Option<RoleGrants>,
+    pub(super) known_as: Option<Box<str>>,
     pub(super) max_lifetime: Duration,
     pub(super) leeway: Duration,
     pub(super) required: bool,
@@ -31,6 +36,11 @@ impl TrustedIssuer {
     /// `iss`, compared exactly.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The audiences of which its tokens must name one.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
     }
 
     /// Whether its keys are there and not too old.
@@ -59,10 +69,6 @@ impl TrustedIssuer {
         Arc::clone(&self.name)
     }
 
-    pub(super) fn audiences(&self) -> &[Audience] {
-        &self.audiences
-    }
-
     pub(super) fn algorithms(&self) -> &[Algorithm] {
         &self.algorithms
     }
@@ -73,6 +79,22 @@ impl TrustedIssuer {
 
     pub(super) fn client_claim(&self) -> Option<&str> {
         self.client_claim.as_deref()
+    }
+
+    pub(super) fn scope_claim(&self) -> &str {
+        &self.scope_claim
+    }
+
+    pub(super) fn subject_claim(&self) -> Option<&str> {
+        self.subject_claim.as_deref()
+    }
+
+    pub(super) fn roles(&self) -> Option<&RoleGrants> {
+        self.roles.as_ref()
+    }
+
+    pub(super) fn known_as(&self) -> Option<&str> {
+        self.known_as.as_deref()
     }
 
     pub(super) fn max_lifetime(&self) -> Duration {

@@ -155,6 +155,11 @@ impl KeyStore {
         })
     }
 
+    /// Takes keys that are at hand.
+    pub(super) fn hold(&self, set: JwkSet) {
+        self.replace(set, self.clock.now());
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.clock.now().as_secs() < self.usable_until.load(Ordering::Acquire)
     }

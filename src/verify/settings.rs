@@ -1,7 +1,7 @@
 //! `trusted_issuers[]` of the configuration.
 
 use super::{
-    TrustedIssuer,
+    KnownAsSettings, RoleSettings, TrustedIssuer,
     issuer::normalized_typ,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
@@ -46,6 +46,16 @@ pub struct IssuerSettings {
     /// Claims that must be there with exactly this value, e.g. `{ token_use: access }`.
     #[serde(default)]
     pub required_claims: BTreeMap<String, Value>,
+    /// The claim with the scopes: a text with spaces between them, or a list; a name, or names with dots between them.
+    #[serde(default = "default_scope_claim")]
+    pub scope_claim: String,
+    /// The claim that names the subject; a name, or names with dots between them.
+    #[serde(default = "default_subject_claim")]
+    pub subject_claim: String,
+    /// Scopes that roles stand for.
+    pub roles: Option<RoleSettings>,
+    /// How `may_act` of its tokens names the gateway; `issuer.actor` where absent.
+    pub known_as: Option<KnownAsSettings>,
     /// The claim that names the calling application; default the first that is there of `client_id`, `azp`, `cid`,
     /// `appid`.
     pub client_claim: Option<String>,
@@ -86,6 +96,14 @@ fn default_typ() -> Vec<String> {
     vec!["at+jwt".to_owned()]
 }
 
+fn default_scope_claim() -> String {
+    "scope".to_owned()
+}
+
+fn default_subject_claim() -> String {
+    SUB.to_owned()
+}
+
 fn default_max_lifetime() -> HumanDuration {
     HumanDuration::from_secs(24 * 60 * 60)
 }
@@ -106,6 +124,8 @@ fn default_max_stale() -> HumanDuration {
     HumanDuration::from_secs(60 * 60)
 }
 
+/// The claim that names the subject where nothing else is written (RFC 7519 §4.1.2).
+const SUB: &str = "sub";
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
 const SHORTEST_MAX_AGE: Duration = Duration::from_secs(1);
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -120,7 +140,17 @@ impl IssuerSettings {
         egress: &Egress,
         metrics: IssuerMetrics,
     ) -> Option<Arc<TrustedIssuer>> {
+        let before = building.findings.errors();
         let sound = self.check(building.findings);
+        let roles = self
+            .roles
+            .as_ref()
+            .and_then(|roles| building.within("roles", |b| roles.build(b)));
+        let known_as = self
+            .known_as
+            .as_ref()
+            .and_then(|known_as| building.within("known_as", |b| known_as.build(b)));
+        let sound = sound && building.findings.errors() == before;
         let name: Arc<str> = self.name.as_str().into();
         let keys = building.within("keys", |building| {
             let (source, egress) = self.keys.source(&self.issuer, egress, building)?;
@@ -151,7 +181,13 @@ impl IssuerSettings {
             algorithms: self.algorithms,
             typ: typ.collect(),
             required_claims: required_claims.map(|(n, v)| (n.into(), v)).collect(),
+            scope_claim: self.scope_claim.into(),
+            subject_claim: Some(self.subject_claim)
+                .filter(|claim| claim != SUB)
+                .map(Into::into),
             client_claim: self.client_claim.map(Into::into),
+            roles,
+            known_as,
             max_lifetime: self.max_lifetime.get(),
             leeway: self.leeway.get(),
             required: self.required,
@@ -163,10 +199,10 @@ impl IssuerSettings {
     fn check(&self, findings: &mut Findings) -> bool {
         let mut sound = true;
         let visible = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
-        sound &= check(findings, "name", visible(&self.name), || {
+        sound &= check(findings, "name", is_name(&self.name), || {
             (
-                format!("expected a name without spaces, found {:?}", self.name),
-                "write a short name for logs and metrics, e.g. corp",
+                format!("expected a name, found {:?}", self.name),
+                "write 1 to 64 letters, digits, dots, dashes or underscores, e.g. corp",
             )
         });
         sound &= check(findings, "issuer", visible(&self.issuer), || {
@@ -200,13 +236,27 @@ impl IssuerSettings {
                 "name the longest life of this provider's access tokens, e.g. 24h",
             )
         });
-        let claim = self.client_claim.as_deref().is_none_or(visible);
-        sound &= check(findings, "client_claim", claim, || {
+        for (key, claim, mend) in [
             (
-                "expected the name of a claim".to_owned(),
+                "client_claim",
+                self.client_claim.as_deref(),
                 "name the claim, e.g. azp",
-            )
-        });
+            ),
+            (
+                "scope_claim",
+                Some(self.scope_claim.as_str()),
+                "name the claim, e.g. scp",
+            ),
+            (
+                "subject_claim",
+                Some(self.subject_claim.as_str()),
+                "name the claim, e.g. oid",
+            ),
+        ] {
+            sound &= check(findings, key, claim.is_none_or(visible), || {
+                ("expected the name of a claim".to_owned(), mend)
+            });
+        }
         sound & self.check_typ(findings)
     }
 
@@ -230,6 +280,12 @@ impl IssuerSettings {
         }
         sound
     }
+}
+
+/// A name stands in metrics, in logs and before the colon of a qualified subject, so it holds none.
+fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
 
 fn check(

@@ -1,19 +1,22 @@
 //! A token that was verified.
 
 mod rules;
+mod trace;
 
 pub(super) use rules::accept;
 
 use super::{KeyLease, TrustedIssuer};
 use crate::{
     clock::UnixTime,
-    token::{ActorChain, Claims, ScopeSet},
+    token::{ActorChain, Audience, Claims, ScopeSet},
 };
 use serde_json::Value;
 use std::{fmt, sync::Arc};
 
 /// Proof that a presented token is genuine, current and addressed to the gateway. Minted in `rules` alone, after the
 /// last check.
+///
+/// Of a token that the gateway issued itself, issuer and subject are those that it was issued for.
 pub struct SubjectToken {
     issuer: Arc<TrustedIssuer>,
     claims: Claims,
@@ -24,6 +27,7 @@ pub struct SubjectToken {
     client_id: Option<Box<str>>,
     actor_chain: ActorChain,
     app_only: bool,
+    pseudonym_for: Option<Audience>,
     lease: KeyLease,
 }
 
@@ -43,6 +47,17 @@ impl SubjectToken {
         &self.sub
     }
 
+    /// The one audience that knows the subject by [`Self::sub`], where that is a pseudonym (`subject: pairwise`) which
+    /// one of the gateway's own tokens carries; nobody else may be told it.
+    pub fn pseudonym_for(&self) -> Option<&Audience> {
+        self.pseudonym_for.as_ref()
+    }
+
+    /// How the issuer names the gateway in `may_act`, where the configuration says it.
+    pub fn gateway_known_as(&self) -> Option<&str> {
+        self.issuer.known_as()
+    }
+
     /// All claims.
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -58,7 +73,8 @@ impl SubjectToken {
         self.issued_at
     }
 
-    /// The scopes; empty where the token has none, which never means all.
+    /// The scopes that the token says and those that its roles stand for; empty where there are none, which never means
+    /// all.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }

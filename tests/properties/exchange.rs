@@ -7,7 +7,7 @@ use obo_gateway::{
     jose::{Algorithm, SigningKey, SigningKeys},
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PermittedExchange,
-        PolicyError,
+        PolicyError, PolicyParts, Salt,
     },
     settings::BaseDir,
 };
@@ -302,7 +302,14 @@ impl Route {
         let settings: ExchangeSettings = serde_json::from_value(settings).unwrap();
         let gateway = gateway();
         build(&BaseDir::of_file(Path::new("x")), |building| {
-            settings.build(building, &gateway, Duration::from_secs(300), 1)
+            let parts = PolicyParts {
+                gateway: &gateway,
+                lifetime: Duration::from_secs(300),
+                issuers: 1,
+                salt: Salt::Absent,
+                clients: &Arc::default(),
+            };
+            settings.build(building, &parts)
         })
     }
 }

@@ -130,7 +130,10 @@ pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
     let metrics = METRICS.with(Metrics::clone);
     let clock: SharedClock = Arc::new(SystemClock);
     let issuers = BTreeMap::new();
+    let clients = Default::default();
     let parts = RouteParts {
+        own: None,
+        clients: &clients,
         issuers: &issuers,
         listed_issuers: 0,
         engine: None,

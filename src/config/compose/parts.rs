@@ -4,6 +4,7 @@ use super::{Composer, Read};
 use crate::{
     egress::Egress,
     exchange::EngineParts,
+    policy::ClientCeilings,
     proxy::Peers,
     route::{Route, RouteParts, RouteTable},
     settings::Building,
@@ -69,13 +70,27 @@ impl Composer<'_> {
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
         engine: Option<&EngineParts>,
         documents: Option<&Documents>,
+        clients: &Arc<ClientCeilings>,
         building: &mut Building<'_>,
     ) -> Option<(RouteTable, Peers)> {
         let before = building.findings.errors();
+        let own = engine
+            .filter(|_| read.takes_own_tokens())
+            .and_then(|engine| {
+                TrustedIssuer::own(
+                    &engine.identity.issuer,
+                    &engine.keys,
+                    &self.surroundings.clock,
+                    &Egress::new(self.surroundings.io.clone()),
+                    self.metrics.issuer(TrustedIssuer::OWN),
+                )
+            });
         let parts = RouteParts {
             issuers,
             listed_issuers: read.listed_issuers,
             engine,
+            own: own.as_ref(),
+            clients,
             metrics: &self.metrics,
             clock: &self.surroundings.clock,
         };

@@ -27,7 +27,7 @@ pub(in crate::verify) fn accept(
     let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
     let (expires_at, issued_at) = lifetime(issuer, &claims, now)?;
     addressed(&claims, audiences)?;
-    let sub = subject(&claims)?;
+    let sub = subject(issuer, &claims)?;
     // RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
     if claims.get("cnf").is_some() {
         return Err(VerifyError::SenderConstrained);
@@ -41,7 +41,7 @@ pub(in crate::verify) fn accept(
     let client_id = client(issuer, &claims)?;
     Ok(SubjectToken {
         issuer: Arc::clone(issuer),
-        scopes: scopes(&claims)?,
+        scopes: scopes(issuer, &claims)?,
         app_only: is_app_only(&claims, &sub, client_id.as_deref()),
         claims,
         sub,
@@ -49,6 +49,7 @@ pub(in crate::verify) fn accept(
         issued_at,
         client_id,
         actor_chain,
+        pseudonym_for: None,
         lease,
     })
 }
@@ -88,8 +89,14 @@ fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError>
         .ok_or(VerifyError::Audience)
 }
 
-fn subject(claims: &Claims) -> Result<Box<str>, VerifyError> {
-    let sub = claims.required_text("sub").map_err(VerifyError::Claims)?;
+fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str>, VerifyError> {
+    let sub = match issuer.subject_claim() {
+        None => claims.required_text("sub").map_err(VerifyError::Claims)?,
+        Some(claim) => claims
+            .at_path(claim)
+            .and_then(Value::as_str)
+            .ok_or(VerifyError::Subject)?,
+    };
     if sub.is_empty() || sub.len() > MAX_SUB || sub.chars().any(char::is_control) {
         return Err(VerifyError::Subject);
     }
@@ -127,18 +134,24 @@ fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> 
     Ok(())
 }
 
-fn scopes(claims: &Claims) -> Result<ScopeSet, VerifyError> {
+/// What the scope claim says, and what the roles stand for.
+fn scopes(issuer: &TrustedIssuer, claims: &Claims) -> Result<ScopeSet, VerifyError> {
     // The reason is not kept: it would repeat what the token says.
     let malformed = |_| VerifyError::Scope;
-    match claims.get("scope") {
-        None => Ok(ScopeSet::empty()),
-        Some(Value::String(text)) => ScopeSet::parse(text).map_err(malformed),
-        Some(_) => {
-            let names = claims
-                .one_or_many("scope")
-                .map_err(|_| VerifyError::Scope)?;
-            ScopeSet::from_tokens(names).map_err(malformed)
+    let said = match claims.at_path(issuer.scope_claim()) {
+        None => ScopeSet::empty(),
+        Some(Value::String(text)) => ScopeSet::parse(text).map_err(malformed)?,
+        Some(Value::Array(names)) => {
+            let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
+            ScopeSet::from_tokens(names.ok_or(VerifyError::Scope)?).map_err(malformed)?
         }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+            return Err(VerifyError::Scope);
+        }
+    };
+    match issuer.roles() {
+        None => Ok(said),
+        Some(roles) => Ok(said.union(&roles.granted(claims)?)),
     }
 }
 
@@ -169,13 +182,15 @@ fn non_empty(text: &str) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// RFC 9068 §5 and the marks of Entra, Auth0, Okta and Keycloak.
-fn is_app_only(claims: &Claims, sub: &str, client: Option<&str>) -> bool {
+/// RFC 9068 §5 and the marks of Entra, Auth0, Okta and Keycloak. `sub` may stand in another claim than `sub`; the
+/// application is compared with both.
+pub(super) fn is_app_only(claims: &Claims, sub: &str, client: Option<&str>) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    client == Some(sub)
+    let is_subject = |client: &str| client == sub || text("sub") == Some(client);
+    client.is_some_and(is_subject)
         || CLIENT_CLAIMS
             .into_iter()
-            .any(|name| text(name) == Some(sub))
+            .any(|name| text(name).is_some_and(is_subject))
         || text("idtyp") == Some("app")
         || text("gty") == Some("client-credentials")
         || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))

@@ -269,3 +269,68 @@ async fn an_application_without_a_user_is_told() {
         );
     }
 }
+
+#[tokio::test]
+async fn scopes_and_subject_stand_where_the_issuer_writes_them() {
+    let bench =
+        bench(json!({"scope_claim": "x.scp", "subject_claim": "oid", "client_claim": "app"}));
+    let changes =
+        json!({"x": {"scp": ["b", "a"]}, "oid": "7", "scope": "orders.write", "app": "p"});
+    let subject = bench.claims(changes).await.unwrap();
+    assert_eq!(subject.scopes().to_string(), "a b");
+    assert_eq!(subject.sub(), "7");
+    assert!(!subject.is_app_only());
+    let without = bench.claims(json!({"oid": "7"})).await.unwrap();
+    assert!(without.scopes().is_empty(), "nothing else is read instead");
+    for oid in [json!(null), json!(""), json!(7), json!(["7"])] {
+        assert_eq!(
+            bench.refused(json!({"oid": oid})).await,
+            VerifyError::Subject
+        );
+    }
+    for changes in [
+        json!({"oid": "7", "app": "7"}),
+        json!({"oid": "7", "app": "alice"}),
+    ] {
+        assert!(bench.claims(changes).await.unwrap().is_app_only());
+    }
+}
+
+#[tokio::test]
+async fn a_role_grants_what_the_issuer_s_entry_says_and_an_unknown_one_nothing() {
+    let bench = bench(json!({"roles": {"claim": "realm_access.roles", "grants": [
+        {"role": "admin", "scope": ["orders.write", "orders.purge"]},
+        {"role": "clerk", "scope": ["orders.read"]},
+    ]}}));
+    for (roles, scopes) in [
+        (
+            json!(["admin", "other"]),
+            "orders.purge orders.read orders.write profile",
+        ),
+        (
+            json!("admin"),
+            "orders.purge orders.read orders.write profile",
+        ),
+        (json!(["Admin", "admin ", "adm"]), "orders.read profile"),
+        (json!("clerk admin"), "orders.read profile"),
+        (json!([]), "orders.read profile"),
+    ] {
+        let subject = bench
+            .claims(json!({"realm_access": {"roles": roles}}))
+            .await;
+        assert_eq!(subject.unwrap().scopes().to_string(), scopes, "{roles}");
+    }
+    let none = bench.claims(json!({"scope": null})).await.unwrap();
+    assert!(none.scopes().is_empty());
+    for roles in [
+        json!(1),
+        json!({"admin": true}),
+        json!(["admin", 1]),
+        json!(true),
+    ] {
+        let error = bench
+            .refused(json!({"realm_access": {"roles": roles}}))
+            .await;
+        assert_eq!(error, VerifyError::Roles, "{roles}");
+    }
+}

@@ -1,0 +1,136 @@
+//! `clients`: what each calling application may have at most.
+
+use super::requested::{ScopeRule, UserScopes, check_names};
+use crate::{
+    settings::{Building, HumanDuration},
+    token::{Audience, ScopeSet},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{collections::BTreeMap, time::Duration};
+
+/// One item of `clients`: the ceiling of an application, on whatever route it calls.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSettings {
+    /// The `client_id`, as subject tokens name it.
+    pub id: String,
+    /// The audiences it may get tokens for; whatever its routes issue for where absent.
+    pub audiences: Option<Vec<Audience>>,
+    /// The scopes it may get.
+    pub scope: ClientScopeSettings,
+    /// The longest life of a token issued for it; the route's where absent.
+    pub lifetime: Option<HumanDuration>,
+}
+
+/// `clients[].scope`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientScopeSettings {
+    /// The ceiling, in the downstream's names.
+    pub allow: ScopeSet,
+    /// `user_only`: the ceiling does not count on routes that say so too.
+    #[serde(default)]
+    pub rule: ScopeRule,
+    /// How the scopes begin that `user_only` is about; all where absent.
+    pub rule_prefix: Option<String>,
+}
+
+/// What one application may have at most.
+#[derive(Debug, Clone)]
+pub(super) struct ClientCeiling {
+    audiences: Option<Vec<Audience>>,
+    allow: ScopeSet,
+    user_scopes: UserScopes,
+    pub(super) lifetime: Option<Duration>,
+}
+
+/// The ceilings of all applications that are configured.
+#[derive(Debug, Clone, Default)]
+pub struct ClientCeilings(BTreeMap<Box<str>, ClientCeiling>);
+
+impl ClientCeilings {
+    /// Compiles `clients`, given with their positions.
+    pub fn build(settings: &[(usize, ClientSettings)], building: &mut Building<'_>) -> Self {
+        let mut ceilings = BTreeMap::new();
+        for (position, client) in settings {
+            building.within(*position, |b| {
+                let ceiling = client.build(b);
+                if ceilings
+                    .insert(client.id.as_str().into(), ceiling)
+                    .is_some()
+                {
+                    b.within("id", |b| {
+                        b.findings.error(
+                            format!("a second client called {:?}", client.id),
+                            "put all that it may have into one entry",
+                        );
+                    });
+                }
+            });
+        }
+        Self(ceilings)
+    }
+
+    pub(super) fn of(&self, client: Option<&str>) -> Option<&ClientCeiling> {
+        self.0.get(client?)
+    }
+}
+
+impl ClientSettings {
+    fn build(&self, building: &mut Building<'_>) -> ClientCeiling {
+        if self.id.is_empty() {
+            building.within("id", |b| {
+                b.findings.error(
+                    "expected the id of a client",
+                    "write what stands in client_id of its tokens, e.g. portal",
+                );
+            });
+        }
+        if self.audiences.as_ref().is_some_and(Vec::is_empty) {
+            building.within("audiences", |b| {
+                b.findings.error_because(
+                    "expected at least one audience, found none",
+                    "the client could use no route",
+                    "name the audiences it may get tokens for, or remove audiences",
+                );
+            });
+        }
+        let lifetime = self.lifetime.map(HumanDuration::get);
+        if lifetime.is_some_and(|lifetime| lifetime < super::settings::SHORTEST_LIFETIME) {
+            building.within("lifetime", |b| {
+                b.findings.error(
+                    "expected at least 2s",
+                    "write how long a token issued for it may live, e.g. 2m",
+                );
+            });
+        }
+        let user_scopes = building.within("scope", |b| {
+            b.within("allow", |b| check_names(&self.scope.allow, b));
+            UserScopes::build(self.scope.rule, self.scope.rule_prefix.as_deref(), b)
+        });
+        ClientCeiling {
+            audiences: self.audiences.clone(),
+            allow: self.scope.allow.clone(),
+            user_scopes,
+            lifetime,
+        }
+    }
+}
+
+impl ClientCeiling {
+    /// Whether it may get tokens for `audience`.
+    pub(super) fn admits(&self, audience: &Audience) -> bool {
+        self.audiences
+            .as_ref()
+            .is_none_or(|audiences| audiences.contains(audience))
+    }
+
+    /// What it may use of what a subject holds. Its ceiling does not count for scopes that both the route and itself
+    /// leave to the user.
+    pub(super) fn limit(&self, held: &ScopeSet, route: &UserScopes) -> ScopeSet {
+        held.filtered(|scope| {
+            self.allow.contains(scope) || (route.include(scope) && self.user_scopes.include(scope))
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! `exchange.scope.operations`: narrower rules for some methods and paths of a route.
+//!
+//! What enters is a request's method and what its path has below the route's prefix; what leaves is the one operation
+//! that it is, or none, and then a route with operations refuses it. The most specific wins, as with routes: the longest
+//! prefix that serves the method, and with methods before without. Two that are equal are refused at load.
+
+use super::RequestedScope;
+use crate::{settings::Building, token::ScopeSet};
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One item of `exchange.scope.operations`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationSettings {
+    /// The methods; any where absent.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// A path below the route's prefix, and all below it, on segment boundaries; the whole route where absent.
+    pub prefix: Option<String>,
+    /// What is asked for; a part of the route's `allow`.
+    pub scope: ScopeSet,
+    /// Scopes that the subject must hold beside those that the route requires.
+    #[serde(default)]
+    pub require: ScopeSet,
+}
+
+/// One compiled operation.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    label: Box<str>,
+    /// Empty: any.
+    methods: Vec<Method>,
+    /// Without a slash at its end; empty for the whole route.
+    prefix: Box<str>,
+    pub(super) requested: RequestedScope,
+    pub(super) require: ScopeSet,
+}
+
+/// Which operation of its route's policy a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationId(usize);
+
+/// The operations of one route, the most specific first.
+#[derive(Debug, Clone, Default)]
+pub struct Operations(Vec<Operation>);
+
+impl OperationId {
+    /// Where the operation stands among those of its route, the most specific first, from 0.
+    pub fn position(self) -> usize {
+        self.0
+    }
+}
+
+impl Operations {
+    /// Compiles the items; `allow` is the route's ceiling.
+    pub(super) fn build(
+        settings: &[OperationSettings],
+        allow: &ScopeSet,
+        building: &mut Building<'_>,
+    ) -> Option<Self> {
+        let before = building.findings.errors();
+        let mut operations: Vec<Operation> = Vec::new();
+        for (position, item) in settings.iter().enumerate() {
+            building.within(position, |b| {
+                item.check_scope(allow, b);
+                let Some(operation) = item.compile(b) else {
+                    return;
+                };
+                if operations.iter().any(|other| operation.equals(other)) {
+                    b.findings.error(
+                        format!("the same requests as {:?}", operation.label),
+                        "give one of them another prefix or other methods",
+                    );
+                }
+                operations.push(operation);
+            });
+        }
+        operations.sort_by_key(|operation| {
+            let specific = (operation.prefix.len(), !operation.methods.is_empty());
+            std::cmp::Reverse(specific)
+        });
+        (building.findings.errors() == before).then_some(Self(operations))
+    }
+
+    /// Whether the route tells operations apart.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The operation of a request with `method`, whose path is `rest` below the route's prefix: empty, or with a slash
+    /// in front.
+    pub fn find(&self, method: &Method, rest: &str) -> Option<OperationId> {
+        self.0
+            .iter()
+            .position(|operation| operation.serves(method, rest))
+            .map(OperationId)
+    }
+
+    /// All of them, the most specific first.
+    pub fn iter(&self) -> impl Iterator<Item = &Operation> {
+        self.0.iter()
+    }
+
+    /// The operation that [`Self::find`] found.
+    pub fn get(&self, id: OperationId) -> Option<&Operation> {
+        self.0.get(id.0)
+    }
+}
+
+impl Operation {
+    /// The operation as people read it, e.g. `GET,POST /bulk`; no two of a route are called alike.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn serves(&self, method: &Method, rest: &str) -> bool {
+        let below = rest
+            .strip_prefix(&*self.prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        below && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
+    /// Whether some request is both, and neither is the more specific.
+    fn equals(&self, other: &Self) -> bool {
+        let both_any = self.methods.is_empty() && other.methods.is_empty();
+        self.prefix == other.prefix
+            && (both_any || self.methods.iter().any(|m| other.methods.contains(m)))
+    }
+}
+
+impl OperationSettings {
+    fn check_scope(&self, allow: &ScopeSet, building: &mut Building<'_>) {
+        let beyond = self.scope.difference(allow);
+        building.within("scope", |b| {
+            if !beyond.is_empty() {
+                b.findings.error_because(
+                    format!("beyond what the route allows: {beyond}"),
+                    "an operation only narrows its route",
+                    "add it to scope.allow, or remove it here",
+                );
+            } else if self.scope.is_empty() && !allow.is_empty() {
+                b.findings.error_because(
+                    "expected at least one scope, found none",
+                    "an API could take a token without scope for one without limits",
+                    "name what this operation needs of scope.allow",
+                );
+            }
+        });
+        building.within("require", |b| {
+            super::requested::check_names(&self.require, b)
+        });
+    }
+
+    fn compile(&self, building: &mut Building<'_>) -> Option<Operation> {
+        let before = building.findings.errors();
+        let methods = building.within("methods", |b| compile_methods(&self.methods, b));
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        if self.prefix.is_some() {
+            building.within("prefix", |b| check_prefix(prefix, b));
+        }
+        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        let names = if names.is_empty() {
+            "*".to_owned()
+        } else {
+            names.join(",")
+        };
+        let shown = if prefix.is_empty() { "/" } else { prefix };
+        (building.findings.errors() == before).then(|| Operation {
+            label: format!("{names} {shown}").into(),
+            methods,
+            prefix: prefix.into(),
+            requested: RequestedScope::Named(self.scope.clone()),
+            require: self.require.clone(),
+        })
+    }
+}
+
+fn compile_methods(names: &[String], building: &mut Building<'_>) -> Vec<Method> {
+    let mut methods = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        let method = Method::from_bytes(name.as_bytes()).ok().filter(|method| {
+            *method == name.to_ascii_uppercase().as_str()
+                && !matches!(*method, Method::TRACE | Method::CONNECT)
+        });
+        match method {
+            Some(method) if methods.contains(&method) => {}
+            Some(method) => methods.push(method),
+            None => building.within(position, |b| {
+                b.findings.error(
+                    format!("expected a method in capitals, found {name:?}"),
+                    "write e.g. GET; TRACE and CONNECT are never forwarded",
+                );
+            }),
+        }
+    }
+    methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    methods
+}
+
+/// A prefix has one spelling: what may also be written as `%21` would be another operation under that name.
+fn check_prefix(prefix: &str, building: &mut Building<'_>) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if let Err(error) = crate::gate::check_path(prefix) {
+        building.findings.error_because(
+            format!("{prefix:?} is no path: {error}"),
+            "no request with such a path is let through",
+            "write a path below the route's prefix, e.g. /bulk",
+        );
+    } else if prefix.ends_with('/') {
+        building.findings.error(
+            "a prefix ends without a slash",
+            "write it without, e.g. /bulk; remove prefix for the whole route",
+        );
+    } else if !prefix.bytes().all(plain) {
+        building.findings.error_because(
+            format!("{prefix:?} can be written in more than one way"),
+            "a client that encodes a character would be another operation",
+            "use letters, digits and - . _ ~ only, e.g. by ending the prefix one segment earlier",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

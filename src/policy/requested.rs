@@ -1,0 +1,140 @@
+//! What is asked for of a scope, and the rule that says whose privileges count.
+
+use crate::{settings::Building, token::ScopeSet};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Names that ask for all that the user holds within the ceiling; they are never scopes themselves.
+pub const MY_SCOPES: [&str; 2] = ["urn:opc:idm:__myscopes__", "__myscopes__"];
+
+/// What is asked for of a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestedScope {
+    /// These scopes.
+    Named(ScopeSet),
+    /// All that is held within the ceiling; the named ones were asked for besides.
+    AllHeld(ScopeSet),
+}
+
+impl RequestedScope {
+    /// Reads a request: one of [`MY_SCOPES`] among the names asks for everything.
+    pub fn of(names: &ScopeSet) -> Self {
+        let named = names.filtered(|name| !MY_SCOPES.contains(&name));
+        if named.len() < names.len() {
+            Self::AllHeld(named)
+        } else {
+            Self::Named(named)
+        }
+    }
+
+    /// The scopes that are asked for by name.
+    pub fn named(&self) -> &ScopeSet {
+        match self {
+            Self::Named(named) | Self::AllHeld(named) => named,
+        }
+    }
+
+    /// What of it a subject that holds `held` gets below `ceiling`.
+    #[must_use]
+    pub fn within(&self, ceiling: &ScopeSet, held: &ScopeSet) -> ScopeSet {
+        let most = ceiling.intersection(held);
+        match self {
+            Self::Named(named) => most.intersection(named),
+            Self::AllHeld(_) => most,
+        }
+    }
+}
+
+/// How an issued scope is computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeRule {
+    /// What the subject holds of what the route allows and the calling client may have.
+    #[default]
+    Intersection,
+    /// The same, but a configured client's own ceiling does not count where the client says so too.
+    UserOnly,
+}
+
+/// A compiled [`ScopeRule`]: the scopes that are the user's alone to give.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct UserScopes(Option<Box<str>>);
+
+impl UserScopes {
+    /// Compiles `rule` and `rule_prefix`, which stand side by side.
+    pub(super) fn build(
+        rule: ScopeRule,
+        prefix: Option<&str>,
+        building: &mut Building<'_>,
+    ) -> Self {
+        match (rule, prefix) {
+            (ScopeRule::Intersection, None) => Self(None),
+            (ScopeRule::Intersection, Some(_)) => {
+                building.within("rule_prefix", |b| {
+                    b.findings.error(
+                        "there is no rule for scopes with a prefix",
+                        "write rule: user_only beside it, or remove it",
+                    );
+                });
+                Self(None)
+            }
+            (ScopeRule::UserOnly, None) => Self(Some("".into())),
+            (ScopeRule::UserOnly, Some(prefix)) => {
+                if prefix.is_empty() {
+                    building.within("rule_prefix", |b| {
+                        b.findings.error(
+                            "expected how the scopes begin that the rule is about",
+                            "write it, or remove rule_prefix for all scopes",
+                        );
+                    });
+                }
+                Self(Some(prefix.into()))
+            }
+        }
+    }
+
+    /// Whether `scope` is the user's alone to give.
+    pub(super) fn include(&self, scope: &str) -> bool {
+        self.0
+            .as_deref()
+            .is_some_and(|prefix| scope.starts_with(prefix))
+    }
+
+    /// Whether any scope is.
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// A configuration names scopes; what asks for all of them is none.
+pub(super) fn check_names(names: &ScopeSet, building: &mut Building<'_>) {
+    for name in MY_SCOPES.iter().filter(|name| names.contains(name)) {
+        building.findings.error_because(
+            format!("{name} is no scope"),
+            "it asks for all that a user holds, and nobody holds or allows it",
+            "name the scopes themselves",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> ScopeSet {
+        ScopeSet::parse(text).unwrap()
+    }
+
+    #[test]
+    fn my_scopes_ask_for_all_that_is_held_within_the_ceiling_and_for_no_more() {
+        let (ceiling, held) = (set("a b c"), set("b c d"));
+        for name in MY_SCOPES {
+            let requested = RequestedScope::of(&set(&format!("{name} a x")));
+            assert_eq!(requested, RequestedScope::AllHeld(set("a x")));
+            assert_eq!(requested.within(&ceiling, &held), set("b c"));
+        }
+        let requested = RequestedScope::of(&set("a b d x __myscopes"));
+        assert_eq!(requested.within(&ceiling, &held), set("b"));
+        assert_eq!(requested.named(), &set("a b d x __myscopes"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Which of the gateway's own tokens a route takes as subject tokens (`chain.accept_own`).
+
+use super::RouteParts;
+use crate::{
+    exchange::EngineParts,
+    policy::ExchangeSettings,
+    settings::Building,
+    token::Audience,
+    verify::{Origins, OwnTokens},
+};
+use std::sync::Arc;
+
+/// Those addressed to `issuer.url` or to the route's `resource`; none where the route does not say so.
+pub(super) fn own_tokens(
+    settings: &ExchangeSettings,
+    resource: Option<&str>,
+    engine: &EngineParts,
+    building: &mut Building<'_>,
+    parts: &RouteParts<'_>,
+) -> Option<OwnTokens> {
+    if !settings.chain.accept_own {
+        return None;
+    }
+    let Some(issuer) = parts.own else {
+        building.within("chain", |b| {
+            b.within("accept_own", |b| {
+                b.findings.error(
+                    "none of the gateway's keys verifies what it signs",
+                    "replace issuer.signing_keys",
+                );
+            });
+        });
+        return None;
+    };
+    let names = [Some(&*engine.identity.issuer), resource];
+    let audiences = names
+        .into_iter()
+        .flatten()
+        .filter_map(|name| Audience::parse(name).ok());
+    let origins = if parts.listed_issuers == 1 {
+        Origins::Sole
+    } else {
+        Origins::Several
+    };
+    Some(OwnTokens::addressed_to(
+        Arc::clone(issuer),
+        audiences.collect(),
+        &engine.identity.actor,
+        origins,
+    ))
+}

@@ -1,0 +1,34 @@
+//! Operations held against the route that they belong to: one that no request can be is a mistake.
+
+use super::matcher::{Match, PathPattern};
+use crate::{policy::ExchangeSettings, settings::Building};
+
+/// Reports operations that the route's own match keeps every request from.
+pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut Building<'_>) {
+    for (position, operation) in settings.scope.operations.iter().enumerate() {
+        building.within(position, |b| {
+            if operation.prefix.is_some() && matches!(matches.path, PathPattern::Exact(_)) {
+                b.within("prefix", |b| {
+                    b.findings.error(
+                        "the route matches one path, and nothing below it",
+                        "remove prefix, or give the route a prefix instead of exact",
+                    );
+                });
+            }
+            let unserved = operation.methods.iter().position(|name| {
+                let served = &matches.methods;
+                !served.is_empty() && !served.iter().any(|method| method.as_str() == name)
+            });
+            if let Some(at) = unserved {
+                b.within("methods", |b| {
+                    b.within(at, |b| {
+                        b.findings.error(
+                            "the route does not serve this method",
+                            "add it to match.methods, or remove it here",
+                        );
+                    });
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,28 @@
+//! `trusted_issuers[].known_as`: how an issuer names the gateway (RFC 8693 §4.4).
+
+use crate::settings::Building;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The gateway as one issuer knows it: the party that `may_act` has to name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KnownAsSettings {
+    /// `may_act.sub`, e.g. the client id that the gateway has there.
+    pub sub: String,
+}
+
+impl KnownAsSettings {
+    pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Box<str>> {
+        if self.sub.is_empty() {
+            building.within("sub", |b| {
+                b.findings.error(
+                    "expected the name that the provider gives the gateway",
+                    "write what stands in may_act.sub of its tokens, e.g. gateway-app",
+                );
+            });
+            return None;
+        }
+        Some(self.sub.as_str().into())
+    }
+}

@@ -1,0 +1,123 @@
+//! `trusted_issuers[].roles`: scopes that an issuer's roles stand for.
+
+use super::VerifyError;
+use crate::{
+    settings::Building,
+    token::{Claims, ScopeSet},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Where an issuer writes roles, and which scopes each of them grants.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSettings {
+    /// The claim with the roles: a name, or names with dots between them, e.g. `realm_access.roles`.
+    pub claim: String,
+    /// What each role grants; a role that is not listed grants nothing.
+    pub grants: Vec<RoleGrant>,
+}
+
+/// What one role grants.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleGrant {
+    /// The role, compared exactly.
+    pub role: String,
+    /// The scopes that its bearer holds beside those that the token says.
+    pub scope: ScopeSet,
+}
+
+/// The compiled map of roles.
+#[derive(Debug)]
+pub(super) struct RoleGrants {
+    claim: Box<str>,
+    grants: BTreeMap<Box<str>, ScopeSet>,
+}
+
+impl RoleSettings {
+    pub(super) fn build(&self, building: &mut Building<'_>) -> Option<RoleGrants> {
+        let before = building.findings.errors();
+        if self.claim.is_empty() {
+            building.within("claim", |b| {
+                b.findings.error(
+                    "expected the name of a claim",
+                    "name the claim, e.g. realm_access.roles",
+                );
+            });
+        }
+        if self.grants.is_empty() {
+            building.within("grants", |b| {
+                b.findings.error(
+                    "expected at least one grant, found none",
+                    "write [ { role: admin, scope: [orders.write] } ], or remove roles",
+                );
+            });
+        }
+        let mut grants = BTreeMap::new();
+        for (position, grant) in self.grants.iter().enumerate() {
+            building.within("grants", |b| {
+                b.within(position, |b| {
+                    let again = grants
+                        .insert(grant.role.as_str().into(), grant.scope.clone())
+                        .is_some();
+                    check_grant(grant, again, b);
+                });
+            });
+        }
+        (building.findings.errors() == before).then(|| RoleGrants {
+            claim: self.claim.as_str().into(),
+            grants,
+        })
+    }
+}
+
+fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
+    if grant.role.is_empty() {
+        building.within("role", |b| {
+            b.findings.error(
+                "expected the name of a role",
+                "write it as the provider does",
+            );
+        });
+    } else if again {
+        building.within("role", |b| {
+            b.findings.error(
+                format!("the role {:?} is listed twice", grant.role),
+                "put all that it grants into one entry",
+            );
+        });
+    }
+    if grant.scope.is_empty() {
+        building.within("scope", |b| {
+            b.findings.error(
+                "expected at least one scope, found none",
+                "name what the role grants, or remove the entry",
+            );
+        });
+    }
+}
+
+impl RoleGrants {
+    /// The scopes that the roles in `claims` stand for; none where the claim is absent.
+    ///
+    /// # Errors
+    /// [`VerifyError::Roles`] where the claim is neither a text, which is one role, nor a list of texts.
+    pub(super) fn granted(&self, claims: &Claims) -> Result<ScopeSet, VerifyError> {
+        let held = match claims.at_path(&self.claim) {
+            None => return Ok(ScopeSet::empty()),
+            Some(Value::String(role)) => vec![role.as_str()],
+            Some(Value::Array(roles)) => roles
+                .iter()
+                .map(|role| role.as_str().ok_or(VerifyError::Roles))
+                .collect::<Result<_, _>>()?,
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+                return Err(VerifyError::Roles);
+            }
+        };
+        let granted = held.into_iter().filter_map(|role| self.grants.get(role));
+        Ok(granted.fold(ScopeSet::empty(), |all, scope| all.union(scope)))
+    }
+}
