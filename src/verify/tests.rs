@@ -1,4 +1,5 @@
 mod claims;
+mod own;
 mod settings;
 
 use super::{testing::*, *};

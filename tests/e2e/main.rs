@@ -17,4 +17,5 @@ mod issued;
 mod keys;
 mod observed;
 mod refresh;
+mod rules;
 mod support;

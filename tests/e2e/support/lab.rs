@@ -17,6 +17,8 @@ pub struct Setup {
     pub routes: String,
     /// Further keys of the trusted issuer, in flow form.
     pub issuer: String,
+    /// Further keys of the embedded token service, in flow form, each with a comma in front.
+    pub service: String,
     /// Further sections.
     pub sections: String,
     pub audit: String,
@@ -31,6 +33,7 @@ impl Default for Setup {
         Self {
             routes: ORDERS.to_owned(),
             issuer: ISSUER.to_owned(),
+            service: String::new(),
             sections: String::new(),
             audit: "audit.jsonl".to_owned(),
             clock: Arc::new(SystemClock),
@@ -63,6 +66,7 @@ pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
     let Setup {
         routes,
         issuer: rules,
+        service,
         sections,
         audit,
         ..
@@ -72,7 +76,7 @@ pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
         r#"
 listeners: [ {{ address: "127.0.0.1:0" }} ]
 admin: {{ address: "127.0.0.1:0" }}
-issuer: {{ url: "{GATEWAY_ISSUER}", signing_keys: [ {{ file: signing.pem, generate: ES256 }} ] }}
+issuer: {{ url: "{GATEWAY_ISSUER}", signing_keys: [ {{ file: signing.pem, generate: ES256 }} ]{service} }}
 trusted_issuers: [ {{ name: corp, issuer: "{issuer}", {rules} }} ]
 routes:
 {routes}
