@@ -261,7 +261,7 @@ async fn exchange(
         let subject = stages.verifier.verify(&presented).await?;
         principal = Some(Principal::of(&subject));
         let permitted = stages.policy.permit(
-            ExchangeRequest::new(subject).of_operation(operation),
+            ExchangeRequest::for_operation(subject, operation),
             clock.now(),
         )?;
         let response = stages.exchange.exchange(&permitted).await?;

@@ -23,10 +23,14 @@ mod exchange;
 mod paths;
 #[path = "properties/routes.rs"]
 mod routes;
+#[path = "properties/rules.rs"]
+mod rules;
 #[path = "properties/scopes.rs"]
 mod scopes;
 #[path = "properties/subject.rs"]
 mod subject;
+#[path = "properties/world.rs"]
+mod world;
 
 use proptest::test_runner::Config;
 

@@ -68,9 +68,9 @@ impl Operations {
                 let Some(operation) = item.compile(b) else {
                     return;
                 };
-                if operations.iter().any(|other| operation.equals(other)) {
+                if let Some(other) = operations.iter().find(|other| operation.equals(other)) {
                     b.findings.error(
-                        format!("the same requests as {:?}", operation.label),
+                        format!("the same requests as {:?}", other.label),
                         "give one of them another prefix or other methods",
                     );
                 }

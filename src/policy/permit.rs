@@ -16,18 +16,14 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Asks for an exchange of `subject`.
+    /// Asks for an exchange of `subject`, for a request that is no operation of its route.
     pub fn new(subject: SubjectToken) -> Self {
-        Self {
-            subject,
-            operation: None,
-        }
+        Self::for_operation(subject, None)
     }
 
-    /// The same for a request that is this operation of its route; none: it is none of them.
-    #[must_use]
-    pub fn of_operation(self, operation: Option<OperationId>) -> Self {
-        Self { operation, ..self }
+    /// Asks for an exchange of `subject`, for a request that is this operation of its route; none: it is none of them.
+    pub fn for_operation(subject: SubjectToken, operation: Option<OperationId>) -> Self {
+        Self { subject, operation }
     }
 
     /// The verified token.
