@@ -76,7 +76,7 @@ pub struct RouteTerms {
 
 impl RouteTerms {
     /// The terms of the route called `name` with this policy, which was changed `generation` times.
-    fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
+    pub fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
         let terms = |operation| Terms::new(name, operation, generation, TokenTypeUri::AccessToken);
         Self {
             none: terms(""),

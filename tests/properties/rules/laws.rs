@@ -7,7 +7,7 @@ use super::{
 use crate::{
     attenuation::payload,
     cases,
-    subject::{GATEWAY, NOW, present},
+    subject::{GATEWAY, NOW, presenting},
     world::WORLD,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,7 +15,9 @@ use http::Method;
 use obo_gateway::{
     cache::AuthorizationContext,
     exchange::{IssuedToken, TokenResponse, Wider},
-    token::{RawToken, TokenTypeUri},
+    route::RouteTerms,
+    source,
+    token::RawToken,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -53,15 +55,14 @@ proptest! {
         let mut second = hop.clone();
         (second.method, second.rest) = (other.hops[0].method, other.hops[0].rest);
         let policy = WORLD.policy(hop.settings("orders-api"), Vec::new(), hop.accepts.len());
-        let presented = present("a.b.c");
+        let terms = RouteTerms::new("orders", &policy, 1);
+        let headers = presenting("a.b.c");
+        let bearer = source::bearer(&headers, None, 64 << 10).unwrap();
         let key = |method: &str, rest: &str| {
             let method: Method = method.parse().unwrap();
             let context = AuthorizationContext {
-                route: "orders",
-                operation: policy.operation_label(policy.operation(&method, rest)),
-                policy_generation: 1,
-                token_type: TokenTypeUri::AccessToken,
-                presented: &presented,
+                terms: terms.of(policy.operation(&method, rest)),
+                presented: bearer,
                 actor: None,
                 confirmation: None,
             };
