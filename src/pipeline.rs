@@ -5,6 +5,7 @@
 //! `PresentedToken → SubjectToken → ExchangeRequest → PermittedExchange → TokenResponse → IssuedToken →
 //! ForwardCredential`.
 
+mod preflight;
 mod record;
 mod target;
 
@@ -54,6 +55,8 @@ pub enum Admission {
     /// The operator said that this route needs none. What the client presents all the same is kept from the downstream
     /// wherever it stands.
     Public(Public, Vec<Imprint>),
+    /// Nothing: a browser asks what a script may send, and the gateway answers by the route's CORS rules.
+    Preflight,
 }
 
 /// A request whose token was exchanged.
@@ -99,6 +102,10 @@ impl Pipeline {
         trail: &mut Trail,
     ) -> Result<Admission, Refusal> {
         let target = self.gate.pass(head)?;
+        if let Some(asked) = preflight::answering(&self.routes, head, &target) {
+            trail.route = Some(Arc::clone(asked));
+            return Ok(Admission::Preflight);
+        }
         let route = self
             .routes
             .find(&target, &head.method)

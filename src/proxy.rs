@@ -8,6 +8,7 @@
 pub mod edge;
 
 mod context;
+mod cors;
 mod downstream;
 mod ending;
 mod fault;
@@ -17,8 +18,10 @@ mod local;
 mod peers;
 mod respond;
 mod settings;
+mod tunnel;
 
 pub use hooks::Hooks;
+pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub use local::{AdminApp, Site, SiteApp, connection_metrics};
 pub use peers::{Peers, UpstreamTlsError};
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};

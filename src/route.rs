@@ -5,15 +5,24 @@
 //! `public: true` is the only source of the [`Public`] proof.
 
 mod chain;
+mod cors;
 mod matcher;
 mod operations;
+mod resource;
 mod settings;
 mod table;
+mod terms;
 mod upstream;
 
+pub use cors::{Cors, CorsSettings, Speaker};
 pub use matcher::MatchSettings;
-pub use settings::{RouteParts, RouteSettings};
+pub use resource::{RESOURCE_METADATA_PATH, ResourceName};
+pub use settings::{RouteParts, RouteSettings, Upgrade};
 pub use table::RouteTable;
+pub use terms::{
+    HeaderValueSettings, HeadersSettings, RequestSettings, RequestTerms, ResponseSettings,
+    ResponseTerms, SetHeaderSettings,
+};
 pub use upstream::{
     TargetSettings, TimeoutSettings, Upstream, UpstreamHost, UpstreamSettings, UpstreamTarget,
 };
@@ -22,6 +31,7 @@ use crate::{
     cache::Terms,
     exchange::Exchange,
     policy::{ExchangePolicy, OperationId},
+    settings::PublicUrl,
     telemetry::RouteMetrics,
     token::TokenTypeUri,
     verify::Verifier,
@@ -37,6 +47,10 @@ pub struct Route {
     matches: Match,
     upstream: Upstream,
     access: Access,
+    request: Option<Box<RequestTerms>>,
+    response: Option<Box<ResponseTerms>>,
+    resource: Option<Box<ResourceName>>,
+    upgrade: Upgrade,
     metrics: Arc<RouteMetrics>,
 }
 
@@ -105,6 +119,16 @@ impl Route {
         self
     }
 
+    /// Names the route as a resource by what clients call, unless the operator named it.
+    #[must_use]
+    pub fn reached_under(mut self, public_url: Option<&PublicUrl>) -> Self {
+        let protected = matches!(self.access, Access::Protected(_));
+        if let (None, Some(public_url), true) = (&self.resource, public_url, protected) {
+            self.resource = ResourceName::of_match(public_url, &self.matches).map(Box::new);
+        }
+        self
+    }
+
     /// Where the route stands in the configuration, from 0.
     pub fn position(&self) -> usize {
         self.position
@@ -118,6 +142,31 @@ impl Route {
     /// What it asks of a request.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// What crosses to the downstream beyond the usual.
+    pub fn request_terms(&self) -> Option<&RequestTerms> {
+        self.request.as_deref()
+    }
+
+    /// What crosses to the client beyond the usual.
+    pub fn response_terms(&self) -> Option<&ResponseTerms> {
+        self.response.as_deref()
+    }
+
+    /// Which other origins' scripts may call it.
+    pub fn cors(&self) -> Option<&Cors> {
+        self.response.as_ref()?.cors()
+    }
+
+    /// Its name as a protected resource; none on a public route, and where nothing says what clients call.
+    pub fn resource(&self) -> Option<&ResourceName> {
+        self.resource.as_deref()
+    }
+
+    /// Whether a connection may go over to another protocol.
+    pub fn upgrade(&self) -> Upgrade {
+        self.upgrade
     }
 
     /// The metrics of this route.

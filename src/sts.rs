@@ -1,12 +1,20 @@
-//! The token service's public documents: keys and metadata, served under `issuer.url`.
+//! The gateway's public documents: keys and metadata of the token service, served under `issuer.url`, and what clients
+//! read about each protected resource.
 //!
-//! What enters are the method and path of a request; what leaves is a whole answer, without sockets. The documents are
+//! What enters is the head of a request; what leaves is a whole answer, without sockets. The documents are
 //! made once, when the configuration is loaded, and name an endpoint only when it answers.
 
-use crate::exchange::EngineParts;
+mod protected_resource;
+
+use crate::{
+    exchange::EngineParts,
+    route::{RESOURCE_METADATA_PATH, Route},
+};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use protected_resource::ProtectedResources;
 use serde_json::json;
+use std::sync::Arc;
 
 /// The path of the key set below the issuer's own.
 const KEYS_PATH: &str = "/oauth/v2/keys";
@@ -16,6 +24,7 @@ const KEYS_PATH: &str = "/oauth/v2/keys";
 pub struct Documents {
     /// Few: comparing lengths finds one sooner than hashing would.
     by_path: Vec<(Box<str>, Document)>,
+    resources: ProtectedResources,
 }
 
 #[derive(Debug)]
@@ -57,12 +66,18 @@ impl Documents {
                 .into_iter()
                 .map(|(path, document)| (path.into(), document))
                 .collect(),
+            resources: ProtectedResources::default(),
         }
     }
 
-    /// Whether `path` is one of the documents', on any host.
+    /// Adds those about the protected resources among `routes` (RFC 9728 §3.2).
+    pub fn describe(&mut self, routes: &[Arc<Route>]) {
+        self.resources = ProtectedResources::of(routes);
+    }
+
+    /// Whether `path` is one of the documents', or below those about protected resources, on any host.
     pub fn serves(&self, path: &str) -> bool {
-        self.find(path).is_some()
+        self.find(path).is_some() || protected_resource::is_asked_for(path)
     }
 
     fn find(&self, path: &str) -> Option<&Document> {
@@ -72,15 +87,20 @@ impl Documents {
 
     /// The paths that are taken.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.by_path.iter().map(|(path, _)| path.as_ref())
+        let own = self.by_path.iter().map(|(path, _)| path.as_ref());
+        own.chain([RESOURCE_METADATA_PATH])
     }
 
     /// The answer to a request for one of the documents.
-    pub fn answer(&self, method: &Method, path: &str) -> Response<Bytes> {
-        let Some(document) = self.find(path) else {
+    pub fn answer(&self, request: &Parts) -> Response<Bytes> {
+        let own = self.find(request.uri.path());
+        let Some(document) = own.or_else(|| self.resources.find(request)) else {
             return with_status(StatusCode::NOT_FOUND);
         };
-        if !matches!(*method, Method::GET | Method::HEAD) {
+        if request.method == Method::OPTIONS {
+            return preflight();
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
             let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED);
             response
                 .headers_mut()
@@ -114,11 +134,28 @@ impl Clone for Document {
     }
 }
 
+/// Browsers ask before they send fields of an application's own; every application may read what is public.
+fn preflight() -> Response<Bytes> {
+    let mut response = with_status(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    let all = HeaderValue::from_static("*");
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD"),
+    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, all);
+    response
+}
+
 fn with_status(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
     response
 }

@@ -95,6 +95,11 @@ impl Verifier {
         Self { own, ..self }
     }
 
+    /// The issuers whose tokens are accepted, as their tokens name them (`iss`).
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.accepted.iter().map(|accepted| accepted.issuer.url())
+    }
+
     /// Verifies a token: its form, issuer, algorithm, key and signature, then its type and claims.
     ///
     /// Waits at most 5 s, and only where the token names a key that is not known yet.

@@ -152,6 +152,11 @@ impl ForwardCredential {
         &self.0.authorization
     }
 
+    /// Until when it counts: a moment before the token that it carries, or the one it was made from, ends.
+    pub fn usable_until(&self) -> UnixTime {
+        self.0.usable_until
+    }
+
     /// Recognises copies of the token that the client presented.
     pub fn presented(&self) -> Option<&Imprint> {
         self.0.presented.as_ref()

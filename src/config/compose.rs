@@ -168,12 +168,13 @@ impl Composer<'_> {
         let issuers = building.within("trusted_issuers", |b| {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
-        let documents = engine.as_ref().map(Documents::of);
+        let mut documents = engine.as_ref().map(Documents::of);
+        let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
         let routes = building.within("routes", |b| {
             let (engine, documents) = (engine.as_ref(), documents.as_ref());
-            self.routes(&read, &issuers, engine, documents, &clients, b)
+            self.routes(&read, &issuers, engine, documents, &clients, public_url, b)
         });
         building.within("cache", |b| read.cache.check(b));
         building.within("limits", |b| read.limits.check(b));
@@ -186,6 +187,9 @@ impl Composer<'_> {
             return None;
         };
         let ((table, peers), (access_log, recorder)) = (routes?, logs?);
+        if let Some(documents) = &mut documents {
+            documents.describe(table.routes());
+        }
         let cache = ExchangeCache::new(&read.cache, Arc::clone(clock));
         let sizes = cache.clone();
         self.metrics.on_scrape(move |gauges| {

@@ -74,7 +74,10 @@ impl Answer {
     }
 
     /// The header fields but for Content-Length.
-    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+    ///
+    /// `resource_metadata` is the URL of the document about the protected resource, which goes into the challenge
+    /// (RFC 9728 §5.1).
+    pub fn headers(&self, resource_metadata: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = vec![
             (
                 header::CONTENT_TYPE,
@@ -86,7 +89,7 @@ impl Answer {
         if let Some(Ok(value)) = self
             .challenge
             .as_ref()
-            .map(|c| HeaderValue::from_str(&c.to_value()))
+            .map(|c| HeaderValue::from_str(&c.to_value(resource_metadata)))
         {
             headers.push((header::WWW_AUTHENTICATE, value));
         }
@@ -98,14 +101,19 @@ impl Answer {
 }
 
 impl Challenge {
-    fn to_value(&self) -> String {
+    fn to_value(&self, resource_metadata: Option<&str>) -> String {
+        let mut value = format!(r#"Bearer realm="{REALM}""#);
+        if let Some(url) = resource_metadata {
+            value += &format!(r#", resource_metadata="{url}""#);
+        }
         match self {
-            Self::Plain => format!(r#"Bearer realm="{REALM}""#),
-            Self::Coded(code) => format!(r#"Bearer realm="{REALM}", error="{code}""#),
+            Self::Plain => {}
+            Self::Coded(code) => value += &format!(r#", error="{code}""#),
             Self::InsufficientScope(scope) => {
-                format!(r#"Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}""#)
+                value += &format!(r#", error="insufficient_scope", scope="{scope}""#);
             }
         }
+        value
     }
 }
 
@@ -119,7 +127,7 @@ mod tests {
         let answer = Answer::new(StatusCode::FORBIDDEN, "insufficient_scope", "x")
             .challenge(Challenge::InsufficientScope(scope));
         let value = answer
-            .headers()
+            .headers(None)
             .into_iter()
             .find(|(name, _)| name == header::WWW_AUTHENTICATE)
             .unwrap()
@@ -132,6 +140,17 @@ mod tests {
 
     #[test]
     fn a_request_without_credentials_gets_a_challenge_without_an_error() {
-        assert_eq!(Challenge::Plain.to_value(), r#"Bearer realm="obo-gateway""#);
+        assert_eq!(
+            Challenge::Plain.to_value(None),
+            r#"Bearer realm="obo-gateway""#
+        );
+    }
+
+    #[test]
+    fn a_challenge_names_the_document_about_the_resource_where_there_is_one() {
+        assert_eq!(
+            Challenge::Coded("invalid_token").to_value(Some("https://a.example/m")),
+            r#"Bearer realm="obo-gateway", resource_metadata="https://a.example/m", error="invalid_token""#
+        );
     }
 }

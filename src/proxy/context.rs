@@ -1,5 +1,6 @@
 //! What one request carries from hook to hook.
 
+use super::tunnel::Lasting;
 use crate::{
     error::Refusal,
     pipeline::{Authorized, Trail},
@@ -33,6 +34,8 @@ pub struct Context {
     pub(super) authority: Option<HeaderValue>,
     /// How many attempts were made.
     pub(super) attempts: usize,
+    /// What the request is beyond one answer.
+    pub(super) lasting: Lasting,
 }
 
 /// How far the request has come. Only the two middle states let it out.
@@ -53,6 +56,8 @@ pub(super) enum Progress {
 pub(super) enum Answered {
     /// One of its documents.
     Document,
+    /// What a browser asked.
+    Preflight,
     /// A refusal.
     Refused(Refusal),
 }
@@ -72,6 +77,7 @@ impl Context {
             client_gone: false,
             authority: None,
             attempts: 0,
+            lasting: Lasting::default(),
         }
     }
 
@@ -79,7 +85,7 @@ impl Context {
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.progress {
             Progress::Answered(Answered::Refused(refusal)) => Some(refusal),
-            Progress::Answered(Answered::Document)
+            Progress::Answered(Answered::Document | Answered::Preflight)
             | Progress::Received
             | Progress::Authorized(_)
             | Progress::Public(..) => None,

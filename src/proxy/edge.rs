@@ -13,6 +13,7 @@ mod connection;
 mod drain;
 mod guard;
 mod head;
+mod lease;
 mod listener;
 mod socket;
 mod threads;
@@ -33,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use census::{ConnectionEvent, ConnectionObserver};
+pub(super) use lease::Lease;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::{Http2, TlsError, TlsTerms};
 

@@ -51,7 +51,9 @@ fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {
         (Progress::Answered(Answered::Refused(refusal)), _) => {
             (refusal.outcome(), Some(refusal.reason()))
         }
-        (Progress::Answered(Answered::Document), _) => (Outcome::Served, None),
+        (Progress::Answered(Answered::Document | Answered::Preflight), _) => {
+            (Outcome::Served, None)
+        }
         (Progress::Authorized(_) | Progress::Public(..), false) => (Outcome::Forwarded, None),
         (Progress::Authorized(_) | Progress::Public(..) | Progress::Received, _) => {
             (Outcome::ClientGone, None)

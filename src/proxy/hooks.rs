@@ -2,6 +2,7 @@
 
 use super::{
     context::{Answered, Context, Progress, refused},
+    cors,
     ending::client_of,
     fault,
     hygiene::{Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers},
@@ -17,6 +18,7 @@ use crate::{
     telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora::{
     Error, Result,
@@ -25,7 +27,7 @@ use pingora::{
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
     upstreams::peer::HttpPeer,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What the hooks work with.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ impl ProxyHttp for Hooks {
             .get(TRACEPARENT)
             .and_then(|value| TraceContext::parse(value.as_bytes()));
         if self.documents.serves(head.uri.path()) {
-            let response = self.documents.answer(&head.method, head.uri.path());
+            let response = self.documents.answer(head);
             ctx.progress = Progress::Answered(Answered::Document);
             Box::pin(respond::document(session, response)).await?;
             return Ok(true);
@@ -79,6 +81,11 @@ impl ProxyHttp for Hooks {
             }
             Ok(Admission::Public(public, unread)) => {
                 ctx.progress = Progress::Public(public, unread);
+            }
+            Ok(Admission::Preflight) => {
+                ctx.progress = Progress::Answered(Answered::Preflight);
+                Box::pin(cors::answer_preflight(session, ctx)).await?;
+                return Ok(true);
             }
             Err(refusal) => {
                 let answer = refusal.answer();
@@ -104,12 +111,7 @@ impl ProxyHttp for Hooks {
             .and_then(|route| self.peers.choose(route));
         match chosen {
             Some(mut chosen) => {
-                if asks_for_events(session.req_header()) {
-                    // pingora has one read timeout for head and body: an event stream may be quiet for longer than a
-                    // head may take
-                    let options = &mut chosen.peer.options;
-                    options.read_timeout = options.read_timeout.max(options.idle_timeout);
-                }
+                self.expect(session.req_header(), ctx, &mut chosen.peer);
                 ctx.authority = Some(chosen.authority);
                 Ok(chosen.peer)
             }
@@ -165,7 +167,7 @@ impl ProxyHttp for Hooks {
         ctx: &mut Context,
     ) -> Result<()> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(refused(ctx, UpstreamFault::Upgrade.into()));
+            self.open_tunnel(head, ctx)?;
         }
         if !head.status.is_informational() {
             self.observe_upstream(head.status, ctx);
@@ -176,8 +178,21 @@ impl ProxyHttp for Hooks {
             return Err(Box::pin(self.renew(session, ctx)).await);
         }
         self.keep_tokens_in(&head.headers, LeakPlace::ResponseHead, ctx)?;
-        clean_response(head, ctx.id);
+        let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
+        let terms = terms.map(|terms| (terms, cors::origin(session)));
+        clean_response(head, ctx.id, terms);
         Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<Duration>> {
+        self.go_on(ctx)?;
+        Ok(None)
     }
 
     fn upstream_response_trailer_filter(
@@ -235,6 +250,13 @@ impl ProxyHttp for Hooks {
         error: &Error,
         ctx: &mut Context,
     ) -> FailToProxy {
+        if ctx.refusal().is_none() && self.is_over(ctx) {
+            session.set_keepalive(None);
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        }
         if ctx.refusal().is_none() {
             match fault::classify(error) {
                 Some(refusal) => ctx.refuse(refusal),
@@ -301,10 +323,4 @@ fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
         return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
     }
     Ok(())
-}
-
-/// Whether the client asks for server-sent events.
-fn asks_for_events(head: &RequestHeader) -> bool {
-    let accept = head.headers.get(http::header::ACCEPT);
-    accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
 }

@@ -7,6 +7,8 @@
 mod names;
 mod request;
 mod response;
+mod terms;
 
+pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub(super) use request::{Outgoing, TRACEPARENT, clean_request};
 pub(super) use response::{clean_response, clean_trailers, repeats};

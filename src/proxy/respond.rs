@@ -1,6 +1,6 @@
 //! Writing the gateway's own answers.
 
-use super::context::Context;
+use super::{context::Context, cors};
 use crate::error::Answer;
 use bytes::Bytes;
 use http::header;
@@ -12,10 +12,12 @@ pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context
         session.set_keepalive(None);
     }
     let mut head = ResponseHeader::build(answer.status, Some(6))?;
-    for (name, value) in answer.headers() {
+    let resource = ctx.trail.route.as_ref().and_then(|route| route.resource());
+    for (name, value) in answer.headers(resource.map(|resource| resource.metadata_url())) {
         head.insert_header(name, value)?;
     }
     head.insert_header("x-request-id", ctx.id.as_str())?;
+    cors::open_refusal(&mut head, session, ctx)?;
     write(session, head, answer.body()).await
 }
 

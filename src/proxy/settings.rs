@@ -13,6 +13,8 @@ pub struct ListenerSettings {
     #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
+    /// The origin under which clients reach it, e.g. `https://api.example.com`; made from the address where absent.
+    pub public_url: Option<String>,
     /// The listener's certificate; plain http without.
     pub tls: Option<ServerTlsSettings>,
     /// Offer HTTP/2 by ALPN; needs `tls`, and is `true` by default with it.

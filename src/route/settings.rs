@@ -1,8 +1,9 @@
 //! One item of `routes` as it is written, and how it becomes a [`Route`].
 
 use super::{
-    Access, MatchSettings, Protected, Public, Route, RouteTerms, Upstream, UpstreamSettings, chain,
-    operations,
+    Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
+    ResponseSettings, ResponseTerms, Route, RouteTerms, Upstream, UpstreamSettings, chain,
+    matcher::Match, operations,
 };
 use crate::{
     clock::SharedClock,
@@ -14,7 +15,7 @@ use crate::{
     verify::{Accepted, TrustedIssuer, Verifier},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One route: which requests it serves, where they go, and what becomes of their tokens. Exactly one of `exchange`
@@ -31,13 +32,35 @@ pub struct RouteSettings {
     pub matches: MatchSettings,
     /// The API behind the route.
     pub upstream: UpstreamSettings,
-    /// The API's name as clients know it (RFC 9728): the gateway's own tokens may be addressed to it.
-    pub resource: Option<String>,
     /// What becomes of the token of a request; absent on a public route.
     pub exchange: Option<ExchangeSettings>,
     /// `true`: no token is asked for and none attached; one that a client sends anyway does not reach the API.
     #[serde(default)]
     pub public: bool,
+    /// The API's name as clients know it (RFC 9728); the public URL and the matched path where absent.
+    pub resource: Option<String>,
+    /// What crosses to the API beyond the usual.
+    #[serde(default)]
+    pub request: RequestSettings,
+    /// What crosses to the client beyond the usual.
+    #[serde(default)]
+    pub response: ResponseSettings,
+    /// Which other origins' scripts may call it.
+    pub cors: Option<CorsSettings>,
+    /// Whether a connection may go over to another protocol.
+    #[serde(default)]
+    pub upgrade: Upgrade,
+}
+
+/// Whether a connection may go over to another protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Upgrade {
+    /// Never.
+    #[default]
+    None,
+    /// To a WebSocket (RFC 6455), until the token that opened it ends.
+    WebSocket,
 }
 
 /// The components that routes are made of.
@@ -65,7 +88,6 @@ impl RouteSettings {
         building.within("name", |b| check_name(&self.name, b));
         let matches = building.within("match", |b| self.matches.build(b));
         let upstream = building.within("upstream", |b| self.upstream.build(b));
-        building.within("resource", |b| check_resource(self.resource.as_deref(), b));
         let access = self.access(building, parts);
         if let (Some(matches), Some(exchange)) = (&matches, &self.exchange) {
             building.within("exchange", |b| {
@@ -74,6 +96,10 @@ impl RouteSettings {
                 });
             });
         }
+        let resource = building.within("resource", |b| self.resource(b));
+        let request = building.within("request", |b| self.request.build(b));
+        let response = self.response_terms(matches.as_ref(), building);
+        self.check_upgrade(building);
         if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
             warn_of_exposed_claims(exchange, upstream, building);
         }
@@ -83,8 +109,49 @@ impl RouteSettings {
             matches: matches?,
             upstream: upstream?,
             access: access?,
+            request: request.map(Box::new),
+            response: response.map(Box::new),
+            resource: resource.map(Box::new),
+            upgrade: self.upgrade,
             metrics: parts.metrics.route(&self.name),
         })
+    }
+
+    fn resource(&self, building: &mut Building<'_>) -> Option<ResourceName> {
+        let written = self.resource.as_deref()?;
+        if self.public {
+            building.findings.error_because(
+                "a public route is no protected resource",
+                "clients would be told where to get a token that nobody asks for",
+                "remove resource, or remove public",
+            );
+            return None;
+        }
+        ResourceName::read(written, building)
+    }
+
+    fn response_terms(
+        &self,
+        matches: Option<&Match>,
+        building: &mut Building<'_>,
+    ) -> Option<ResponseTerms> {
+        let served = matches.map_or(&[][..], |matches| &matches.methods);
+        let cors = building.within("cors", |b| {
+            self.cors.as_ref()?.build(served, !self.public, b)
+        });
+        building.within("response", |b| self.response.build(cors, b))
+    }
+
+    fn check_upgrade(&self, building: &mut Building<'_>) {
+        if self.upgrade == Upgrade::WebSocket && self.upstream.http2 {
+            building.within("upgrade", |b| {
+                b.findings.error_because(
+                    "a WebSocket is opened over HTTP/1.1",
+                    "upstream.http2 speaks HTTP/2 to the targets, which knows no such upgrade",
+                    "remove upstream.http2, or give WebSockets a route of their own",
+                );
+            });
+        }
     }
 
     fn access(&self, building: &mut Building<'_>, parts: &RouteParts<'_>) -> Option<Access> {
@@ -272,22 +339,6 @@ fn warn_of_exposed_claims(
                 "use https, or remove the claims from token.claims.copy",
             );
         });
-    }
-}
-
-fn check_resource(resource: Option<&str>, building: &mut Building<'_>) {
-    let fits = |text: &str| {
-        url::Url::parse(text).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.query().is_none()
-                && url.fragment().is_none()
-        })
-    };
-    if resource.is_some_and(|text| !fits(text) || Audience::parse(text).is_err()) {
-        building.findings.error(
-            "expected the URL of the API as clients call it",
-            "write e.g. https://api.example.com/orders, without query and fragment",
-        );
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         ListenerSettings,
         edge::{Http2, TlsTerms},
     },
-    settings::Building,
+    settings::{Building, PublicUrl},
 };
 use std::net::SocketAddr;
 
@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 pub struct ListenerTerms {
     /// Address and port.
     pub address: SocketAddr,
+    /// The origin under which clients reach it, where that is known.
+    pub public_url: Option<PublicUrl>,
     /// The certificate.
     pub tls: Option<TlsTerms>,
 }
@@ -44,6 +46,7 @@ pub(super) fn build(
                     )
                 });
             }
+            let public_url = public_url(&settings, b);
             let tls = settings.tls.map(|tls| {
                 let http2 = if settings.http2.unwrap_or(true) {
                     Http2::Offered
@@ -57,7 +60,11 @@ pub(super) fn build(
                 TlsTerms::read(&certificate, &key, http2)
             });
             match tls.transpose() {
-                Ok(tls) => listeners.push(ListenerTerms { address, tls }),
+                Ok(tls) => listeners.push(ListenerTerms {
+                    address,
+                    public_url,
+                    tls,
+                }),
                 Err(error) => {
                     complete = false;
                     b.within("tls", |b| {
@@ -71,4 +78,27 @@ pub(super) fn build(
         });
     }
     complete.then_some(listeners)
+}
+
+/// What clients call where a route does not say: the first URL that is known.
+pub(super) fn public_url_of(listeners: &[ListenerTerms]) -> Option<&PublicUrl> {
+    listeners
+        .iter()
+        .find_map(|listener| listener.public_url.as_ref())
+}
+
+fn public_url(settings: &ListenerSettings, building: &mut Building<'_>) -> Option<PublicUrl> {
+    let Some(written) = &settings.public_url else {
+        return PublicUrl::of_listener(settings.address, settings.tls.is_some());
+    };
+    let public_url = PublicUrl::parse(written);
+    if public_url.is_none() {
+        building.within("public_url", |b| {
+            b.findings.error(
+                format!("expected scheme, host and port as clients write them, found {written:?}"),
+                "write e.g. https://api.example.com",
+            );
+        });
+    }
+    public_url
 }

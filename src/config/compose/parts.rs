@@ -5,9 +5,9 @@ use crate::{
     egress::Egress,
     exchange::EngineParts,
     policy::ClientCeilings,
-    proxy::Peers,
-    route::{Route, RouteParts, RouteTable},
-    settings::Building,
+    proxy::{self, Peers},
+    route::{Route, RouteParts, RouteSettings, RouteTable},
+    settings::{Building, PublicUrl},
     sts::Documents,
     verify::{IssuerSettings, TrustedIssuer},
 };
@@ -71,6 +71,7 @@ impl Composer<'_> {
         engine: Option<&EngineParts>,
         documents: Option<&Documents>,
         clients: &Arc<ClientCeilings>,
+        public_url: Option<&PublicUrl>,
         building: &mut Building<'_>,
     ) -> Option<(RouteTable, Peers)> {
         let before = building.findings.errors();
@@ -109,10 +110,14 @@ impl Composer<'_> {
                         )
                     });
                 }
+                let before = b.findings.errors();
                 let Some(route) = settings.build(b, &parts) else {
                     return;
                 };
-                let route = route.at(*position);
+                let route = route.at(*position).reached_under(public_url);
+                if b.findings.errors() == before {
+                    warn_of_needless_names(settings, b);
+                }
                 check_endpoints(&route, documents, b);
                 if let Err(error) = peers.add(&route, b.base) {
                     b.within("upstream", |b| {
@@ -145,4 +150,44 @@ fn check_endpoints(route: &Route, documents: Option<&Documents>, building: &mut 
             );
         });
     }
+}
+
+/// Naming a field that passes, or is dropped, on every route changes nothing, and a reader would think it does.
+fn warn_of_needless_names(settings: &RouteSettings, building: &mut Building<'_>) {
+    building.within("response", |b| {
+        let names = &settings.response.pass_headers;
+        warn_where("pass_headers", names, b, |name| {
+            (!proxy::is_dropped_from_response(name)).then_some("passes on every route")
+        });
+    });
+    building.within("request", |b| {
+        b.within("headers", |b| {
+            let names = &settings.request.headers.remove;
+            warn_where("remove", names, b, |name| {
+                let gone = proxy::is_dropped_from_request(name) && !proxy::is_written_anew(name);
+                gone.then_some("is dropped on every route")
+            });
+        });
+    });
+}
+
+fn warn_where(
+    list: &'static str,
+    names: &[String],
+    building: &mut Building<'_>,
+    fate: impl Fn(&str) -> Option<&'static str>,
+) {
+    building.within(list, |b| {
+        for (position, name) in names.iter().enumerate() {
+            if let Some(fate) = fate(&name.to_ascii_lowercase()) {
+                b.within(position, |b| {
+                    b.findings.warn(
+                        format!("{name} {fate}"),
+                        "named here it looks as if it depended on this line",
+                        "remove it",
+                    );
+                });
+            }
+        }
+    });
 }

@@ -48,6 +48,15 @@ where
     A: HttpServerApp + Send + Sync + 'static,
     S: IO + 'static,
 {
+    let lease = guard.lease();
+    lease.serve(serve_requests(app, guard, shutdown)).await;
+}
+
+async fn serve_requests<A, S>(app: &Arc<A>, guard: Box<Guard<S>>, shutdown: &ShutdownWatch)
+where
+    A: HttpServerApp + Send + Sync + 'static,
+    S: IO + 'static,
+{
     let mut session = ServerSession::new_http1(guard);
     session.set_keepalive(if *shutdown.borrow() {
         None

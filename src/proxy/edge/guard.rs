@@ -3,7 +3,8 @@
 //! and no request is on its way. While a request is served, reads pass straight through.
 //!
 //! A deadline runs over the whole head, not over each read: from accept for the first one (a TLS handshake included),
-//! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout.
+//! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout. What a
+//! request leaves running, such as a tunnel, ends with its lease.
 
 mod beneath;
 
@@ -20,6 +21,7 @@ use tokio::time::{Sleep, sleep};
 use super::census::ConnectionEvent;
 use super::drain::DrainSignal;
 use super::head::{Head, Progress};
+use super::lease::Lease;
 
 /// A stream whose request heads are bounded in time and bytes.
 pub(crate) struct Guard<S> {
@@ -33,6 +35,9 @@ pub(crate) struct Guard<S> {
     partial_reads: usize,
     /// Bytes of a dripped head, kept until it is whole.
     held: Vec<u8>,
+    lease: Arc<Lease>,
+    /// When the lease is over, once there is one.
+    end: Option<Pin<Box<Sleep>>>,
 }
 
 /// What every connection of an edge is held to.
@@ -63,6 +68,8 @@ impl<S: IO> Guard<S> {
         }
         self.owed = Some(Head::request(self.terms.head_bytes));
         self.partial_reads = 0;
+        self.end = None;
+        let _ = self.lease.take();
         Some(self)
     }
 
@@ -76,7 +83,24 @@ impl<S: IO> Guard<S> {
             linger: None,
             partial_reads: 0,
             held: Vec::new(),
+            lease: Arc::default(),
+            end: None,
         })
+    }
+
+    /// Where the app limits what the connection carries.
+    pub(crate) fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.lease)
+    }
+
+    /// Whether the lease is over; wakes the task when it will be.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some(left) = self.lease.take() {
+            self.end = Some(Box::pin(sleep(left)));
+        }
+        self.end
+            .as_mut()
+            .is_some_and(|end| end.is_elapsed() || end.as_mut().poll(context).is_ready())
     }
 
     /// Reads on while a head is owed.
@@ -183,6 +207,8 @@ impl<S: IO> AsyncRead for Guard<S> {
         let this = self.get_mut();
         if this.owed.is_some() {
             this.poll_owed(context, buffer)
+        } else if this.is_over(context) {
+            Poll::Ready(Ok(()))
         } else if this.held.is_empty() {
             Pin::new(&mut this.stream).poll_read(context, buffer)
         } else {

@@ -2,12 +2,20 @@
 
 /// Request fields that are dropped whatever they hold: credentials, identities and addresses that a proxy vouches for,
 /// and fields that make a server serve another method or path than the one that was matched.
-pub(super) fn is_dropped_from_request(name: &str) -> bool {
+pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     if name.contains('_') {
         // RFC 3875 §4.1.18 gateways read X_Api_Key and X-Api-Key as one variable
         return is_listed(&name.replace('_', "-"));
     }
     is_listed(name)
+}
+
+/// Request fields that are written anew on every route, in place of the client's.
+pub(crate) fn is_written_anew(name: &str) -> bool {
+    matches!(
+        name,
+        "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto" | "x-request-id"
+    )
 }
 
 fn is_listed(name: &str) -> bool {
@@ -53,7 +61,7 @@ fn is_listed(name: &str) -> bool {
 
 /// Response fields that are dropped: what speaks for the gateway's origin in the client, and what asks the client for
 /// credentials.
-pub(super) fn is_dropped_from_response(name: &str) -> bool {
+pub(crate) fn is_dropped_from_response(name: &str) -> bool {
     matches!(
         name,
         "set-cookie"

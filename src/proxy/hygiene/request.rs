@@ -1,6 +1,9 @@
 //! The head that a downstream gets.
 
-use super::names::is_dropped_from_request;
+use super::{
+    names::is_dropped_from_request,
+    terms::{Cookies, add_to_request},
+};
 use crate::{
     route::{Route, UpstreamHost},
     source::Imprint,
@@ -53,6 +56,9 @@ pub(in crate::proxy) fn clean_request(
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
         None => parts.headers.get(header::HOST).cloned(),
     };
+    // copied only where a route names what else crosses
+    let received = outgoing.route.request_terms();
+    let received = received.map(|terms| (terms, parts.headers.clone()));
     drop_fields(&mut parts.headers, &outgoing);
     parts.headers.reserve(OWN_FIELDS);
     // all its values go, whatever comes in their place
@@ -69,6 +75,12 @@ pub(in crate::proxy) fn clean_request(
     set_fields(&mut parts.headers, &outgoing);
     let host = outgoing.route.upstream().host();
     set_host(&mut parts.headers, asked, outgoing.authority, host);
+    if let Some((terms, received)) = received
+        && add_to_request(&mut parts.headers, &received, terms, outgoing.presented)
+            == Cookies::HeldToken
+    {
+        outgoing.route.metrics().leak(LeakPlace::RequestHeader);
+    }
     parts.method = copy.method;
     parts.uri = target;
     parts.version = copy.version;

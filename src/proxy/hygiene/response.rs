@@ -1,7 +1,7 @@
 //! The head and the trailers that a client gets.
 
-use super::names::is_dropped_from_response;
-use crate::{source::Imprint, telemetry::RequestId};
+use super::{names::is_dropped_from_response, terms::add_to_response};
+use crate::{route::ResponseTerms, source::Imprint, telemetry::RequestId};
 use http::{HeaderMap, HeaderName, HeaderValue, response::Parts};
 use pingora::http::ResponseHeader;
 use std::mem;
@@ -9,12 +9,24 @@ use std::mem;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
-/// credentials, and with the id by which the logs know the request.
-pub(in crate::proxy) fn clean_response(head: &mut ResponseHeader, id: RequestId) {
+/// credentials, and with the id by which the logs know the request. `terms` are the route's own, with the origin that the
+/// client's request names.
+pub(in crate::proxy) fn clean_response(
+    head: &mut ResponseHeader,
+    id: RequestId,
+    terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
+) {
     let (mut parts, ()) = http::Response::new(()).into_parts();
     let downstream = Parts::from(mem::replace(head, ResponseHeader::from(parts.clone())));
+    // copied only where a route names what else crosses
+    let received = terms.map(|(terms, origin)| (terms, origin, downstream.headers.clone()));
     parts.headers = downstream.headers;
     clean_trailers(&mut parts.headers);
+    if let Some((terms, origin, received)) = received {
+        add_to_response(&mut parts.headers, &received, terms, origin, |name| {
+            is_dropped_from_response(name.as_str())
+        });
+    }
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         parts.headers.insert(X_REQUEST_ID, id);
     }

@@ -24,7 +24,7 @@ struct Attempt<'a> {
 /// What came of the attempts.
 struct Outcome {
     as_expected: bool,
-    /// Challenge and body of each 401.
+    /// Body of each 401, and its challenge from the error on: before that it names the API's own document.
     unauthorized: Vec<(String, String)>,
     /// The challenge of the 403.
     forbidden: String,
@@ -132,9 +132,8 @@ async fn try_all(
         page.line(Ink::Plain, &line)?;
         let challenge = answer.header("www-authenticate").unwrap_or_default();
         if answer.status == 401 {
-            outcome
-                .unauthorized
-                .push((challenge.to_owned(), answer.body));
+            let error = challenge.split_once("error=").unwrap_or_default().1;
+            outcome.unauthorized.push((error.to_owned(), answer.body));
         } else {
             challenge.clone_into(&mut outcome.forbidden);
         }

@@ -1,4 +1,4 @@
-//! All that a guard does not touch: writes, TLS and socket facts go to the stream beneath it.
+//! All that a guard does not touch, but for the end of a lease: writes, TLS and socket facts go to the stream beneath it.
 
 use std::io;
 use std::pin::Pin;
@@ -22,6 +22,9 @@ impl<S: IO> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -38,6 +41,9 @@ impl<S: IO> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

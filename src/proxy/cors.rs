@@ -1,0 +1,64 @@
+//! CORS fields on what leaves: answers to preflights, the gateway's own answers, the downstream's.
+
+use super::context::Context;
+use crate::route::{Cors, Speaker};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pingora::{Result, http::ResponseHeader, proxy::Session};
+
+/// Answers a preflight. A refusal is an answer without permission: what it says is the browser's to obey.
+pub(super) async fn answer_preflight(session: &mut Session, ctx: &Context) -> Result<()> {
+    let mut head = ResponseHeader::build(StatusCode::NO_CONTENT, Some(8))?;
+    if let Some(cors) = cors(ctx) {
+        for (name, value) in cors.preflight(origin(session)) {
+            head.append_header(name, value)?;
+        }
+    }
+    head.insert_header(header::CACHE_CONTROL, "no-store")?;
+    head.insert_header("x-request-id", ctx.id.as_str())?;
+    session.write_response_header(Box::new(head), true).await
+}
+
+/// Lets scripts of allowed origins read one of the gateway's own answers, once a route is known.
+pub(super) fn open_refusal(
+    head: &mut ResponseHeader,
+    session: &Session,
+    ctx: &Context,
+) -> Result<()> {
+    if let Some(cors) = cors(ctx) {
+        for (name, value) in cors.fields(origin(session), Speaker::Gateway) {
+            head.append_header(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces what the downstream says to scripts by what the operator said.
+pub(super) fn replace(fields: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>) {
+    for name in DOWNSTREAMS {
+        fields.remove(*name);
+    }
+    for (name, value) in cors.fields(origin, Speaker::Downstream) {
+        fields.append(name, value);
+    }
+}
+
+/// Fields of the CORS protocol, and of its extension to private networks.
+const DOWNSTREAMS: &[&str] = &[
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-expose-headers",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-max-age",
+    "access-control-allow-private-network",
+    "access-control-allow-local-network",
+];
+
+/// The origin that a request names.
+pub(super) fn origin(session: &Session) -> Option<&HeaderValue> {
+    session.req_header().headers.get(header::ORIGIN)
+}
+
+fn cors(ctx: &Context) -> Option<&Cors> {
+    ctx.trail.route.as_ref()?.cors()
+}

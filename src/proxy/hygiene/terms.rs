@@ -1,0 +1,154 @@
+//! What one route lets cross, or adds, beyond what every route does.
+
+use crate::{
+    proxy::cors,
+    route::{RequestTerms, ResponseTerms},
+    source::Imprint,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Whether copies of a presented token were found and kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Cookies {
+    /// None held a token.
+    Clean,
+    /// At least one did, and was dropped whole.
+    HeldToken,
+}
+
+/// Puts what the route adds to the fields that cross; `received` are those of the client.
+pub(super) fn add_to_request(
+    kept: &mut HeaderMap,
+    received: &HeaderMap,
+    terms: &RequestTerms,
+    presented: &[Imprint],
+) -> Cookies {
+    for name in terms.removed() {
+        kept.remove(name);
+    }
+    let found = if terms.passes_cookies() {
+        add_cookies(kept, received, terms, presented)
+    } else {
+        Cookies::Clean
+    };
+    for (name, value) in terms.set() {
+        kept.insert(name.clone(), value.clone());
+    }
+    found
+}
+
+/// The cookies that may pass, as one field (RFC 9113 §8.2.3 joins those of HTTP/2 in the same way).
+fn add_cookies(
+    kept: &mut HeaderMap,
+    received: &HeaderMap,
+    terms: &RequestTerms,
+    presented: &[Imprint],
+) -> Cookies {
+    let mut passing: Vec<u8> = Vec::new();
+    let mut found = Cookies::Clean;
+    let fields = received.get_all(header::COOKIE).iter();
+    for pair in fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b';')) {
+        let pair = pair.trim_ascii();
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        if !terms.passes_cookie(name.trim_ascii_end()) {
+            continue;
+        }
+        if presented.iter().any(|token| token.is_in(pair)) {
+            found = Cookies::HeldToken;
+            continue;
+        }
+        if !passing.is_empty() {
+            passing.extend_from_slice(b"; ");
+        }
+        passing.extend_from_slice(pair);
+    }
+    // parts of a received value are a legal value
+    if let (false, Ok(mut value)) = (passing.is_empty(), HeaderValue::from_bytes(&passing)) {
+        value.set_sensitive(true);
+        kept.insert(header::COOKIE, value);
+    }
+    found
+}
+
+/// Puts back what the route passes of the downstream's fields, and says what scripts may do.
+pub(super) fn add_to_response(
+    kept: &mut HeaderMap,
+    received: &HeaderMap,
+    terms: &ResponseTerms,
+    origin: Option<&HeaderValue>,
+    is_dropped: impl Fn(&HeaderName) -> bool,
+) {
+    for name in terms.passed().iter().filter(|name| is_dropped(name)) {
+        for value in received.get_all(name) {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(rules) = terms.cors() {
+        cors::replace(kept, rules, origin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        route::RequestSettings,
+        settings::{BaseDir, Building, Effects, Findings},
+    };
+    use std::path::Path;
+
+    fn cookies(passing: &[&str], received: &[&str], token: &str) -> (Option<String>, Cookies) {
+        let settings = serde_json::json!({ "cookies": passing });
+        let settings: RequestSettings = serde_json::from_value(settings).unwrap();
+        let terms = built(&settings);
+        let mut fields = HeaderMap::new();
+        for value in received {
+            fields.append(header::COOKIE, HeaderValue::from_str(value).unwrap());
+        }
+        let token = Imprint::of_bytes(token.as_bytes());
+        let mut kept = HeaderMap::new();
+        let found = add_to_request(&mut kept, &fields, &terms, token.as_slice());
+        let cookie = kept.get(header::COOKIE);
+        (
+            cookie.map(|value| value.to_str().unwrap().to_owned()),
+            found,
+        )
+    }
+
+    fn built(settings: &RequestSettings) -> RequestTerms {
+        let mut building = Building {
+            base: &BaseDir::of_file(Path::new("x")),
+            effects: Effects::None,
+            findings: &mut Findings::default(),
+        };
+        settings.build(&mut building).unwrap()
+    }
+
+    const TOKEN: &str = "0123456789abcdefghijklmnopqrstuv";
+
+    #[test]
+    fn only_cookies_that_are_named_pass_in_their_order() {
+        let received = ["a=1; session=x=y;theme=dark", "Session=2; theme=light; b"];
+        let (cookie, found) = cookies(&["theme", "session"], &received, TOKEN);
+        assert_eq!(
+            cookie.as_deref(),
+            Some("session=x=y; theme=dark; theme=light")
+        );
+        assert_eq!(found, Cookies::Clean);
+    }
+
+    #[test]
+    fn a_cookie_that_holds_the_token_is_dropped_whole_and_the_others_pass() {
+        let received = format!("session=a{TOKEN}b; theme=dark");
+        let (cookie, found) = cookies(&["theme", "session"], &[&received], TOKEN);
+        assert_eq!(cookie.as_deref(), Some("theme=dark"));
+        assert_eq!(found, Cookies::HeldToken);
+    }
+
+    #[test]
+    fn without_a_cookie_that_passes_there_is_no_field() {
+        let (cookie, _) = cookies(&["theme"], &["session=1"], TOKEN);
+        assert_eq!(cookie, None);
+    }
+}

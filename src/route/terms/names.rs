@@ -1,0 +1,146 @@
+//! Which fields and cookies a route may name: none that brings back what is stripped, or frames a message.
+
+use super::HeaderValueSettings;
+use crate::settings::Building;
+use http::HeaderName;
+
+pub(super) type Check = fn(&str, &mut Building<'_>);
+
+pub(super) fn names(
+    texts: &[String],
+    check: Check,
+    building: &mut Building<'_>,
+) -> Vec<HeaderName> {
+    let texts = texts.iter().enumerate();
+    texts
+        .filter_map(|(position, text)| building.within(position, |b| name(text, check, b)))
+        .collect()
+}
+
+pub(super) fn name(text: &str, check: Check, building: &mut Building<'_>) -> Option<HeaderName> {
+    let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+        building.findings.error(
+            format!("expected the name of a header field, found {text:?}"),
+            "write e.g. X-Api-Key",
+        );
+        return None;
+    };
+    // servers behind CGI-like interfaces read X_Api_Key and X-Api-Key as one (RFC 3875 §4.1.18)
+    check(&name.as_str().replace('_', "-"), building);
+    Some(name)
+}
+
+pub(super) fn check_set(name: &str, building: &mut Building<'_>) {
+    if matches!(
+        name,
+        "authorization" | "proxy-authorization" | "cookie" | "dpop"
+    ) {
+        building.findings.error_because(
+            format!("{name} cannot be set"),
+            "the on-behalf-of token is the only credential of the request's user that is sent",
+            "use a field of its own for the API's own key, e.g. X-Api-Key",
+        );
+    }
+    check_own(name, building);
+}
+
+/// Secrets are named in the file and never written in it.
+pub(super) fn warn_of_a_written_secret(
+    name: Option<&HeaderName>,
+    value: &HeaderValueSettings,
+    building: &mut Building<'_>,
+) {
+    let secret = name.is_some_and(|name| {
+        let name = name.as_str().replace('_', "-");
+        matches!(
+            name.as_str(),
+            "x-api-key" | "x-auth-token" | "x-access-token"
+        )
+    });
+    if secret && matches!(value, HeaderValueSettings::Literal(_)) {
+        building.findings.warn(
+            "a secret written in the file",
+            "whoever may read the configuration can use it",
+            "write { env: NAME } or { file: PATH }",
+        );
+    }
+}
+
+pub(super) fn check_removed(name: &str, building: &mut Building<'_>) {
+    if name == "authorization" {
+        building.findings.error(
+            "authorization holds the on-behalf-of token",
+            "remove it: what the client sent is dropped on every route",
+        );
+    }
+    check_own(name, building);
+}
+
+fn check_own(name: &str, building: &mut Building<'_>) {
+    if name == "host" {
+        building.findings.error(
+            "the Host field is not set or removed here",
+            "write upstream.host",
+        );
+    }
+    if is_framing(name) {
+        building.findings.error_because(
+            format!("{name} belongs to the connection"),
+            "the gateway frames each message itself: two opinions about its end are two messages",
+            "remove it",
+        );
+    }
+}
+
+pub(super) fn check_passed(name: &str, building: &mut Building<'_>) {
+    let challenge = matches!(
+        name,
+        "www-authenticate"
+            | "proxy-authenticate"
+            | "authentication-info"
+            | "proxy-authentication-info"
+    );
+    if challenge {
+        building.findings.error_because(
+            format!("{name} does not pass"),
+            "a downstream API that asks for credentials would ask for those that are kept from it",
+            "remove it",
+        );
+    } else if name.starts_with("access-control-") {
+        building.findings.error(
+            format!("{name} is not passed on by name"),
+            "write cors, which replaces what the downstream says, or nothing: without cors it passes",
+        );
+    } else if is_framing(name) {
+        building
+            .findings
+            .error(format!("{name} belongs to the connection"), "remove it");
+    }
+}
+
+/// Fields that say where a message ends or what becomes of the connection (RFC 9110 §7.6.1, RFC 9112 §6).
+fn is_framing(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "expect"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+pub(super) fn check_cookie(name: &str, building: &mut Building<'_>) {
+    // a cookie's name is a token, as a field's is (RFC 6265 §4.1.1)
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        building.findings.error(
+            format!("expected the name of a cookie, found {name:?}"),
+            "write the name alone, e.g. session",
+        );
+    }
+}

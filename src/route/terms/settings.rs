@@ -1,0 +1,185 @@
+//! `routes[].request` and `routes[].response` as they are written.
+
+use super::{
+    Cors, RequestTerms, ResponseTerms,
+    names::{
+        check_cookie, check_passed, check_removed, check_set, name, names, warn_of_a_written_secret,
+    },
+};
+use crate::settings::{Building, SecretSettings};
+use http::{HeaderName, HeaderValue};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use std::{borrow::Cow, fmt};
+
+/// What crosses to the API beyond the usual.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSettings {
+    /// Names of cookies that pass; none by default.
+    pub cookies: Vec<String>,
+    /// Fields that are added and removed.
+    pub headers: HeadersSettings,
+}
+
+/// Fields that are set and removed on the way to the API.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadersSettings {
+    /// Set after everything else was stripped, in place of what the client sent.
+    pub set: Vec<SetHeaderSettings>,
+    /// Removed if the client sent them.
+    pub remove: Vec<String>,
+}
+
+/// A field of the operator's own. It may not be Authorization, Proxy-Authorization, Cookie or DPoP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetHeaderSettings {
+    /// The field's name.
+    pub name: String,
+    /// Its value: a text, or where a secret is read from.
+    pub value: HeaderValueSettings,
+}
+
+/// A field's value: written out, or `{ env: NAME }` or `{ file: PATH }`.
+#[derive(Debug, Clone)]
+pub enum HeaderValueSettings {
+    /// Written in the file.
+    Literal(String),
+    /// Read from elsewhere.
+    Secret(SecretSettings),
+}
+
+impl JsonSchema for HeaderValueSettings {
+    fn schema_name() -> Cow<'static, str> {
+        "HeaderValue".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let secret = generator.subschema_for::<SecretSettings>();
+        json_schema!({
+            "description": "A text, or where a secret is read from.",
+            "anyOf": [{ "type": "string" }, secret],
+        })
+    }
+}
+
+/// What crosses to the client beyond the usual.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseSettings {
+    /// Fields that pass although they are dropped by default, such as Set-Cookie.
+    pub pass_headers: Vec<String>,
+}
+
+impl RequestSettings {
+    /// Checks the fields; none where the route says nothing.
+    pub fn build(&self, building: &mut Building<'_>) -> Option<RequestTerms> {
+        building.within("cookies", |b| {
+            for (position, name) in self.cookies.iter().enumerate() {
+                b.within(position, |b| check_cookie(name, b));
+            }
+        });
+        let (set, remove) = building.within("headers", |b| {
+            let set = b.within("set", |b| self.headers.set(b));
+            let remove = b.within("remove", |b| names(&self.headers.remove, check_removed, b));
+            (set, remove)
+        });
+        let terms = RequestTerms {
+            cookies: self
+                .cookies
+                .iter()
+                .map(|name| name.as_bytes().into())
+                .collect(),
+            remove,
+            set,
+        };
+        let silent = terms.cookies.is_empty() && terms.remove.is_empty() && terms.set.is_empty();
+        (!silent).then_some(terms)
+    }
+}
+
+impl HeadersSettings {
+    fn set(&self, building: &mut Building<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        for (position, setting) in self.set.iter().enumerate() {
+            building.within(position, |b| {
+                let name = b.within("name", |b| {
+                    let name = name(&setting.name, check_set, b)?;
+                    if fields.iter().any(|(other, _)| *other == name) {
+                        b.findings.error(
+                            format!("{name} is set twice"),
+                            "keep one of them: the other would have no effect",
+                        );
+                    }
+                    Some(name)
+                });
+                let value = b.within("value", |b| {
+                    warn_of_a_written_secret(name.as_ref(), &setting.value, b);
+                    setting.value.build(b)
+                });
+                fields.extend(name.zip(value));
+            });
+        }
+        fields
+    }
+}
+
+impl HeaderValueSettings {
+    fn build(&self, building: &mut Building<'_>) -> Option<HeaderValue> {
+        let value = match self {
+            Self::Literal(text) => HeaderValue::from_str(text).ok(),
+            Self::Secret(secret) => {
+                let secret = secret.build(building)?;
+                let mut value = HeaderValue::from_bytes(secret.expose()).ok();
+                if let Some(value) = &mut value {
+                    value.set_sensitive(true);
+                }
+                value
+            }
+        };
+        if value.is_none() {
+            building.findings.error(
+                "expected the value of a header field: one line of text",
+                "remove line breaks and control characters",
+            );
+        }
+        value
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderValueSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrSecret;
+        impl<'de> de::Visitor<'de> for TextOrSecret {
+            type Value = HeaderValueSettings;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, { env: NAME } or { file: PATH }")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(HeaderValueSettings::Literal(text.to_owned()))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let keys = de::value::MapAccessDeserializer::new(map);
+                SecretSettings::deserialize(keys).map(HeaderValueSettings::Secret)
+            }
+        }
+        deserializer.deserialize_any(TextOrSecret)
+    }
+}
+
+impl ResponseSettings {
+    /// Checks the fields; none where the route says nothing.
+    pub(in crate::route) fn build(
+        &self,
+        cors: Option<Cors>,
+        building: &mut Building<'_>,
+    ) -> Option<ResponseTerms> {
+        let pass = building.within("pass_headers", |b| {
+            names(&self.pass_headers, check_passed, b)
+        });
+        let silent = cors.is_none() && pass.is_empty();
+        (!silent).then_some(ResponseTerms { cors, pass })
+    }
+}

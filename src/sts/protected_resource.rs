@@ -1,0 +1,107 @@
+//! One document for each protected resource: where its tokens come from, and which scopes there are (RFC 9728).
+//!
+//! What enters are the routes; what leaves are documents by path. Routes that are one resource, such as two that share
+//! a path and differ in their methods, have one document between them.
+
+use super::Document;
+use crate::route::{Access, Protected, RESOURCE_METADATA_PATH, ResourceName, Route};
+use http::{header, request::Parts};
+use serde_json::json;
+use std::{collections::HashMap, sync::Arc};
+
+/// The documents by path, and below that by host and port: two hosts may have an API under the same path.
+#[derive(Debug, Default)]
+pub(super) struct ProtectedResources {
+    by_path: HashMap<Box<str>, Vec<(Box<str>, Document)>>,
+}
+
+/// What is known of one resource while the routes are gone through.
+struct Gathered<'a> {
+    resource: &'a ResourceName,
+    issuers: Vec<&'a str>,
+    scopes: Vec<&'a str>,
+}
+
+/// Whether a document about a protected resource is asked for, whether there is one or not: what a downstream API says
+/// about where tokens come from is never passed on.
+pub(super) fn is_asked_for(path: &str) -> bool {
+    path.strip_prefix(RESOURCE_METADATA_PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl ProtectedResources {
+    /// Makes the documents of all protected routes.
+    pub(super) fn of(routes: &[Arc<Route>]) -> Self {
+        let mut gathered: Vec<Gathered<'_>> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for route in routes {
+            let (Access::Protected(stages), Some(resource)) = (route.access(), route.resource())
+            else {
+                continue;
+            };
+            let place = *places.entry(resource.as_str()).or_insert_with(|| {
+                gathered.push(Gathered {
+                    resource,
+                    issuers: Vec::new(),
+                    scopes: Vec::new(),
+                });
+                gathered.len() - 1
+            });
+            if let Some(gathered) = gathered.get_mut(place) {
+                gathered.add(stages);
+            }
+        }
+        let mut resources = Self::default();
+        for gathered in gathered {
+            let authority = gathered.resource.authority().into();
+            let path = gathered.resource.document_path().into();
+            let same_path = resources.by_path.entry(path).or_default();
+            same_path.push((authority, gathered.document()));
+        }
+        resources
+    }
+
+    /// The document that `request` asks for: the one of the host it names, or else the first of its path, which a
+    /// client refuses if it is another resource's (RFC 9728 §3.3).
+    pub(super) fn find(&self, request: &Parts) -> Option<&Document> {
+        let same_path = self.by_path.get(request.uri.path())?;
+        let asked = host(request);
+        let of_host = same_path
+            .iter()
+            .find(|(own, _)| asked.is_some_and(|asked| asked.eq_ignore_ascii_case(own)));
+        let (_, document) = of_host.or_else(|| same_path.first())?;
+        Some(document)
+    }
+}
+
+impl<'a> Gathered<'a> {
+    fn add(&mut self, stages: &'a Protected) {
+        add_new(&mut self.issuers, stages.verifier.issuers());
+        add_new(&mut self.scopes, stages.policy.scope().allow().iter());
+    }
+
+    fn document(&self) -> Document {
+        let metadata = json!({
+            "resource": self.resource.as_str(),
+            "authorization_servers": self.issuers,
+            "scopes_supported": self.scopes,
+            "bearer_methods_supported": ["header"],
+        });
+        Document::new("application/json", metadata.to_string())
+    }
+}
+
+fn add_new<'a>(known: &mut Vec<&'a str>, more: impl Iterator<Item = &'a str>) {
+    for one in more {
+        if !known.contains(&one) {
+            known.push(one);
+        }
+    }
+}
+
+fn host(request: &Parts) -> Option<&str> {
+    match request.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => request.headers.get(header::HOST)?.to_str().ok(),
+    }
+}
