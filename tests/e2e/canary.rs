@@ -18,7 +18,7 @@ use serde_json::json;
 async fn no_trace_of_a_token_that_is_exchanged() {
     let mut aviary = Aviary::start().await;
     let (mut passed, mut tried) = (0, 0);
-    for path in ["/orders/1", "/slow/1"] {
+    for path in ["/orders/1", "/slow/1", "/generous/1"] {
         for copy in requests::copies() {
             let token = aviary.token(json!({}));
             // cold, then remembered

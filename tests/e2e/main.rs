@@ -10,6 +10,7 @@
 )]
 
 mod answers;
+mod browser;
 mod canary;
 mod check;
 mod fail_closed;

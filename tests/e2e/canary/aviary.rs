@@ -48,6 +48,14 @@ impl Aviary {
     match: {{ prefix: /slow }}
     upstream: {{ targets: [ {{ url: ORIGIN }} ], timeouts: {{ response: 300ms }}, rewrite_prefix: /very/slow }}
     exchange: {{ audience: slow-api, scope: {{ allow: [orders.read] }}, clients: [web] }}
+  - name: generous
+    match: {{ prefix: /generous }}
+    upstream: {{ targets: [ {{ url: ORIGIN }} ] }}
+    request: {{ cookies: [session, theme], headers: {{ set: [ {{ name: X-Partner, value: portal }} ] }} }}
+    response: {{ pass_headers: [Set-Cookie] }}
+    cors: {{ origins: ["*"], headers: [Authorization] }}
+    upgrade: websocket
+    exchange: {{ audience: generous-api, scope: {{ allow: [orders.read] }} }}
 "#,
             lab::ORDERS
         );

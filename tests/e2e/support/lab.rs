@@ -21,6 +21,8 @@ pub struct Setup {
     pub service: String,
     /// Further sections.
     pub sections: String,
+    /// Further keys of the listener, in flow form.
+    pub listener: String,
     pub audit: String,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
@@ -35,6 +37,7 @@ impl Default for Setup {
             issuer: ISSUER.to_owned(),
             service: String::new(),
             sections: String::new(),
+            listener: String::new(),
             audit: "audit.jsonl".to_owned(),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
@@ -69,12 +72,13 @@ pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
         service,
         sections,
         audit,
+        listener,
         ..
     } = setup;
     let routes = routes.replace("ORIGIN", origin);
     format!(
         r#"
-listeners: [ {{ address: "127.0.0.1:0" }} ]
+listeners: [ {{ address: "127.0.0.1:0", {listener} }} ]
 admin: {{ address: "127.0.0.1:0" }}
 issuer: {{ url: "{GATEWAY_ISSUER}", signing_keys: [ {{ file: signing.pem, generate: ES256 }} ]{service} }}
 trusted_issuers: [ {{ name: corp, issuer: "{issuer}", {rules} }} ]
