@@ -75,10 +75,11 @@ pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
         listener,
         ..
     } = setup;
+    let separator = if listener.is_empty() { "" } else { ", " };
     let routes = routes.replace("ORIGIN", origin);
     format!(
         r#"
-listeners: [ {{ address: "127.0.0.1:0", {listener} }} ]
+listeners: [ {{ address: "127.0.0.1:0"{separator}{listener} }} ]
 admin: {{ address: "127.0.0.1:0" }}
 issuer: {{ url: "{GATEWAY_ISSUER}", signing_keys: [ {{ file: signing.pem, generate: ES256 }} ]{service} }}
 trusted_issuers: [ {{ name: corp, issuer: "{issuer}", {rules} }} ]
