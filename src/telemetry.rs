@@ -21,7 +21,8 @@ pub use access::{AccessLog, AccessRecord};
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct};
 pub use ids::{IdSource, RequestId, SpanId};
 pub use labels::{
-    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, StatusClass,
+    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome,
+    StatusClass,
 };
 pub use metrics::{Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
 pub use readiness::{Readiness, ReadinessReport};

@@ -74,8 +74,15 @@ thread_local! {
     };
 }
 
+/// A log that was opened and is not written to yet.
+pub struct OpenedAccessLog {
+    sink: Option<LineSink>,
+    dropped: Counter,
+    clock: SharedClock,
+}
+
 impl AccessSettings {
-    /// Opens the log that the settings name, and starts its writer; where nothing may be created, a log that is off.
+    /// Opens what the settings name; where nothing may be created, a log that is off.
     ///
     /// `dropped` counts the lines that are lost. `None`, and a finding, where the file cannot be appended to.
     pub fn build(
@@ -83,29 +90,50 @@ impl AccessSettings {
         clock: SharedClock,
         dropped: Counter,
         building: &mut Building<'_>,
-    ) -> Option<AccessLog> {
-        if self.off {
-            if self.file.is_some() {
-                building.findings.error(
-                    "expected one of file and off, found both",
-                    "remove `off: true`, or the file",
-                );
-                return None;
+    ) -> Option<OpenedAccessLog> {
+        if self.off && self.file.is_some() {
+            building.findings.error(
+                "expected one of file and off, found both",
+                "remove `off: true`, or the file",
+            );
+            return None;
+        }
+        let sink = if self.off {
+            None
+        } else {
+            let sink = LineSink::open(self.file.as_deref(), building)?;
+            (building.effects == crate::settings::Effects::Allowed).then_some(sink)
+        };
+        Some(OpenedAccessLog {
+            sink,
+            dropped,
+            clock,
+        })
+    }
+}
+
+impl OpenedAccessLog {
+    /// The log, written to by the thread of `running` from now on where that one is on, else by a thread of its own.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub fn continue_from(self, running: &AccessLog) -> io::Result<AccessLog> {
+        match (self.sink, &running.0) {
+            (None, _) => Ok(AccessLog::off()),
+            (Some(sink), Some(open)) => {
+                open.shared.continue_in(sink);
+                Ok(running.clone())
             }
-            return Some(AccessLog::off());
+            (Some(sink), None) => AccessLog::start(sink, self.clock, self.dropped),
         }
-        let sink = LineSink::open(self.file.as_deref(), building)?;
-        if building.effects == crate::settings::Effects::None {
-            return Some(AccessLog::off());
-        }
-        AccessLog::start(sink, clock, dropped)
-            .map_err(|error| {
-                building.findings.error(
-                    format!("the thread that writes the access log cannot be started: {error}"),
-                    "raise the limit of threads, or turn the access log off",
-                );
-            })
-            .ok()
+    }
+}
+
+impl fmt::Debug for OpenedAccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedAccessLog")
+            .field("on", &self.sink.is_some())
+            .finish()
     }
 }
 

@@ -244,6 +244,16 @@ labels! {
 }
 
 labels! {
+    /// What became of a configuration that was to replace the running one: `obo_config_reload_total{outcome}`.
+    ReloadOutcome {
+        /// It is served.
+        Applied = "applied",
+        /// It has a mistake, or something that it needs cannot be had: the running one stays.
+        Refused = "refused",
+    }
+}
+
+labels! {
     /// What happened to a connection: `obo_connections{state}` and `obo_connection_events_total{event}`.
     ConnectionEvent {
         /// It was accepted: one more is open.
@@ -293,6 +303,7 @@ mod tests {
         check::<StatusClass>();
         check::<LeakPlace>();
         check::<ConnectionEvent>();
+        check::<ReloadOutcome>();
     }
 
     #[test]

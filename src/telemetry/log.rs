@@ -12,7 +12,13 @@ use super::{
 };
 use crate::clock::SharedClock;
 use notice::Notices;
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
 use thiserror::Error;
 use tracing::{
     Event, Level, Metadata, Subscriber, level_filters::LevelFilter, subscriber::Interest,
@@ -68,14 +74,45 @@ pub fn admission(target: &str, level: Level, configured: LogLevel) -> Admission 
 ///
 /// # Errors
 /// [`LogAlreadySet`] where something in this process did so before.
-pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<(), LogAlreadySet> {
-    let subscriber = subscriber(settings, clock, std::io::stderr);
+pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<Threshold, LogAlreadySet> {
+    let threshold = Threshold::at(settings.level);
+    let subscriber = with_threshold(&threshold, settings.format, clock, std::io::stderr);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogAlreadySet)?;
     // Below WARN the `log` crate's macros then cost one comparison.
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Warn)
         .init()
-        .map_err(|_| LogAlreadySet)
+        .map_err(|_| LogAlreadySet)?;
+    Ok(threshold)
+}
+
+/// The least important lines that are written; it can be moved while the process runs. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Threshold(Arc<AtomicU8>);
+
+impl Threshold {
+    fn at(level: LogLevel) -> Self {
+        Self(Arc::new(AtomicU8::new(level as u8)))
+    }
+
+    /// Has lines at `level` and above written from now on.
+    pub fn set(&self, level: LogLevel) {
+        self.0.store(level as u8, Ordering::Release);
+        // every place that logs remembers whether it is listened to
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    fn level(&self) -> LogLevel {
+        let number = self.0.load(Ordering::Acquire);
+        let levels = [
+            LogLevel::Error,
+            LogLevel::Warn,
+            LogLevel::Info,
+            LogLevel::Debug,
+        ];
+        let known = levels.into_iter().find(|level| *level as u8 == number);
+        known.unwrap_or(LogLevel::Trace)
+    }
 }
 
 /// Has a panic of any thread logged by its place alone.
@@ -103,35 +140,51 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
-    let level = settings.level;
+    with_threshold(&Threshold::at(settings.level), settings.format, clock, out)
+}
+
+fn with_threshold<W>(
+    threshold: &Threshold,
+    format: LogFormat,
+    clock: SharedClock,
+    out: W,
+) -> impl Subscriber + Send + Sync + use<W>
+where
+    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(out.clone())
         .with_timer(Timer(SharedClock::clone(&clock)));
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
-            .with_filter(Own(level))
+            .with_filter(Own(threshold.clone()))
             .boxed(),
-        LogFormat::Text => lines.with_ansi(false).with_filter(Own(level)).boxed(),
+        LogFormat::Text => lines
+            .with_ansi(false)
+            .with_filter(Own(threshold.clone()))
+            .boxed(),
     };
-    let notices = Notices::new(settings.format, clock, out).with_filter(Foreign(level));
+    let notices = Notices::new(format, clock, out).with_filter(Foreign);
     tracing_subscriber::registry().with(lines).with(notices)
 }
 
 /// Lets this crate's events through, at the configured level.
-struct Own(LogLevel);
+struct Own(Threshold);
 
 /// Lets other crates' events through to where only their number is looked at.
-struct Foreign(LogLevel);
+struct Foreign;
 
 impl<S> Filter<S> for Own {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        admission(metadata.target(), *metadata.level(), self.0) == Admission::Whole
+        admission(metadata.target(), *metadata.level(), self.0.level()) == Admission::Whole
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        always_or_never(admission(metadata.target(), *metadata.level(), self.0) == Admission::Whole)
+        always_or_never(
+            admission(metadata.target(), *metadata.level(), self.0.level()) == Admission::Whole,
+        )
     }
 
     /// Asked again with the event itself, because an event of the `log` crate is enabled under the name that it claims.
@@ -140,20 +193,21 @@ impl<S> Filter<S> for Own {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::from_level(self.0.into()))
+        Some(LevelFilter::from_level(self.0.level().into()))
     }
 }
 
 impl<S> Filter<S> for Foreign {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         metadata.is_event()
-            && admission(metadata.target(), *metadata.level(), self.0) == Admission::Notice
+            && admission(metadata.target(), *metadata.level(), LogLevel::Error) == Admission::Notice
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
         always_or_never(
             metadata.is_event()
-                && admission(metadata.target(), *metadata.level(), self.0) == Admission::Notice,
+                && admission(metadata.target(), *metadata.level(), LogLevel::Error)
+                    == Admission::Notice,
         )
     }
 

@@ -2,7 +2,9 @@
 //!
 //! What enters are names from the configuration and closed enums; what leaves is the text of `/metrics`. A route's
 //! series come into being, all at zero, with its first request, so that ten thousand idle routes cost nothing and no
-//! first event is lost to `increase()`; only its refusals appear one reason at a time. Observing allocates nothing.
+//! first event is lost to `increase()`; only its refusals appear one reason at a time. Observing allocates nothing. The
+//! series of a route or an issuer that a new configuration has no more end with its last request, so that their number
+//! is that of the routes and issuers there are.
 
 mod family;
 mod route;
@@ -10,12 +12,13 @@ mod route;
 pub use family::Counter;
 pub use route::RouteMetrics;
 
-use super::labels::ConnectionEvent;
+use super::labels::{ConnectionEvent, ReloadOutcome};
 use family::{ByLabel, CounterFamily, Gauge, HistogramFamily};
 use prometheus::{Registry, TextEncoder};
 use std::{
+    collections::{BTreeSet, HashMap},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -29,6 +32,13 @@ const EXCHANGE_BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
 
+const REFRESHED: &str = "refreshed";
+const FAILED: &str = "failed";
+const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
+/// Every `outcome` of the families about issuers.
+const ISSUER_OUTCOMES: [&str; 4] = [REFRESHED, FAILED, ACCEPTED, REFUSED];
+
 /// All series of one gateway, in a registry of their own. Cloning shares them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -38,6 +48,7 @@ struct Inner {
     families: Arc<Families>,
     open_connections: Gauge,
     connection_events: ByLabel<ConnectionEvent>,
+    reloads: ByLabel<ReloadOutcome>,
     log_dropped: Counter,
     gauges: Gauges,
     at_scrape: Mutex<Vec<AtScrape>>,
@@ -57,6 +68,9 @@ struct Families {
     leaks: CounterFamily,
     subject_tokens: CounterFamily,
     jwks_refreshes: CounterFamily,
+    /// The routes that series are counted for: a name has one set of handles.
+    routes: Mutex<HashMap<Box<str>, Weak<RouteMetrics>>>,
+    issuers: Mutex<BTreeSet<Box<str>>>,
 }
 
 /// The values that are asked for when somebody looks, instead of being kept up to date.
@@ -85,6 +99,12 @@ impl Metrics {
             "Connections accepted, closed, refused and cut.",
             &["event"],
         );
+        let reloads = CounterFamily::register(
+            &registry,
+            "obo_config_reload_total",
+            "Configurations that were to replace the running one.",
+            &["outcome"],
+        );
         let log_dropped = CounterFamily::register(
             &registry,
             "obo_log_dropped_total",
@@ -100,6 +120,7 @@ impl Metrics {
                 &[("state", "open")],
             ),
             connection_events: ByLabel::resolve(|event| connection_events.with(&[event])),
+            reloads: ByLabel::resolve(|outcome| reloads.with(&[outcome])),
             log_dropped: log_dropped.with(&[]),
             gauges: Gauges::register(&registry),
             at_scrape: Mutex::default(),
@@ -110,7 +131,14 @@ impl Metrics {
 
     /// The series of the route called `name` in the configuration.
     pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
-        Arc::new(RouteMetrics::new(name, Arc::clone(&self.0.families)))
+        let families = &self.0.families;
+        let mut routes = families.routes();
+        if let Some(known) = routes.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        let route = Arc::new(RouteMetrics::new(name, Arc::clone(families)));
+        routes.insert(name.into(), Arc::downgrade(&route));
+        route
     }
 
     /// The series of requests that met no route: `route="none"`, there from the start.
@@ -123,12 +151,33 @@ impl Metrics {
     /// The series of the trusted issuer called `name` in the configuration.
     pub fn issuer(&self, name: &str) -> IssuerMetrics {
         let families = &self.0.families;
+        families.issuers().insert(name.into());
         IssuerMetrics {
-            refreshed: families.jwks_refreshes.with(&[name, "refreshed"]),
-            refresh_failed: families.jwks_refreshes.with(&[name, "failed"]),
-            token_accepted: families.subject_tokens.with(&[name, "accepted"]),
-            token_refused: families.subject_tokens.with(&[name, "refused"]),
+            refreshed: families.jwks_refreshes.with(&[name, REFRESHED]),
+            refresh_failed: families.jwks_refreshes.with(&[name, FAILED]),
+            token_accepted: families.subject_tokens.with(&[name, ACCEPTED]),
+            token_refused: families.subject_tokens.with(&[name, REFUSED]),
         }
+    }
+
+    /// Shows the series of issuers no more that are not among `names`.
+    pub fn keep_issuers<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        let families = &self.0.families;
+        let kept: BTreeSet<Box<str>> = names.into_iter().map(Into::into).collect();
+        let mut issuers = families.issuers();
+        for name in issuers.difference(&kept) {
+            for family in [&families.jwks_refreshes, &families.subject_tokens] {
+                for outcome in ISSUER_OUTCOMES {
+                    family.forget(&[name, outcome]);
+                }
+            }
+        }
+        *issuers = kept;
+    }
+
+    /// Counts a configuration that was to replace the running one.
+    pub fn reload(&self, outcome: ReloadOutcome) {
+        self.0.reloads.inc(outcome);
     }
 
     /// Counts what happened to a connection, and how many are open.
@@ -167,7 +216,7 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    fn callbacks(&self) -> std::sync::MutexGuard<'_, Vec<AtScrape>> {
+    fn callbacks(&self) -> MutexGuard<'_, Vec<AtScrape>> {
         self.0
             .at_scrape
             .lock()
@@ -204,7 +253,17 @@ impl Families {
             leaks: counter("obo_leak_blocked_total", "Tokens found where they must not pass.", &["route", "place"]),
             subject_tokens: counter("obo_subject_tokens_total", "Subject tokens checked.", &["issuer", "outcome"]),
             jwks_refreshes: counter("obo_jwks_refresh_total", "Fetches of an issuer's keys.", &["issuer", "outcome"]),
+            routes: Mutex::default(),
+            issuers: Mutex::default(),
         }
+    }
+
+    fn routes(&self) -> MutexGuard<'_, HashMap<Box<str>, Weak<RouteMetrics>>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn issuers(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
+        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -48,6 +48,12 @@ impl Readiness {
         self.conditions().push(condition);
     }
 
+    /// Has it hang on the conditions of `other` instead of its own, from one moment to the next.
+    pub fn take_over(&self, other: &Self) {
+        let conditions = std::mem::take(&mut *other.conditions());
+        *self.conditions() = conditions;
+    }
+
     /// From now on the gateway is not ready, whatever else holds.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
@@ -108,6 +114,15 @@ mod tests {
         assert!(readiness.report().is_ready());
         corp.store(false, Ordering::SeqCst);
         assert!(!readiness.report().is_ready());
+    }
+
+    #[test]
+    fn it_hangs_on_the_conditions_that_were_taken_over_and_no_others() {
+        let (readiness, other) = (Readiness::new(), Readiness::new());
+        readiness.require("before", || false);
+        other.require("after", || false);
+        readiness.take_over(&other);
+        assert_eq!(readiness.report().waiting_for, ["after".into()]);
     }
 
     #[test]

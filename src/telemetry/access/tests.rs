@@ -196,7 +196,8 @@ fn settings_open_a_file_or_nothing_but_not_both() {
             effects,
             findings: &mut findings,
         };
-        settings.build(clock(), Metrics::new().log_dropped(), &mut building)
+        let opened = settings.build(clock(), Metrics::new().log_dropped(), &mut building)?;
+        opened.continue_from(&AccessLog::off()).ok()
     };
     let to_file = AccessSettings {
         file: Some(file.clone()),
@@ -218,6 +219,42 @@ fn settings_open_a_file_or_nothing_but_not_both() {
         off: true,
     };
     assert!(build(both, Effects::Allowed).is_none());
+}
+
+#[test]
+fn a_log_that_is_continued_elsewhere_writes_there_and_loses_no_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, dropped) = (
+        BaseDir::of_file(&folder.path().join("x")),
+        Metrics::new().log_dropped(),
+    );
+    let open = |name: &str| {
+        let settings = AccessSettings {
+            file: Some(name.into()),
+            off: false,
+        };
+        let mut findings = Findings::default();
+        let mut building = Building {
+            base: &base,
+            effects: Effects::Allowed,
+            findings: &mut findings,
+        };
+        settings
+            .build(clock(), dropped.clone(), &mut building)
+            .unwrap()
+    };
+    let before = open("before").continue_from(&AccessLog::off()).unwrap();
+    before.record(&record(&ids()));
+    assert!(before.flush(PATIENCE));
+    let after = open("after").continue_from(&before).unwrap();
+    before.record(&record(&ids()));
+    after.record(&record(&ids()));
+    assert!(after.flush(PATIENCE));
+    let lines = ["before", "after"].map(|name| {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        text.lines().count()
+    });
+    assert_eq!(lines, [1, 2]);
 }
 
 proptest! {

@@ -77,6 +77,8 @@ impl Buffer {
 pub(super) struct Shared {
     pub(super) dropped: Counter,
     buffers: Mutex<Vec<Arc<Buffer>>>,
+    /// Where lines go from the next round on.
+    next_sink: Mutex<Option<LineSink>>,
     stopping: AtomicBool,
     flushes_wanted: AtomicU64,
     flushes_done: Mutex<u64>,
@@ -88,11 +90,17 @@ impl Shared {
         Self {
             dropped,
             buffers: Mutex::default(),
+            next_sink: Mutex::default(),
             stopping: AtomicBool::new(false),
             flushes_wanted: AtomicU64::new(0),
             flushes_done: Mutex::new(0),
             flushed: Condvar::new(),
         }
+    }
+
+    /// Has lines written to `sink` from the next round on.
+    pub(super) fn continue_in(&self, sink: LineSink) {
+        *lock(&self.next_sink) = Some(sink);
     }
 
     /// A buffer for the calling thread.
@@ -177,6 +185,9 @@ impl Emptying {
     }
 
     fn empty_all(&mut self, shared: &Shared) {
+        if let Some(sink) = lock(&shared.next_sink).take() {
+            self.sink = sink;
+        }
         // A copy of the list: a new thread must be able to register while a slow disk is written to.
         self.round.extend(lock(&shared.buffers).iter().cloned());
         for buffer in &self.round {

@@ -46,6 +46,11 @@ impl<L: Label> ByLabel<L> {
         }
     }
 
+    /// Calls `forget` with each value.
+    pub(super) fn each(forget: impl Fn(&'static str)) {
+        L::ALL.iter().for_each(|label| forget(label.as_str()));
+    }
+
     pub(super) fn inc(&self, label: L) {
         if let Some(counter) = self.counters.get(label.index()) {
             counter.inc();
@@ -59,6 +64,14 @@ impl CounterFamily {
     pub(super) fn register(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Self {
         let family = IntCounterVec::new(Opts::new(name, help), labels).ok();
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
+    }
+
+    /// Shows the series with these labels no more; what still counts in it counts for nobody.
+    pub(super) fn forget(&self, values: &[&str]) {
+        if let Some(family) = &self.0 {
+            // an error means that there is no such series
+            let _ = family.remove_label_values(values);
+        }
     }
 
     pub(super) fn with(&self, values: &[&str]) -> Counter {
@@ -91,6 +104,13 @@ impl HistogramFamily {
         let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
         let family = HistogramVec::new(options, labels).ok();
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
+    }
+
+    /// Shows the series with these labels no more.
+    pub(super) fn forget(&self, values: &[&str]) {
+        if let Some(family) = &self.0 {
+            let _ = family.remove_label_values(values);
+        }
     }
 
     pub(super) fn with(&self, values: &[&str]) -> Timing {

@@ -93,9 +93,41 @@ impl RouteMetrics {
         self.resolve();
     }
 
+    /// Takes the series away that this route's handles stand for.
+    fn forget(&self) {
+        let (name, families) = (self.name.as_ref(), &self.families);
+        ByLabel::<Outcome>::each(|outcome| families.requests.forget(&[name, outcome]));
+        families.request_duration.forget(&[name]);
+        ByLabel::<ExchangeOutcome>::each(|outcome| {
+            families.exchanges.forget(&[name, EMBEDDED, outcome]);
+        });
+        ByLabel::<CacheResult>::each(|result| families.cache.forget(&[name, result]));
+        ByLabel::<StatusClass>::each(|class| families.upstream_requests.forget(&[name, class]));
+        families.upstream_duration.forget(&[name]);
+        ByLabel::<LeakPlace>::each(|place| families.leaks.forget(&[name, place]));
+        ByLabel::<Reason>::each(|reason| families.denied.forget(&[name, reason]));
+    }
+
     fn resolve(&self) -> &Series {
         self.series
             .get_or_init(|| Box::new(Series::resolve(&self.name, &self.families)))
+    }
+}
+
+/// The last to know the route is gone, the last request on it included: nothing is counted about it any more.
+impl Drop for RouteMetrics {
+    fn drop(&mut self) {
+        let mut routes = self.families.routes();
+        // where a route of this name has come anew meanwhile, the series are its own
+        let is_last = routes
+            .get(&self.name)
+            .is_some_and(|known| std::ptr::eq(known.as_ptr(), self));
+        if is_last {
+            routes.remove(&self.name);
+            if self.series.get().is_some() {
+                self.forget();
+            }
+        }
     }
 }
 

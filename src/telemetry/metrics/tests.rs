@@ -25,7 +25,8 @@ fn observe_everything(metrics: &Metrics, route: &RouteMetrics) {
 #[test]
 fn every_family_is_rendered_with_its_promised_labels() {
     let metrics = Metrics::new();
-    observe_everything(&metrics, &metrics.route("orders"));
+    let route = metrics.route("orders");
+    observe_everything(&metrics, &route);
     metrics.log_dropped().add(3);
     let text = metrics.render();
     for series in [
@@ -69,7 +70,7 @@ fn a_route_has_no_series_before_its_first_request_and_all_of_them_after() {
 #[test]
 fn requests_without_a_route_are_counted_as_none_from_the_start() {
     let metrics = Metrics::new();
-    metrics.no_route();
+    let _none = metrics.no_route();
     let text = metrics.render();
     assert!(text.contains("obo_requests_total{outcome=\"refused\",route=\"none\"} 0"));
 }
@@ -77,8 +78,10 @@ fn requests_without_a_route_are_counted_as_none_from_the_start() {
 #[test]
 fn two_handles_of_one_route_count_together() {
     let metrics = Metrics::new();
-    metrics.route("orders").cache(CacheResult::Hit);
-    metrics.route("orders").cache(CacheResult::Hit);
+    let handles = [metrics.route("orders"), metrics.route("orders")];
+    handles
+        .iter()
+        .for_each(|route| route.cache(CacheResult::Hit));
     let text = metrics.render();
     assert!(text.contains("obo_cache_total{result=\"hit\",route=\"orders\"} 2"));
 }
@@ -114,7 +117,35 @@ fn the_cache_gauges_show_what_the_cache_says_at_that_moment() {
 #[test]
 fn a_route_name_with_odd_characters_stays_one_label() {
     let metrics = Metrics::new();
-    metrics.route("a\"b\n").cache(CacheResult::Hit);
+    let route = metrics.route("a\"b\n");
+    route.cache(CacheResult::Hit);
     let text = metrics.render();
     assert!(text.contains("route=\"a\\\"b\\n\"} 1"), "{text}");
+}
+
+#[test]
+fn a_route_that_is_gone_has_no_series_and_one_that_stays_goes_on_counting() {
+    let metrics = Metrics::new();
+    let (gone, stays) = (metrics.route("gone"), metrics.route("stays"));
+    observe_everything(&metrics, &gone);
+    observe_everything(&metrics, &stays);
+    let again = metrics.route("stays");
+    drop((gone, stays));
+    again.request(Outcome::Forwarded, Duration::ZERO);
+    let text = metrics.render();
+    assert!(!text.contains("gone"), "{text}");
+    let counted = "obo_requests_total{outcome=\"forwarded\",route=\"stays\"} 2";
+    assert!(text.lines().any(|line| line == counted), "{text}");
+}
+
+#[test]
+fn an_issuer_that_is_gone_has_no_series() {
+    let metrics = Metrics::new();
+    let (_gone, stays) = (metrics.issuer("gone"), metrics.issuer("stays"));
+    stays.refreshed();
+    metrics.keep_issuers(["stays"]);
+    let text = metrics.render();
+    assert!(!text.contains("gone"), "{text}");
+    let counted = "obo_jwks_refresh_total{issuer=\"stays\",outcome=\"refreshed\"} 1";
+    assert!(text.lines().any(|line| line == counted), "{text}");
 }
