@@ -15,6 +15,7 @@ mod guard;
 mod head;
 mod lease;
 mod listener;
+mod reception;
 mod socket;
 mod threads;
 mod tls;
@@ -23,7 +24,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pingora::apps::{HttpServerApp, HttpServerOptions};
@@ -40,8 +41,7 @@ pub use tls::{Http2, TlsError, TlsTerms};
 
 use accept::Shared;
 use census::Census;
-use drain::DrainSignal;
-use guard::Terms;
+use reception::Reception;
 use threads::Threads;
 
 /// What every connection is held to.
@@ -67,10 +67,24 @@ pub enum ThreadCount {
     Exactly(NonZeroUsize),
 }
 
-/// A running edge: threads, and the listeners they serve.
+/// A running edge: threads, and the listeners they serve. Listeners can come and go, and what connections are held to can
+/// change, while it runs.
 pub struct Edge {
     shared: Arc<Shared>,
-    listening: Mutex<Vec<(SocketAddr, JoinHandle<()>)>>,
+    observer: Arc<dyn ConnectionObserver>,
+    open: Mutex<Open>,
+}
+
+/// The listeners, and what the next one's connections are held to.
+struct Open {
+    limits: EdgeLimits,
+    listeners: Vec<Listening>,
+}
+
+struct Listening {
+    address: SocketAddr,
+    reception: Arc<Reception>,
+    accepting: JoinHandle<()>,
 }
 
 /// How a drain ended.
@@ -121,21 +135,18 @@ impl Edge {
             limits.connections_per_address,
             Arc::clone(&observer),
         );
-        let terms = Terms {
-            head_bytes: limits.head_bytes,
-            header_timeout: limits.header_timeout,
-            drain: Arc::new(DrainSignal::new()),
-            report: Box::new(move |event| observer.observe(event)),
-        };
         let shared = Shared {
             threads: Threads::start(threads)?,
             census,
-            terms: Arc::new(terms),
             turn: AtomicUsize::new(0),
         };
         Ok(Self {
             shared: Arc::new(shared),
-            listening: Mutex::default(),
+            observer,
+            open: Mutex::new(Open {
+                limits,
+                listeners: Vec::new(),
+            }),
         })
     }
 
@@ -150,34 +161,83 @@ impl Edge {
     {
         let address = listener.local_address();
         let Listener { socket, tls, .. } = listener;
-        let mut listening = self
-            .listening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let thread = self.shared.threads.at(listening.len());
+        let mut open = self.open();
+        let thread = self.shared.threads.at(open.listeners.len());
         let listener = {
             let _inside = thread.enter();
             TcpListener::from_std(socket)?
         };
-        let accepting = thread.spawn(accept::accept(Arc::clone(&self.shared), listener, tls, app));
-        listening.push((address, accepting));
+        let reception = Reception::new(open.limits, tls, Arc::clone(&self.observer));
+        let shared = Arc::clone(&self.shared);
+        let accepting = thread.spawn(accept::accept(
+            shared,
+            listener,
+            Arc::clone(&reception),
+            app,
+        ));
+        open.listeners.push(Listening {
+            address,
+            reception,
+            accepting,
+        });
         Ok(())
+    }
+
+    /// Holds connections that are accepted from now on to `limits`; those that are open keep theirs, and are never cut
+    /// because a lower number is allowed.
+    pub fn limit(&self, limits: EdgeLimits) {
+        self.shared
+            .census
+            .limit(limits.connections, limits.connections_per_address);
+        let mut open = self.open();
+        open.limits = limits;
+        for listening in &open.listeners {
+            listening.reception.limit(limits);
+        }
+    }
+
+    /// Secures the connections that are accepted at `address` from now on with `tls`; cleartext without.
+    pub fn secure(&self, address: SocketAddr, tls: Option<TlsTerms>) {
+        let open = self.open();
+        let at = open.listeners.iter().find(|other| other.address == address);
+        if let Some(listening) = at {
+            listening.reception.secure(tls);
+        }
+    }
+
+    /// Ends the listener at `address`: accepts no more there, and closes its connections as they go idle. Returns when the
+    /// socket is closed; requests under way go on, however long they take.
+    ///
+    /// Must run on a runtime of its own, not on the edge's threads.
+    pub async fn stop(&self, address: SocketAddr) {
+        let stopped = {
+            let mut open = self.open();
+            let at = open
+                .listeners
+                .iter()
+                .position(|other| other.address == address);
+            at.map(|at| open.listeners.remove(at))
+        };
+        if let Some(stopped) = stopped {
+            stopped.end().await;
+        }
     }
 
     /// The addresses it listens on, in the order they were served.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let listening = self
-            .listening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        listening.iter().map(|(address, _)| *address).collect()
+        let open = self.open();
+        open.listeners.iter().map(|other| other.address).collect()
     }
 
     /// The connections open now.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.census.open()
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Comes to an end: accepts for `delay` as before (load balancers learn of it meanwhile), then accepts no more, closes
@@ -187,17 +247,14 @@ impl Edge {
     /// The future must run on a runtime with time enabled, not on the edge's own threads. Dropping it cuts everything.
     pub async fn drain(self, delay: Duration, grace: Duration) -> Drained {
         tokio::time::sleep(delay).await;
-        self.shared.terms.drain.begin();
-        let accepting = std::mem::take(
-            &mut *self
-                .listening
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let listeners = std::mem::take(&mut self.open().listeners);
+        // all are told before any is waited for
+        for listening in &listeners {
+            listening.reception.drain().begin();
+        }
         let ended = async {
-            for (_, accepting) in accepting {
-                // After this, whoever the kernel had queued is counted too.
-                let _ = accepting.await;
+            for listening in listeners {
+                listening.end().await;
             }
             self.shared.census.until_empty().await;
         };
@@ -210,10 +267,20 @@ impl Edge {
     }
 }
 
+impl Listening {
+    /// After this, whoever the kernel had queued is counted too.
+    async fn end(self) {
+        self.reception.drain().begin();
+        let _ = self.accepting.await;
+    }
+}
+
 impl Drop for Edge {
     fn drop(&mut self) {
         // The accept loops hold the threads that they run on: they must end for the threads to end.
-        self.shared.terms.drain.begin();
+        for listening in &self.open().listeners {
+            listening.reception.drain().begin();
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The accept loop of one listener. It takes connections from the kernel, has the census admit or refuse each, and hands
-//! them to the edge's threads in turn, so that a burst of connections is spread evenly. When the edge drains it takes
+//! them to the edge's threads in turn, so that a burst of connections is spread evenly. When it has to end it takes
 //! what the kernel has queued up to that moment before the socket closes: those clients believe they are connected.
 
 use std::io::{self, ErrorKind};
@@ -13,29 +13,27 @@ use tokio::net::TcpListener;
 
 use super::census::{Census, ConnectionEvent};
 use super::connection;
-use super::guard::Terms;
+use super::reception::Reception;
 use super::socket::Socket;
 use super::threads::Threads;
-use super::tls::TlsTerms;
 
 /// What an edge's accept loops share.
 pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) census: Arc<Census>,
-    pub(crate) terms: Arc<Terms>,
     pub(crate) turn: AtomicUsize,
 }
 
-/// Accepts until the edge drains; must run on one of its threads.
+/// Accepts until the listener drains; must run on one of the edge's threads.
 pub(crate) async fn accept<A>(
     shared: Arc<Shared>,
     listener: TcpListener,
-    tls: Option<TlsTerms>,
+    reception: Arc<Reception>,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let mut drain = shared.terms.drain.watch();
+    let mut drain = reception.drain().watch();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -46,7 +44,7 @@ pub(crate) async fn accept<A>(
         // Taken off this thread's event loop: the thread that serves it registers it with its own.
         let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         match accepted {
-            Ok((stream, peer)) => dispatch(&shared, stream, peer, tls.clone(), Arc::clone(&app)),
+            Ok((stream, peer)) => dispatch(&shared, stream, peer, &reception, Arc::clone(&app)),
             Err(cause) if concerns_one_client(&cause) => {}
             Err(_) => {
                 // Out of descriptors or memory: the connection stays queued, asking again at once would only spin.
@@ -59,7 +57,7 @@ pub(crate) async fn accept<A>(
         return;
     };
     while let Ok((stream, peer)) = listener.accept() {
-        dispatch(&shared, stream, peer, tls.clone(), Arc::clone(&app));
+        dispatch(&shared, stream, peer, &reception, Arc::clone(&app));
     }
 }
 
@@ -67,7 +65,7 @@ fn dispatch<A>(
     shared: &Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<TlsTerms>,
+    reception: &Reception,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
@@ -76,7 +74,7 @@ fn dispatch<A>(
         return;
     };
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let terms = Arc::clone(&shared.terms);
+    let (terms, tls) = reception.terms();
     shared.threads.at(turn).spawn(async move {
         // An error here means that the client is gone already.
         if let Ok(socket) = Socket::adopt(stream, peer, place) {
@@ -108,8 +106,8 @@ mod tests {
     use pingora::protocols::http::ServerSession;
     use pingora::server::ShutdownWatch;
 
+    use super::super::EdgeLimits;
     use super::super::census::ConnectionObserver;
-    use super::super::drain::DrainSignal;
     use super::*;
 
     struct Closes;
@@ -144,21 +142,20 @@ mod tests {
             .map(|_| TcpStream::connect(address).unwrap())
             .collect();
         let accepted = Arc::new(Accepted::default());
-        let drain = Arc::new(DrainSignal::new());
-        drain.begin();
-        let terms = Terms {
+        let limits = EdgeLimits {
             head_bytes: 1_000,
             header_timeout: Duration::from_secs(1),
-            drain,
-            report: Box::new(|_| {}),
+            connections: 9,
+            connections_per_address: 9,
         };
+        let reception = Reception::new(limits, None, accepted.clone());
+        reception.drain().begin();
         let shared = Shared {
             threads: Threads::start(NonZeroUsize::MIN).unwrap(),
             census: Census::new(9, 9, accepted.clone()),
-            terms: Arc::new(terms),
             turn: AtomicUsize::new(0),
         };
-        accept(Arc::new(shared), listener, None, Arc::new(Closes)).await;
+        accept(Arc::new(shared), listener, reception, Arc::new(Closes)).await;
         assert_eq!(accepted.0.load(Ordering::Relaxed), 3);
         assert!(
             TcpStream::connect(address).is_err(),

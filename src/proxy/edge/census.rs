@@ -21,8 +21,8 @@ pub trait ConnectionObserver: Send + Sync {
 
 /// The open connections, in all and per address.
 pub(crate) struct Census {
-    most: usize,
-    most_per_address: usize,
+    most: AtomicUsize,
+    most_per_address: AtomicUsize,
     open: AtomicUsize,
     shards: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
     shard_of: RandomState,
@@ -37,8 +37,8 @@ impl Census {
         observer: Arc<dyn ConnectionObserver>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            most,
-            most_per_address,
+            most: AtomicUsize::new(most),
+            most_per_address: AtomicUsize::new(most_per_address),
             open: AtomicUsize::new(0),
             shards: std::array::from_fn(|_| Mutex::default()),
             shard_of: RandomState::new(),
@@ -47,10 +47,17 @@ impl Census {
         })
     }
 
+    /// Admits so many from now on; whoever is there stays.
+    pub(crate) fn limit(&self, most: usize, most_per_address: usize) {
+        self.most.store(most, Ordering::Release);
+        self.most_per_address
+            .store(most_per_address, Ordering::Release);
+    }
+
     /// Admits a connection from `address`, or reports why not. The refused socket is the caller's to close.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let group = group(address);
-        if self.open.fetch_add(1, Ordering::AcqRel) >= self.most {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= self.most.load(Ordering::Acquire) {
             self.release_total();
             self.observer.observe(ConnectionEvent::RefusedTotal);
             return None;
@@ -58,7 +65,7 @@ impl Census {
         {
             let mut shard = self.shard(group);
             let held = shard.entry(group).or_insert(0);
-            if *held < self.most_per_address {
+            if *held < self.most_per_address.load(Ordering::Acquire) {
                 *held += 1;
                 drop(shard);
                 self.observer.observe(ConnectionEvent::Accepted);
