@@ -11,6 +11,7 @@ pub use crate::telemetry::{Readiness, ReadinessReport};
 pub use settings::{AdminSettings, AdminTerms};
 
 use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use entrance::{Admitted, Entrance, Refused};
 use http::{
@@ -18,12 +19,12 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use serde_json::json;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// Answers the operator's requests.
 #[derive(Debug)]
 pub struct Admin {
-    entrance: Entrance,
+    entrance: ArcSwap<Entrance>,
     metrics: Metrics,
     readiness: Readiness,
 }
@@ -47,17 +48,22 @@ impl Admin {
         readiness: Readiness,
     ) -> Self {
         Self {
-            entrance: Entrance::new(terms, bound),
+            entrance: ArcSwap::from_pointee(Entrance::new(terms, bound)),
             metrics,
             readiness,
         }
+    }
+
+    /// Answers by other `terms` from now on, on a listener that was bound to `bound`.
+    pub fn admit_by(&self, terms: AdminTerms, bound: SocketAddr) {
+        self.entrance.store(Arc::new(Entrance::new(terms, bound)));
     }
 
     /// Answers one request; its body is not looked at.
     pub fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
         let document = Document::at(request.uri().path());
         let is_probe = matches!(document, Some(Document::Health | Document::Readiness));
-        let admitted = match self.entrance.admit(request) {
+        let admitted = match self.entrance.load().admit(request) {
             Ok(admitted) => admitted,
             Err(Refused::TokenMissing) if is_probe => Admitted::Anonymous,
             Err(refused) => return refusal(refused),

@@ -10,7 +10,7 @@ mod run;
 mod schema;
 mod serve;
 
-pub use serve::{Gateway, StartError};
+pub use serve::{Gateway, ReloadError, Reloaded, StartError};
 
 use crate::{
     clock::{SystemClock, SystemRandomness},

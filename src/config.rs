@@ -19,7 +19,10 @@ mod section;
 mod shape;
 mod suggest;
 
-pub use compose::{Configuration, ListenerTerms, Surroundings, compose, log_settings};
+pub use compose::{
+    Configuration, ListenerTerms, Memory, Running, Surroundings, compose, compose_after,
+    log_settings,
+};
 pub use document::{Document, Unreadable};
 pub use marks::{Mark, Marks};
 pub use overridden::{OverrideError, overridden};

@@ -17,6 +17,7 @@ mod hygiene;
 mod local;
 mod peers;
 mod respond;
+mod serving;
 mod settings;
 mod tunnel;
 
@@ -24,6 +25,7 @@ pub use hooks::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub use local::{AdminApp, Site, SiteApp, connection_metrics};
 pub use peers::{Peers, UpstreamTlsError};
+pub use serving::Serving;
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
 
 use pingora::{proxy::HttpProxy, server::configuration::ServerConf};
@@ -32,13 +34,16 @@ use std::sync::Arc;
 /// The most attempts of one request: the first, one with a fresh token, one more where a reused connection was closed.
 const ATTEMPTS: usize = 3;
 
+/// The pingora app that serves the proxy's listeners.
+pub type App = HttpProxy<Serving>;
+
 /// Makes the pingora app that serves the proxy's listeners.
-pub fn app(hooks: Hooks, threads: usize) -> Arc<HttpProxy<Hooks>> {
+pub fn app(serving: Serving, threads: usize) -> Arc<App> {
     let conf = ServerConf {
         threads,
         max_retries: ATTEMPTS,
         upstream_keepalive_pool_size: 128 * threads,
         ..ServerConf::default()
     };
-    edge::app(&Arc::new(conf), hooks)
+    edge::app(&Arc::new(conf), serving)
 }

@@ -129,6 +129,16 @@ impl Route {
         self
     }
 
+    /// Says how often the route's policy has changed: exchanges of another generation are not remembered.
+    #[must_use]
+    pub fn in_generation(mut self, generation: u64) -> Self {
+        if let Access::Protected(stages) = &mut self.access {
+            let terms = RouteTerms::new(&self.name, &stages.policy, generation);
+            Arc::make_mut(stages).terms = terms;
+        }
+        self
+    }
+
     /// Where the route stands in the configuration, from 0.
     pub fn position(&self) -> usize {
         self.position

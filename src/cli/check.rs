@@ -2,7 +2,10 @@
 
 use super::Terminal;
 use crate::{
-    config::{Configuration, Document, Marks, Paint, Surroundings, compose, render},
+    config::{
+        Configuration, Document, Marks, Paint, Running, Surroundings, compose, compose_after,
+        render,
+    },
     settings::{BaseDir, Effects, Finding, Findings, Severity},
 };
 use std::{io, path::Path, process::ExitCode};
@@ -18,6 +21,37 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads and composes the file at `path`.
     pub(super) fn from(path: &Path, effects: Effects, surroundings: &Surroundings) -> Self {
+        Self::read(path, |document, base, findings| {
+            compose(document, base, effects, surroundings, findings)
+        })
+    }
+
+    /// The same for what may replace `running`. A file with a mistake leaves no trace, not even the keys that it says are
+    /// made: those are made once it is known to be sound.
+    pub(super) fn after(running: &Running, path: &Path, surroundings: &Surroundings) -> Self {
+        Self::read(path, |document, base, findings| {
+            compose(document, base, Effects::None, surroundings, findings)?;
+            // what was only looked at has said what there is to say
+            let mut again = Findings::default();
+            let configuration = compose_after(
+                Some(running),
+                document,
+                base,
+                Effects::Allowed,
+                surroundings,
+                &mut again,
+            );
+            if again.has_errors() {
+                *findings = again;
+            }
+            configuration
+        })
+    }
+
+    fn read(
+        path: &Path,
+        compose: impl FnOnce(&Document, &BaseDir, &mut Findings) -> Option<Configuration>,
+    ) -> Self {
         let document = match Document::read(path) {
             Ok(document) => document,
             Err(unreadable) => {
@@ -29,8 +63,7 @@ impl Loaded {
             }
         };
         let mut findings = Findings::default();
-        let base = BaseDir::of_file(path);
-        let configuration = compose(&document, &base, effects, surroundings, &mut findings);
+        let configuration = compose(&document, &BaseDir::of_file(path), &mut findings);
         Self {
             configuration,
             findings: findings.into_vec(),
@@ -41,6 +74,14 @@ impl Loaded {
     /// Writes the findings for people.
     pub(super) fn report(&self, paint: Paint, mut out: &mut dyn io::Write) -> io::Result<()> {
         render(&self.findings, &self.marks, paint, &mut out)
+    }
+
+    /// The findings as text without colours; empty where there is none.
+    pub(super) fn text(&self) -> String {
+        let mut text = Vec::new();
+        // writing to memory does not fail
+        let _ = self.report(Paint::Plain, &mut text);
+        String::from_utf8_lossy(&text).trim_end().to_owned()
     }
 
     pub(super) fn has_errors(&self) -> bool {

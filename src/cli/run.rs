@@ -1,14 +1,17 @@
-//! `run`: the gateway, until it is told to end.
+//! `run`: the gateway, until it is told to end; told to reload, it serves what the file says then.
 
 use super::{Gateway, Terminal};
 use crate::{
     config::{Document, Surroundings, log_settings},
-    telemetry::{LogSettings, log},
+    telemetry::{
+        LogSettings,
+        log::{self, Threshold},
+    },
 };
 use std::{path::Path, process::ExitCode, sync::Arc};
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 pub(super) fn run(
@@ -22,12 +25,20 @@ pub(super) fn run(
         |_| LogSettings::default(),
         |document| log_settings(&document),
     );
-    if let Err(error) = log::init(&log, Arc::clone(&surroundings.clock)) {
-        let _ = writeln!(terminal.err, "obo-gateway: {error}");
-        return ExitCode::FAILURE;
-    }
+    let threshold = match log::init(&log, Arc::clone(&surroundings.clock)) {
+        Ok(threshold) => threshold,
+        Err(error) => {
+            let _ = writeln!(terminal.err, "obo-gateway: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     log::withhold_panic_texts();
-    let gateway = match Gateway::start(path, surroundings) {
+    // before anything is started: an unhandled SIGHUP would end the process
+    let reloads = {
+        let _inside = io.enter();
+        signal(SignalKind::hangup()).ok()
+    };
+    let mut gateway = match Gateway::start(path, surroundings) {
         Ok(gateway) => gateway,
         Err(error) => {
             let _ = writeln!(terminal.err, "{error}");
@@ -39,12 +50,39 @@ pub(super) fn run(
     }
     tracing::info!(address = %gateway.admin_address(), "admin listening");
     io.block_on(async {
-        wait_for_end().await;
+        tokio::select! {
+            biased;
+            () = wait_for_end() => {}
+            () = keep_reloading(&mut gateway, reloads, &threshold) => {}
+        }
         tracing::info!("draining");
         let drained = gateway.drain().await;
         tracing::info!(remaining = drained.remaining, "ended");
     });
     ExitCode::SUCCESS
+}
+
+/// Reloads at each SIGHUP, for ever. Signals that come during a reload are one: there is another reload after it.
+async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, threshold: &Threshold) {
+    loop {
+        let told = match &mut reloads {
+            Some(reloads) => reloads.recv().await,
+            None => None,
+        };
+        if told.is_none() {
+            return std::future::pending().await;
+        }
+        let before: Vec<_> = gateway.addresses();
+        // why it failed was logged where it happened
+        if let Ok(reloaded) = gateway.reload().await {
+            threshold.set(reloaded.log_level);
+            for address in gateway.addresses() {
+                if !before.contains(&address) {
+                    tracing::info!(%address, "listening");
+                }
+            }
+        }
+    }
 }
 
 /// Waits for SIGTERM or SIGINT. Where the one cannot be listened for, the other still can.

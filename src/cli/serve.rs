@@ -1,33 +1,61 @@
-//! A gateway that runs: sockets bound, threads started, keys being fetched.
+//! A gateway that runs: sockets bound, threads started, keys being fetched; and what it serves can be replaced.
+
+mod listeners;
+mod reload;
+
+pub use reload::{ReloadError, Reloaded};
 
 use super::check::Loaded;
 use crate::{
     admin::Admin,
-    config::{Configuration, Paint, Surroundings},
+    config::{Configuration, ListenerTerms, Running, Surroundings},
+    gate::LimitsSettings,
     proxy::{
-        self, AdminApp, ShutdownSettings, ThreadSetting,
+        self, AdminApp, App, Serving, ShutdownSettings, ThreadSetting,
         edge::{
             ConnectionEvent, ConnectionObserver, Drained, Edge, EdgeLimits, InheritedSockets,
-            ListenError, Listener, ThreadCount,
+            ListenError, ThreadCount,
         },
     },
     settings::Effects,
-    telemetry::{AccessLog, Metrics, Readiness},
-    verify::TrustedIssuer,
+    telemetry::{LogFormat, Metrics, Readiness},
 };
-use std::{fmt, io, net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use listeners::Listeners;
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use thiserror::Error;
 
-/// A running gateway. Dropping it ends it at once; [`Gateway::drain`] ends it without losing a request.
+/// A running gateway. Dropping it ends it at once; [`Gateway::drain`] ends it without losing a request;
+/// [`Gateway::reload`] has it serve another configuration.
 pub struct Gateway {
+    path: PathBuf,
+    surroundings: Surroundings,
     edge: Edge,
+    app: Arc<App>,
+    listeners: Listeners,
     admin_edge: Edge,
-    admin_address: SocketAddr,
+    admin: Arc<Admin>,
+    admin_app: Arc<AdminApp>,
+    admin_listeners: Listeners,
     readiness: Readiness,
     shutdown: ShutdownSettings,
-    access_log: AccessLog,
-    metrics: Metrics,
-    _issuers: Vec<Arc<TrustedIssuer>>,
+    /// What stays as it was when the process began.
+    fixed: Fixed,
+    serving: Serving,
+    running: Arc<Running>,
+}
+
+/// Settings that take effect at the start alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fixed {
+    threads: ThreadSetting,
+    log_format: LogFormat,
 }
 
 /// Why a gateway does not start.
@@ -58,6 +86,8 @@ impl StartError {
 const LAST_LINES: Duration = Duration::from_secs(2);
 /// Connections that the operator's listener takes.
 const ADMIN_CONNECTIONS: usize = 256;
+/// The address of a listener that there is not: the operator's is always there.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Gateway {
     /// Starts the gateway that the file at `path` describes.
@@ -66,110 +96,112 @@ impl Gateway {
     /// [`StartError`]; nothing runs then.
     pub fn start(path: &Path, surroundings: &Surroundings) -> Result<Self, StartError> {
         let mut loaded = Loaded::from(path, Effects::Allowed, surroundings);
-        let mut report = Vec::new();
-        // writing to memory does not fail
-        let _ = loaded.report(Paint::Plain, &mut report);
-        let report = String::from_utf8_lossy(&report).trim_end().to_owned();
+        let report = loaded.text();
         match loaded.configuration.take() {
             Some(configuration) => {
                 if !report.is_empty() {
                     tracing::warn!(findings = report, "the configuration is legal and unwise");
                 }
-                Self::run(configuration, surroundings)
+                Self::run(path, configuration, surroundings)
             }
             None => Err(StartError::Configuration { report }),
         }
     }
 
-    fn run(configuration: Configuration, surroundings: &Surroundings) -> Result<Self, StartError> {
-        let Configuration {
-            listeners,
-            admin,
-            limits,
-            shutdown,
-            runtime,
-            hooks,
-            issuers,
-            metrics,
-        } = configuration;
+    fn run(
+        path: &Path,
+        configuration: Configuration,
+        surroundings: &Surroundings,
+    ) -> Result<Self, StartError> {
         // sockets before anything else: what cannot be had ends the start while nothing runs
         let mut inherited = InheritedSockets::from_environment();
-        let admin_listener = Listener::bind(admin.address, None)?;
-        let admin_address = admin_listener.local_address();
-        let listeners = listeners
-            .into_iter()
-            .map(|terms| match inherited.take(terms.address) {
-                Some(socket) => Listener::adopt(socket, terms.tls).map_err(StartError::System),
-                None => Ok(Listener::bind(terms.address, terms.tls)?),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let admin_terms = ListenerTerms {
+            address: configuration.admin.address,
+            tls: None,
+            public_url: None,
+        };
+        let (none, mut no_sockets) = (Listeners::default(), InheritedSockets::default());
+        let mut admin_listeners = none.change(vec![admin_terms], &mut no_sockets)?;
+        let mut listeners = none.change(configuration.listeners, &mut inherited)?;
+        let limits = edge_limits(&configuration.limits);
+        let threads = configuration.runtime.threads;
+        let observer = proxy::connection_metrics(&configuration.metrics);
+        let edge =
+            Edge::start(limits, thread_count(threads), observer).map_err(StartError::System)?;
+        let one = ThreadCount::Exactly(NonZeroUsize::MIN);
+        let admin_edge = Edge::start(admin_limits(limits), one, Arc::new(Uncounted))
+            .map_err(StartError::System)?;
 
+        let Configuration {
+            mut hooks,
+            access_log,
+            issuers,
+            metrics,
+            memory,
+            ..
+        } = configuration;
+        hooks.access_log = access_log
+            .continue_from(&hooks.access_log)
+            .map_err(StartError::System)?;
         let readiness = Readiness::new();
-        for issuer in issuers.iter().filter(|issuer| issuer.is_required()) {
-            let watched = Arc::clone(issuer);
-            readiness.require(&format!("keys of issuer {}", issuer.name()), move || {
-                watched.is_ready()
-            });
-        }
-        let limits = EdgeLimits {
-            head_bytes: limits.head_bytes(),
-            header_timeout: limits.header_timeout.get(),
-            connections: limits.connections,
-            connections_per_address: limits.connections_per_address,
-        };
-        let edge = Edge::start(
-            limits,
-            threads(runtime.threads),
-            proxy::connection_metrics(&metrics),
-        )
-        .map_err(StartError::System)?;
-        let admin_limits = EdgeLimits {
-            connections: ADMIN_CONNECTIONS,
-            connections_per_address: ADMIN_CONNECTIONS,
-            ..limits
-        };
-        let admin_edge = Edge::start(
-            admin_limits,
-            ThreadCount::Exactly(NonZeroUsize::MIN),
-            Arc::new(Uncounted),
-        )
-        .map_err(StartError::System)?;
         issuers.iter().for_each(|issuer| issuer.start());
         hooks.peers.start_resolving(&surroundings.io);
-        readiness.require(
-            "the first look-up of upstream names",
-            hooks.peers.first_look(),
-        );
-        let access_log = hooks.access_log.clone();
-        let app = proxy::app(hooks, runtime.threads.count());
-        for listener in listeners {
-            edge.serve(listener, Arc::clone(&app))
-                .map_err(StartError::System)?;
-        }
-        let admin = Admin::new(admin, admin_address, metrics.clone(), readiness.clone());
-        admin_edge
-            .serve(admin_listener, AdminApp::new(admin))
+        reload::require(&readiness, &issuers, &hooks.peers);
+        let serving = Serving::new(hooks);
+        let app = proxy::app(serving.clone(), threads.count());
+        listeners
+            .begin(|listener| edge.serve(listener, Arc::clone(&app)))
             .map_err(StartError::System)?;
-        Ok(Self {
-            edge,
-            admin_edge,
-            admin_address,
-            readiness,
-            shutdown,
-            access_log,
+        let cache = serving.clone();
+        metrics.on_scrape(move |gauges| {
+            let (bytes, entries) = cache.current().pipeline.cache.size();
+            gauges.cache(bytes, entries);
+        });
+        let admin = Arc::new(Admin::new(
+            configuration.admin,
+            admin_listeners.addresses().next().unwrap_or(NOWHERE),
+            metrics.clone(),
+            readiness.clone(),
+        ));
+        let admin_app = AdminApp::new(Arc::clone(&admin));
+        admin_listeners
+            .begin(|listener| admin_edge.serve(listener, Arc::clone(&admin_app)))
+            .map_err(StartError::System)?;
+        let running = Running {
+            hooks: serving.current(),
+            issuers,
             metrics,
-            _issuers: issuers,
+            memory,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            surroundings: surroundings.clone(),
+            listeners: listeners.complete(&edge).0,
+            edge,
+            app,
+            admin_listeners: admin_listeners.complete(&admin_edge).0,
+            admin_edge,
+            admin,
+            admin_app,
+            readiness,
+            shutdown: configuration.shutdown,
+            fixed: Fixed {
+                threads,
+                log_format: configuration.log.format,
+            },
+            serving,
+            running: Arc::new(running),
         })
     }
 
     /// Where it listens, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.edge.addresses()
+        self.listeners.addresses().collect()
     }
 
     /// Where the operator's listener is.
     pub fn admin_address(&self) -> SocketAddr {
-        self.admin_address
+        self.admin_listeners.addresses().next().unwrap_or(NOWHERE)
     }
 
     /// Whether it can do its work now.
@@ -179,7 +211,7 @@ impl Gateway {
 
     /// What it counts.
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.running.metrics
     }
 
     /// Ends it: not ready, accepting for `shutdown.delay`, then no more; returns when the last request is answered, or
@@ -192,7 +224,7 @@ impl Gateway {
             .await;
         // probes are answered to the end
         drop(self.admin_edge);
-        if !self.access_log.flush(LAST_LINES) {
+        if !self.running.hooks.access_log.flush(LAST_LINES) {
             tracing::warn!("the last lines of the access log could not be written");
         }
         drained
@@ -203,12 +235,30 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("edge", &self.edge)
-            .field("admin", &self.admin_address)
+            .field("admin", &self.admin_address())
             .finish_non_exhaustive()
     }
 }
 
-fn threads(setting: ThreadSetting) -> ThreadCount {
+/// Bounds what is read before the request's own limits are checked.
+fn edge_limits(limits: &LimitsSettings) -> EdgeLimits {
+    EdgeLimits {
+        head_bytes: limits.head_bytes(),
+        header_timeout: limits.header_timeout.get(),
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+    }
+}
+
+fn admin_limits(limits: EdgeLimits) -> EdgeLimits {
+    EdgeLimits {
+        connections: ADMIN_CONNECTIONS,
+        connections_per_address: ADMIN_CONNECTIONS,
+        ..limits
+    }
+}
+
+fn thread_count(setting: ThreadSetting) -> ThreadCount {
     match setting {
         ThreadSetting::Auto => ThreadCount::Auto,
         ThreadSetting::Exactly(threads) => ThreadCount::Exactly(threads),

@@ -2,8 +2,11 @@
 
 mod listeners;
 mod parts;
+mod prints;
+mod running;
 
 pub use listeners::ListenerTerms;
+pub use running::{Memory, Running};
 
 use super::{Document, schema::TopLevel};
 use crate::{
@@ -18,9 +21,13 @@ use crate::{
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
     sts::Documents,
-    telemetry::{AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings},
+    telemetry::{
+        AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
+    },
     verify::{IssuerSettings, TrustedIssuer},
 };
+use prints::Prints;
+use running::Succession;
 use std::sync::Arc;
 
 /// What the process gives to what is composed.
@@ -47,12 +54,18 @@ pub struct Configuration {
     pub shutdown: ShutdownSettings,
     /// Its threads.
     pub runtime: RuntimeSettings,
-    /// What requests meet.
+    /// What requests meet. Their access log is off until [`Configuration::access_log`] is put in its place.
     pub hooks: Hooks,
+    /// The access log, opened.
+    pub access_log: OpenedAccessLog,
+    /// How the gateway's own log is written.
+    pub log: LogSettings,
     /// Whom it trusts.
     pub issuers: Vec<Arc<TrustedIssuer>>,
     /// What it counts.
     pub metrics: Metrics,
+    /// By what the next configuration finds out what it changes.
+    pub memory: Memory,
 }
 
 /// Everything that was read, before it is put together.
@@ -91,7 +104,24 @@ pub fn compose(
     surroundings: &Surroundings,
     findings: &mut Findings,
 ) -> Option<Configuration> {
+    compose_after(None, document, base, effects, surroundings, findings)
+}
+
+/// The same for a gateway that may replace what is `running`: what has not changed is taken over as it runs.
+pub fn compose_after(
+    running: Option<&Running>,
+    document: &Document,
+    base: &BaseDir,
+    effects: Effects,
+    surroundings: &Surroundings,
+    findings: &mut Findings,
+) -> Option<Configuration> {
     let read = document.sections(findings, |top| read(top));
+    // nothing comes after what is only looked at
+    let prints = match effects {
+        Effects::Allowed => Prints::of(document, base),
+        Effects::None => Prints::default(),
+    };
     let mut building = Building {
         base,
         effects,
@@ -99,7 +129,8 @@ pub fn compose(
     };
     let composed = Composer {
         surroundings,
-        metrics: Metrics::new(),
+        metrics: running.map_or_else(Metrics::new, |running| running.metrics.clone()),
+        succession: Succession::new(running, prints),
     }
     .compose(read, &mut building);
     if composed.is_none() && !findings.has_errors() {
@@ -149,11 +180,12 @@ impl Read {
 struct Composer<'a> {
     surroundings: &'a Surroundings,
     metrics: Metrics,
+    succession: Succession<'a>,
 }
 
 impl Composer<'_> {
     /// Builds every part, so that one run shows what is wrong with each, and then puts them together.
-    fn compose(self, mut read: Read, building: &mut Building<'_>) -> Option<Configuration> {
+    fn compose(mut self, mut read: Read, building: &mut Building<'_>) -> Option<Configuration> {
         let Surroundings {
             clock, randomness, ..
         } = self.surroundings;
@@ -172,6 +204,9 @@ impl Composer<'_> {
         let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
+        if let Some(engine) = &engine {
+            self.succession.keys(engine);
+        }
         let routes = building.within("routes", |b| {
             let (engine, documents) = (engine.as_ref(), documents.as_ref());
             self.routes(&read, &issuers, engine, documents, &clients, public_url, b)
@@ -179,7 +214,11 @@ impl Composer<'_> {
         building.within("cache", |b| read.cache.check(b));
         building.within("limits", |b| read.limits.check(b));
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
-        let Ok(ids) = IdSource::new(randomness.as_ref()) else {
+        let ids = match self.succession.ids() {
+            Some(ids) => Ok(ids),
+            None => IdSource::new(randomness.as_ref()),
+        };
+        let Ok(ids) = ids else {
             building.findings.error(
                 "the operating system gave no random bytes",
                 "see to it that /dev/urandom works",
@@ -190,12 +229,10 @@ impl Composer<'_> {
         if let Some(documents) = &mut documents {
             documents.describe(table.routes());
         }
-        let cache = ExchangeCache::new(&read.cache, Arc::clone(clock));
-        let sizes = cache.clone();
-        self.metrics.on_scrape(move |gauges| {
-            let (bytes, entries) = sizes.size();
-            gauges.cache(bytes, entries);
-        });
+        let cache = self
+            .succession
+            .cache()
+            .unwrap_or_else(|| ExchangeCache::new(&read.cache, Arc::clone(clock)));
         let pipeline = Pipeline {
             gate: Gate::new(&read.limits),
             routes: table,
@@ -208,7 +245,7 @@ impl Composer<'_> {
             pipeline,
             documents: documents?,
             peers,
-            access_log,
+            access_log: AccessLog::off(),
             ids,
             no_route: self.metrics.no_route(),
             clock: Arc::clone(clock),
@@ -220,8 +257,11 @@ impl Composer<'_> {
             shutdown: read.shutdown,
             runtime: read.runtime,
             hooks,
+            access_log,
+            log: read.telemetry.log,
             issuers: issuers.into_values().collect(),
             metrics: self.metrics,
+            memory: self.succession.into_memory(),
         })
     }
 
@@ -229,7 +269,7 @@ impl Composer<'_> {
         &self,
         settings: &TelemetrySettings,
         building: &mut Building<'_>,
-    ) -> Option<(AccessLog, Recorder)> {
+    ) -> Option<(OpenedAccessLog, Recorder)> {
         let clock = &self.surroundings.clock;
         let access = building.within("log", |b| {
             b.within("access", |b| {

@@ -96,6 +96,11 @@ impl Document {
         &self.marks
     }
 
+    /// The top level as it is written.
+    pub(super) fn root(&self) -> &Mapping {
+        &self.root
+    }
+
     /// Reads the file's top level with `read`, then refuses every key that `read` did not ask for.
     pub fn sections<R>(
         &self,

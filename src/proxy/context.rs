@@ -1,6 +1,6 @@
 //! What one request carries from hook to hook.
 
-use super::tunnel::Lasting;
+use super::{Hooks, tunnel::Lasting};
 use crate::{
     error::Refusal,
     pipeline::{Authorized, Trail},
@@ -10,11 +10,16 @@ use crate::{
 };
 use http::HeaderValue;
 use pingora::{Error, ErrorType};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The state of one request.
 #[derive(Debug)]
 pub struct Context {
+    /// What the request began with; it ends with it, whatever is loaded meanwhile.
+    pub(super) hooks: Arc<Hooks>,
     pub(super) id: RequestId,
     pub(super) started: Instant,
     pub(super) trail: Trail,
@@ -63,10 +68,11 @@ pub(super) enum Answered {
 }
 
 impl Context {
-    pub(super) fn new(id: RequestId, started: Instant) -> Self {
+    pub(super) fn new(hooks: Arc<Hooks>) -> Self {
         Self {
-            id,
-            started,
+            id: hooks.ids.request_id(),
+            started: hooks.clock.instant(),
+            hooks,
             trail: Trail::default(),
             progress: Progress::Received,
             trace: None,

@@ -1,7 +1,7 @@
 //! What becomes of a downstream's answer: measured, searched for tokens, and where it refuses the token, asked again.
 
 use super::{
-    Hooks,
+    Serving,
     context::{Context, Progress, refused},
     hygiene::repeats,
 };
@@ -13,9 +13,9 @@ use http::{HeaderMap, StatusCode};
 use pingora::{Error, ErrorType, Result, proxy::Session};
 use std::time::Duration;
 
-impl Hooks {
+impl Serving {
     pub(super) fn observe_upstream(&self, status: StatusCode, ctx: &mut Context) {
-        let now = self.clock.instant();
+        let now = ctx.hooks.clock.instant();
         let took = ctx
             .sent
             .map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent));
@@ -44,7 +44,8 @@ impl Hooks {
             return refused(ctx, Refusal::Fault);
         };
         let head = session.req_header();
-        let renewed = self
+        let renewed = ctx
+            .hooks
             .pipeline
             .renew(head, ctx.id, authorized, &mut ctx.trail)
             .await;

@@ -1,31 +1,35 @@
 //! The end of a request: counted and logged in one place.
 
 use super::{
-    Hooks,
+    Serving,
     context::{Answered, Context, Progress},
 };
 use crate::telemetry::{AccessRecord, Outcome, Reason};
 use pingora::proxy::Session;
 use std::net::IpAddr;
 
-impl Hooks {
+impl Serving {
     /// Counts the request and writes its line.
     pub(super) fn note_end(&self, session: &Session, ctx: &Context) {
         let status = session
             .response_written()
             .map_or(0, |head| head.status.as_u16());
-        let duration = self.clock.instant().saturating_duration_since(ctx.started);
+        let duration = ctx
+            .hooks
+            .clock
+            .instant()
+            .saturating_duration_since(ctx.started);
         let (outcome, reason) = outcome(ctx);
         let metrics = ctx
             .trail
             .route
             .as_ref()
-            .map_or(self.no_route.as_ref(), |route| route.metrics());
+            .map_or(ctx.hooks.no_route.as_ref(), |route| route.metrics());
         metrics.request(outcome, duration);
         if let Some(reason) = reason {
             metrics.denied(reason);
         }
-        self.access_log.record(&AccessRecord {
+        ctx.hooks.access_log.record(&AccessRecord {
             route: ctx
                 .trail
                 .route

@@ -1,13 +1,14 @@
 //! pingora's hooks, in the order in which a request meets them.
 
 use super::{
+    Serving,
     context::{Answered, Context, Progress, refused},
     cors,
     ending::client_of,
     fault,
     hygiene::{Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers},
     peers::Peers,
-    respond,
+    respond, tunnel,
 };
 use crate::{
     clock::SharedClock,
@@ -29,7 +30,7 @@ use pingora::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// What the hooks work with.
+/// What the hooks work with: all that one configuration composes for requests.
 #[derive(Debug)]
 pub struct Hooks {
     /// Decides on requests.
@@ -49,11 +50,11 @@ pub struct Hooks {
 }
 
 #[async_trait]
-impl ProxyHttp for Hooks {
+impl ProxyHttp for Serving {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        Context::new(self.ids.request_id(), self.clock.instant())
+        Context::new(self.current.load_full())
     }
 
     /// None: the default ones allocate for each request.
@@ -65,14 +66,14 @@ impl ProxyHttp for Hooks {
             .headers
             .get(TRACEPARENT)
             .and_then(|value| TraceContext::parse(value.as_bytes()));
-        if self.documents.serves(head.uri.path()) {
-            let response = self.documents.answer(head);
+        if ctx.hooks.documents.serves(head.uri.path()) {
+            let response = ctx.hooks.documents.answer(head);
             ctx.progress = Progress::Answered(Answered::Document);
             Box::pin(respond::document(session, response)).await?;
             return Ok(true);
         }
         let admitted = match origin_form(head) {
-            Ok(()) => self.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
+            Ok(()) => ctx.hooks.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
             Err(refusal) => Err(refusal),
         };
         match admitted {
@@ -108,7 +109,7 @@ impl ProxyHttp for Hooks {
             .trail
             .route
             .as_ref()
-            .and_then(|route| self.peers.choose(route));
+            .and_then(|route| ctx.hooks.peers.choose(route));
         match chosen {
             Some(mut chosen) => {
                 self.expect(session.req_header(), ctx, &mut chosen.peer);
@@ -153,10 +154,10 @@ impl ProxyHttp for Hooks {
                 .digest()
                 .is_some_and(|digest| digest.ssl_digest.is_some()),
             id: ctx.id,
-            trace: ctx.trace.map(|trace| (trace, trace.child(&self.ids))),
+            trace: ctx.trace.map(|trace| (trace, trace.child(&ctx.hooks.ids))),
         };
         clean_request(head, outgoing)?;
-        ctx.sent = Some(self.clock.instant());
+        ctx.sent = Some(ctx.hooks.clock.instant());
         Ok(())
     }
 
@@ -218,7 +219,7 @@ impl ProxyHttp for Hooks {
             .trail
             .route
             .as_ref()
-            .is_some_and(|route| ctx.attempts < self.peers.targets(route));
+            .is_some_and(|route| ctx.attempts < ctx.hooks.peers.targets(route));
         error.set_retry(others);
         error
     }
@@ -250,7 +251,7 @@ impl ProxyHttp for Hooks {
         error: &Error,
         ctx: &mut Context,
     ) -> FailToProxy {
-        if ctx.refusal().is_none() && self.is_over(ctx) {
+        if ctx.refusal().is_none() && tunnel::is_over(ctx) {
             session.set_keepalive(None);
             return FailToProxy {
                 error_code: 0,

@@ -3,28 +3,30 @@
 //! Host names are resolved before they are needed and again every 30 s, off the request's path; what could not be
 //! resolved anew keeps its last addresses.
 
+mod files;
+
+pub use files::UpstreamTlsError;
+
 use crate::{
     route::{Route, Upstream, UpstreamTarget},
     settings::BaseDir,
 };
+use files::{authorities, identity};
 use http::HeaderValue;
 use pingora::{
-    protocols::{ALPN, TcpKeepalive, tls::CaType},
+    protocols::{ALPN, TcpKeepalive},
     upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
-    utils::tls::{CertKey, WrappedX509, parse_x509},
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use thiserror::Error;
+use tokio::sync::watch;
 use url::Host;
 
 /// How often names are resolved anew.
@@ -42,31 +44,12 @@ const HTTP2_WINDOW: u32 = 256 << 10;
 pub struct Peers {
     /// By the route's position in the configuration.
     balancers: Vec<Option<Arc<Balancer>>>,
+    /// Positions of those whose names nobody looks up yet.
+    unresolved: Vec<usize>,
     /// Names that were not looked up for the first time yet.
-    unasked: Arc<AtomicUsize>,
-}
-
-/// Why an upstream's TLS files cannot be used.
-#[derive(Debug, Error)]
-pub enum UpstreamTlsError {
-    /// The file cannot be read as PEM.
-    #[error("{}: expected {expected} in PEM form: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        expected: &'static str,
-        /// What is wrong.
-        source: rustls_pki_types::pem::Error,
-    },
-    /// The file holds none of what it should.
-    #[error("{}: expected {expected} in PEM form, found none", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        expected: &'static str,
-    },
+    unasked: watch::Sender<usize>,
+    /// Numbers the groups of connections, over all configurations of this process.
+    groups: Arc<AtomicU64>,
 }
 
 /// The targets of one route.
@@ -97,31 +80,58 @@ pub(super) struct Chosen {
 }
 
 impl Peers {
+    /// No peers yet, of a configuration that comes after the one of `self`.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self {
+            groups: Arc::clone(&self.groups),
+            ..Self::default()
+        }
+    }
+
     /// Adds the servers of `route`; its TLS files are read here.
     ///
     /// # Errors
     /// The TLS files cannot be used.
     pub fn add(&mut self, route: &Route, base: &BaseDir) -> Result<(), UpstreamTlsError> {
-        // no two routes share connections: a connection's TLS identity and trust are its route's
-        let position = route.position();
-        let group = u64::try_from(position).unwrap_or(u64::MAX).wrapping_add(1);
+        // no two routes share connections, whichever configuration they are of: a connection's TLS identity and trust are
+        // its route's
+        let group = self.groups.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let balancer = Balancer::new(route.upstream(), base, group)?;
+        self.unresolved.push(route.position());
+        self.put(route.position(), Arc::new(balancer));
+        Ok(())
+    }
+
+    /// Has `route` use the servers of the route at `position` in `running`, with their connections and addresses; whether
+    /// there are any. For a route that leads where that one led, on the same terms.
+    pub fn keep(&mut self, route: &Route, running: &Self, position: usize) -> bool {
+        let balancer = running.balancers.get(position).and_then(Option::as_ref);
+        if let Some(balancer) = balancer {
+            self.put(route.position(), Arc::clone(balancer));
+        }
+        balancer.is_some()
+    }
+
+    fn put(&mut self, position: usize, balancer: Arc<Balancer>) {
         if self.balancers.len() <= position {
             self.balancers.resize(position + 1, None);
         }
         if let Some(place) = self.balancers.get_mut(position) {
-            *place = Some(Arc::new(balancer));
+            *place = Some(balancer);
         }
-        Ok(())
     }
 
-    /// Looks host names up, and again as long as the peers exist, on `io`.
+    /// Looks host names up that nobody looks up yet, and again as long as the peers exist, on `io`.
     pub fn start_resolving(&self, io: &tokio::runtime::Handle) {
-        for balancer in self.balancers.iter().flatten() {
-            for index in 0..balancer.targets.len() {
-                self.unasked.fetch_add(1, Ordering::SeqCst);
-                let first = FirstLook(Arc::clone(&self.unasked));
-                io.spawn(keep_resolving(Arc::downgrade(balancer), index, first));
+        let new = self.unresolved.iter();
+        for balancer in new.filter_map(|position| self.balancers.get(*position)?.as_ref()) {
+            for (index, target) in balancer.targets.iter().enumerate() {
+                if target.is_named() {
+                    self.unasked.send_modify(|names| *names += 1);
+                    let first = FirstLook(self.unasked.clone());
+                    io.spawn(keep_resolving(Arc::downgrade(balancer), index, first));
+                }
             }
         }
     }
@@ -129,8 +139,17 @@ impl Peers {
     /// Answers whether every name was looked up once, with whatever result: a partner whose name is gone does not keep
     /// the others waiting.
     pub fn first_look(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let unasked = Arc::clone(&self.unasked);
-        move || unasked.load(Ordering::SeqCst) == 0
+        let unasked = self.unasked.subscribe();
+        move || *unasked.borrow() == 0
+    }
+
+    /// Waits until every name was looked up once.
+    pub fn until_looked_up(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut unasked = self.unasked.subscribe();
+        async move {
+            // an error means that the peers are gone: nobody waits for their names
+            let _ = unasked.wait_for(|names| *names == 0).await;
+        }
     }
 
     /// Whose turn it is on `route`; none where no target has an address.
@@ -149,11 +168,11 @@ impl Peers {
 }
 
 /// Counts a name as looked up when dropped, however that ended.
-struct FirstLook(Arc<AtomicUsize>);
+struct FirstLook(watch::Sender<usize>);
 
 impl Drop for FirstLook {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.send_modify(|names| *names = names.saturating_sub(1));
     }
 }
 
@@ -259,6 +278,11 @@ impl Target {
         peers.get(turn).map(chosen)
     }
 
+    /// Whether its address has to be looked up.
+    fn is_named(&self) -> bool {
+        matches!(self.host, Host::Domain(_))
+    }
+
     /// Looks the name up; gives the pause until the next time, or none where the host is an address.
     async fn resolve(&self) -> Option<Duration> {
         let Host::Domain(name) = &self.host else {
@@ -330,47 +354,4 @@ fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {
         options.h2_connection_window_size = Some(HTTP2_WINDOW * HTTP2_STREAMS);
     }
     peer
-}
-
-fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> {
-    let certificates = certificates(path)?;
-    let wrapped: Vec<WrappedX509> = certificates
-        .into_iter()
-        .map(|der| WrappedX509::new(der, parse_x509))
-        .collect();
-    Ok(Arc::from(wrapped))
-}
-
-fn identity(certificate: &Path, key: &Path) -> Result<Arc<CertKey>, UpstreamTlsError> {
-    let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|source| UpstreamTlsError::Unreadable {
-        path: key.to_owned(),
-        expected: "a private key",
-        source,
-    })?;
-    Ok(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
-}
-
-fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, UpstreamTlsError> {
-    const EXPECTED: &str = "certificates";
-    let unreadable = |source| UpstreamTlsError::Unreadable {
-        path: path.to_owned(),
-        expected: EXPECTED,
-        source,
-    };
-    let certificates = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
-        .map(|certificate| {
-            certificate
-                .map(|der| der.as_ref().to_vec())
-                .map_err(unreadable)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if certificates.is_empty() {
-        return Err(UpstreamTlsError::Empty {
-            path: path.to_owned(),
-            expected: EXPECTED,
-        });
-    }
-    Ok(certificates)
 }

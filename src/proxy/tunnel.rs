@@ -4,7 +4,7 @@
 //! that opened it. Everything else that asks for another protocol is forwarded without the question.
 
 use super::{
-    Hooks,
+    Serving,
     context::{Context, Progress, refused},
     edge::Lease,
 };
@@ -41,7 +41,7 @@ impl Lasting {
     }
 }
 
-impl Hooks {
+impl Serving {
     /// Looks at what a request asks for, before it goes to `peer`.
     pub(super) fn expect(&self, asked: &RequestHeader, ctx: &mut Context, peer: &mut HttpPeer) {
         let upgrade = ctx.trail.route.as_ref().map(|route| route.upgrade());
@@ -62,7 +62,7 @@ impl Hooks {
             ctx.lasting = Lasting::Tunnel(ends);
         } else {
             // where streams share a connection the lease is not theirs: they end with their next event
-            let _ = self.lease(ends);
+            let _ = lease(ends, ctx);
             ctx.lasting = Lasting::Events(ends);
         }
     }
@@ -78,7 +78,7 @@ impl Hooks {
         if !is_websocket(head.headers.get(header::UPGRADE)) {
             return Err(refused(ctx, UpstreamFault::Upgrade.into()));
         }
-        if self.lease(*ends).is_none() {
+        if lease(*ends, ctx).is_none() {
             return Err(refused(ctx, Refusal::Fault));
         }
         self.observe_upstream(StatusCode::SWITCHING_PROTOCOLS, ctx);
@@ -90,26 +90,26 @@ impl Hooks {
     /// # Errors
     /// The token has ended.
     pub(super) fn go_on(&self, ctx: &Context) -> Result<()> {
-        if self.is_over(ctx) {
+        if is_over(ctx) {
             return Error::e_explain(ErrorType::ConnectionClosed, "its token has ended");
         }
         Ok(())
     }
+}
 
-    /// Whether the token that the request lasts with has ended.
-    pub(super) fn is_over(&self, ctx: &Context) -> bool {
-        let ends = ctx.lasting.ends();
-        ends.is_some_and(|ends| self.clock.now() >= ends)
-    }
+/// Whether the token that the request lasts with has ended.
+pub(super) fn is_over(ctx: &Context) -> bool {
+    let ends = ctx.lasting.ends();
+    ends.is_some_and(|ends| ctx.hooks.clock.now() >= ends)
+}
 
-    /// Has the connection end at `ends`; none where that cannot be done.
-    fn lease(&self, ends: Option<UnixTime>) -> Option<()> {
-        let lease = Lease::current()?;
-        if let Some(ends) = ends {
-            lease.end_in(ends.since(self.clock.now()));
-        }
-        Some(())
+/// Has the connection end at `ends`; none where that cannot be done.
+fn lease(ends: Option<UnixTime>, ctx: &Context) -> Option<()> {
+    let lease = Lease::current()?;
+    if let Some(ends) = ends {
+        lease.end_in(ends.since(ctx.hooks.clock.now()));
     }
+    Some(())
 }
 
 /// Whether the client asks for server-sent events.

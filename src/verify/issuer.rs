@@ -53,6 +53,14 @@ impl TrustedIssuer {
         self.required
     }
 
+    /// Fetches its keys for the first time, unless they are there; whether they are there then.
+    ///
+    /// For what is to be ready before it is used. Waits as long as the fetch takes: at most 5 s for each document.
+    pub async fn prepare(&self) -> bool {
+        // why a fetch failed is logged and counted where it happens
+        self.is_ready() || self.keys.refresh().await.is_ok()
+    }
+
     /// Starts to keep its keys fresh, on the runtime that identity providers are called on. Ends when the issuer is
     /// dropped. To be called once.
     pub fn start(&self) {

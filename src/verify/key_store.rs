@@ -20,11 +20,12 @@ use std::{
     error::Error,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
+use tokio::task::AbortHandle;
 
 /// How long keys count.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +49,8 @@ pub(super) struct KeyStore {
     usable_until: Arc<AtomicI64>,
     last_refresh_failed: AtomicBool,
     refreshing: tokio::sync::Mutex<()>,
+    /// The task that keeps the keys fresh.
+    pub(super) keeping_fresh: OnceLock<AbortHandle>,
 }
 
 #[derive(Default)]
@@ -122,6 +125,7 @@ impl KeyStore {
             usable_until: Arc::new(AtomicI64::new(i64::MIN)),
             last_refresh_failed: AtomicBool::new(false),
             refreshing: tokio::sync::Mutex::default(),
+            keeping_fresh: OnceLock::new(),
         })
     }
 
@@ -256,6 +260,15 @@ impl KeyStore {
         VerifyError::UnknownKey {
             issuer: Arc::clone(&self.issuer),
             why,
+        }
+    }
+}
+
+impl Drop for KeyStore {
+    fn drop(&mut self) {
+        // else it would find out when it next wakes, which may be a day later
+        if let Some(task) = self.keeping_fresh.get() {
+            task.abort();
         }
     }
 }

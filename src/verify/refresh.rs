@@ -48,7 +48,7 @@ impl KeyStore {
         } else {
             Duration::ZERO
         };
-        self.egress.io().spawn(async move {
+        let task = self.egress.io().spawn(async move {
             let mut failures = 0;
             loop {
                 tokio::time::sleep(wait).await;
@@ -65,6 +65,8 @@ impl KeyStore {
                 };
             }
         });
+        // set once: an issuer is started once
+        let _ = self.keeping_fresh.set(task.abort_handle());
     }
 
     /// Fetches the keys for a token that names an unknown one: at most once in [`REFETCH_EVERY`]. Whoever comes while

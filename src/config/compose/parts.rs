@@ -51,6 +51,10 @@ impl Composer<'_> {
                     });
                     return;
                 }
+                if let Some(issuer) = self.succession.issuer(&name, *position) {
+                    issuers.insert(name, issuer);
+                    return;
+                }
                 let metrics = self.metrics.issuer(&name);
                 if let Some(issuer) =
                     settings
@@ -65,7 +69,7 @@ impl Composer<'_> {
     }
 
     pub(super) fn routes(
-        &self,
+        &mut self,
         read: &Read,
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
         engine: Option<&EngineParts>,
@@ -95,7 +99,7 @@ impl Composer<'_> {
             metrics: &self.metrics,
             clock: &self.surroundings.clock,
         };
-        let mut peers = Peers::default();
+        let mut peers = self.succession.peers();
         let mut routes: Vec<(usize, Route)> = Vec::new();
         for (position, settings) in &read.routes {
             building.within(*position, |b| {
@@ -115,11 +119,13 @@ impl Composer<'_> {
                     return;
                 };
                 let route = route.at(*position).reached_under(public_url);
+                let route = self.succession.generation(route);
                 if b.findings.errors() == before {
                     warn_of_needless_names(settings, b);
                 }
                 check_endpoints(&route, documents, b);
-                if let Err(error) = peers.add(&route, b.base) {
+                let kept = self.succession.keep_peers(&route, &mut peers);
+                if !kept && let Err(error) = peers.add(&route, b.base) {
                     b.within("upstream", |b| {
                         b.within("tls", |b| {
                             b.findings.error(

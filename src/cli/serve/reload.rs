@@ -1,0 +1,256 @@
+//! Serving another configuration without losing a request.
+//!
+//! What enters is the file as it is now; what leaves is a gateway that serves it, or the one that was there before,
+//! unchanged, and the reason. The file is composed whole, its sockets are bound and its keys fetched before the first
+//! request meets any of it; then everything changes between one request and the next. What did not change goes on:
+//! connections, keys, servers' connections, remembered exchanges.
+
+use super::{Fixed, Gateway, StartError, admin_limits, edge_limits, listeners::Change};
+use crate::{
+    cli::check::Loaded,
+    config::{Configuration, ListenerTerms, Running},
+    proxy::{Peers, edge::InheritedSockets},
+    telemetry::{LogLevel, Readiness, ReloadOutcome},
+    verify::TrustedIssuer,
+};
+use std::{sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::{task::JoinSet, time::timeout};
+
+/// A configuration that is served now.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Reloaded {
+    /// What the gateway's own log is to write, which is the process's to set.
+    pub log_level: LogLevel,
+}
+
+/// Why the configuration that was served before still is.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// The file has mistakes, or one of its addresses cannot be listened on.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An issuer that readiness waits for has no keys: the gateway would not be ready any more.
+    #[error(
+        "no keys of issuer {name} could be fetched; mend `keys`, or write `required: false` where the gateway is to be \
+         ready without them"
+    )]
+    NoKeys {
+        /// The issuer's name in the configuration.
+        name: String,
+    },
+    /// The thread that composed it ended before it was done.
+    #[error("the configuration could not be composed")]
+    Broken,
+}
+
+/// How long the first keys of all new issuers may take.
+const KEYS_WITHIN: Duration = Duration::from_secs(15);
+/// How long the first look-up of all new names may take: a name that cannot be looked up keeps nobody waiting.
+const NAMES_WITHIN: Duration = Duration::from_secs(5);
+
+impl Gateway {
+    /// Reads the file again and serves what it says: routes, issuers, keys, limits, listeners, certificates and log files.
+    /// Requests that have begun end with what they began with. An exchange that is remembered is used again only on a
+    /// route where nothing has changed that decides on its tokens.
+    ///
+    /// Takes as long as the first keys of new issuers do, at most 15 s, and the first look-up of new names, at most 5 s.
+    /// Dropping the future before it is done leaves one configuration or the other whole.
+    ///
+    /// # Errors
+    /// [`ReloadError`]: nothing has changed. It was logged and counted.
+    pub async fn reload(&mut self) -> Result<Reloaded, ReloadError> {
+        let result = self.try_reload().await;
+        let running = &self.running;
+        let names = running.issuers.iter().map(|issuer| issuer.name());
+        running.metrics.keep_issuers(names);
+        match &result {
+            Ok(_) => {
+                running.metrics.reload(ReloadOutcome::Applied);
+                let routes = running.hooks.pipeline.routes.routes().len();
+                tracing::info!(routes, "configuration reloaded");
+            }
+            Err(error) => {
+                running.metrics.reload(ReloadOutcome::Refused);
+                tracing::error!(why = %error, "configuration not reloaded, the one before is still served");
+            }
+        }
+        result
+    }
+
+    async fn try_reload(&mut self) -> Result<Reloaded, ReloadError> {
+        let mut configuration = self.compose().await?;
+        let listeners = std::mem::take(&mut configuration.listeners);
+        let none = || InheritedSockets::default();
+        let listeners = self.listeners.change(listeners, &mut none())?;
+        let admin = ListenerTerms {
+            address: configuration.admin.address,
+            tls: None,
+            public_url: None,
+        };
+        let admin = self.admin_listeners.change(vec![admin], &mut none())?;
+        self.prepare(&configuration).await?;
+        self.replace(configuration, listeners, admin).await
+    }
+
+    /// Composes the file as it is now, on a thread that serves no requests.
+    async fn compose(&self) -> Result<Configuration, ReloadError> {
+        let (path, surroundings) = (self.path.clone(), self.surroundings.clone());
+        let running = Arc::clone(&self.running);
+        let composing = self.surroundings.io.spawn_blocking(move || {
+            let mut loaded = Loaded::after(&running, &path, &surroundings);
+            (loaded.configuration.take(), loaded.text())
+        });
+        let (configuration, report) = composing.await.map_err(|_| ReloadError::Broken)?;
+        match configuration {
+            Some(configuration) => {
+                if !report.is_empty() {
+                    tracing::warn!(findings = report, "the configuration is legal and unwise");
+                }
+                Ok(configuration)
+            }
+            None => Err(StartError::Configuration { report }.into()),
+        }
+    }
+
+    /// Has everything at hand that the first request may need.
+    async fn prepare(&self, configuration: &Configuration) -> Result<(), ReloadError> {
+        let new = configuration
+            .issuers
+            .iter()
+            .filter(|issuer| !self.runs(issuer));
+        let mut preparing = JoinSet::new();
+        for issuer in new.clone().filter(|issuer| issuer.is_required()) {
+            let issuer = Arc::clone(issuer);
+            preparing.spawn_on(async move { issuer.prepare().await }, &self.surroundings.io);
+        }
+        // how each ended is asked of the issuers themselves
+        let _ = timeout(KEYS_WITHIN, preparing.join_all()).await;
+        let lacking = new
+            .clone()
+            .find(|issuer| issuer.is_required() && !issuer.is_ready());
+        if let Some(issuer) = lacking {
+            return Err(ReloadError::NoKeys {
+                name: issuer.name().to_owned(),
+            });
+        }
+        new.for_each(|issuer| issuer.start());
+        let peers = &configuration.hooks.peers;
+        peers.start_resolving(&self.surroundings.io);
+        if timeout(NAMES_WITHIN, peers.until_looked_up())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the names of new upstreams take long to look up");
+        }
+        Ok(())
+    }
+
+    /// Whether this very issuer is in use, keys and all.
+    fn runs(&self, issuer: &Arc<TrustedIssuer>) -> bool {
+        let mut issuers = self.running.issuers.iter();
+        issuers.any(|running| Arc::ptr_eq(running, issuer))
+    }
+
+    /// Puts `configuration` in the place of the one that is served. What can fail comes first; from there to the first
+    /// listener that is stopped nothing waits, so nothing can come between.
+    async fn replace(
+        &mut self,
+        configuration: Configuration,
+        mut listeners: Change,
+        mut admin: Change,
+    ) -> Result<Reloaded, ReloadError> {
+        self.note_what_needs_a_restart(&configuration);
+        let mut begun = Vec::new();
+        let started = listeners
+            .begin(|listener| {
+                begun.push((&self.edge, listener.local_address()));
+                self.edge.serve(listener, Arc::clone(&self.app))
+            })
+            .and_then(|()| {
+                admin.begin(|listener| {
+                    begun.push((&self.admin_edge, listener.local_address()));
+                    let app = Arc::clone(&self.admin_app);
+                    self.admin_edge.serve(listener, app)
+                })
+            })
+            .and_then(|()| {
+                let running = &self.running.hooks.access_log;
+                configuration.access_log.continue_from(running)
+            });
+        let access_log = match started {
+            Ok(access_log) => access_log,
+            Err(error) => {
+                for (edge, address) in begun {
+                    edge.stop(address).await;
+                }
+                return Err(StartError::System(error).into());
+            }
+        };
+        let mut hooks = configuration.hooks;
+        hooks.access_log = access_log;
+        let requirements = Readiness::new();
+        require(&requirements, &configuration.issuers, &hooks.peers);
+
+        self.serving.replace(hooks);
+        self.readiness.take_over(&requirements);
+        let limits = edge_limits(&configuration.limits);
+        self.edge.limit(limits);
+        self.admin_edge.limit(admin_limits(limits));
+        if let Some(address) = admin.addresses().next() {
+            self.admin.admit_by(configuration.admin, address);
+        }
+        let (listeners, gone) = listeners.complete(&self.edge);
+        let (admin_listeners, admin_gone) = admin.complete(&self.admin_edge);
+        self.listeners = listeners;
+        self.admin_listeners = admin_listeners;
+        self.shutdown = configuration.shutdown;
+        self.running = Arc::new(Running {
+            hooks: self.serving.current(),
+            issuers: configuration.issuers,
+            metrics: configuration.metrics,
+            memory: configuration.memory,
+        });
+        for address in gone {
+            tracing::info!(%address, "no longer listening");
+            self.edge.stop(address).await;
+        }
+        for address in admin_gone {
+            self.admin_edge.stop(address).await;
+        }
+        Ok(Reloaded {
+            log_level: configuration.log.level,
+        })
+    }
+
+    fn note_what_needs_a_restart(&self, configuration: &Configuration) {
+        let Fixed {
+            threads,
+            log_format,
+        } = self.fixed;
+        if configuration.runtime.threads != threads {
+            tracing::warn!(
+                key = "runtime.threads",
+                "changed, and takes effect at the next start"
+            );
+        }
+        if configuration.log.format != log_format {
+            tracing::warn!(
+                key = "telemetry.log.format",
+                "changed, and takes effect at the next start"
+            );
+        }
+    }
+}
+
+/// Has `readiness` wait for all that requests need.
+pub(super) fn require(readiness: &Readiness, issuers: &[Arc<TrustedIssuer>], peers: &Peers) {
+    for issuer in issuers.iter().filter(|issuer| issuer.is_required()) {
+        let watched = Arc::clone(issuer);
+        readiness.require(&format!("keys of issuer {}", issuer.name()), move || {
+            watched.is_ready()
+        });
+    }
+    readiness.require("the first look-up of upstream names", peers.first_look());
+}

@@ -1,0 +1,78 @@
+//! The TLS files of an upstream: whom it must prove to be, and who the gateway is to it.
+
+use pingora::{
+    protocols::tls::CaType,
+    utils::tls::{CertKey, WrappedX509, parse_x509},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use thiserror::Error;
+
+/// Why an upstream's TLS files cannot be used.
+#[derive(Debug, Error)]
+pub enum UpstreamTlsError {
+    /// The file cannot be read as PEM.
+    #[error("{}: expected {expected} in PEM form: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+        /// What is wrong.
+        source: rustls_pki_types::pem::Error,
+    },
+    /// The file holds none of what it should.
+    #[error("{}: expected {expected} in PEM form, found none", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+pub(super) fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> {
+    let certificates = certificates(path)?;
+    let wrapped: Vec<WrappedX509> = certificates
+        .into_iter()
+        .map(|der| WrappedX509::new(der, parse_x509))
+        .collect();
+    Ok(Arc::from(wrapped))
+}
+
+pub(super) fn identity(certificate: &Path, key: &Path) -> Result<Arc<CertKey>, UpstreamTlsError> {
+    let chain = certificates(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|source| UpstreamTlsError::Unreadable {
+        path: key.to_owned(),
+        expected: "a private key",
+        source,
+    })?;
+    Ok(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
+}
+
+fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, UpstreamTlsError> {
+    const EXPECTED: &str = "certificates";
+    let unreadable = |source| UpstreamTlsError::Unreadable {
+        path: path.to_owned(),
+        expected: EXPECTED,
+        source,
+    };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .map_err(unreadable)?
+        .map(|certificate| {
+            certificate
+                .map(|der| der.as_ref().to_vec())
+                .map_err(unreadable)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err(UpstreamTlsError::Empty {
+            path: path.to_owned(),
+            expected: EXPECTED,
+        });
+    }
+    Ok(certificates)
+}
