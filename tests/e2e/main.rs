@@ -18,5 +18,7 @@ mod issued;
 mod keys;
 mod observed;
 mod refresh;
+mod reload;
 mod rules;
+
 mod support;

@@ -103,6 +103,16 @@ impl Process {
         }
     }
 
+    /// Tells it to read its file again.
+    pub fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
+    /// What it has written so far.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+    }
+
     /// Ends it by SIGTERM: exit status, and everything that was written to standard output and error.
     pub fn end(mut self) -> (i32, Vec<u8>) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
