@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use memchr::memmem;
@@ -28,6 +28,12 @@ struct Arguments {
     /// Requests over all connections.
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
+    /// Requests a second over all connections, evenly spread; as fast as they are answered without.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Send until this file is there, however many requests that are.
+    #[arg(long, conflicts_with = "requests")]
+    until: Option<PathBuf>,
     /// Origin-form request target.
     #[arg(long, default_value = "/")]
     path: String,
@@ -59,7 +65,9 @@ struct Tally {
 
 struct Plan {
     target: SocketAddr,
-    requests: usize,
+    requests: Cell<usize>,
+    rate: Option<f64>,
+    began: Instant,
     /// Whole requests, sent in turn.
     heads: Vec<Vec<u8>>,
 }
@@ -69,7 +77,6 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
     let plan = Rc::new(Plan::of(&arguments)?);
     let tally = Rc::new(Tally::default());
-    let began = Instant::now();
     let connections = LocalSet::new();
     if arguments.awake {
         tokio::spawn(async {
@@ -79,10 +86,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         });
     }
+    if let Some(file) = arguments.until.clone() {
+        connections.spawn_local(end_with(file, Rc::clone(&plan)));
+    }
     for _ in 0..arguments.connections {
         let (plan, tally) = (Rc::clone(&plan), Rc::clone(&tally));
         connections.spawn_local(async move {
-            while tally.sent.get() < plan.requests {
+            while tally.sent.get() < plan.requests.get() {
                 // A failed connection is counted and replaced; its request is not sent again.
                 if run_connection(&plan, &tally).await.is_err() {
                     add_one(&tally.errors);
@@ -91,14 +101,15 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         });
     }
     connections.await;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = plan.began.elapsed().as_secs_f64();
     let (requests, errors, non_2xx) = (
         tally.answered.get(),
         tally.errors.get(),
         tally.non_2xx.get(),
     );
     println!("requests={requests} errors={errors} non_2xx={non_2xx} seconds={seconds:.3}");
-    Ok(if errors + non_2xx == 0 && requests == plan.requests {
+    let complete = arguments.until.is_some() || requests == plan.requests.get();
+    Ok(if errors + non_2xx == 0 && complete {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -136,10 +147,23 @@ impl Plan {
         }
         Ok(Self {
             target: arguments.target,
-            requests: arguments.requests,
+            requests: Cell::new(match arguments.until {
+                Some(_) => usize::MAX,
+                None => arguments.requests,
+            }),
+            rate: arguments.rate,
+            began: Instant::now(),
             heads,
         })
     }
+}
+
+/// Has the last request sent when `file` is there.
+async fn end_with(file: PathBuf, plan: Rc<Plan>) {
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    plan.requests.set(0);
 }
 
 /// Sends requests on one connection until the last is sent or the other side closes after an answer.
@@ -153,9 +177,13 @@ async fn run_connection(plan: &Plan, tally: &Tally) -> Result<(), Box<dyn Error>
     let mut stream = stream?;
     stream.set_nodelay(true)?;
     let mut received = Vec::with_capacity(16 * 1024);
-    while tally.sent.get() < plan.requests {
+    while tally.sent.get() < plan.requests.get() {
         let turn = tally.sent.get();
         add_one(&tally.sent);
+        if let Some(rate) = plan.rate {
+            let due = plan.began + Duration::from_secs_f64(turn as f64 / rate);
+            tokio::time::sleep_until(due.into()).await;
+        }
         let head = plan
             .heads
             .get(turn % plan.heads.len())
