@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "edge/changes.rs"]
+mod changes;
 #[path = "edge/drain.rs"]
 mod drain;
 #[path = "edge/fixture.rs"]

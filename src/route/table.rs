@@ -2,6 +2,7 @@
 
 use super::{
     Route,
+    index::PathIndex,
     matcher::{HostPattern, PathPattern},
 };
 use crate::{gate::CleanTarget, settings::Findings};
@@ -20,9 +21,31 @@ pub struct RouteTable {
 /// The routes for one host.
 #[derive(Debug, Default)]
 struct Paths {
-    exact: HashMap<Box<str>, Vec<Arc<Route>>>,
-    prefix: HashMap<Box<str>, Vec<Arc<Route>>>,
+    exact: PathIndex<Candidates>,
+    prefix: PathIndex<Candidates>,
     longest_prefix: usize,
+}
+
+/// The same while routes are added.
+#[derive(Debug, Default)]
+struct Growing {
+    exact: HashMap<Box<str>, Candidates>,
+    prefix: HashMap<Box<str>, Candidates>,
+}
+
+/// The routes for one path, those with methods in front. The first, nearly always the only one, stands in the map itself:
+/// among many routes a lookup costs what it fetches from memory, and this spares it two pieces.
+#[derive(Debug, Default)]
+struct Candidates {
+    first: Option<Candidate>,
+    others: Vec<Candidate>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    /// A copy of the route's; empty: any.
+    methods: Box<[Method]>,
+    route: Arc<Route>,
 }
 
 impl RouteTable {
@@ -30,17 +53,12 @@ impl RouteTable {
     ///
     /// Two that match the same requests are a finding each: which one would win is nothing to guess.
     pub fn build(routes: Vec<(usize, Route)>, findings: &mut Findings) -> Self {
+        let mut hosts: HashMap<HostPattern, Growing> = HashMap::new();
         let mut table = Self::default();
         for (position, route) in routes {
             let route = Arc::new(route);
             for host in &route.matches.hosts {
-                let paths = match host {
-                    HostPattern::Exact(name) => table.exact_hosts.entry(name.clone()).or_default(),
-                    HostPattern::AnyLabel(parent) => {
-                        table.any_label.entry(parent.clone()).or_default()
-                    }
-                    HostPattern::Any => &mut table.any_host,
-                };
+                let paths = hosts.entry(host.clone()).or_default();
                 if let Some(equal) = paths.insert(&route) {
                     findings.within(position, |f| {
                         f.within("match", |f| {
@@ -54,6 +72,14 @@ impl RouteTable {
                 }
             }
             table.routes.push(route);
+        }
+        for (host, paths) in hosts {
+            let paths = Paths::of(paths);
+            match host {
+                HostPattern::Exact(name) => drop(table.exact_hosts.insert(name, paths)),
+                HostPattern::AnyLabel(parent) => drop(table.any_label.insert(parent, paths)),
+                HostPattern::Any => table.any_host = paths,
+            }
         }
         table
     }
@@ -80,33 +106,29 @@ impl RouteTable {
     }
 }
 
-impl Paths {
+impl Growing {
     /// Adds `route`, unless one is there that matches the same requests: that one is returned.
     fn insert(&mut self, route: &Arc<Route>) -> Option<Arc<Route>> {
         let routes = match &route.matches.path {
             PathPattern::Exact(path) => self.exact.entry(path.clone()).or_default(),
-            PathPattern::Prefix(prefix) => {
-                self.longest_prefix = self.longest_prefix.max(prefix.len());
-                self.prefix.entry(prefix.clone()).or_default()
-            }
+            PathPattern::Prefix(prefix) => self.prefix.entry(prefix.clone()).or_default(),
         };
-        let methods = &route.matches.methods;
-        let equal = routes.iter().find(|other| {
-            let others = &other.matches.methods;
-            (methods.is_empty() && others.is_empty())
-                || methods.iter().any(|method| others.contains(method))
-        });
-        if let Some(equal) = equal {
-            return Some(Arc::clone(equal));
+        routes.insert(route)
+    }
+}
+
+impl Paths {
+    fn of(paths: Growing) -> Self {
+        let lengths = paths.prefix.keys().map(|prefix| prefix.len());
+        Self {
+            longest_prefix: lengths.max().unwrap_or_default(),
+            exact: PathIndex::of(paths.exact),
+            prefix: PathIndex::of(paths.prefix),
         }
-        // those with methods stand in front
-        let place = if methods.is_empty() { routes.len() } else { 0 };
-        routes.insert(place, Arc::clone(route));
-        None
     }
 
     fn find(&self, path: &str, method: &Method) -> Option<&Arc<Route>> {
-        if let Some(route) = serving(self.exact.get(path), method) {
+        if let Some(route) = self.exact.get(path).and_then(|routes| routes.find(method)) {
             return Some(route);
         }
         if self.prefix.is_empty() {
@@ -115,7 +137,10 @@ impl Paths {
         let mut prefix = path.strip_suffix('/').unwrap_or(path);
         loop {
             if prefix.len() <= self.longest_prefix
-                && let Some(route) = serving(self.prefix.get(prefix), method)
+                && let Some(route) = self
+                    .prefix
+                    .get(prefix)
+                    .and_then(|routes| routes.find(method))
             {
                 return Some(route);
             }
@@ -124,11 +149,38 @@ impl Paths {
     }
 }
 
-fn serving<'a>(routes: Option<&'a Vec<Arc<Route>>>, method: &Method) -> Option<&'a Arc<Route>> {
-    routes?.iter().find(|route| {
+impl Candidates {
+    /// Adds `route`, unless one is there that serves the same methods: that one is returned.
+    fn insert(&mut self, route: &Arc<Route>) -> Option<Arc<Route>> {
         let methods = &route.matches.methods;
-        methods.is_empty() || methods.contains(method)
-    })
+        let equal = self.first.iter().chain(&self.others).find(|other| {
+            (methods.is_empty() && other.methods.is_empty())
+                || methods.iter().any(|method| other.methods.contains(method))
+        });
+        if let Some(equal) = equal {
+            return Some(Arc::clone(&equal.route));
+        }
+        let candidate = Candidate {
+            methods: methods.as_slice().into(),
+            route: Arc::clone(route),
+        };
+        if methods.is_empty() && self.first.is_some() {
+            self.others.push(candidate);
+        } else if let Some(second) = self.first.replace(candidate) {
+            self.others.insert(0, second);
+        }
+        None
+    }
+
+    fn find(&self, method: &Method) -> Option<&Arc<Route>> {
+        let serves = |candidate: &&Candidate| {
+            candidate.methods.is_empty() || candidate.methods.contains(method)
+        };
+        let first = self.first.as_ref().filter(serves);
+        first
+            .or_else(|| self.others.iter().find(serves))
+            .map(|candidate| &candidate.route)
+    }
 }
 
 /// Host names are compared without regard to case (RFC 9110 §4.2.3); most arrive in lower case.

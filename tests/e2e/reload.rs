@@ -266,3 +266,37 @@ async fn what_needs_a_restart_is_named() {
     let (_, output) = rig.end();
     assert!(output.contains("runtime.threads"), "{output}");
 }
+
+#[tokio::test]
+async fn the_level_of_the_log_moves_with_the_file() {
+    let mut rig = Rig::start().await;
+    let file = rig.yaml().replace("level: trace", "level: error");
+    rig.reload(&file).await;
+    // the level is set behind the count
+    rig.reload(&file).await;
+    let (_, output) = rig.end();
+    assert_eq!(
+        output.matches("configuration reloaded").count(),
+        1,
+        "{output}"
+    );
+    assert!(!output.contains("draining"), "{output}");
+}
+
+#[tokio::test]
+async fn signals_that_come_during_a_reload_end_in_the_file_that_was_written_last() {
+    let rig = Rig::start().await;
+    let file = rig.yaml();
+    for round in 0..20 {
+        rig.write(&file.replace("prefix: /orders", &format!("prefix: /r{round}")));
+        rig.hang_up();
+    }
+    let served = async || rig.status("/r19").await == 200;
+    while !served().await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.status("/r18").await, 404);
+    let applied = rig.metrics().await;
+    let applied = crate::support::lab::sum(&applied, "obo_config_reload_total", &["applied"]);
+    assert!((1.0..=20.0).contains(&applied), "{applied}");
+}

@@ -200,3 +200,93 @@ fn names_a_file(key: &str) -> bool {
         "file" | "ca" | "client_ca" | "certificate" | "private_key"
     ) || key.ends_with("_file")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const FILE: &str = r#"
+listeners: [ { address: 127.0.0.1:0 } ]
+issuer: { url: https://gw.example, lifetime: 5m, signing_keys: [ { file: 1.pem } ] }
+trusted_issuers:
+  - { name: corp, issuer: https://corp.example, keys: { jwks_file: corp.json } }
+  - { name: other, issuer: https://other.example, keys: { discovery: true } }
+routes:
+  - { name: a, match: { prefix: /a }, upstream: { tls: { ca: ca.pem } }, exchange: { accepts: [ { issuer: corp } ], scope: { allow: [r, w] } } }
+  - { name: b, match: { prefix: /b }, upstream: {}, exchange: { accepts: [ { issuer: other } ] } }
+cache: { max_size: 1MiB }
+"#;
+
+    /// Which prints of `FILE` another text changes: routes' exchanges, routes' upstreams, issuers, the cache.
+    fn changed(base: &BaseDir, text: &str) -> String {
+        let prints = |text: &str| Prints::of(&Document::parse("f", text).unwrap(), base);
+        compare(&prints(FILE), &prints(text))
+    }
+
+    fn compare(before: &Prints, after: &Prints) -> String {
+        let mut found = Vec::new();
+        for (n, (a, b)) in before.routes.iter().zip(&after.routes).enumerate() {
+            found.push((a.exchange != b.exchange).then(|| format!("exchange {n}")));
+            found.push((a.upstream != b.upstream).then(|| format!("upstream {n}")));
+        }
+        for (n, (a, b)) in before.issuers.iter().zip(&after.issuers).enumerate() {
+            found.push((a != b).then(|| format!("issuer {n}")));
+        }
+        found.push((before.cache != after.cache).then(|| "cache".to_owned()));
+        found.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_change_is_seen_where_it_matters_and_nowhere_else() {
+        let base = BaseDir::of_file(Path::new("/nonexistent/f"));
+        let with = |from: &str, to: &str| {
+            assert!(FILE.contains(from), "{from}");
+            changed(&base, &FILE.replace(from, to))
+        };
+        assert_eq!(with("[r, w]", "[r]"), "exchange 0");
+        assert_eq!(
+            with("upstream: {}", "upstream: { http2: true }"),
+            "upstream 1"
+        );
+        assert_eq!(
+            with("https://other.example", "https://o.example"),
+            "exchange 1, issuer 1"
+        );
+        assert_eq!(
+            with("lifetime: 5m", "lifetime: 4m"),
+            "exchange 0, exchange 1"
+        );
+        assert_eq!(with("1MiB", "2MiB"), "cache");
+        assert_eq!(with("1.pem", "2.pem"), "");
+        assert_eq!(with("127.0.0.1:0", "127.0.0.1:1"), "");
+        // a section that nobody has heard of may bear on any token
+        assert_eq!(
+            with("cache:", "novelty: { a: b }\ncache:"),
+            "exchange 0, exchange 1"
+        );
+    }
+
+    #[test]
+    fn the_order_of_keys_is_no_change() {
+        let base = BaseDir::of_file(Path::new("/nonexistent/f"));
+        let moved = FILE.replace(
+            "match: { prefix: /b }, upstream: {}",
+            "upstream: {}, match: { prefix: /b }",
+        );
+        assert_ne!(moved, FILE);
+        assert_eq!(changed(&base, &moved), "");
+    }
+
+    #[test]
+    fn other_contents_of_a_file_that_is_named_are_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = BaseDir::of_file(&folder.path().join("f"));
+        let document = Document::parse("f", FILE).unwrap();
+        let before = Prints::of(&document, &base);
+        std::fs::write(folder.path().join("corp.json"), "{}").unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "x").unwrap();
+        let after = Prints::of(&document, &base);
+        assert_eq!(compare(&before, &after), "exchange 0, upstream 0, issuer 0");
+    }
+}
