@@ -16,7 +16,12 @@ test *args:
 # CPU per request beside a bare proxy, and the cost of single steps
 bench:
     benches/side_by_side.sh
+    benches/start.sh
     cargo bench
+
+# A thousand reloads under a steady stream of requests
+reloads *args:
+    tests/ops/reloads.sh {{args}}
 
 # See what the gateway does, everything on loopback
 demo *args:

@@ -46,6 +46,7 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 Without a command: run. New here? `obo-gateway demo` shows on this machine what it does.
 SIGTERM and Ctrl-C end `run` gracefully: no request that was received is lost.
+SIGHUP has `run` read the file again; one with a mistake changes nothing.
 Exit status: 0 done, 1 could not, 2 the configuration or the arguments are wrong.";
 
 #[derive(Debug, Subcommand)]

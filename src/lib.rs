@@ -22,6 +22,7 @@
 //! | A refusal reads the same for every reason why a token is not acceptable. | `error::table` (unit tests) |
 //! | One exchange serves any number of simultaneous first uses. | `tests/load.rs` |
 //! | A removed key is refused within `max_age`, cached exchanges included. | `verify::key_store` (unit tests) |
+//! | No request is lost when another configuration is served, and none meets parts of two. | `tests/e2e/reload.rs`, `tests/ops/reloads.sh` |
 //! | No request that was received is lost when the gateway is told to end. | `tests/load.rs`, `tests/edge.rs` |
 //! | A body of any size passes as it comes, in memory that does not grow with it. | `tests/streaming.rs` |
 //! | No token reaches a log, a metric or a message, at any level. | `tests/e2e/canary.rs` |
