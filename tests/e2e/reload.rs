@@ -249,10 +249,19 @@ async fn series_of_a_route_end_with_it() {
         let renamed = file.replace("name: orders", &format!("name: orders-{round}"));
         rig.reload(&renamed).await;
         assert_eq!(rig.status("/orders/1").await, 200);
+        let earlier = if round == 0 {
+            "orders".to_owned()
+        } else {
+            format!("orders-{}", round - 1)
+        };
+        rig.counts("obo_requests_total", &[&format!("route=\"{earlier}\"")], 0)
+            .await;
     }
     rig.reload(&file).await;
     assert_eq!(rig.status("/orders/1").await, 200);
     rig.counts("obo_requests_total", &["route=\"orders\""], 1)
+        .await;
+    rig.counts("obo_requests_total", &["route=\"orders-4\""], 0)
         .await;
     let metrics = rig.metrics().await;
     assert!(!metrics.contains("orders-"), "{metrics}");
