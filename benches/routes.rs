@@ -42,6 +42,8 @@ impl Subject {
             issuers: &BTreeMap::new(),
             listed_issuers: 0,
             engine: None,
+            own: None,
+            clients: &Arc::default(),
             metrics: &metrics,
             clock: &clock,
         };
