@@ -26,6 +26,7 @@ use crate::{
     },
     verify::{IssuerSettings, TrustedIssuer},
 };
+use parts::Ground;
 use prints::Prints;
 use running::Succession;
 use std::sync::Arc;
@@ -208,23 +209,19 @@ impl Composer<'_> {
             self.succession.keys(engine);
         }
         let routes = building.within("routes", |b| {
-            let (engine, documents) = (engine.as_ref(), documents.as_ref());
-            self.routes(&read, &issuers, engine, documents, &clients, public_url, b)
+            let ground = Ground {
+                issuers: &issuers,
+                engine: engine.as_ref(),
+                documents: documents.as_ref(),
+                clients: &clients,
+                public_url,
+            };
+            self.routes(&read, &ground, b)
         });
         building.within("cache", |b| read.cache.check(b));
         building.within("limits", |b| read.limits.check(b));
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
-        let ids = match self.succession.ids() {
-            Some(ids) => Ok(ids),
-            None => IdSource::new(randomness.as_ref()),
-        };
-        let Ok(ids) = ids else {
-            building.findings.error(
-                "the operating system gave no random bytes",
-                "see to it that /dev/urandom works",
-            );
-            return None;
-        };
+        let ids = self.ids(building)?;
         let ((table, peers), (access_log, recorder)) = (routes?, logs?);
         if let Some(documents) = &mut documents {
             documents.describe(table.routes());
@@ -263,6 +260,21 @@ impl Composer<'_> {
             metrics: self.metrics,
             memory: self.succession.into_memory(),
         })
+    }
+
+    /// The ids of requests go on where they were.
+    fn ids(&self, building: &mut Building<'_>) -> Option<IdSource> {
+        if let Some(ids) = self.succession.ids() {
+            return Some(ids);
+        }
+        let ids = IdSource::new(self.surroundings.randomness.as_ref());
+        if ids.is_err() {
+            building.findings.error(
+                "the operating system gave no random bytes",
+                "see to it that /dev/urandom works",
+            );
+        }
+        ids.ok()
     }
 
     fn logs(

@@ -13,6 +13,18 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What all routes stand on.
+pub(super) struct Ground<'a> {
+    /// The trusted issuers by name.
+    pub(super) issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
+    pub(super) engine: Option<&'a EngineParts>,
+    /// What the gateway answers itself; no route may lie at or below.
+    pub(super) documents: Option<&'a Documents>,
+    pub(super) clients: &'a Arc<ClientCeilings>,
+    /// Under which clients reach the gateway.
+    pub(super) public_url: Option<&'a PublicUrl>,
+}
+
 impl Composer<'_> {
     pub(super) fn issuers(
         &self,
@@ -71,13 +83,16 @@ impl Composer<'_> {
     pub(super) fn routes(
         &mut self,
         read: &Read,
-        issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
-        engine: Option<&EngineParts>,
-        documents: Option<&Documents>,
-        clients: &Arc<ClientCeilings>,
-        public_url: Option<&PublicUrl>,
+        ground: &Ground<'_>,
         building: &mut Building<'_>,
     ) -> Option<(RouteTable, Peers)> {
+        let Ground {
+            issuers,
+            engine,
+            documents,
+            clients,
+            public_url,
+        } = *ground;
         let before = building.findings.errors();
         let own = engine
             .filter(|_| read.takes_own_tokens())
