@@ -16,6 +16,7 @@ pub struct ClientSettings {
     /// The `client_id`, as subject tokens name it.
     pub id: String,
     /// The audiences it may get tokens for; whatever its routes issue for where absent.
+    #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
     /// The scopes it may get.
     pub scope: ClientScopeSettings,

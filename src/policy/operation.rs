@@ -18,6 +18,7 @@ pub struct OperationSettings {
     #[serde(default)]
     pub methods: Vec<String>,
     /// A path below the route's prefix, and all below it, on segment boundaries; the whole route where absent.
+    #[schemars(regex(pattern = "^(/[^/?#]+)+$"))]
     pub prefix: Option<String>,
     /// What is asked for; a part of the route's `allow`.
     pub scope: ScopeSet,

@@ -49,6 +49,7 @@ pub struct AcceptSettings {
     /// The `name` of one of `trusted_issuers`.
     pub issuer: String,
     /// Its tokens must be addressed to one of these, a part of the issuer's own list; to any of that list where absent.
+    #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
 }
 

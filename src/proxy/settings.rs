@@ -14,6 +14,7 @@ pub struct ListenerSettings {
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
     /// The origin under which clients reach it, e.g. `https://api.example.com`; made from the address where absent.
+    #[schemars(regex(pattern = "^https?://[^/?#]+$"))]
     pub public_url: Option<String>,
     /// The listener's certificate; plain http without.
     pub tls: Option<ServerTlsSettings>,

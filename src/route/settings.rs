@@ -38,6 +38,7 @@ pub struct RouteSettings {
     #[serde(default)]
     pub public: bool,
     /// The API's name as clients know it (RFC 9728); the public URL and the matched path where absent.
+    #[schemars(regex(pattern = "^https?://[^?#]+$"))]
     pub resource: Option<String>,
     /// What crosses to the API beyond the usual.
     #[serde(default)]

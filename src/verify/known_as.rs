@@ -9,6 +9,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct KnownAsSettings {
     /// `may_act.sub`, e.g. the client id that the gateway has there.
+    #[schemars(length(min = 1))]
     pub sub: String,
 }
 

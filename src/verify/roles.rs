@@ -17,6 +17,7 @@ pub struct RoleSettings {
     /// The claim with the roles: a name, or names with dots between them, e.g. `realm_access.roles`.
     pub claim: String,
     /// What each role grants; a role that is not listed grants nothing.
+    #[schemars(length(min = 1))]
     pub grants: Vec<RoleGrant>,
 }
 

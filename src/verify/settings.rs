@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// How logs, metrics and routes call it, e.g. `corp`.
-    #[schemars(regex(pattern = "^[!-~]+$"))]
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]+$"))]
     pub name: String,
     /// `iss` of its tokens, compared character by character: copy it from the provider's metadata.
     #[schemars(regex(pattern = "^[!-~]+$"))]
@@ -48,9 +48,11 @@ pub struct IssuerSettings {
     pub required_claims: BTreeMap<String, Value>,
     /// The claim with the scopes: a text with spaces between them, or a list; a name, or names with dots between them.
     #[serde(default = "default_scope_claim")]
+    #[schemars(length(min = 1))]
     pub scope_claim: String,
     /// The claim that names the subject; a name, or names with dots between them.
     #[serde(default = "default_subject_claim")]
+    #[schemars(length(min = 1))]
     pub subject_claim: String,
     /// Scopes that roles stand for.
     pub roles: Option<RoleSettings>,

@@ -9,16 +9,50 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 6] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 28] = [
+    ("accepts_twice", "compares two items of a list"),
+    ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
+    ("client_lifetime", "a length of time is a text"),
+    ("client_twice", "compares two items of a list"),
+    ("cors_without_authorization", "legal, and a warning"),
     (
         "duplicate_inner_key",
         "one of the two is gone before a schema sees it",
     ),
+    ("map_of_no_scope", "is the name of a key"),
+    ("my_scopes_allowed", "a scope like any other by its form"),
+    ("operation_below_one_path", "compares two parts of the file"),
+    ("operation_beyond_allow", "compares two parts of the file"),
+    (
+        "operation_method_not_served",
+        "compares two parts of the file",
+    ),
+    ("operations_equal", "compares two items of a list"),
+    ("pairwise_salt_too_short", "stands in another file"),
+    ("pairwise_without_salt", "compares two parts of the file"),
+    ("passed_headers_needlessly", "legal, and a warning"),
+    (
+        "removed_headers",
+        "names of fields like any other by their form",
+    ),
+    ("removed_headers_needlessly", "legal, and a warning"),
+    (
+        "resource_of_a_public_route",
+        "compares two parts of the file",
+    ),
+    ("role_twice", "compares two items of a list"),
+    (
+        "route_at_resource_metadata",
+        "compares two parts of the file",
+    ),
+    ("rule_prefix_without_rule", "compares two parts of the file"),
+    ("set_header_written_secret", "legal, and a warning"),
     ("syntax_error", "no YAML"),
     ("tab", "no YAML"),
     ("tag", "is gone before a schema sees it"),
     ("two_documents", "a schema describes one"),
+    ("upgrade_over_http2", "compares two parts of the file"),
 ];
 
 fn validator() -> Validator {

@@ -1,7 +1,7 @@
 //! `routes[].cors` as it is written, and how it becomes header fields.
 
 use super::{Cors, Field, Origins};
-use crate::settings::{Building, HumanDuration, not_empty};
+use crate::settings::{Building, HumanDuration};
 use http::{HeaderName, HeaderValue, Method, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,13 +13,18 @@ use url::Url;
 #[serde(deny_unknown_fields)]
 pub struct CorsSettings {
     /// Origins as browsers write them, or `*` alone.
-    #[schemars(transform = not_empty)]
+    #[schemars(
+        length(min = 1),
+        inner(regex(pattern = "^([*]|[a-z][a-z0-9+.-]*://[^/?#*]+)$"))
+    )]
     pub origins: Vec<String>,
     /// Methods that a script may use; those of the route's match where absent.
     #[serde(default)]
+    #[schemars(inner(regex(pattern = "^[A-Z]+(-[A-Z]+)*$")))]
     pub methods: Vec<String>,
     /// Request fields that a script may set.
     #[serde(default)]
+    #[schemars(inner(regex(pattern = "^[!#$%&'+.^_`|~0-9A-Za-z-]+$")))]
     pub headers: Vec<String>,
     /// How long a browser may remember the answer to a preflight.
     pub max_age: Option<HumanDuration>,

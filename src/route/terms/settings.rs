@@ -17,6 +17,7 @@ use std::{borrow::Cow, fmt};
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
     /// Names of cookies that pass; none by default.
+    #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub cookies: Vec<String>,
     /// Fields that are added and removed.
     pub headers: HeadersSettings,
@@ -29,6 +30,7 @@ pub struct HeadersSettings {
     /// Set after everything else was stripped, in place of what the client sent.
     pub set: Vec<SetHeaderSettings>,
     /// Removed if the client sent them.
+    #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub remove: Vec<String>,
 }
 
@@ -37,6 +39,7 @@ pub struct HeadersSettings {
 #[serde(deny_unknown_fields)]
 pub struct SetHeaderSettings {
     /// The field's name.
+    #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))]
     pub name: String,
     /// Its value: a text, or where a secret is read from.
     pub value: HeaderValueSettings,
@@ -70,6 +73,7 @@ impl JsonSchema for HeaderValueSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseSettings {
     /// Fields that pass although they are dropped by default, such as Set-Cookie.
+    #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub pass_headers: Vec<String>,
 }
 
