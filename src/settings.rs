@@ -8,6 +8,7 @@
 mod address;
 mod duration;
 mod finding;
+mod list;
 mod percentage;
 mod public_url;
 mod schema;
@@ -19,6 +20,7 @@ mod url;
 pub use address::socket_address;
 pub use duration::HumanDuration;
 pub use finding::{ConfigPath, Finding, Findings, Segment, Severity};
+pub use list::{list, written_list};
 pub use percentage::Percentage;
 pub use public_url::PublicUrl;
 pub use schema::{exactly_one, listen_address, not_empty};

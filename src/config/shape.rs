@@ -238,6 +238,9 @@ fn mend(expected: &str, found: &str) -> String {
     match expected {
         "a mapping" => "write it as `key: value` lines, indented, or as { key: value }".to_owned(),
         "a list" if found == "a mapping" => "put `- ` in front of each item".to_owned(),
+        "a list" if found == "nothing" => {
+            "write the list, [] where it is meant to be empty, or remove the key".to_owned()
+        }
         "a list" => format!("write it as a list: [{found}]"),
         "a text" if !found.starts_with("a ") && found != "nothing" => {
             format!("put it in quotes: \"{found}\"")

@@ -2,7 +2,7 @@
 
 use super::requested::{ScopeRule, UserScopes, check_names};
 use crate::{
-    settings::{Building, HumanDuration},
+    settings::{Building, HumanDuration, written_list},
     token::{Audience, ScopeSet},
 };
 use schemars::JsonSchema;
@@ -16,6 +16,7 @@ pub struct ClientSettings {
     /// The `client_id`, as subject tokens name it.
     pub id: String,
     /// The audiences it may get tokens for; whatever its routes issue for where absent.
+    #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
     /// The scopes it may get.

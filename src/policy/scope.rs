@@ -27,6 +27,8 @@ pub enum Excess {
 #[derive(Debug, Clone)]
 pub struct ScopePolicy {
     map: ScopeMap,
+    /// The ceiling in the subject's names.
+    asked_for: ScopeSet,
     allow: ScopeSet,
     /// All of `allow`: what is asked for where the route tells no operations apart.
     whole: RequestedScope,
@@ -64,6 +66,7 @@ impl ScopePolicy {
         }
         let operations = operations?;
         (building.findings.errors() == before).then(|| Self {
+            asked_for: map.sources(&settings.allow),
             map,
             allow: settings.allow.clone(),
             whole: RequestedScope::Named(settings.allow.clone()),
@@ -72,6 +75,12 @@ impl ScopePolicy {
             user_scopes,
             operations,
         })
+    }
+
+    /// What users ask their provider for, so that they get what the route allows: the names that its map leads to the
+    /// ceiling's from, and the others as they are.
+    pub fn asked_for(&self) -> &ScopeSet {
+        &self.asked_for
     }
 
     /// The route's ceiling.

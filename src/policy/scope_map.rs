@@ -45,6 +45,19 @@ impl ScopeMap {
         Self { replaced, by }
     }
 
+    /// The subject's names for what the downstream calls `names`, as far as it can be asked for by them.
+    pub(super) fn sources(&self, names: &ScopeSet) -> ScopeSet {
+        let stand_for_some = self
+            .by
+            .iter()
+            .filter(|(_, by)| !by.intersection(names).is_empty())
+            .map(|(name, _)| &**name);
+        let kept = names.difference(&self.replaced);
+        let all = kept.iter().chain(stand_for_some);
+        // the names were checked when the map was built
+        ScopeSet::from_tokens(all).unwrap_or_else(|_| ScopeSet::empty())
+    }
+
     /// The downstream's names for what a subject holds: mapped ones are replaced, others stay.
     pub(super) fn apply<'a>(&self, held: &'a ScopeSet) -> Cow<'a, ScopeSet> {
         if self.by.is_empty() {
@@ -79,6 +92,13 @@ mod tests {
         };
         let map = ScopeMap::build(&entries, &set(spoken), &mut building);
         (map, findings)
+    }
+
+    #[test]
+    fn a_downstreams_scope_is_asked_for_by_the_names_that_lead_to_it() {
+        let (map, _) = map(&[("a", "x y"), ("b", "z"), ("x", "q")], "x y z q");
+        assert_eq!(map.sources(&set("x k")), set("a k"));
+        assert_eq!(map.sources(&set("q z")), set("b q x z"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     jose::HmacKey,
-    settings::{Building, HumanDuration},
+    settings::{Building, HumanDuration, written_list},
     token::{ActorChain, Audience, ScopeSet},
 };
 use schemars::JsonSchema;
@@ -23,6 +23,7 @@ pub struct ExchangeSettings {
     pub accepts: Vec<AcceptSettings>,
     /// The calling applications that are admitted, by their client id; others get 403. Any where absent.
     #[schemars(inner(length(min = 1)), length(min = 1))]
+    #[serde(default, deserialize_with = "written_list")]
     pub clients: Option<Vec<String>>,
     /// Whether tokens that an application got for itself are taken.
     #[serde(default)]
@@ -49,6 +50,7 @@ pub struct AcceptSettings {
     /// The `name` of one of `trusted_issuers`.
     pub issuer: String,
     /// Its tokens must be addressed to one of these, a part of the issuer's own list; to any of that list where absent.
+    #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
 }

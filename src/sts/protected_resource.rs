@@ -77,7 +77,7 @@ impl ProtectedResources {
 impl<'a> Gathered<'a> {
     fn add(&mut self, stages: &'a Protected) {
         add_new(&mut self.issuers, stages.verifier.issuers());
-        add_new(&mut self.scopes, stages.policy.scope().allow().iter());
+        add_new(&mut self.scopes, stages.policy.scope().asked_for().iter());
     }
 
     fn document(&self) -> Document {

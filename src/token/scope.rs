@@ -1,5 +1,6 @@
 //! Sets of scopes (RFC 6749 §3.3) and the algebra that keeps them from growing.
 
+use crate::settings::list;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
@@ -133,7 +134,7 @@ impl Serialize for ScopeSet {
 /// A configuration writes scopes as a list, one name an item.
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tokens = Vec::<String>::deserialize(deserializer)?;
+        let tokens: Vec<String> = list(deserializer)?;
         Self::from_tokens(tokens.iter().map(String::as_str)).map_err(de::Error::custom)
     }
 }
