@@ -23,7 +23,7 @@ use crate::{
     policy::{ExchangeRequest, OperationId},
     route::{Access, Protected, Public, Route, RouteTable},
     source::{self, Bearer, Imprint, PresentedToken},
-    telemetry::{CacheResult, RequestId},
+    telemetry::{CacheResult, Facts, RequestId, Step, Witness},
 };
 use http::request::Parts;
 use record::Principal;
@@ -79,15 +79,17 @@ struct Errand {
     key: CacheKey,
 }
 
-/// What is known of a request besides its admission, for the logs.
+/// What is known of a request besides its admission, for the logs, and who is told how that came about.
 #[derive(Debug, Default)]
-pub struct Trail {
+pub struct Trail<W = ()> {
     /// The route, once one is found.
     pub route: Option<Arc<Route>>,
     /// What the cache said.
     pub cache: Option<CacheResult>,
     /// How long the request waited for an exchange.
     pub exchange: Option<Duration>,
+    /// Who is told how an exchange is decided on: nobody, but for a decision that is explained.
+    pub witness: W,
 }
 
 impl Pipeline {
@@ -99,7 +101,7 @@ impl Pipeline {
         &self,
         head: &Parts,
         id: RequestId,
-        trail: &mut Trail,
+        trail: &mut Trail<impl Witness>,
     ) -> Result<Admission, Refusal> {
         let target = self.gate.pass(head)?;
         if let Some(asked) = preflight::answering(&self.routes, head, &target) {
@@ -200,7 +202,7 @@ impl Pipeline {
         &self,
         key: &CacheKey,
         route: &Route,
-        trail: &mut Trail,
+        trail: &mut Trail<impl Witness>,
     ) -> Result<Option<Hit>, Refusal> {
         let found = self.cache.hit(key);
         match &found {
@@ -215,7 +217,7 @@ impl Pipeline {
     fn refresh_ahead(&self, due: RefreshDue, errand: Errand) {
         let route = Arc::clone(&errand.route);
         let (key, presented) = (errand.key, errand.presented.clone());
-        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock));
+        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock), ());
         self.cache.refresh_ahead(due, key, presented, async move {
             let exchanged = exchange.await;
             if exchanged.is_ok() {
@@ -229,12 +231,13 @@ impl Pipeline {
         &self,
         errand: Errand,
         occasion: Occasion,
-        trail: &mut Trail,
+        trail: &mut Trail<impl Witness>,
     ) -> Result<ForwardCredential, Refusal> {
         let started = self.clock.instant();
         let route = Arc::clone(&errand.route);
         let (key, presented) = (errand.key, errand.presented.clone());
-        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock));
+        let (recorder, witness) = (self.recorder.clone(), trail.witness.clone());
+        let exchange = exchange(errand, recorder, Arc::clone(&self.clock), witness);
         let exchanged = self
             .cache
             .exchange_once(key, presented, occasion, exchange)
@@ -253,6 +256,7 @@ async fn exchange(
     errand: Errand,
     recorder: Recorder,
     clock: SharedClock,
+    mut witness: impl Witness,
 ) -> Result<IssuedToken, Refusal> {
     let Errand {
         id,
@@ -265,17 +269,24 @@ async fn exchange(
     let started = clock.instant();
     let mut principal = None;
     let steps = async {
-        let subject = stages.verifier.verify(&presented).await?;
+        let subject = stages
+            .verifier
+            .verify_before(&presented, &mut witness)
+            .await?;
         principal = Some(Principal::of(&subject));
-        let permitted = stages.policy.permit(
+        let permitted = stages.policy.permit_before(
             ExchangeRequest::for_operation(subject, operation),
             clock.now(),
+            &mut witness,
         )?;
+        witness.begin(Step::Exchange, || Facts::found(stages.exchange.name()));
         let response = stages.exchange.exchange(&permitted).await?;
+        witness.begin(Step::Accept, Facts::default);
         let issued =
             IssuedToken::accept(permitted, response, stages.exchange.issuer(), clock.now())
                 .map_err(ExchangeError::from)?;
         recorder.issued(&route, id, &issued)?;
+        witness.issued(|| issued.claims());
         Ok(issued)
     };
     let result = steps.await;
@@ -315,7 +326,7 @@ impl Errand {
     }
 }
 
-impl Trail {
+impl<W> Trail<W> {
     fn note(&mut self, route: &Route, result: CacheResult) {
         route.metrics().cache(result);
         self.cache = Some(result);

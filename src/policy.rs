@@ -14,6 +14,7 @@ mod requested;
 mod scope;
 mod scope_map;
 mod settings;
+mod told;
 
 pub use claims::ClaimPolicy;
 pub use client::{ClientCeilings, ClientScopeSettings, ClientSettings};
@@ -27,7 +28,9 @@ pub use settings::{
     Salt, ScopeSettings, SubjectForm, SubjectKinds, TokenSettings,
 };
 
-use crate::{clock::UnixTime, token::Audience, token::ScopeSet, verify::SubjectToken};
+use crate::{
+    clock::UnixTime, telemetry::Witness, token::Audience, token::ScopeSet, verify::SubjectToken,
+};
 use http::Method;
 use naming::SubjectNaming;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -108,7 +111,20 @@ impl ExchangePolicy {
         request: ExchangeRequest,
         now: UnixTime,
     ) -> Result<PermittedExchange, PolicyError> {
-        permit::permit(self, request, now)
+        self.permit_before(request, now, &mut ())
+    }
+
+    /// The same, and tells `witness` of each rule before it decides.
+    ///
+    /// # Errors
+    /// Those of [`Self::permit`].
+    pub fn permit_before(
+        &self,
+        request: ExchangeRequest,
+        now: UnixTime,
+        witness: &mut impl Witness,
+    ) -> Result<PermittedExchange, PolicyError> {
+        permit::permit(self, request, now, witness)
     }
 
     /// The operation that a request is, by its method and what its path has below the route's prefix; none where the

@@ -180,6 +180,11 @@ impl Route {
         self.upgrade
     }
 
+    /// What it matches, in words: hosts, path and methods, those that it leaves open included.
+    pub fn matched(&self) -> String {
+        self.matches.to_string()
+    }
+
     /// The metrics of this route.
     pub fn metrics(&self) -> &RouteMetrics {
         &self.metrics

@@ -16,6 +16,7 @@ mod readiness;
 mod settings;
 mod sink;
 mod trace_context;
+mod witness;
 
 pub use access::{AccessLog, AccessRecord};
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct};
@@ -30,3 +31,4 @@ pub use settings::{
     AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,
 };
 pub use trace_context::{TraceContext, TraceParent};
+pub use witness::{Facts, ScopeSteps, Step, Witness};

@@ -29,6 +29,7 @@ use crate::{
     clock::SharedClock,
     jose::UnverifiedJws,
     source::PresentedToken,
+    telemetry::{Facts, Step, Witness},
     token::{Audience, RawToken},
 };
 use std::sync::Arc;
@@ -107,23 +108,51 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`]: the first check that failed.
     pub async fn verify(&self, presented: &PresentedToken) -> Result<SubjectToken, VerifyError> {
-        self.verify_token(presented.token()).await
+        self.verify_before(presented, &mut ()).await
     }
 
-    async fn verify_token(&self, token: &RawToken) -> Result<SubjectToken, VerifyError> {
+    /// The same, and tells `witness` of each check before it is made.
+    ///
+    /// # Errors
+    /// Those of [`Self::verify`].
+    pub async fn verify_before(
+        &self,
+        presented: &PresentedToken,
+        witness: &mut impl Witness,
+    ) -> Result<SubjectToken, VerifyError> {
+        self.verify_token(presented.token(), witness).await
+    }
+
+    async fn verify_token(
+        &self,
+        token: &RawToken,
+        witness: &mut impl Witness,
+    ) -> Result<SubjectToken, VerifyError> {
+        witness.begin(Step::Form, Facts::default);
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
+        witness.begin(Step::Issuer, || self.compared_issuers(claimed));
         if claimed == &*self.own_issuer {
             let own = self.own.as_ref().ok_or(VerifyError::SelfIssued)?;
-            let verified = self.verify_from(&own.issuer, &own.audiences, jws).await;
-            let traced = verified.and_then(|subject| subject.traced(own, &self.accepted));
+            let audiences = &own.audiences;
+            let verified = self.verify_from(&own.issuer, audiences, jws, witness).await;
+            let traced = verified.and_then(|subject| {
+                witness.begin(Step::Origin, Facts::default);
+                subject.traced(own, &self.accepted)
+            });
             return counted(&own.issuer, traced);
         }
         let accepted = self.accepted(claimed)?;
         let verified = self
-            .verify_from(&accepted.issuer, accepted.audiences(), jws)
+            .verify_from(&accepted.issuer, accepted.audiences(), jws, witness)
             .await;
         counted(&accepted.issuer, verified)
+    }
+
+    fn compared_issuers(&self, claimed: &str) -> Facts {
+        let own = self.own.iter().map(|_| &*self.own_issuer);
+        let accepted: Vec<&str> = self.issuers().chain(own).collect();
+        Facts::new(claimed, accepted.join(", "))
     }
 
     /// The issuer with exactly that `iss` (RFC 9207, RFC 8725 §3.8); nothing is ever fetched from one that is not here.
@@ -139,13 +168,22 @@ impl Verifier {
         issuer: &Arc<TrustedIssuer>,
         audiences: &[Audience],
         jws: UnverifiedJws<'_>,
+        witness: &mut impl Witness,
     ) -> Result<SubjectToken, VerifyError> {
         let alg = jws.alg();
+        witness.begin(Step::Algorithm, || {
+            Facts::new(alg, listed(issuer.algorithms()))
+        });
         if !issuer.algorithms().contains(&alg) {
             let issuer = issuer.shared_name();
             return Err(VerifyError::AlgorithmNotAccepted { issuer, alg });
         }
+        witness.begin(Step::Key, || {
+            let kid = jws.kid().unwrap_or("none named");
+            Facts::new(kid, format!("a key of {} for {alg}", issuer.name()))
+        });
         let key = issuer.keys().key(jws.kid(), alg).await?;
+        witness.begin(Step::Signature, Facts::default);
         let verified = key
             .verify(jws, issuer.algorithms())
             .map_err(VerifyError::Signature)?;
@@ -155,8 +193,14 @@ impl Verifier {
             verified,
             key.into_lease(),
             self.clock.now(),
+            witness,
         )
     }
+}
+
+fn listed(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
 }
 
 fn counted(

@@ -111,6 +111,11 @@ impl IssuedToken {
         &self.permitted
     }
 
+    /// What it says.
+    pub fn claims(&self) -> Option<Claims> {
+        read(&self.token).ok()
+    }
+
     /// When it ends.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at

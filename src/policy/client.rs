@@ -121,6 +121,17 @@ impl ClientSettings {
 }
 
 impl ClientCeiling {
+    /// For whom it may get tokens, in words.
+    pub(super) fn audiences_told(&self) -> String {
+        match &self.audiences {
+            None => "any".to_owned(),
+            Some(audiences) => {
+                let names: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
+                names.join(", ")
+            }
+        }
+    }
+
     /// Whether it may get tokens for `audience`.
     pub(super) fn admits(&self, audience: &Audience) -> bool {
         self.audiences

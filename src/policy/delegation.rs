@@ -2,6 +2,7 @@
 
 use super::PolicyError;
 use crate::{
+    telemetry::{Facts, Step, Witness},
     token::{Actor, ActorChain},
     verify::SubjectToken,
 };
@@ -69,7 +70,12 @@ impl OutgoingActor {
         known_as: KnownAs<'_>,
         gateway: &GatewayIdentity,
         max_depth: usize,
+        witness: &mut impl Witness,
     ) -> Result<ActorChain, PolicyError> {
+        witness.begin(Step::MayAct, || {
+            let found = may_act.map_or_else(|| "nobody in particular".to_owned(), Value::to_string);
+            Facts::new(found, format!("absent, or {} of {}", known_as.sub, known_as.issuer))
+        });
         // RFC 8693 §4.4: counts only because the subject token's signature was verified; binds the party that does the
         // exchange, also where it leaves no trace in `act`
         if may_act.is_some_and(|claim| !names(claim, known_as)) {
@@ -79,6 +85,9 @@ impl OutgoingActor {
             Self::Gateway => earlier.acted_by(Actor::new(&gateway.issuer, &gateway.actor)),
             Self::None => earlier.clone(),
         };
+        witness.begin(Step::ChainDepth, || {
+            Facts::new(chain.depth(), format!("at most {max_depth}"))
+        });
         if chain.depth() > max_depth {
             return Err(PolicyError::ActorChainTooDeep {
                 depth: chain.depth(),

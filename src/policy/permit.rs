@@ -1,8 +1,9 @@
 //! The decision, and the proof that it was made.
 
-use super::{ExchangePolicy, OperationId, PolicyError};
+use super::{ExchangePolicy, OperationId, PolicyError, told};
 use crate::{
     clock::UnixTime,
+    telemetry::{Facts, Step, Witness},
     token::{ActorChain, Audience, Provenance, ScopeSet},
     verify::SubjectToken,
 };
@@ -97,30 +98,46 @@ pub(super) fn permit(
     policy: &ExchangePolicy,
     request: ExchangeRequest,
     now: UnixTime,
+    witness: &mut impl Witness,
 ) -> Result<PermittedExchange, PolicyError> {
     let ExchangeRequest { subject, operation } = request;
+    witness.begin(Step::Caller, || told::caller(policy, &subject));
     policy.admit_caller(&subject)?;
+    witness.begin(Step::SubjectKind, || told::subject_kind(policy, &subject));
     policy.admit_subject_kind(&subject)?;
     let client = policy.ceilings.of(subject.client_id());
+    witness.begin(Step::ClientAudience, || {
+        told::client_audience(policy, client)
+    });
     if client.is_some_and(|client| !client.admits(&policy.audience)) {
         return Err(PolicyError::AudienceNotForClient);
     }
+    witness.begin(Step::Operation, || told::operation(policy, operation));
     let operation = policy.scope.operation(operation)?;
-    let scope = policy.scope.narrow(subject.scopes(), operation, client)?;
+    let scope = policy
+        .scope
+        .narrow(subject.scopes(), operation, client, witness)?;
     let actors = policy.actor.extend(
         subject.actor_chain(),
         subject.may_act(),
         policy.gateway.known_to(&subject),
         &policy.gateway,
         policy.max_depth,
+        witness,
     )?;
     let lifetime = client
         .and_then(|client| client.lifetime)
         .map_or(policy.lifetime, |most| most.min(policy.lifetime));
     let expires_at = now.plus(lifetime).min(subject.expires_at());
+    witness.begin(Step::Lifetime, || {
+        told::lifetime(policy, client, &subject, now, expires_at)
+    });
     if expires_at <= now {
         return Err(PolicyError::NoLifetimeLeft);
     }
+    witness.begin(Step::SubjectForm, || {
+        Facts::found(policy.naming.naming().as_str())
+    });
     let sub = policy.naming.express(&subject, &policy.audience)?;
     let provenance = Provenance {
         naming: policy.naming.naming(),

@@ -7,7 +7,11 @@ use super::{
     scope_map::ScopeMap,
     settings::ScopeSettings,
 };
-use crate::{settings::Building, token::ScopeSet};
+use crate::{
+    settings::Building,
+    telemetry::{Facts, ScopeSteps, Step, Witness},
+    token::ScopeSet,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -122,11 +126,12 @@ impl ScopePolicy {
         held: &ScopeSet,
         operation: Option<&Operation>,
         client: Option<&ClientCeiling>,
+        witness: &mut impl Witness,
     ) -> Result<ScopeSet, PolicyError> {
-        let held = self.map.apply(held);
-        let held = match client {
-            None => held,
-            Some(client) => Cow::Owned(client.limit(&held, &self.user_scopes)),
+        let mapped = self.map.apply(held);
+        let limited = match client {
+            None => Cow::Borrowed(&*mapped),
+            Some(client) => Cow::Owned(client.limit(&mapped, &self.user_scopes)),
         };
         let (requested, required) = match operation {
             None => (&self.whole, Cow::Borrowed(&self.require)),
@@ -139,12 +144,27 @@ impl ScopePolicy {
             Excess::Drop => required,
             Excess::Refuse => Cow::Owned(required.union(requested.named())),
         };
-        let missing = wanted.difference(&held);
+        witness.scopes(|| ScopeSteps {
+            held: held.clone(),
+            replaced: self.map.told(held),
+            mapped: ScopeSet::clone(&mapped),
+            within_client: ScopeSet::clone(&limited),
+            allowed: self.allow.clone(),
+            requested: requested.named().clone(),
+            required: ScopeSet::clone(&wanted),
+        });
+        witness.begin(Step::RequiredScope, || {
+            Facts::new(wanted.intersection(&limited), &*wanted)
+        });
+        let missing = wanted.difference(&limited);
         if !missing.is_empty() {
             let wanted = wanted.into_owned();
             return Err(PolicyError::ScopeNotHeld { wanted, missing });
         }
-        let granted = requested.within(&self.allow, &held);
+        let granted = requested.within(&self.allow, &limited);
+        witness.begin(Step::ScopeLeft, || {
+            Facts::new(&granted, requested.named())
+        });
         if granted.is_empty() && !self.allow.is_empty() {
             return Err(PolicyError::NoScopeLeft {
                 allowed: requested.named().clone(),

@@ -58,6 +58,12 @@ impl ScopeMap {
         ScopeSet::from_tokens(all).unwrap_or_else(|_| ScopeSet::empty())
     }
 
+    /// The names in `held` that are replaced, each with what takes its place.
+    pub(super) fn told(&self, held: &ScopeSet) -> Vec<(String, ScopeSet)> {
+        let replaced = |name: &str| Some((name.to_owned(), self.by.get(name)?.clone()));
+        held.iter().filter_map(replaced).collect()
+    }
+
     /// The downstream's names for what a subject holds: mapped ones are replaced, others stay.
     pub(super) fn apply<'a>(&self, held: &'a ScopeSet) -> Cow<'a, ScopeSet> {
         if self.by.is_empty() {

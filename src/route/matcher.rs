@@ -4,6 +4,7 @@ use crate::settings::{Building, exactly_one};
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::fmt;
 
 /// Which requests a route serves: exactly one of `prefix` and `exact`, and what narrows it. The most specific route
 /// wins; two equal ones are refused.
@@ -82,6 +83,33 @@ impl Match {
             replacement.trim_end_matches('/'),
             rest.trim_start_matches('/')
         )
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<String> = self.hosts.iter().map(HostPattern::to_string).collect();
+        let methods: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        match &self.path {
+            PathPattern::Exact(path) => write!(f, "exact {path}")?,
+            PathPattern::Prefix(prefix) if prefix.is_empty() => f.write_str("prefix /")?,
+            PathPattern::Prefix(prefix) => write!(f, "prefix {prefix}")?,
+        }
+        write!(f, ", host {}, method ", hosts.join(" or "))?;
+        match methods.as_slice() {
+            [] => f.write_str("any"),
+            methods => f.write_str(&methods.join(" or ")),
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::AnyLabel(parent) => write!(f, "*.{parent}"),
+            Self::Any => f.write_str("any"),
+        }
     }
 }
 

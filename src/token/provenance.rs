@@ -16,6 +16,17 @@ pub enum Naming {
     Pairwise,
 }
 
+impl Naming {
+    /// As the configuration calls it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Qualified => "qualified",
+            Self::Pairwise => "pairwise",
+        }
+    }
+}
+
 /// How the `sub` of an issued token came about, and whether it stands for an application alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provenance {

@@ -1,6 +1,9 @@
 //! An issuer whose tokens are accepted.
 
-use super::{key_store::KeyStore, roles::RoleGrants};
+use super::{
+    key_store::{KeyStore, causes},
+    roles::RoleGrants,
+};
 use crate::{jose::Algorithm, telemetry::IssuerMetrics, token::Audience};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
@@ -59,6 +62,17 @@ impl TrustedIssuer {
     pub async fn prepare(&self) -> bool {
         // why a fetch failed is logged and counted where it happens
         self.is_ready() || self.keys.refresh().await.is_ok()
+    }
+
+    /// Fetches its keys now; why they cannot be had, in words for the operator.
+    ///
+    /// Waits as long as the fetch takes: at most 5 s for each document.
+    ///
+    /// # Errors
+    /// The cause, with the causes of it.
+    pub async fn fetch_keys(&self) -> Result<(), String> {
+        let fetched = self.keys.refresh().await;
+        fetched.map(|_| ()).map_err(|error| causes(&error))
     }
 
     /// Starts to keep its keys fresh, on the runtime that identity providers are called on. Ends when the issuer is

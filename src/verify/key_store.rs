@@ -274,7 +274,7 @@ impl Drop for KeyStore {
 }
 
 /// An error and what caused it, on one line.
-fn causes(error: &dyn Error) -> String {
+pub(super) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

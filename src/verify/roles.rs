@@ -3,6 +3,7 @@
 use super::VerifyError;
 use crate::{
     settings::Building,
+    telemetry::Facts,
     token::{Claims, ScopeSet},
 };
 use schemars::JsonSchema;
@@ -102,6 +103,17 @@ fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
 }
 
 impl RoleGrants {
+    /// What the roles in `claims` grant, for who asks how a decision came about. What grants nothing is left out: a
+    /// provider writes many roles that are none of the gateway's business.
+    pub(super) fn told(&self, claims: &Claims) -> Facts {
+        let wanted = format!("roles in {}", self.claim);
+        match self.granted(claims) {
+            Ok(scope) if scope.is_empty() => Facts::new("they grant nothing", wanted),
+            Ok(scope) => Facts::new(format!("they grant {scope}"), wanted),
+            Err(_) => Facts::new("neither a text nor a list of texts", wanted),
+        }
+    }
+
     /// The scopes that the roles in `claims` stand for; none where the claim is absent.
     ///
     /// # Errors

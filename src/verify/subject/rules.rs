@@ -4,11 +4,12 @@ use super::SubjectToken;
 use crate::{
     clock::UnixTime,
     jose::VerifiedJws,
+    telemetry::{Facts, Step, Witness},
     token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
-    verify::{KeyLease, TrustedIssuer, VerifyError},
+    verify::{KeyLease, TrustedIssuer, VerifyError, listed},
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The longest `sub` (OpenID Connect Core §2).
 const MAX_SUB: usize = 255;
@@ -20,28 +21,47 @@ pub(in crate::verify) fn accept(
     verified: VerifiedJws,
     lease: KeyLease,
     now: UnixTime,
+    witness: &mut impl Witness,
 ) -> Result<SubjectToken, VerifyError> {
+    witness.begin(Step::Type, || {
+        Facts::new(verified.typ().unwrap_or("none"), listed(&issuer.typ))
+    });
     if !issuer.accepts_typ(verified.typ()) {
         return Err(VerifyError::TokenType);
     }
+    witness.begin(Step::Claims, Facts::default);
     let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
-    let (expires_at, issued_at) = lifetime(issuer, &claims, now)?;
+    let (expires_at, issued_at) = lifetime(issuer, &claims, now, witness)?;
+    witness.begin(Step::Audience, || {
+        Facts::new(shown(claims.get("aud")), listed(audiences))
+    });
     addressed(&claims, audiences)?;
+    witness.begin(Step::Subject, || {
+        let claim = issuer.subject_claim().unwrap_or("sub");
+        Facts::new(shown(claims.at_path(claim)), format!("a name in {claim}"))
+    });
     let sub = subject(issuer, &claims)?;
+    witness.begin(Step::SenderConstraint, || match claims.get("cnf") {
+        None => Facts::found("no"),
+        Some(_) => Facts::new("yes", "no: its proof cannot be checked"),
+    });
     // RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
     if claims.get("cnf").is_some() {
         return Err(VerifyError::SenderConstrained);
     }
+    witness.begin(Step::Kind, Facts::default);
     access_token(&claims)?;
-    required(issuer, &claims)?;
+    required(issuer, &claims, witness)?;
+    witness.begin(Step::ActorChain, || Facts::found(shown(claims.get("act"))));
     let actor_chain = match claims.get("act") {
         None => ActorChain::none(),
         Some(act) => ActorChain::parse(act).map_err(VerifyError::ActorChain)?,
     };
+    witness.begin(Step::Client, || application(issuer, &claims));
     let client_id = client(issuer, &claims)?;
     Ok(SubjectToken {
         issuer: Arc::clone(issuer),
-        scopes: scopes(issuer, &claims)?,
+        scopes: scopes(issuer, &claims, witness)?,
         app_only: is_app_only(&claims, &sub, client_id.as_deref()),
         claims,
         sub,
@@ -58,7 +78,11 @@ fn lifetime(
     issuer: &TrustedIssuer,
     claims: &Claims,
     now: UnixTime,
+    witness: &mut impl Witness,
 ) -> Result<(UnixTime, Option<UnixTime>), VerifyError> {
+    witness.begin(Step::Expiry, || {
+        Facts::new(shown(claims.get("exp")), format!("later than {now}"))
+    });
     let time = |name| claims.time(name).map_err(VerifyError::Claims);
     let missing = VerifyError::Claims(ClaimsError::Missing("exp"));
     let expires_at = time("exp")?.ok_or(missing)?;
@@ -69,11 +93,20 @@ fn lifetime(
         return Err(VerifyError::Expired);
     }
     let latest = now.plus(issuer.leeway());
+    witness.begin(Step::Start, || {
+        let times = [claims.get("nbf"), claims.get("iat")].map(shown);
+        Facts::new(times.join(", "), format!("no later than {latest}"))
+    });
     if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
         return Err(VerifyError::NotYetValid);
     }
     let allowed = issuer.max_lifetime();
-    if expires_at.since(issued_at.unwrap_or(now)) > allowed {
+    let life = expires_at.since(issued_at.unwrap_or(now));
+    witness.begin(Step::LongestLife, || {
+        let seconds = |life: Duration| format!("{} s", life.as_secs());
+        Facts::new(seconds(life), format!("at most {}", seconds(allowed)))
+    });
+    if life > allowed {
         return Err(VerifyError::LivesTooLong { allowed });
     }
     Ok((expires_at, issued_at))
@@ -124,8 +157,19 @@ fn access_token(claims: &Claims) -> Result<(), VerifyError> {
     Ok(())
 }
 
-fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
+fn required(
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    witness: &mut impl Witness,
+) -> Result<(), VerifyError> {
     for (name, wanted) in issuer.required_claims() {
+        witness.begin(Step::RequiredClaim, || {
+            let found = shown(claims.at_path(name));
+            Facts::new(
+                format!("{name}: {found}"),
+                format!("{name}: {}", shown(Some(wanted))),
+            )
+        });
         if claims.at_path(name) != Some(wanted) {
             let name = Arc::clone(name);
             return Err(VerifyError::RequiredClaim { name });
@@ -135,7 +179,15 @@ fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> 
 }
 
 /// What the scope claim says, and what the roles stand for.
-fn scopes(issuer: &TrustedIssuer, claims: &Claims) -> Result<ScopeSet, VerifyError> {
+fn scopes(
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    witness: &mut impl Witness,
+) -> Result<ScopeSet, VerifyError> {
+    witness.begin(Step::Scope, || {
+        let claim = issuer.scope_claim();
+        Facts::new(shown(claims.at_path(claim)), format!("scopes in {claim}"))
+    });
     // The reason is not kept: it would repeat what the token says.
     let malformed = |_| VerifyError::Scope;
     let said = match claims.at_path(issuer.scope_claim()) {
@@ -151,7 +203,31 @@ fn scopes(issuer: &TrustedIssuer, claims: &Claims) -> Result<ScopeSet, VerifyErr
     };
     match issuer.roles() {
         None => Ok(said),
-        Some(roles) => Ok(said.union(&roles.granted(claims)?)),
+        Some(roles) => {
+            witness.begin(Step::Roles, || roles.told(claims));
+            Ok(said.union(&roles.granted(claims)?))
+        }
+    }
+}
+
+/// A claim as a person reads it: a text as it is, a list with commas.
+fn shown(claim: Option<&Value>) -> String {
+    match claim {
+        None => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => {
+            let items: Vec<String> = items.iter().map(|item| shown(Some(item))).collect();
+            items.join(", ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+fn application(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
+    match client(issuer, claims) {
+        Ok(Some(client)) => Facts::found(client),
+        Ok(None) => Facts::found("none named"),
+        Err(_) => Facts::new("not a text", "a text"),
     }
 }
 

@@ -1,0 +1,75 @@
+//! The rules of a route and what they were held against, in words: for who asks how a decision came about.
+
+use super::{
+    ExchangePolicy, Operation, OperationId, SubjectKinds,
+    client::ClientCeiling,
+};
+use crate::{clock::UnixTime, telemetry::Facts, verify::SubjectToken};
+
+pub(super) fn caller(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
+    let found = subject.client_id().unwrap_or("none named");
+    match &policy.clients {
+        None => Facts::new(found, "any"),
+        Some(admitted) => {
+            let admitted: Vec<&str> = admitted.iter().map(String::as_str).collect();
+            Facts::new(found, admitted.join(", "))
+        }
+    }
+}
+
+pub(super) fn subject_kind(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
+    let found = match subject.is_app_only() {
+        true => "an application alone",
+        false => "a user",
+    };
+    let wanted = match policy.subjects {
+        SubjectKinds::Users => "a user",
+        SubjectKinds::Any => "any",
+    };
+    Facts::new(found, wanted)
+}
+
+pub(super) fn client_audience(policy: &ExchangePolicy, client: Option<&ClientCeiling>) -> Facts {
+    let wanted = match client {
+        None => "any: the caller has no ceiling".to_owned(),
+        Some(client) => client.audiences_told(),
+    };
+    Facts::new(policy.audience(), wanted)
+}
+
+pub(super) fn operation(policy: &ExchangePolicy, id: Option<OperationId>) -> Facts {
+    let operations = policy.scope.operations();
+    if operations.is_empty() {
+        return Facts::found("the route tells none apart");
+    }
+    let known: Vec<&str> = operations.iter().map(Operation::label).collect();
+    let found = id.and_then(|id| operations.get(id));
+    Facts::new(found.map_or("none", Operation::label), known.join("; "))
+}
+
+/// Which of the bounds decided when the issued token ends.
+pub(super) fn lifetime(
+    policy: &ExchangePolicy,
+    client: Option<&ClientCeiling>,
+    subject: &SubjectToken,
+    now: UnixTime,
+    expires_at: UnixTime,
+) -> Facts {
+    let of_client = client.and_then(|client| client.lifetime);
+    let decided = if expires_at == subject.expires_at() {
+        "the presented token ends then"
+    } else if of_client.is_some_and(|most| most < policy.lifetime) {
+        "the caller's lifetime"
+    } else {
+        "the route's lifetime"
+    };
+    let mut bounds = vec![
+        format!("route {} s", policy.lifetime.as_secs()),
+        format!("presented token {} s", subject.expires_at().since(now).as_secs()),
+    ];
+    if let Some(most) = of_client {
+        bounds.insert(1, format!("caller {} s", most.as_secs()));
+    }
+    let life = expires_at.since(now).as_secs();
+    Facts::new(format!("{life} s: {decided}"), format!("the least of {}", bounds.join(", ")))
+}
