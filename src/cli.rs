@@ -6,10 +6,12 @@
 
 mod check;
 mod demo;
+mod explain;
 mod run;
 mod schema;
 mod serve;
 
+pub use explain::{Asked, AskedError, Explainer, Explanation, Unexplained};
 pub use serve::{Gateway, ReloadError, Reloaded, StartError};
 
 use crate::{
@@ -55,6 +57,8 @@ enum Command {
     Run,
     /// Report every mistake in the configuration, and how to mend it; creates nothing
     Check,
+    /// Replay the decision on one request, step by step; sends nothing, signs nothing that can be used
+    Explain(explain::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema {
         /// Print the configuration reference instead, for people
@@ -106,6 +110,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
     match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(&arguments.config, &surroundings, io, &mut terminal),
         Command::Check => check::check(&arguments.config, &surroundings, &mut terminal),
+        Command::Explain(asked) => {
+            explain::explain(&asked, &arguments.config, &surroundings, io, &mut terminal)
+        }
         Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }

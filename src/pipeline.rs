@@ -80,7 +80,7 @@ struct Errand {
 }
 
 /// What is known of a request besides its admission, for the logs, and who is told how that came about.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Trail<W = ()> {
     /// The route, once one is found.
     pub route: Option<Arc<Route>>,
@@ -326,7 +326,23 @@ impl Errand {
     }
 }
 
+impl Default for Trail {
+    fn default() -> Self {
+        Self::told_to(())
+    }
+}
+
 impl<W> Trail<W> {
+    /// Of a request that has just begun, and whose decision `witness` is told of.
+    pub fn told_to(witness: W) -> Self {
+        Self {
+            route: None,
+            cache: None,
+            exchange: None,
+            witness,
+        }
+    }
+
     fn note(&mut self, route: &Route, result: CacheResult) {
         route.metrics().cache(result);
         self.cache = Some(result);

@@ -16,6 +16,7 @@ mod hooks;
 mod hygiene;
 mod local;
 mod peers;
+mod rehearsal;
 mod respond;
 mod serving;
 mod settings;
@@ -25,6 +26,7 @@ pub use hooks::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub use local::{AdminApp, Site, SiteApp, connection_metrics};
 pub use peers::{Peers, UpstreamTlsError};
+pub use rehearsal::{Ending, ImaginedHead, NoRequest};
 pub use serving::Serving;
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
 

@@ -120,7 +120,7 @@ async fn show(
 }
 
 /// <https://no-color.org>: any value but the empty one turns colours off.
-fn paint(interactive: bool) -> Paint {
+pub(super) fn paint(interactive: bool) -> Paint {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if interactive && !unwanted && !dumb {

@@ -74,7 +74,10 @@ impl OutgoingActor {
     ) -> Result<ActorChain, PolicyError> {
         witness.begin(Step::MayAct, || {
             let found = may_act.map_or_else(|| "nobody in particular".to_owned(), Value::to_string);
-            Facts::new(found, format!("absent, or {} of {}", known_as.sub, known_as.issuer))
+            Facts::new(
+                found,
+                format!("absent, or {} of {}", known_as.sub, known_as.issuer),
+            )
         });
         // RFC 8693 §4.4: counts only because the subject token's signature was verified; binds the party that does the
         // exchange, also where it leaves no trace in `act`
@@ -125,7 +128,14 @@ mod tests {
         max_depth: usize,
     ) -> Result<ActorChain, PolicyError> {
         let gateway = gateway();
-        OutgoingActor::Gateway.extend(earlier, may_act, gateway.itself(), &gateway, max_depth)
+        OutgoingActor::Gateway.extend(
+            earlier,
+            may_act,
+            gateway.itself(),
+            &gateway,
+            max_depth,
+            &mut (),
+        )
     }
 
     #[test]
@@ -188,7 +198,7 @@ mod tests {
             })
         );
         assert_eq!(
-            OutgoingActor::None.extend(&two, None, gateway().itself(), &gateway(), 2),
+            OutgoingActor::None.extend(&two, None, gateway().itself(), &gateway(), 2, &mut ()),
             Ok(two)
         );
     }

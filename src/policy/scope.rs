@@ -162,9 +162,7 @@ impl ScopePolicy {
             return Err(PolicyError::ScopeNotHeld { wanted, missing });
         }
         let granted = requested.within(&self.allow, &limited);
-        witness.begin(Step::ScopeLeft, || {
-            Facts::new(&granted, requested.named())
-        });
+        witness.begin(Step::ScopeLeft, || Facts::new(&granted, requested.named()));
         if granted.is_empty() && !self.allow.is_empty() {
             return Err(PolicyError::NoScopeLeft {
                 allowed: requested.named().clone(),

@@ -1,9 +1,6 @@
 //! The rules of a route and what they were held against, in words: for who asks how a decision came about.
 
-use super::{
-    ExchangePolicy, Operation, OperationId, SubjectKinds,
-    client::ClientCeiling,
-};
+use super::{ExchangePolicy, Operation, OperationId, SubjectKinds, client::ClientCeiling};
 use crate::{clock::UnixTime, telemetry::Facts, verify::SubjectToken};
 
 pub(super) fn caller(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
@@ -65,11 +62,17 @@ pub(super) fn lifetime(
     };
     let mut bounds = vec![
         format!("route {} s", policy.lifetime.as_secs()),
-        format!("presented token {} s", subject.expires_at().since(now).as_secs()),
+        format!(
+            "presented token {} s",
+            subject.expires_at().since(now).as_secs()
+        ),
     ];
     if let Some(most) = of_client {
         bounds.insert(1, format!("caller {} s", most.as_secs()));
     }
     let life = expires_at.since(now).as_secs();
-    Facts::new(format!("{life} s: {decided}"), format!("the least of {}", bounds.join(", ")))
+    Facts::new(
+        format!("{life} s: {decided}"),
+        format!("the least of {}", bounds.join(", ")),
+    )
 }

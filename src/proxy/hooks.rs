@@ -49,6 +49,28 @@ pub struct Hooks {
     pub clock: SharedClock,
 }
 
+/// What a head is, before anything else is asked of it.
+pub(super) enum FirstLook {
+    /// A request for one of the gateway's own documents.
+    Document,
+    /// A request that the pipeline decides on.
+    Request,
+    /// Nothing that is looked at further.
+    Refused(Refusal),
+}
+
+impl Hooks {
+    pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
+        if self.documents.serves(head.uri.path()) {
+            return FirstLook::Document;
+        }
+        match origin_form(head) {
+            Ok(()) => FirstLook::Request,
+            Err(refusal) => FirstLook::Refused(refusal),
+        }
+    }
+}
+
 #[async_trait]
 impl ProxyHttp for Serving {
     type CTX = Context;
@@ -66,15 +88,15 @@ impl ProxyHttp for Serving {
             .headers
             .get(TRACEPARENT)
             .and_then(|value| TraceContext::parse(value.as_bytes()));
-        if ctx.hooks.documents.serves(head.uri.path()) {
-            let response = ctx.hooks.documents.answer(head);
-            ctx.progress = Progress::Answered(Answered::Document);
-            Box::pin(respond::document(session, response)).await?;
-            return Ok(true);
-        }
-        let admitted = match origin_form(head) {
-            Ok(()) => ctx.hooks.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
-            Err(refusal) => Err(refusal),
+        let admitted = match ctx.hooks.first_look(head) {
+            FirstLook::Document => {
+                let response = ctx.hooks.documents.answer(head);
+                ctx.progress = Progress::Answered(Answered::Document);
+                Box::pin(respond::document(session, response)).await?;
+                return Ok(true);
+            }
+            FirstLook::Request => ctx.hooks.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
+            FirstLook::Refused(refusal) => Err(refusal),
         };
         match admitted {
             Ok(Admission::Authorized(authorized)) => {

@@ -38,7 +38,9 @@ fn bench(changes: Value) -> Bench {
 
 impl Bench {
     async fn verify(&self, text: String) -> Result<SubjectToken, VerifyError> {
-        self.verifier.verify_token(&RawToken::from(text)).await
+        self.verifier
+            .verify_token(&RawToken::from(text), &mut ())
+            .await
     }
 
     async fn claims(&self, changes: Value) -> Result<SubjectToken, VerifyError> {
@@ -187,7 +189,7 @@ async fn one_issuers_key_signs_for_no_other_issuer() {
     let verify = async |issuer: &str| {
         let payload = claims(json!({"iss": issuer})).to_string();
         let token = b.sign_anything(&header, payload.as_bytes());
-        verifier.verify_token(&RawToken::from(token)).await
+        verifier.verify_token(&RawToken::from(token), &mut ()).await
     };
     assert!(matches!(
         verify(ISSUER).await,
@@ -289,7 +291,7 @@ async fn a_route_can_ask_for_audiences_of_its_own() {
     let verifier = Verifier::new([only_b], OWN, Arc::clone(&clock) as Arc<dyn Clock>);
     let verify = async |audience: &str| {
         let token = sign(keys.signing(), &claims(json!({"aud": audience})));
-        verifier.verify_token(&RawToken::from(token)).await
+        verifier.verify_token(&RawToken::from(token), &mut ()).await
     };
     assert_eq!(verify("a").await.unwrap_err(), VerifyError::Audience);
     assert!(verify("b").await.is_ok());

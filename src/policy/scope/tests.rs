@@ -43,7 +43,7 @@ fn client(settings: Value) -> ClientCeilings {
 }
 
 fn narrow(policy: &ScopePolicy, held: &str) -> Result<ScopeSet, PolicyError> {
-    policy.narrow(&set(held), None, None)
+    policy.narrow(&set(held), None, None, &mut ())
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_operation_asks_for_less_and_may_require_more() {
         let id = policy.operations().find(&method, rest);
         policy
             .operation(id)
-            .and_then(|operation| policy.narrow(&set(held), operation, None))
+            .and_then(|operation| policy.narrow(&set(held), operation, None, &mut ()))
     };
     let all = "read write purge use bulk";
     assert_eq!(narrow(Method::GET, "/bulk/1", all), Ok(set("read")));
@@ -149,7 +149,7 @@ fn a_clients_ceiling_counts_unless_both_leave_the_scope_to_the_user() {
     let portal = |scope: Value| client(json!({ "id": "portal", "scope": scope }));
     let narrow = |policy: &ScopePolicy, clients: &ClientCeilings| {
         let client = clients.of(Some("portal")).unwrap();
-        policy.narrow(&set("u.a u.b c d"), None, Some(client))
+        policy.narrow(&set("u.a u.b c d"), None, Some(client), &mut ())
     };
     let user_only = json!({ "rule": "user_only" });
     let prefixed = json!({ "rule": "user_only", "rule_prefix": "u." });

@@ -40,7 +40,9 @@ impl Own {
             own[name] = value.clone();
         }
         let token = sign(self.keys.signing(), &claims(own));
-        self.verifier.verify_token(&RawToken::from(token)).await
+        self.verifier
+            .verify_token(&RawToken::from(token), &mut ())
+            .await
     }
 
     async fn named(&self, sub: &str, jti: &str) -> Result<(String, String), VerifyError> {
@@ -134,7 +136,11 @@ async fn it_is_verified_like_any_other() {
     let (others, _) = published(Algorithm::EdDSA);
     let forged = claims(json!({"iss": OWN, "aud": OWN, "sub": "corp:alice", "jti": "q.x"}));
     let forged = RawToken::from(sign(others.signing(), &forged));
-    let refused = own.verifier.verify_token(&forged).await.unwrap_err();
+    let refused = own
+        .verifier
+        .verify_token(&forged, &mut ())
+        .await
+        .unwrap_err();
     assert!(
         matches!(refused, VerifyError::UnknownKey { .. }),
         "{refused}"

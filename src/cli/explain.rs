@@ -1,0 +1,214 @@
+//! `explain`: the decision on one request, replayed step by step.
+//!
+//! What enters is a configuration, the head of a request and a token; what leaves is each check with its verdict, what
+//! became of each scope, and the claims of the token that an API would get, or the refusal with its answer. The decision
+//! is made by the functions that decide on requests. Nothing is sent to an API, logged or kept, no key file is made, and
+//! no token is printed: neither the presented one nor the issued one, of which only the claims are told.
+
+mod asked;
+mod explanation;
+mod page;
+mod scopes;
+mod witness;
+
+pub use asked::{Asked, AskedError};
+pub use explanation::Explanation;
+
+use super::{Terminal, check::Loaded, demo::paint};
+use crate::{
+    cache::{CacheSettings, ExchangeCache},
+    clock::{ManualClock, UnixTime},
+    config::{Configuration, Paint, Surroundings},
+    error::Refusal,
+    pipeline::{Recorder, Trail},
+    proxy::{Ending, Hooks, NoRequest},
+    settings::Effects,
+    telemetry::AuditLog,
+    verify::{TrustedIssuer, VerifyError},
+};
+use explanation::Known;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use thiserror::Error;
+use tokio::{runtime::Runtime, time::timeout};
+use witness::Account;
+
+/// What `explain` is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The URL as a client would call it, e.g. `https://api.example.com/orders/7`
+    #[arg(long)]
+    url: String,
+    /// The method
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// A header field, e.g. `'Origin: https://app.example.com'`; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// A file with the bearer token that the client presents, `-` for standard input; without it the request has none
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The moment to decide at, in seconds since 1970; now where absent
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<i64>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Explains decisions of one configuration.
+#[derive(Debug)]
+pub struct Explainer {
+    hooks: Hooks,
+    issuers: Vec<Arc<TrustedIssuer>>,
+}
+
+/// Why nothing could be explained.
+#[derive(Debug, Error)]
+pub enum Unexplained {
+    /// The configuration has mistakes; the text says where and how to mend them.
+    #[error("{report}")]
+    Configuration {
+        /// The findings, one below the other.
+        report: String,
+    },
+    /// What is asked is no request.
+    #[error(transparent)]
+    Asked(#[from] AskedError),
+    /// No request line could hold the URL's path and query.
+    #[error(transparent)]
+    NoRequest(#[from] NoRequest),
+}
+
+/// How long an issuer's keys may take, all documents together.
+const KEYS_WITHIN: Duration = Duration::from_secs(15);
+
+pub(super) fn explain(
+    arguments: &Arguments,
+    path: &Path,
+    surroundings: &Surroundings,
+    io: &Runtime,
+    terminal: &mut Terminal<'_>,
+) -> ExitCode {
+    let now = arguments
+        .at
+        .map_or_else(|| surroundings.clock.now(), UnixTime::from_secs);
+    // one moment for all steps, so that none of them contradicts another
+    let surroundings = Surroundings {
+        clock: Arc::new(ManualClock::at(now)),
+        ..surroundings.clone()
+    };
+    let explained = io.block_on(async {
+        let asked = arguments.asked()?;
+        Explainer::new(path, &surroundings)?.explain(&asked).await
+    });
+    let explanation = match explained {
+        Ok(explanation) => explanation,
+        Err(error) => {
+            let _ = writeln!(terminal.err, "{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let paint = paint(terminal.interactive);
+    match arguments.write(&explanation, paint, terminal.out) {
+        Ok(()) if explanation.is_refused() => ExitCode::from(1),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+impl Arguments {
+    fn asked(&self) -> Result<Asked, AskedError> {
+        let mut asked = Asked::new(&self.method, &self.url)?;
+        for header in &self.headers {
+            asked = asked.header(header)?;
+        }
+        match &self.token_file {
+            None => Ok(asked),
+            Some(file) => asked.bearer_in(file),
+        }
+    }
+
+    fn write(
+        &self,
+        explanation: &Explanation,
+        paint: Paint,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        if self.json {
+            writeln!(out, "{:#}", explanation.to_json())
+        } else {
+            explanation.write(paint, out)
+        }
+    }
+}
+
+impl Explainer {
+    /// Composes the file at `path` without leaving a trace: where it says that a signing key is made, the key is made in
+    /// memory.
+    ///
+    /// # Errors
+    /// [`Unexplained::Configuration`].
+    pub fn new(path: &Path, surroundings: &Surroundings) -> Result<Self, Unexplained> {
+        let mut loaded = Loaded::from(path, Effects::None, surroundings);
+        let Some(configuration) = loaded.configuration.take() else {
+            let report = loaded.text();
+            return Err(Unexplained::Configuration { report });
+        };
+        let Configuration {
+            mut hooks, issuers, ..
+        } = configuration;
+        // what did not happen is not put on record
+        let nowhere = AuditLog::to(Box::new(io::sink()), Arc::clone(&surroundings.clock));
+        hooks.pipeline.recorder = Recorder::new(nowhere);
+        Ok(Self { hooks, issuers })
+    }
+
+    /// Replays the decision on `asked`. Keys of its issuer that are not there are fetched as for a request, and once more
+    /// where that fails: at most 15 s.
+    ///
+    /// # Errors
+    /// [`Unexplained::NoRequest`].
+    pub async fn explain(&mut self, asked: &Asked) -> Result<Explanation, Unexplained> {
+        let mut known = self.rehearse(asked).await?;
+        if let Ending::Refused(Refusal::Verify(VerifyError::KeysUnavailable { issuer })) =
+            &known.ending
+        {
+            match self.fetch_keys(issuer).await {
+                Ok(()) => known = self.rehearse(asked).await?,
+                Err(why) => known.no_keys = Some(why),
+            }
+        }
+        Ok(known.told(asked))
+    }
+
+    async fn rehearse(&mut self, asked: &Asked) -> Result<Known, NoRequest> {
+        let clock = Arc::clone(&self.hooks.clock);
+        // nothing is remembered from an earlier replay
+        self.hooks.pipeline.cache = ExchangeCache::new(&CacheSettings::default(), clock);
+        let mut trail = Trail::told_to(Account::default());
+        let ending = self.hooks.rehearse(asked.head(), &mut trail).await?;
+        Ok(Known {
+            ending,
+            account: trail.witness.taken(),
+            route: trail.route,
+            at: self.hooks.clock.now(),
+            no_keys: None,
+        })
+    }
+
+    async fn fetch_keys(&self, issuer: &str) -> Result<(), String> {
+        let mut issuers = self.issuers.iter();
+        let Some(issuer) = issuers.find(|known| known.name() == issuer) else {
+            return Ok(());
+        };
+        timeout(KEYS_WITHIN, issuer.fetch_keys())
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", KEYS_WITHIN.as_secs())))
+    }
+}

@@ -1,0 +1,218 @@
+//! The request that is asked about.
+
+use crate::{proxy::ImaginedHead, source::Imprint, token::RawToken};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+use thiserror::Error;
+
+/// A request that nobody sent. Its `Debug` shows no field's value that may be a token.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    head: ImaginedHead,
+    host: String,
+    imprint: Option<Imprint>,
+}
+
+/// Why what is asked is no request. Never carries a token.
+#[derive(Debug, Error)]
+pub enum AskedError {
+    /// The method is none.
+    #[error("--method: expected a method such as GET, found {found:?}")]
+    Method {
+        /// What was written.
+        found: String,
+    },
+    /// The URL is none.
+    #[error("--url: expected what a client calls, e.g. https://api.example.com/orders/7")]
+    Url,
+    /// A field has no colon, or a name or value that no request can hold.
+    #[error("--header: expected a field such as 'Origin: https://app.example.com'")]
+    Header,
+    /// The file with the token cannot be read.
+    #[error("--token-file {file}: {error}")]
+    TokenFile {
+        /// Its name.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The token holds a byte that no header field can.
+    #[error("--token-file: it holds what no header field can hold, such as a line break")]
+    Token,
+}
+
+impl Asked {
+    /// A request with `method` for `url`, whose path and query are taken as they are written.
+    ///
+    /// # Errors
+    /// [`AskedError::Method`] and [`AskedError::Url`].
+    pub fn new(method: &str, url: &str) -> Result<Self, AskedError> {
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| AskedError::Method {
+            found: method.to_owned(),
+        })?;
+        let (host, target) = split(url).ok_or(AskedError::Url)?;
+        let mut fields = HeaderMap::new();
+        let value = HeaderValue::from_str(host).map_err(|_| AskedError::Url)?;
+        fields.insert(header::HOST, value);
+        Ok(Self {
+            head: ImaginedHead {
+                method,
+                target: target.into_bytes(),
+                fields,
+            },
+            host: host.to_owned(),
+            imprint: None,
+        })
+    }
+
+    /// The same with one more field, written `Name: value`. A `Host` takes the place of the URL's.
+    ///
+    /// # Errors
+    /// [`AskedError::Header`].
+    pub fn header(mut self, field: &str) -> Result<Self, AskedError> {
+        let (name, value) = field.split_once(':').ok_or(AskedError::Header)?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| AskedError::Header)?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| AskedError::Header)?;
+        if name == header::HOST {
+            self.host = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            self.head.fields.insert(name, value);
+            return Ok(self);
+        }
+        if name == header::AUTHORIZATION {
+            let words = value.as_bytes().rsplit(|byte| *byte == b' ');
+            self.imprint = words.take(1).find_map(Imprint::of_bytes).or(self.imprint);
+        }
+        value.set_sensitive(true);
+        self.head.fields.append(name, value);
+        Ok(self)
+    }
+
+    /// The same with `token` in `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// [`AskedError::Token`].
+    pub fn bearer(mut self, token: &RawToken) -> Result<Self, AskedError> {
+        // the one place where it has to be written out: the field that a client would send
+        let field = [b"Bearer ", token.expose()].concat();
+        let mut value = HeaderValue::from_bytes(&field).map_err(|_| AskedError::Token)?;
+        value.set_sensitive(true);
+        self.head.fields.append(header::AUTHORIZATION, value);
+        self.imprint = Imprint::of(token);
+        Ok(self)
+    }
+
+    /// The same with the token in `file`, `-` for standard input; white space around it does not count.
+    pub(super) fn bearer_in(self, file: &Path) -> Result<Self, AskedError> {
+        let read = if file == Path::new("-") {
+            let mut text = Vec::new();
+            io::stdin().read_to_end(&mut text).map(|_| text)
+        } else {
+            fs::read(file)
+        };
+        let text = read.map_err(|error| AskedError::TokenFile {
+            file: file.display().to_string(),
+            error,
+        })?;
+        self.bearer(&RawToken::new(Bytes::copy_from_slice(text.trim_ascii())))
+    }
+
+    pub(super) fn head(&self) -> &ImaginedHead {
+        &self.head
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The path without the query, which may hold what is nobody's business.
+    pub(super) fn path(&self) -> String {
+        let path = self.head.target.split(|byte| *byte == b'?').next();
+        String::from_utf8_lossy(path.unwrap_or_default()).into_owned()
+    }
+
+    /// `text` as it may be shown: without a copy of the token.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let holds = self
+            .imprint
+            .is_some_and(|imprint| imprint.is_in(text.as_bytes()));
+        if holds {
+            return "(holds the token)".to_owned();
+        }
+        text.to_owned()
+    }
+}
+
+/// Host and target of a URL, byte for byte: what a library would tidy up is what the gateway refuses.
+fn split(url: &str) -> Option<(&str, String)> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))?;
+    // a client keeps the fragment for itself
+    let rest = rest.split('#').next()?;
+    let ends = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at_checked(ends)?;
+    let fits = |byte: u8| byte > b' ' && byte != 0x7f;
+    if host.is_empty() || host.contains('@') || !target.bytes().all(fits) {
+        return None;
+    }
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    Some((host, format!("{slash}{target}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_as_it_is_written() {
+        for (url, host, target) in [
+            ("https://a.example", "a.example", "/"),
+            (
+                "http://a.example:8080/x/../y?z=1#f",
+                "a.example:8080",
+                "/x/../y?z=1",
+            ),
+            ("http://[::1]:1//x", "[::1]:1", "//x"),
+            ("http://a?x", "a", "/?x"),
+        ] {
+            assert_eq!(split(url), Some((host, target.to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_no_client_would_send_is_no_url() {
+        for url in [
+            "",
+            "/orders",
+            "ftp://a/",
+            "http:///x",
+            "http://u@a/x",
+            "http://a/x y",
+        ] {
+            assert!(Asked::new("GET", url).is_err(), "{url}");
+        }
+        assert!(Asked::new("G ET", "http://a").is_err());
+    }
+
+    #[test]
+    fn a_copy_of_the_token_is_not_shown() {
+        let token = RawToken::from("0123456789abcdef0123456789abcdef".to_owned());
+        let asked = Asked::new("GET", "http://a/")
+            .unwrap()
+            .bearer(&token)
+            .unwrap();
+        assert_eq!(
+            asked.shown("/x/0123456789abcdef0123456789abcdef"),
+            "(holds the token)"
+        );
+        assert_eq!(asked.shown("/x"), "/x");
+        assert!(!format!("{asked:?}").contains("0123456789abcdef"));
+    }
+}

@@ -1,0 +1,304 @@
+//! A decision as it is told.
+
+use super::{
+    Asked,
+    scopes::{ScopeTold, fates},
+    witness::Told,
+};
+use crate::{
+    clock::UnixTime,
+    error::{Answer, Refusal},
+    proxy::Ending,
+    route::{Access, Route},
+    telemetry::Facts,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+/// Everything that was found out by a replay.
+pub(super) struct Known {
+    pub(super) ending: Ending,
+    pub(super) account: Told,
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) at: UnixTime,
+    /// Why the issuer's keys cannot be had.
+    pub(super) no_keys: Option<String>,
+}
+
+/// A decision, step by step. Its JSON has stable keys; they are in `docs/explain.md`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    pub(super) verdict: Verdict,
+    pub(super) at: i64,
+    pub(super) request: RequestTold,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) route: Option<RouteTold>,
+    pub(super) steps: Vec<StepTold>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) scopes: Vec<ScopeTold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) claims: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<AnswerTold>,
+}
+
+/// How the request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    Forwarded,
+    /// The gateway answers by itself, and it is no refusal.
+    Answered,
+    Refused,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RequestTold {
+    pub(super) method: String,
+    pub(super) host: String,
+    pub(super) path: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RouteTold {
+    pub(super) name: String,
+    pub(super) matched: String,
+    pub(super) public: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) operation: Option<String>,
+    pub(super) upstream_path: String,
+    pub(super) targets: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct StepTold {
+    pub(super) step: &'static str,
+    #[serde(skip)]
+    pub(super) words: &'static str,
+    pub(super) passed: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) found: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) wanted: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AnswerTold {
+    pub(super) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<&'static str>,
+    /// As in the access log and in `obo_denied_total`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'static str>,
+    /// For the operator alone: what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<String>,
+    pub(super) fields: BTreeMap<String, String>,
+}
+
+impl Explanation {
+    /// Whether the gateway refuses the request, or cannot decide on it now.
+    pub fn is_refused(&self) -> bool {
+        self.verdict == Verdict::Refused
+    }
+
+    /// The explanation for programs.
+    pub fn to_json(&self) -> Value {
+        // what derives its form and has texts for keys always is JSON
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl Known {
+    /// Puts it in order and leaves out what is not to be shown.
+    pub(super) fn told(self, asked: &Asked) -> Explanation {
+        let refusal = match &self.ending {
+            Ending::Refused(refusal) => Some(refusal),
+            Ending::Forwarded
+            | Ending::ForwardedBare
+            | Ending::Document(_)
+            | Ending::Preflight(_) => None,
+        };
+        let verdict = match &self.ending {
+            Ending::Forwarded | Ending::ForwardedBare => Verdict::Forwarded,
+            Ending::Document(_) | Ending::Preflight(_) => Verdict::Answered,
+            Ending::Refused(_) => Verdict::Refused,
+        };
+        let route = self.route.as_deref();
+        let steps = steps(&self, refusal, asked);
+        let scopes = self.account.scopes.as_ref().map(fates);
+        let claims = self.account.claims.as_ref();
+        Explanation {
+            verdict,
+            at: self.at.as_secs(),
+            request: RequestTold {
+                method: asked.head().method.to_string(),
+                host: asked.shown(asked.host()),
+                path: asked.shown(&asked.path()),
+            },
+            route: route.map(|route| RouteTold::of(route, asked)),
+            steps,
+            scopes: scopes.unwrap_or_default(),
+            // one that a later check refused is not issued
+            claims: claims
+                .filter(|_| refusal.is_none())
+                .map(|claims| claims.as_object().clone()),
+            answer: self.answer(),
+        }
+    }
+
+    fn answer(&self) -> Option<AnswerTold> {
+        match &self.ending {
+            Ending::Forwarded | Ending::ForwardedBare => None,
+            Ending::Document(status) => Some(AnswerTold::plain(*status, Vec::new())),
+            Ending::Preflight(fields) => {
+                Some(AnswerTold::plain(StatusCode::NO_CONTENT, fields.clone()))
+            }
+            Ending::Refused(refusal) => {
+                let answer = refusal.answer();
+                let route = self.route.as_ref();
+                let resource = route.and_then(|route| route.resource());
+                let fields = answer.headers(resource.map(|resource| resource.metadata_url()));
+                let mut told = AnswerTold::plain(answer.status, fields);
+                let Answer {
+                    error, description, ..
+                } = answer;
+                told.error = Some(error);
+                told.description = Some(description);
+                told.reason = Some(refusal.reason().as_str());
+                let cause = match &self.no_keys {
+                    None => causes(refusal),
+                    Some(why) => format!("{}: {why}", causes(refusal)),
+                };
+                told.cause = Some(cause);
+                Some(told)
+            }
+        }
+    }
+}
+
+impl RouteTold {
+    fn of(route: &Route, asked: &Asked) -> Self {
+        let path = asked.path();
+        let operation = match route.access() {
+            Access::Public(_) => None,
+            Access::Protected(stages) => stages
+                .policy
+                .operation(&asked.head().method, route.below(&path))
+                .and_then(|id| stages.policy.operation_labels().nth(id.position())),
+        };
+        let targets = route.upstream().targets().iter();
+        Self {
+            name: route.name().to_owned(),
+            matched: route.matched(),
+            public: matches!(route.access(), Access::Public(_)),
+            operation: operation.map(str::to_owned),
+            upstream_path: asked.shown(&route.upstream_path(&path)),
+            targets: targets.map(|target| target.url.to_string()).collect(),
+        }
+    }
+}
+
+impl AnswerTold {
+    fn plain(status: StatusCode, fields: Vec<(HeaderName, HeaderValue)>) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let told = fields
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        Self {
+            status: status.as_u16(),
+            error: None,
+            description: None,
+            reason: None,
+            cause: None,
+            fields: told.collect(),
+        }
+    }
+}
+
+/// The steps before the token is looked at, those that the stages told of, and the one after them. The last of a refused
+/// request is the one that refused it.
+fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTold> {
+    let mut steps = Vec::new();
+    let mut step = |step, words, facts: Facts| steps.push(StepTold::new(step, words, facts, asked));
+    if matches!(known.ending, Ending::Document(_)) {
+        let found = Facts::found("one of the gateway's own, on any host");
+        step("document", "document", found);
+        return steps;
+    }
+    step("gate", "head", Facts::default());
+    if !matches!(refusal, Some(Refusal::Gate(_))) {
+        let found = known.route.as_ref().map_or_else(Facts::default, |route| {
+            Facts::found(format!("{}: {}", route.name(), route.matched()))
+        });
+        step("route", "route", found);
+    }
+    if let Some(route) = &known.route {
+        if let Ending::Preflight(_) = known.ending {
+            step(
+                "cors",
+                "preflight",
+                Facts::found("answered by the route's cors"),
+            );
+            return steps;
+        }
+        match route.access() {
+            Access::Public(_) => step("access", "access", Facts::found("public: no token work")),
+            Access::Protected(_) => step("source", "token presented", Facts::default()),
+        }
+    }
+    for (taken, facts) in &known.account.steps {
+        step(taken.as_str(), taken.words(), facts.clone());
+    }
+    if matches!(known.ending, Ending::Forwarded) || matches!(refusal, Some(Refusal::TokenInTarget))
+    {
+        step("target", "token not in target", Facts::default());
+    }
+    if let (Some(last), Some(_)) = (steps.last_mut(), refusal) {
+        last.passed = false;
+    }
+    steps
+}
+
+impl StepTold {
+    fn new(step: &'static str, words: &'static str, facts: Facts, asked: &Asked) -> Self {
+        let shown = |text: &str| asked.shown(&shortened(text));
+        Self {
+            step,
+            words,
+            passed: true,
+            found: shown(&facts.found),
+            wanted: shown(&facts.wanted),
+        }
+    }
+}
+
+/// A claim can be as long as its token.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(LONGEST).collect();
+    short.push('…');
+    short
+}
+
+/// An error and what caused it, on one line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}

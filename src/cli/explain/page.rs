@@ -1,0 +1,269 @@
+//! A decision as people read it: at most 80 characters wide, in colour or plain.
+//!
+//! What enters is an explanation; what leaves is text without a control character that a request or a token holds. Nothing
+//! is told by colour alone.
+
+use super::{
+    Explanation,
+    explanation::{AnswerTold, StepTold, Verdict},
+    scopes::Fate,
+};
+use crate::config::Paint;
+use serde_json::{Map, Value};
+use std::{fmt::Write as _, io};
+
+const WIDTH: usize = 80;
+/// What a step's name takes.
+const NAME: usize = 23;
+/// What a scope or a claim takes at least.
+const KEY: usize = 16;
+
+#[derive(Debug, Clone, Copy)]
+enum Ink {
+    Strong,
+    Faint,
+    Good,
+    Bad,
+}
+
+struct Page<'a> {
+    out: &'a mut dyn io::Write,
+    paint: Paint,
+}
+
+impl Explanation {
+    /// Writes it for people.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(super) fn write(&self, paint: Paint, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut page = Page { out, paint };
+        let request = &self.request;
+        page.heading(&format!(
+            "{} {}{}",
+            request.method, request.host, request.path
+        ))?;
+        let at = jiff::Timestamp::from_second(self.at).map(|at| at.to_string());
+        page.faint(&format!(
+            "decided as at {}",
+            at.unwrap_or_else(|_| self.at.to_string())
+        ))?;
+        page.space()?;
+        for step in &self.steps {
+            page.step(step)?;
+        }
+        self.scopes_on(&mut page)?;
+        self.ending_on(&mut page)
+    }
+
+    fn scopes_on(&self, page: &mut Page<'_>) -> io::Result<()> {
+        if self.scopes.is_empty() {
+            return Ok(());
+        }
+        page.space()?;
+        page.heading("Scopes")?;
+        let width = self.scopes.iter().map(|told| told.scope.chars().count());
+        let width = width.max().unwrap_or(KEY).clamp(KEY, 30);
+        for told in &self.scopes {
+            let (ink, mark) = match told.fate {
+                Fate::Kept => (Ink::Good, "+"),
+                Fate::Replaced => (Ink::Faint, ">"),
+                Fate::Dropped | Fate::NotHeld => (Ink::Bad, "-"),
+            };
+            page.pair(ink, mark, &told.scope, width, &told.words())?;
+        }
+        Ok(())
+    }
+
+    fn ending_on(&self, page: &mut Page<'_>) -> io::Result<()> {
+        page.space()?;
+        match (self.verdict, &self.route, &self.answer) {
+            (Verdict::Forwarded, Some(route), _) => {
+                let with = match self.claims {
+                    Some(_) => "with a token of its own",
+                    None => "without a token",
+                };
+                page.verdict(Ink::Good, &format!("Forwarded {with}"))?;
+                let targets = route.targets.join(", ");
+                page.text(2, &format!("to {targets}, path {}", route.upstream_path))?;
+                if let Some(claims) = &self.claims {
+                    page.space()?;
+                    page.heading(
+                        "Claims of the token that the API gets (jti and iat are new each time)",
+                    )?;
+                    page.claims(claims)?;
+                }
+                Ok(())
+            }
+            (Verdict::Refused, _, Some(answer)) => page.refusal(answer),
+            (_, _, Some(answer)) => {
+                page.verdict(
+                    Ink::Good,
+                    &format!("Answered by the gateway: {}", answer.status),
+                )?;
+                page.fields(answer)
+            }
+            (_, _, None) => Ok(()),
+        }
+    }
+}
+
+impl Page<'_> {
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        for line in wrapped(&clean(text), WIDTH) {
+            let line = self.inked(Ink::Strong, &line);
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        let text = self.inked(ink, text);
+        writeln!(self.out, "{text}")
+    }
+
+    fn faint(&mut self, text: &str) -> io::Result<()> {
+        let text = self.inked(Ink::Faint, text);
+        writeln!(self.out, "{text}")
+    }
+
+    fn space(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    fn text(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        for line in wrapped(&clean(text), WIDTH - indent) {
+            writeln!(self.out, "{:indent$}{line}", "")?;
+        }
+        Ok(())
+    }
+
+    /// A check: what is right is told where it was not found.
+    fn step(&mut self, step: &StepTold) -> io::Result<()> {
+        if step.passed {
+            return self.pair(Ink::Good, "✔", step.words, NAME, &step.found);
+        }
+        let found = match (step.found.as_str(), step.wanted.as_str()) {
+            ("", _) => "refused".to_owned(),
+            (found, "") => format!("refused: {found}"),
+            (found, wanted) => format!("refused: {found}; expected {wanted}"),
+        };
+        self.pair(Ink::Bad, "✘", step.words, NAME, &found)
+    }
+
+    /// A mark, a key and what is said of it, below one another where it is long.
+    fn pair(
+        &mut self,
+        ink: Ink,
+        mark: &str,
+        key: &str,
+        width: usize,
+        text: &str,
+    ) -> io::Result<()> {
+        let mark = self.inked(ink, mark);
+        let keys = wrapped(&clean(key), WIDTH - 4);
+        let (last, before) = keys
+            .split_last()
+            .map_or(("", &[][..]), |(l, b)| (l.as_str(), b));
+        let indent = width + 5;
+        let mut mark = mark;
+        for line in before {
+            writeln!(self.out, "  {mark} {line}")?;
+            mark = " ".to_owned();
+        }
+        let mut lines = wrapped(&clean(text), WIDTH - indent).into_iter();
+        if last.chars().count() > width {
+            writeln!(self.out, "  {mark} {last}")?;
+        } else {
+            let first = lines.next().unwrap_or_default();
+            let line = format!("  {mark} {last:width$} {first}");
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        for line in lines {
+            writeln!(self.out, "{:indent$}{line}", "")?;
+        }
+        Ok(())
+    }
+
+    fn claims(&mut self, claims: &Map<String, Value>) -> io::Result<()> {
+        let width = claims.keys().map(|name| name.chars().count()).max();
+        let width = width.unwrap_or(KEY).clamp(KEY, 30);
+        for (name, value) in claims {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            self.pair(Ink::Faint, " ", name, width, &value)?;
+        }
+        Ok(())
+    }
+
+    fn refusal(&mut self, answer: &AnswerTold) -> io::Result<()> {
+        let reason = answer.reason.unwrap_or_default();
+        self.verdict(Ink::Bad, &format!("Refused, reason {reason}"))?;
+        if let Some(cause) = &answer.cause {
+            self.text(2, cause)?;
+        }
+        let error = answer.error.unwrap_or_default();
+        let description = answer.description.unwrap_or_default();
+        let told = format!(
+            "The client is told: {} {error}, \"{description}\"",
+            answer.status
+        );
+        self.text(2, &told)?;
+        self.fields(answer)
+    }
+
+    fn fields(&mut self, answer: &AnswerTold) -> io::Result<()> {
+        for (name, value) in &answer.fields {
+            self.text(2, &format!("{name}: {value}"))?;
+        }
+        Ok(())
+    }
+
+    fn inked(&self, ink: Ink, text: &str) -> String {
+        let code = match ink {
+            Ink::Strong => 1,
+            Ink::Faint => 2,
+            Ink::Good => 32,
+            Ink::Bad => 31,
+        };
+        match self.paint {
+            Paint::Plain => text.to_owned(),
+            Paint::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
+
+/// Without control characters: a claim must not write to the terminal what it likes.
+fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        // direction marks and the like turn a line around
+        if character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            let _ = write!(clean, "{}", character.escape_unicode());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
+}
+
+/// The lines of `text`, each at most `width` characters; a longer word is cut.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => {
+                let characters: Vec<char> = word.chars().collect();
+                lines.extend(characters.chunks(width).map(|part| part.iter().collect()));
+            }
+        }
+    }
+    lines
+}

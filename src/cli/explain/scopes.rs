@@ -1,0 +1,146 @@
+//! What became of each scope, and who decided it.
+
+use crate::telemetry::ScopeSteps;
+use serde::Serialize;
+
+/// One scope and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ScopeTold {
+    /// Its name: the downstream's, but for one that the map replaces.
+    pub(super) scope: String,
+    /// What became of it.
+    pub(super) fate: Fate,
+    /// Who decided that.
+    pub(super) by: By,
+    /// The names that the map puts in its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) becomes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fate {
+    /// It is in the issued token, or would be if nothing else refused.
+    Kept,
+    Dropped,
+    /// Other names stand for it from there on.
+    Replaced,
+    /// It is asked for or required, and not held.
+    NotHeld,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum By {
+    /// What the presented token grants.
+    Subject,
+    /// The route's map.
+    Map,
+    /// The ceiling of the calling client.
+    Client,
+    /// The route's ceiling.
+    Route,
+    /// What the operation asks for.
+    Operation,
+    /// What the route or the operation requires.
+    Require,
+}
+
+/// The fate of every scope that is held, asked for or required.
+pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeTold> {
+    let told = |scope: &str, fate, by| ScopeTold {
+        scope: scope.to_owned(),
+        fate,
+        by,
+        becomes: Vec::new(),
+    };
+    let replaced = steps.replaced.iter().map(|(scope, by)| ScopeTold {
+        becomes: by.iter().map(str::to_owned).collect(),
+        ..told(scope, Fate::Replaced, By::Map)
+    });
+    let held = steps.mapped.iter().map(|scope| {
+        if !steps.within_client.contains(scope) {
+            told(scope, Fate::Dropped, By::Client)
+        } else if !steps.allowed.contains(scope) {
+            told(scope, Fate::Dropped, By::Route)
+        } else if !steps.requested.contains(scope) {
+            told(scope, Fate::Dropped, By::Operation)
+        } else {
+            told(scope, Fate::Kept, By::Subject)
+        }
+    });
+    let wanted = steps.required.union(&steps.requested);
+    let lacking = wanted.difference(&steps.mapped);
+    let lacking = lacking.iter().map(|scope| {
+        let by = match steps.required.contains(scope) {
+            true => By::Require,
+            false => By::Subject,
+        };
+        told(scope, Fate::NotHeld, by)
+    });
+    replaced.chain(held).chain(lacking).collect()
+}
+
+impl ScopeTold {
+    /// The fate in words.
+    pub(super) fn words(&self) -> String {
+        let words = match (self.fate, self.by) {
+            (Fate::Kept, _) => "kept",
+            (Fate::Replaced, _) if self.becomes.is_empty() => {
+                "dropped by the map: it stands for nothing"
+            }
+            (Fate::Replaced, _) => return format!("the map makes it {}", self.becomes.join(" ")),
+            (Fate::NotHeld, By::Require) => "required, and not held",
+            (Fate::NotHeld, _) => "asked for, and not held",
+            (Fate::Dropped, By::Client) => "dropped: beyond the caller's ceiling",
+            (Fate::Dropped, By::Operation) => "dropped: the operation does not ask for it",
+            (Fate::Dropped, By::Subject | By::Map | By::Route | By::Require) => {
+                "dropped: the route does not allow it"
+            }
+        };
+        words.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::token::ScopeSet;
+
+    fn set(text: &str) -> ScopeSet {
+        ScopeSet::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_scope_has_one_fate_and_whoever_decided_it() {
+        let steps = ScopeSteps {
+            held: set("a b c d old"),
+            replaced: vec![("old".to_owned(), set("new"))],
+            mapped: set("a b c d new"),
+            within_client: set("a b c new"),
+            allowed: set("a b e new"),
+            requested: set("a e new"),
+            required: set("f"),
+        };
+        let fates: Vec<_> = fates(&steps)
+            .into_iter()
+            .map(|told| (told.scope, told.fate, told.by))
+            .collect();
+        let expected = [
+            ("old", Fate::Replaced, By::Map),
+            ("a", Fate::Kept, By::Subject),
+            ("b", Fate::Dropped, By::Operation),
+            ("c", Fate::Dropped, By::Route),
+            ("d", Fate::Dropped, By::Client),
+            ("new", Fate::Kept, By::Subject),
+            ("e", Fate::NotHeld, By::Subject),
+            ("f", Fate::NotHeld, By::Require),
+        ];
+        assert_eq!(
+            fates,
+            expected.map(|(scope, fate, by)| (scope.to_owned(), fate, by))
+        );
+    }
+}
