@@ -3,7 +3,7 @@
 use super::files::{path, text};
 use std::{collections::BTreeSet, path::Path};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -11,6 +11,7 @@ const PAGES: [&str; 9] = [
     "docs/cache.md",
     "docs/configuration.md",
     "docs/deployment.md",
+    "docs/explain.md",
     "docs/metrics.md",
     "docs/refusals.md",
 ];

@@ -2,7 +2,8 @@
 
 use super::files::text;
 use obo_gateway::telemetry::{
-    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics, Outcome, Reason, StatusClass,
+    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics, Outcome, Reason,
+    StatusClass, Step,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -25,6 +26,14 @@ fn every_label_value_is_described() {
         .chain(names(LeakPlace::ALL, LeakPlace::as_str))
         .chain(names(ConnectionEvent::ALL, ConnectionEvent::as_str));
     for value in values {
+        assert!(page.contains(&format!("`{value}`")), "{value}");
+    }
+}
+
+#[test]
+fn every_step_of_a_decision_is_named() {
+    let page = text("docs/explain.md");
+    for value in names(Step::ALL, Step::as_str) {
         assert!(page.contains(&format!("`{value}`")), "{value}");
     }
 }

@@ -1,6 +1,9 @@
 //! Configurations as they are generated: every rule of scopes, subjects, callers, chains, routes and issuers.
 
-use crate::{chance::Chance, support::Setup};
+use crate::{
+    chance::Chance,
+    support::{Setup, lab::GATEWAY_ISSUER},
+};
 use obo_gateway::clock::{ManualClock, UnixTime};
 use std::{path::Path, sync::Arc};
 
@@ -62,7 +65,12 @@ fn route(chance: &mut Chance, name: &str, matched: &str) -> String {
 }
 
 fn exchange(chance: &mut Chance, name: &str, matched: &str) -> String {
-    let mut keys = vec![format!("audience: {name}-api"), scope(chance, matched)];
+    // what is issued for the gateway itself may be presented to it again
+    let audience = match chance.percent(30) {
+        true => format!("\"{GATEWAY_ISSUER}\""),
+        false => format!("{name}-api"),
+    };
+    let mut keys = vec![format!("audience: {audience}"), scope(chance, matched)];
     let form = chance.of(&["same", "qualified", "pairwise"]);
     let lifetime = chance.of(&["30s", "2m", "1h"]);
     let claims = chance.of(&[

@@ -98,7 +98,7 @@ fn line(chance: &mut Chance, token: Option<&str>) -> (&'static str, String) {
 /// A token and what it is; none where the request has none.
 fn token(chance: &mut Chance, lab: &Lab, own: Option<&str>) -> (String, Option<String>) {
     let good = good(chance);
-    if chance.percent(55) {
+    if chance.percent(70) {
         return (format!("good {good}"), Some(lab.token_with(good)));
     }
     let signed = |changes: Value| {
@@ -121,7 +121,7 @@ fn token(chance: &mut Chance, lab: &Lab, own: Option<&str>) -> (String, Option<S
         crate::support::signer::with(header.clone(), json!({name: value}))
     };
     let other = Signer::es256();
-    match chance.below(24) {
+    match chance.below(27) {
         0 => ("no token".to_owned(), None),
         1 => (
             "garbage".to_owned(),

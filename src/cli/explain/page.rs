@@ -144,7 +144,8 @@ impl Page<'_> {
             return self.pair(Ink::Good, "✔", step.words, NAME, &step.found);
         }
         let found = match (step.found.as_str(), step.wanted.as_str()) {
-            ("", _) => "refused".to_owned(),
+            ("", "") => "refused".to_owned(),
+            ("", wanted) => format!("refused: expected {wanted}"),
             (found, "") => format!("refused: {found}"),
             (found, wanted) => format!("refused: {found}; expected {wanted}"),
         };
