@@ -6,7 +6,9 @@ use super::{
     cors,
     ending::client_of,
     fault,
-    hygiene::{Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers},
+    hygiene::{
+        Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers, forget_spelling,
+    },
     peers::Peers,
     respond, tunnel,
 };
@@ -117,6 +119,7 @@ impl ProxyHttp for Serving {
                 return Ok(true);
             }
         }
+        forget_spelling(session.req_header_mut());
         Ok(false)
     }
 

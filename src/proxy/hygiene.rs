@@ -10,5 +10,5 @@ mod response;
 mod terms;
 
 pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
-pub(super) use request::{Outgoing, TRACEPARENT, clean_request};
+pub(super) use request::{Outgoing, TRACEPARENT, clean_request, forget_spelling};
 pub(super) use response::{clean_response, clean_trailers, repeats};

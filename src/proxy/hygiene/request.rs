@@ -9,7 +9,7 @@ use crate::{
     source::Imprint,
     telemetry::{LeakPlace, RequestId, TraceContext, TraceParent},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use pingora::{ErrorType, OrErr, Result, http::RequestHeader};
 use std::{borrow::Cow, cell::RefCell, mem, net::IpAddr};
 
@@ -48,14 +48,13 @@ pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
     outgoing: Outgoing<'_>,
 ) -> Result<()> {
-    let target = target(head, outgoing.route)?;
-    let (mut parts, ()) = http::Request::new(()).into_parts();
-    let copy = Parts::from(mem::replace(head, RequestHeader::from(parts.clone())));
-    parts.headers = copy.headers;
-    let asked = match copy.uri.authority() {
-        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
-        None => parts.headers.get(header::HOST).cloned(),
-    };
+    let rewritten = rewritten_target(head, outgoing.route)?;
+    let mut parts = taken(head);
+    let asked = parts.uri.authority().map(|authority| authority.as_str());
+    let asked = asked.and_then(|asked| HeaderValue::from_str(asked).ok());
+    if let Some(target) = rewritten {
+        parts.uri = target;
+    }
     // copied only where a route names what else crosses
     let received = outgoing.route.request_terms();
     let received = received.map(|terms| (terms, parts.headers.clone()));
@@ -81,12 +80,25 @@ pub(in crate::proxy) fn clean_request(
     {
         outgoing.route.metrics().leak(LeakPlace::RequestHeader);
     }
-    parts.method = copy.method;
-    parts.uri = target;
-    parts.version = copy.version;
     *head = RequestHeader::from(parts);
     Ok(())
 }
+
+/// Has the HTTP library forget how the client spelled the names of its fields and its target, neither of which crosses:
+/// what it remembers of them would be copied with every attempt. Only for a target that is the same spelled anew.
+pub(in crate::proxy) fn forget_spelling(head: &mut RequestHeader) {
+    let parts = taken(head);
+    *head = RequestHeader::from(parts);
+}
+
+/// Method, target, version and fields of `head`, and nothing else of it.
+fn taken(head: &mut RequestHeader) -> Parts {
+    let (placeholder, ()) = http::Request::new(()).into_parts();
+    let mut parts = Parts::from(mem::replace(head, RequestHeader::from(placeholder)));
+    parts.extensions = Extensions::new();
+    parts
+}
+
 /// Drops the fields that may not cross, each with all its values; all but Authorization.
 fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     let mut dropped: Vec<HeaderName> = Vec::new();
@@ -112,31 +124,33 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     }
 }
 
-/// Path and query as the downstream gets them.
-fn target(head: &RequestHeader, route: &Route) -> Result<Uri> {
+/// Path and query as the downstream gets them, where it does not get them as they came.
+fn rewritten_target(head: &RequestHeader, route: &Route) -> Result<Option<Uri>> {
     let written = match (route.upstream_path(head.uri.path()), head.uri.query()) {
         // HTTP/2 names the host in the target: what stayed there would contradict the Host field
         (Cow::Borrowed(_), _) => match (head.uri.authority(), head.uri.path_and_query()) {
             (Some(_), Some(origin)) => Ok(Uri::from(origin.clone())),
             (Some(_), None) => "/".parse(),
-            (None, _) => Ok(head.uri.clone()),
+            (None, _) => return Ok(None),
         },
         (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse(),
         (Cow::Owned(path), None) => path.parse(),
     };
-    written.or_err(ErrorType::InternalError, "the rewritten path is no path")
+    written
+        .map(Some)
+        .or_err(ErrorType::InternalError, "the rewritten path is no path")
 }
 
-/// The Host field, and what the client asked for where that is another.
+/// The Host field, and what the client asked for where that is another: `authority`, or else its Host field.
 fn set_host(
     fields: &mut HeaderMap,
-    asked: Option<HeaderValue>,
+    authority: Option<HeaderValue>,
     target: HeaderValue,
     host: &UpstreamHost,
 ) {
     let host = match host {
         UpstreamHost::Preserve => {
-            if let Some(asked) = asked {
+            if let Some(asked) = authority.or_else(|| fields.get(header::HOST).cloned()) {
                 fields.insert(header::HOST, asked);
             }
             return;
@@ -144,8 +158,8 @@ fn set_host(
         UpstreamHost::Target => target,
         UpstreamHost::Named(name) => name.clone(),
     };
-    fields.insert(header::HOST, host);
-    if let Some(asked) = asked {
+    let field = fields.insert(header::HOST, host);
+    if let Some(asked) = authority.or(field) {
         fields.insert(X_FORWARDED_HOST, asked);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{names::is_dropped_from_response, terms::add_to_response};
 use crate::{route::ResponseTerms, source::Imprint, telemetry::RequestId};
-use http::{HeaderMap, HeaderName, HeaderValue, response::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, response::Parts};
 use pingora::http::ResponseHeader;
 use std::mem;
 
@@ -16,11 +16,12 @@ pub(in crate::proxy) fn clean_response(
     id: RequestId,
     terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
 ) {
-    let (mut parts, ()) = http::Response::new(()).into_parts();
-    let downstream = Parts::from(mem::replace(head, ResponseHeader::from(parts.clone())));
+    let (placeholder, ()) = http::Response::new(()).into_parts();
+    // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
+    let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
+    parts.extensions = Extensions::new();
     // copied only where a route names what else crosses
-    let received = terms.map(|(terms, origin)| (terms, origin, downstream.headers.clone()));
-    parts.headers = downstream.headers;
+    let received = terms.map(|(terms, origin)| (terms, origin, parts.headers.clone()));
     clean_trailers(&mut parts.headers);
     if let Some((terms, origin, received)) = received {
         add_to_response(&mut parts.headers, &received, terms, origin, |name| {
@@ -30,9 +31,6 @@ pub(in crate::proxy) fn clean_response(
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         parts.headers.insert(X_REQUEST_ID, id);
     }
-    parts.status = downstream.status;
-    parts.version = downstream.version;
-    // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
     *head = ResponseHeader::from(parts);
 }
 
