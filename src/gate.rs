@@ -125,7 +125,7 @@ pub enum GateError {
 /// A request target that means one thing only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanTarget<'a> {
-    host: &'a str,
+    authority: &'a str,
     path: &'a str,
     query: Option<&'a str>,
 }
@@ -133,7 +133,12 @@ pub struct CleanTarget<'a> {
 impl<'a> CleanTarget<'a> {
     /// The host the client asked for, without its port; empty where it named none.
     pub fn host(&self) -> &'a str {
-        self.host
+        without_port(self.authority)
+    }
+
+    /// The same as it was written.
+    pub fn authority(&self) -> &'a str {
+        self.authority
     }
 
     /// The path, starting with a slash.
@@ -189,7 +194,7 @@ impl Gate {
         }
         check_path(path)?;
         Ok(CleanTarget {
-            host: host_of(head)?,
+            authority: authority_of(head)?,
             path,
             query,
         })
@@ -204,20 +209,19 @@ pub fn check_path(path: &str) -> Result<(), PathAmbiguity> {
     path::check(path)
 }
 
-/// The host without port, from the target's authority or the Host field, which must agree.
-fn host_of(head: &Parts) -> Result<&str, GateError> {
+/// The host and port, from the target's authority or the Host field, which must agree.
+fn authority_of(head: &Parts) -> Result<&str, GateError> {
     let field = match head.headers.get(header::HOST) {
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| GateError::AuthorityMismatch)?),
     };
-    let authority = match (head.uri.authority(), field) {
+    match (head.uri.authority(), field) {
         (Some(target), Some(field)) if !target.as_str().eq_ignore_ascii_case(field) => {
-            return Err(GateError::AuthorityMismatch);
+            Err(GateError::AuthorityMismatch)
         }
-        (Some(target), _) => target.as_str(),
-        (None, field) => field.unwrap_or_default(),
-    };
-    Ok(without_port(authority))
+        (Some(target), _) => Ok(target.as_str()),
+        (None, field) => Ok(field.unwrap_or_default()),
+    }
 }
 
 fn without_port(authority: &str) -> &str {

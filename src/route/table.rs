@@ -88,10 +88,10 @@ impl RouteTable {
     /// prefix, with methods before without.
     pub fn find(&self, target: &CleanTarget<'_>, method: &Method) -> Option<&Arc<Route>> {
         let host = lower_case(target.host());
-        let parent = host.split_once('.').map(|(_, parent)| parent);
+        let wildcards = Some(&self.any_label).filter(|parents| !parents.is_empty());
         let groups = [
             self.exact_hosts.get(host.as_ref()),
-            parent.and_then(|parent| self.any_label.get(parent)),
+            wildcards.and_then(|parents| parents.get(host.split_once('.')?.1)),
             Some(&self.any_host),
         ];
         groups
