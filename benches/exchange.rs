@@ -214,11 +214,12 @@ fn warm(c: &mut Criterion) {
     );
     runtime.block_on(granted).unwrap();
 
+    let at = SystemClock.instant();
     let mut group = c.benchmark_group("warm");
     group.bench_function("key of a request", |b| b.iter(|| stages.key()));
     group.bench_function("lookup, key included", |b| {
         b.iter(|| {
-            let hit = cache.hit(&stages.key());
+            let hit = cache.hit(&stages.key(), at);
             black_box(hit.unwrap().unwrap().credential)
         });
     });

@@ -8,6 +8,7 @@
 mod entry;
 mod flight;
 mod key;
+mod recent;
 
 pub use entry::{ForwardCredential, RefreshDue};
 pub use flight::FlightError;
@@ -23,6 +24,7 @@ use crate::{
 use entry::{Entry, Lifetime};
 use flight::Flights;
 use key::AsItIs;
+use recent::CacheId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
@@ -78,6 +80,7 @@ pub struct ExchangeCache<E> {
 }
 
 struct Inner<E> {
+    id: CacheId,
     entries: moka::sync::Cache<CacheKey, Arc<Entry>, BuildHasherDefault<AsItIs>>,
     refusals: moka::sync::Cache<CacheKey, E>,
     flights: Flights<E>,
@@ -126,6 +129,7 @@ impl<E: FlightError> ExchangeCache<E> {
             .build();
         Self {
             inner: Arc::new(Inner {
+                id: CacheId::new(),
                 entries,
                 refusals,
                 flights: Flights::default(),
@@ -135,13 +139,15 @@ impl<E: FlightError> ExchangeCache<E> {
         }
     }
 
-    /// The remembered credential for `key`, if it still passes every check.
+    /// The remembered credential for `key`, if it still passes every check; `at` is the moment of the request, by the
+    /// steady clock.
     ///
     /// # Errors
     /// A definitive refusal that is remembered.
-    pub fn hit(&self, key: &CacheKey) -> Result<Option<Hit>, E> {
+    pub fn hit(&self, key: &CacheKey, at: Instant) -> Result<Option<Hit>, E> {
         let now = self.inner.clock.now();
-        match self.inner.usable(key, now) {
+        let recent = self.inner.recent(key, now, at);
+        match recent.or_else(|| self.inner.usable(key, now)) {
             Some(entry) => Ok(Some(Hit {
                 refresh: entry.refresh_due(now),
                 credential: ForwardCredential::from_hit(entry),
@@ -205,6 +211,7 @@ impl<E: FlightError> ExchangeCache<E> {
         {
             return Renewal::Pointless;
         }
+        entry.supersede();
         // another request may have replaced it already: then its successor stays
         let current = self.inner.entries.get(key);
         if current.is_some_and(|current| Arc::ptr_eq(&current, entry)) {
@@ -234,10 +241,18 @@ pub enum Occasion {
 }
 
 impl<E: FlightError> Inner<E> {
+    /// The entry for `key` that this thread used a moment ago, when it passes the checks of every hit.
+    fn recent(&self, key: &CacheKey, now: UnixTime, at: Instant) -> Option<Arc<Entry>> {
+        let entry = recent::recall(self.id, key)?;
+        let lives = !entry.is_superseded() && entry.lives_at(at);
+        (lives && entry.is_usable(now, key.policy_generation())).then_some(entry)
+    }
+
     /// The entry for `key`, when it passes the checks of every hit.
     fn usable(&self, key: &CacheKey, now: UnixTime) -> Option<Arc<Entry>> {
         let entry = self.entries.get(key)?;
         if entry.is_usable(now, key.policy_generation()) {
+            recent::remember(self.id, key, &entry);
             return Some(entry);
         }
         self.entries.invalidate(key);
@@ -265,20 +280,22 @@ impl<E: FlightError> Inner<E> {
         }
         match exchange.await {
             Ok(issued) => {
-                let renewed_at: Option<Instant> =
-                    (occasion == Occasion::DownstreamRefused).then(|| self.clock.instant());
                 let entry = Entry::new(
                     issued,
                     &presented,
                     key.policy_generation(),
-                    self.clock.now(),
+                    (self.clock.now(), self.clock.instant()),
                     self.refresh_ahead,
-                    renewed_at,
+                    occasion,
                 )
                 .ok_or_else(E::fault)?;
                 let entry = Arc::new(entry);
                 if !entry.ttl().is_zero() {
+                    let predecessor = self.entries.get(&key);
                     self.entries.insert(key, Arc::clone(&entry));
+                    if let Some(predecessor) = predecessor {
+                        predecessor.supersede();
+                    }
                 }
                 Ok(Granted {
                     credential: ForwardCredential::from_fresh(entry),

@@ -27,7 +27,10 @@ use crate::{
 };
 use http::request::Parts;
 use record::Principal;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use target::keep_out_of_target;
 
 /// Everything that a request meets before it may be forwarded.
@@ -82,6 +85,8 @@ struct Errand {
 /// What is known of a request besides its admission, for the logs, and who is told how that came about.
 #[derive(Debug)]
 pub struct Trail<W = ()> {
+    /// When its head was whole.
+    pub started: Instant,
     /// The route, once one is found.
     pub route: Option<Arc<Route>>,
     /// What the cache said.
@@ -204,7 +209,7 @@ impl Pipeline {
         route: &Route,
         trail: &mut Trail<impl Witness>,
     ) -> Result<Option<Hit>, Refusal> {
-        let found = self.cache.hit(key);
+        let found = self.cache.hit(key, trail.started);
         match &found {
             Ok(Some(_)) => trail.note(route, CacheResult::Hit),
             Ok(None) => {}
@@ -326,16 +331,18 @@ impl Errand {
     }
 }
 
-impl Default for Trail {
-    fn default() -> Self {
-        Self::told_to(())
+impl Trail {
+    /// Of a request whose head was whole at `started`.
+    pub fn since(started: Instant) -> Self {
+        Self::told_to((), started)
     }
 }
 
 impl<W> Trail<W> {
-    /// Of a request that has just begun, and whose decision `witness` is told of.
-    pub fn told_to(witness: W) -> Self {
+    /// The same, and `witness` is told how it is decided on.
+    pub fn told_to(witness: W, started: Instant) -> Self {
         Self {
+            started,
             route: None,
             cache: None,
             exchange: None,

@@ -1,6 +1,6 @@
 //! One remembered exchange, and the credential made from it.
 
-use super::CacheKey;
+use super::{CacheKey, Occasion};
 use crate::{
     clock::UnixTime,
     exchange::IssuedToken,
@@ -28,11 +28,14 @@ pub(super) struct Entry {
     key_lease: KeyLease,
     presented: Option<Imprint>,
     issued: Option<Imprint>,
-    renewed_at: Option<Instant>,
+    made_at: Instant,
+    occasion: Occasion,
     /// From when on a hit has a successor made; none where that would live no longer.
     refresh_from: Option<UnixTime>,
     /// Whether a hit did already.
     refreshing: AtomicBool,
+    /// Whether another stands in its place, or none on purpose.
+    superseded: AtomicBool,
 }
 
 /// Given to one hit of an entry that is near its end: that hit has the successor made.
@@ -48,14 +51,15 @@ const OVERHEAD: usize = 640 + 384;
 const SAFETY_MARGIN: Duration = Duration::from_secs(1);
 
 impl Entry {
-    /// Remembers `issued`; none when its token is no legal header value.
+    /// Remembers `issued`, at a moment by the time of day and by the steady clock; none when its token is no legal
+    /// header value.
     pub(super) fn new(
         issued: IssuedToken,
         presented: &PresentedToken,
         policy_generation: u64,
-        now: UnixTime,
+        (now, made_at): (UnixTime, Instant),
         refresh_ahead: Percentage,
-        renewed_at: Option<Instant>,
+        occasion: Occasion,
     ) -> Option<Self> {
         let subject_ends = issued.permitted().subject().expires_at();
         let usable_until = issued.expires_at().min(subject_ends).minus(SAFETY_MARGIN);
@@ -69,9 +73,11 @@ impl Entry {
             key_lease: issued.permitted().subject().key_lease().clone(),
             presented: Imprint::of(presented.token()),
             issued: Imprint::of(issued.token()),
-            renewed_at,
+            made_at,
+            occasion,
             refresh_from: refresh_from.filter(|_| outlived),
             refreshing: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
         })
     }
 
@@ -95,7 +101,21 @@ impl Entry {
 
     /// When it was made because the downstream refused its predecessor.
     pub(super) fn renewed_at(&self) -> Option<Instant> {
-        self.renewed_at
+        (self.occasion == Occasion::DownstreamRefused).then_some(self.made_at)
+    }
+
+    /// Whether its time to live lasts, by the steady clock.
+    pub(super) fn lives_at(&self, at: Instant) -> bool {
+        at.saturating_duration_since(self.made_at) < self.ttl
+    }
+
+    /// Has threads that used it ask the shared cache again.
+    pub(super) fn supersede(&self) {
+        self.superseded.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Acquire)
     }
 
     /// What it takes in memory.

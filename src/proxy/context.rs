@@ -21,7 +21,6 @@ pub struct Context {
     /// What the request began with; it ends with it, whatever is loaded meanwhile.
     pub(super) hooks: Arc<Hooks>,
     pub(super) id: RequestId,
-    pub(super) started: Instant,
     pub(super) trail: Trail,
     pub(super) progress: Progress,
     pub(super) trace: Option<TraceContext>,
@@ -71,9 +70,8 @@ impl Context {
     pub(super) fn new(hooks: Arc<Hooks>) -> Self {
         Self {
             id: hooks.ids.request_id(),
-            started: hooks.clock.instant(),
+            trail: Trail::since(hooks.clock.instant()),
             hooks,
-            trail: Trail::default(),
             progress: Progress::Received,
             trace: None,
             sent: None,

@@ -18,7 +18,7 @@ impl Serving {
             .hooks
             .clock
             .instant()
-            .saturating_duration_since(ctx.started);
+            .saturating_duration_since(ctx.trail.started);
         let (outcome, reason) = outcome(ctx);
         let metrics = ctx
             .trail

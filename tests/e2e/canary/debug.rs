@@ -73,7 +73,7 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     print(&presented.token());
     print(&source::Imprint::of(presented.token()));
     let pipeline = &configuration.hooks.pipeline;
-    let mut trail = Trail::default();
+    let mut trail = Trail::since(configuration.hooks.clock.instant());
     let id = configuration.hooks.ids.request_id();
     let admission = pipeline.admit(&head, id, &mut trail).await.unwrap();
     print(&admission);
