@@ -191,7 +191,8 @@ impl Explainer {
         let clock = Arc::clone(&self.hooks.clock);
         // nothing is remembered from an earlier replay
         self.hooks.pipeline.cache = ExchangeCache::new(&CacheSettings::default(), clock);
-        let mut trail = Trail::told_to(Account::default());
+        let started = self.hooks.clock.instant();
+        let mut trail = Trail::told_to(Account::default(), started);
         let ending = self.hooks.rehearse(asked.head(), &mut trail).await?;
         Ok(Known {
             ending,

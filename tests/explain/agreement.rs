@@ -49,7 +49,6 @@ impl Tally {
     fn assert_that_everything_was_met(&self) {
         let of = |verdict: &str| self.verdicts.get(verdict).copied().unwrap_or_default();
         let text = format!("{:?} {:?}", self.verdicts, self.reasons);
-        println!("{text}");
         assert!(of("forwarded") >= 200, "{text}");
         assert!(of("refused") >= 200, "{text}");
         assert!(of("answered") >= 20, "{text}");
