@@ -28,11 +28,13 @@ thread_local! {
 }
 
 /// The digest of `text`: recalled, or made by `digest` and remembered.
-pub(super) fn recalled(text: &[u8], digest: impl FnOnce(&[u8]) -> Digest) -> Digest {
-    RECALL.with(|recall| match recall.try_borrow_mut().as_deref_mut() {
-        Ok(Some(recall)) => recall.of(text, digest),
-        Ok(None) | Err(_) => digest(text),
-    })
+pub(super) fn recalled(text: &[u8], digest: impl Fn(&[u8]) -> Digest) -> Digest {
+    // an error means that the thread is being torn down
+    let recalled = RECALL.try_with(|recall| {
+        let mut recall = recall.try_borrow_mut().ok()?;
+        Some(recall.as_mut()?.of(text, &digest))
+    });
+    recalled.ok().flatten().unwrap_or_else(|| digest(text))
 }
 
 impl Recall {
