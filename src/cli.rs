@@ -10,6 +10,7 @@ mod explain;
 mod run;
 mod schema;
 mod serve;
+mod wrap;
 
 pub use explain::{Asked, AskedError, Explainer, Explanation, Unexplained};
 pub use serve::{Gateway, ReloadError, Reloaded, StartError};

@@ -3,7 +3,7 @@
 //! What enters are words, cells and promises; what leaves is text, and at the end whether every promise was kept.
 //! Guaranteed: on a plain page there is no escape code, and nothing is told by colour alone.
 
-use crate::config::Paint;
+use crate::{cli::wrap::wrapped, config::Paint};
 use std::io::{self, Write};
 
 /// The widest line, in characters.
@@ -175,21 +175,6 @@ impl Ink {
             Self::Notable => "36",
         }
     }
-}
-
-/// The lines of `text`, each at most `width` characters where its words allow.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     explanation::{AnswerTold, StepTold, Verdict},
     scopes::Fate,
 };
-use crate::config::Paint;
+use crate::{cli::wrap::wrapped, config::Paint};
 use serde_json::{Map, Value};
 use std::{fmt::Write as _, io};
 
@@ -110,7 +110,7 @@ impl Explanation {
 
 impl Page<'_> {
     fn heading(&mut self, text: &str) -> io::Result<()> {
-        for line in wrapped(&clean(text), WIDTH) {
+        for line in cut_to(&clean(text), WIDTH) {
             let line = self.inked(Ink::Strong, &line);
             writeln!(self.out, "{line}")?;
         }
@@ -132,7 +132,7 @@ impl Page<'_> {
     }
 
     fn text(&mut self, indent: usize, text: &str) -> io::Result<()> {
-        for line in wrapped(&clean(text), WIDTH - indent) {
+        for line in cut_to(&clean(text), WIDTH - indent) {
             writeln!(self.out, "{:indent$}{line}", "")?;
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Page<'_> {
         text: &str,
     ) -> io::Result<()> {
         let mark = self.inked(ink, mark);
-        let keys = wrapped(&clean(key), WIDTH - 4);
+        let keys = cut_to(&clean(key), WIDTH - 4);
         let (last, before) = keys
             .split_last()
             .map_or(("", &[][..]), |(l, b)| (l.as_str(), b));
@@ -172,7 +172,7 @@ impl Page<'_> {
             writeln!(self.out, "  {mark} {line}")?;
             mark = " ".to_owned();
         }
-        let mut lines = wrapped(&clean(text), WIDTH - indent).into_iter();
+        let mut lines = cut_to(&clean(text), WIDTH - indent).into_iter();
         if last.chars().count() > width {
             writeln!(self.out, "  {mark} {last}")?;
         } else {
@@ -252,19 +252,12 @@ fn clean(text: &str) -> String {
 }
 
 /// The lines of `text`, each at most `width` characters; a longer word is cut.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => {
-                let characters: Vec<char> = word.chars().collect();
-                lines.extend(characters.chunks(width).map(|part| part.iter().collect()));
-            }
-        }
-    }
-    lines
+fn cut_to(text: &str, width: usize) -> Vec<String> {
+    let cut = |word: &str| -> Vec<String> {
+        let characters: Vec<char> = word.chars().collect();
+        let pieces = characters.chunks(width);
+        pieces.map(|piece| piece.iter().collect()).collect()
+    };
+    let pieces: Vec<String> = text.split_whitespace().flat_map(cut).collect();
+    wrapped(&pieces.join(" "), width)
 }
