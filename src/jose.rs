@@ -1,4 +1,4 @@
-//! JSON object signing: reading and verifying tokens, key sets, signing, digests.
+//! JSON object signing: reading and verifying tokens, key sets, signing, sealing, digests.
 //!
 //! What enters is the text of a token or of a key set, or a key file; what leaves is either refused or parsed once.
 //! An [`UnverifiedJws`] can only say what it claims; its content comes out of [`VerificationKey::verify`] alone, as a
@@ -17,6 +17,8 @@ mod key_file;
 mod material;
 mod pem;
 mod recall;
+mod sealing;
+mod sealing_key_file;
 mod signing;
 mod signing_keys;
 mod weak;
@@ -30,5 +32,7 @@ pub use jws::{MAX_HEADER, MAX_KID, UnverifiedJws, VerifiedJws};
 pub use key::VerificationKey;
 pub use key_file::KeyFileSettings;
 pub use pem::Pem;
+pub use sealing::{GeneratedSealingKey, SealingError, SealingKey, SealingKeyError, SealingKeys};
+pub use sealing_key_file::SealingKeyFileSettings;
 pub use signing::{GeneratedKey, RsaHint, SigningKey};
 pub use signing_keys::SigningKeys;

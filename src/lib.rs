@@ -43,6 +43,7 @@ pub mod proxy;
 pub mod route;
 pub mod settings;
 pub mod source;
+pub mod store;
 pub mod sts;
 pub mod telemetry;
 pub mod token;

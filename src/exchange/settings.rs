@@ -3,7 +3,9 @@
 use super::Embedded;
 use crate::{
     clock::{SharedClock, SharedRandomness},
-    jose::{HmacKey, KeyFileSettings, SigningKeys},
+    jose::{
+        HmacKey, KeyFileSettings, SealingKey, SealingKeyFileSettings, SealingKeys, SigningKeys,
+    },
     policy::GatewayIdentity,
     settings::{Building, HumanDuration, OutboundUrl, SecretSettings, not_empty},
 };
@@ -25,6 +27,10 @@ pub struct EngineSettings {
     /// The first signs, all are published.
     #[schemars(transform = not_empty)]
     pub signing_keys: Vec<KeyFileSettings>,
+    /// What opaque tokens are sealed with: the first seals, all open. Every gateway that has them can introspect such
+    /// tokens, without a shared database.
+    #[serde(default)]
+    pub opaque_keys: Vec<SealingKeyFileSettings>,
     /// How long an issued token lives where the route does not say; never longer than the token it was exchanged for.
     #[serde(default = "default_lifetime")]
     pub lifetime: HumanDuration,
@@ -56,6 +62,8 @@ pub struct EngineParts {
     pub pairwise_salt: Option<Arc<HmacKey>>,
     /// The keys, for publication.
     pub keys: Arc<SigningKeys>,
+    /// What opaque tokens, refresh tokens and what is stored elsewhere are sealed with; none where none is configured.
+    pub opaque_keys: Option<Arc<SealingKeys>>,
 }
 
 impl EngineSettings {
@@ -76,11 +84,12 @@ impl EngineSettings {
             });
         }
         let keys = building.within("signing_keys", |b| signing_keys(&self.signing_keys, b));
+        let opaque_keys = building.within("opaque_keys", |b| opaque_keys(&self.opaque_keys, b));
         let salt = self
             .pairwise_salt
             .as_ref()
             .map(|salt| building.within("pairwise_salt", |b| pairwise_salt(salt, b)));
-        let (url, keys) = (url?, Arc::new(keys?));
+        let (url, keys, opaque_keys) = (url?, Arc::new(keys?), opaque_keys?);
         let pairwise_salt = match salt {
             None => None,
             Some(salt) => Some(Arc::new(salt?)),
@@ -97,6 +106,7 @@ impl EngineSettings {
             lifetime: self.lifetime.get(),
             pairwise_salt,
             keys,
+            opaque_keys: SealingKeys::new(opaque_keys).map(Arc::new),
         })
     }
 }
@@ -116,6 +126,19 @@ fn signing_keys(settings: &[KeyFileSettings], building: &mut Building<'_>) -> Op
         );
     }
     keys
+}
+
+/// Loads every key; none is a fine number of them, one that cannot be read is not.
+fn opaque_keys(
+    settings: &[SealingKeyFileSettings],
+    building: &mut Building<'_>,
+) -> Option<Vec<SealingKey>> {
+    let keys: Vec<_> = settings
+        .iter()
+        .enumerate()
+        .map(|(position, key)| building.within(position, |b| key.build(b)))
+        .collect();
+    keys.into_iter().collect()
 }
 
 fn pairwise_salt(settings: &SecretSettings, building: &mut Building<'_>) -> Option<HmacKey> {

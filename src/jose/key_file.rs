@@ -1,6 +1,6 @@
 //! The file of a signing key: read at start, made at the first start where the configuration says so.
 
-use super::{Algorithm, GeneratedKey, RsaHint, SigningKey, encoding::base64url};
+use super::{Algorithm, RsaHint, SigningKey, encoding::base64url};
 use crate::{
     clock::{Randomness, SystemRandomness},
     settings::{Building, Effects},
@@ -65,15 +65,11 @@ impl KeyFileSettings {
     }
 
     fn read(&self, path: &Path, pem: &str, building: &mut Building<'_>) -> Option<SigningKey> {
-        if let Ok(metadata) = fs::metadata(path)
-            && metadata.permissions().mode() & 0o077 != 0
-        {
-            building.findings.warn(
-                format!("{} can be read by others than its owner", path.display()),
-                "whoever reads this key can issue tokens in the gateway's name",
-                format!("chmod 600 {}", path.display()),
-            );
-        }
+        warn_of_readers(
+            path,
+            "whoever reads this key can issue tokens in the gateway's name",
+            building,
+        );
         let rsa = self.generate.map(RsaHint::of).unwrap_or_default();
         match SigningKey::from_pem(pem, rsa) {
             Ok(key) => {
@@ -106,7 +102,7 @@ impl KeyFileSettings {
             .map_err(|error| error.to_string())
             .and_then(|made| match building.effects {
                 Effects::None => Ok(Some(made.key)),
-                Effects::Allowed => store(&made, path)
+                Effects::Allowed => store(made.pem.expose(), path)
                     .map(|stored| (stored == Stored::Now).then_some(made.key))
                     .map_err(|error| error.to_string()),
             });
@@ -138,15 +134,29 @@ fn generated(schema: &mut Schema) {
     schema.insert("enum".to_owned(), Value::from(choices.to_vec()));
 }
 
+/// Warns where others than its owner can read a key.
+pub(super) fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        building.findings.warn(
+            format!("{} can be read by others than its owner", path.display()),
+            why,
+            format!("chmod 600 {}", path.display()),
+        );
+    }
+}
+
+/// Whether a key was stored, or one was there already.
 #[derive(PartialEq, Eq)]
-enum Stored {
+pub(super) enum Stored {
     Now,
     WasThere,
 }
 
 /// Writes a whole file beside `path` and links it there: `path` never holds half a key, and a link never replaces
 /// what is there.
-fn store(made: &GeneratedKey, path: &Path) -> io::Result<Stored> {
+pub(super) fn store(text: &str, path: &Path) -> io::Result<Stored> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -160,13 +170,12 @@ fn store(made: &GeneratedKey, path: &Path) -> io::Result<Stored> {
         .fill(&mut random)
         .map_err(io::Error::other)?;
     let temporary = folder.join(format!(".key-{}.tmp", base64url(random)));
-    let written = write_new(&temporary, made.pem.expose()).and_then(|()| {
-        match fs::hard_link(&temporary, path) {
+    let written =
+        write_new(&temporary, text).and_then(|()| match fs::hard_link(&temporary, path) {
             Ok(()) => Ok(Stored::Now),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Stored::WasThere),
             Err(error) => Err(error),
-        }
-    });
+        });
     // Best effort: a file that was never created cannot be removed, and the first error says more.
     let _ = fs::remove_file(&temporary);
     if written.is_ok() {

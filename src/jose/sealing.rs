@@ -1,0 +1,209 @@
+//! Sealing: what only the holders of a key can read, or have written (AES-256-GCM-SIV, RFC 8452).
+
+use super::digest::{FieldDigest, sha256};
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    rand,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::fmt;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// One key. Its id is made of the key itself, so that replicas agree on it without talking to each other.
+pub struct SealingKey {
+    id: [u8; ID],
+    key: RandomizedNonceKey,
+}
+
+/// The keys of `issuer.opaque_keys`: the first seals, all open, so that a key can be replaced without invalidating what
+/// the one before it sealed.
+///
+/// A sealed text is `version (1 byte) | key id (8) | nonce (12) | ciphertext | tag (16)`. The purpose it was sealed for
+/// and what it is bound to are authenticated with it and not in it: opened for another purpose, or beside something
+/// else, it does not open. Nonces are random; in this mode two equal ones would betray that two equal texts were sealed,
+/// and nothing else, so that one key lasts for as many texts as are ever sealed.
+#[derive(Debug)]
+pub struct SealingKeys {
+    first: SealingKey,
+    others: Vec<SealingKey>,
+}
+
+/// A key that was made just now, and the text to keep it by.
+pub struct GeneratedSealingKey {
+    /// The key.
+    pub key: SealingKey,
+    /// Its base64, one line.
+    pub text: Zeroizing<String>,
+}
+
+/// Why a text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SealingKeyError {
+    /// Not 32 bytes of base64 (RFC 4648 §4).
+    #[error("expected 32 bytes as one line of base64")]
+    NotAKey,
+    /// All bytes are one.
+    #[error("the key is one byte again and again")]
+    Guessable,
+    /// The cryptographic library could not make a key.
+    #[error("no key could be generated")]
+    Generation,
+}
+
+/// The cryptographic library did not seal: it had no randomness, or the text has gigabytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the text could not be sealed")]
+pub struct SealingError;
+
+/// The bytes of a key.
+const KEY: usize = 32;
+/// The bytes of a key's id.
+const ID: usize = 8;
+/// The bytes of the authentication tag.
+const TAG: usize = 16;
+/// What every sealed text of this layout begins with.
+const VERSION: u8 = 1;
+/// Version, key id and nonce.
+const HEAD: usize = 1 + ID + NONCE_LEN;
+
+impl SealingKey {
+    /// Reads a key from its base64; spaces and line ends around it do not count.
+    ///
+    /// # Errors
+    /// [`SealingKeyError::NotAKey`] and [`SealingKeyError::Guessable`].
+    pub fn from_text(text: &str) -> Result<Self, SealingKeyError> {
+        let bytes = STANDARD
+            .decode(text.trim())
+            .map(Zeroizing::new)
+            .map_err(|_| SealingKeyError::NotAKey)?;
+        if bytes.len() != KEY {
+            return Err(SealingKeyError::NotAKey);
+        }
+        if bytes.iter().all(|byte| bytes.first() == Some(byte)) {
+            return Err(SealingKeyError::Guessable);
+        }
+        Self::of(&bytes).ok_or(SealingKeyError::NotAKey)
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// [`SealingKeyError::Generation`] without randomness.
+    pub fn generate() -> Result<GeneratedSealingKey, SealingKeyError> {
+        let mut bytes = Zeroizing::new([0; KEY]);
+        rand::fill(bytes.as_mut()).map_err(|_| SealingKeyError::Generation)?;
+        Ok(GeneratedSealingKey {
+            key: Self::of(bytes.as_ref()).ok_or(SealingKeyError::Generation)?,
+            text: Zeroizing::new(STANDARD.encode(bytes.as_ref()) + "\n"),
+        })
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let digest = FieldDigest::new("obo-gateway/sealing-key/1")
+            .field(&sha256(bytes))
+            .finish();
+        let (id, _) = digest.split_first_chunk::<ID>()?;
+        Some(Self {
+            id: *id,
+            key: RandomizedNonceKey::new(&AES_256_GCM_SIV, bytes).ok()?,
+        })
+    }
+
+    /// What names the key in what it seals; says nothing about the key.
+    pub fn id(&self) -> &[u8; ID] {
+        &self.id
+    }
+}
+
+impl SealingKeys {
+    /// All keys, the one that seals first; none of an empty list.
+    pub fn new(keys: impl IntoIterator<Item = SealingKey>) -> Option<Self> {
+        let mut keys = keys.into_iter();
+        Some(Self {
+            first: keys.next()?,
+            others: keys.collect(),
+        })
+    }
+
+    /// How much longer a sealed text is than what it holds.
+    pub const OVERHEAD: usize = HEAD + TAG;
+
+    /// Seals `plain` for the purpose `domain`, bound to `bound_to`: it opens with both alone.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub fn seal(
+        &self,
+        domain: &'static str,
+        bound_to: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, SealingError> {
+        let key = &self.first;
+        let mut text = Vec::with_capacity(plain.len() + TAG);
+        text.extend_from_slice(plain);
+        let nonce = key
+            .key
+            .seal_in_place_append_tag(associated(&key.id, domain, bound_to), &mut text)
+            .map_err(|_| SealingError)?;
+        let mut sealed = Vec::with_capacity(HEAD + text.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&key.id);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&text);
+        Ok(sealed)
+    }
+
+    /// What was sealed for this purpose and bound to this; none of anything else, whatever is wrong with it.
+    pub fn open(&self, domain: &'static str, bound_to: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (head, text) = sealed.split_first_chunk::<HEAD>()?;
+        let (version, head) = head.split_first()?;
+        let (id, nonce) = head.split_first_chunk::<ID>()?;
+        if *version != VERSION {
+            return None;
+        }
+        let key = self.iter().find(|key| key.id == *id)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = text.to_vec();
+        let plain = key
+            .key
+            .open_in_place(nonce, associated(&key.id, domain, bound_to), &mut text)
+            .ok()?
+            .len();
+        text.truncate(plain);
+        Some(text)
+    }
+
+    /// All of them, the one that seals first.
+    pub fn iter(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+/// Everything that is authenticated beside the text, each part preceded by its length.
+fn associated(id: &[u8; ID], domain: &'static str, bound_to: &[u8]) -> Aad<Vec<u8>> {
+    let mut data = Vec::with_capacity(1 + ID + 16 + domain.len() + bound_to.len());
+    data.push(VERSION);
+    data.extend_from_slice(id);
+    for part in [domain.as_bytes(), bound_to] {
+        data.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        data.extend_from_slice(part);
+    }
+    Aad::from(data)
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(redacted)")
+    }
+}
+
+impl fmt::Debug for GeneratedSealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GeneratedSealingKey(redacted)")
+    }
+}
+
+#[cfg(test)]
+#[path = "sealing_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! The file of a sealing key: read at start, made at the first start where the configuration says so.
+
+use super::{
+    SealingKey,
+    key_file::{Stored, store, warn_of_readers},
+};
+use crate::settings::{Building, Effects};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// A sealing key, e.g. `{ file: keys/opaque-1.key, generate: true }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SealingKeyFileSettings {
+    /// A file with 32 random bytes as one line of base64, e.g. of `openssl rand -base64 32`.
+    pub file: PathBuf,
+    /// Whether to make one when the file is absent, readable by its owner alone.
+    #[serde(default)]
+    pub generate: bool,
+}
+
+impl SealingKeyFileSettings {
+    /// Reads the key, or makes it. Two gateways that start at once end with one key: who comes second reads the
+    /// first's.
+    pub fn build(&self, building: &mut Building<'_>) -> Option<SealingKey> {
+        let path = building.base.resolve(&self.file);
+        match fs::read_to_string(&path).map(Zeroizing::new) {
+            Ok(text) => read(&path, &text, building),
+            Err(error) if error.kind() == ErrorKind::NotFound && self.generate => {
+                generate(&path, building)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                building.findings.error(
+                    format!("{}: no such file", path.display()),
+                    "name an existing key file, or add `generate: true` to have it made at the first start",
+                );
+                None
+            }
+            Err(error) => {
+                building.findings.error(
+                    format!("{}: {error}", path.display()),
+                    "name a key file that the gateway can read",
+                );
+                None
+            }
+        }
+    }
+}
+
+fn read(path: &Path, text: &str, building: &mut Building<'_>) -> Option<SealingKey> {
+    warn_of_readers(
+        path,
+        "whoever reads this key can read and make opaque tokens in the gateway's name",
+        building,
+    );
+    match SealingKey::from_text(text) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            building.findings.error(
+                format!("{}: {error}", path.display()),
+                "store random bytes in it, e.g. of `openssl rand -base64 32`",
+            );
+            None
+        }
+    }
+}
+
+fn generate(path: &Path, building: &mut Building<'_>) -> Option<SealingKey> {
+    let made = SealingKey::generate()
+        .map_err(|error| error.to_string())
+        .and_then(|made| match building.effects {
+            Effects::None => Ok(Some(made.key)),
+            Effects::Allowed => store(&made.text, path)
+                .map(|stored| (stored == Stored::Now).then_some(made.key))
+                .map_err(|error| error.to_string()),
+        });
+    let error = match made {
+        Ok(Some(key)) => return Some(key),
+        // Another gateway was first: its key is the one.
+        Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => return read(path, &text, building),
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error,
+    };
+    building.findings.error(
+        format!("{}: the key could not be made: {error}", path.display()),
+        "let the gateway write in that folder, or put a key there yourself",
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{BaseDir, Findings, Severity};
+    use std::{os::unix::fs::PermissionsExt, thread};
+    use tempfile::TempDir;
+
+    fn build(
+        folder: &TempDir,
+        generate: bool,
+        effects: Effects,
+    ) -> (Option<[u8; 8]>, Vec<(Severity, String)>) {
+        let mut findings = Findings::default();
+        let base = BaseDir::of_file(&folder.path().join("gateway.yaml"));
+        let settings = SealingKeyFileSettings {
+            file: "keys/a.key".into(),
+            generate,
+        };
+        let key = settings.build(&mut Building {
+            base: &base,
+            effects,
+            findings: &mut findings,
+        });
+        let found = findings.into_vec().into_iter();
+        let found = found.map(|f| (f.severity, f.what)).collect();
+        (key.map(|key| *key.id()), found)
+    }
+
+    fn file(folder: &TempDir) -> PathBuf {
+        folder.path().join("keys/a.key")
+    }
+
+    #[test]
+    fn an_absent_key_is_made_once_for_its_owner_alone() {
+        let folder = TempDir::new().unwrap();
+        let kids: Vec<_> = thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| build(&folder, true, Effects::Allowed)))
+                .collect();
+            let ended = starts.into_iter().map(|start| start.join().unwrap());
+            ended.collect()
+        });
+        assert!(kids[0].0.is_some());
+        assert!(kids.iter().all(|kid| *kid == kids[0]), "{kids:?}");
+        let mode = fs::metadata(file(&folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(build(&folder, true, Effects::Allowed), kids[0]);
+    }
+
+    #[test]
+    fn without_effects_nothing_is_written() {
+        let folder = TempDir::new().unwrap();
+        let (key, found) = build(&folder, true, Effects::None);
+        assert!(key.is_some());
+        assert_eq!(found, []);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_absent_or_unreadable_key_is_a_finding_that_names_the_file() {
+        let folder = TempDir::new().unwrap();
+        let (key, found) = build(&folder, false, Effects::Allowed);
+        assert!(key.is_none());
+        assert!(found[0].1.contains("keys/a.key: no such file"));
+        fs::create_dir(folder.path().join("keys")).unwrap();
+        fs::write(file(&folder), "garbage").unwrap();
+        fs::set_permissions(file(&folder), fs::Permissions::from_mode(0o600)).unwrap();
+        let (key, found) = build(&folder, true, Effects::Allowed);
+        assert!(key.is_none());
+        assert!(found[0].1.contains("expected 32 bytes"), "{found:?}");
+        assert_eq!(fs::read_to_string(file(&folder)).unwrap(), "garbage");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_a_warning() {
+        let folder = TempDir::new().unwrap();
+        build(&folder, true, Effects::Allowed);
+        fs::set_permissions(file(&folder), fs::Permissions::from_mode(0o640)).unwrap();
+        let (key, found) = build(&folder, false, Effects::Allowed);
+        assert!(key.is_some());
+        let severities: Vec<_> = found.iter().map(|f| f.0).collect();
+        assert_eq!(severities, [Severity::Warning]);
+    }
+}
