@@ -20,7 +20,7 @@ pub use claims::ClaimPolicy;
 pub use client::{ClientCeilings, ClientScopeSettings, ClientSettings};
 pub use delegation::{GatewayIdentity, OutgoingActor};
 pub use operation::{Operation, OperationId, OperationSettings, Operations};
-pub use permit::{ExchangeRequest, PermittedExchange};
+pub use permit::{ExchangeRequest, Impersonation, PermittedExchange};
 pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
 pub use scope::{Excess, ScopePolicy};
 pub use settings::{

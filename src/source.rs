@@ -37,7 +37,7 @@ pub enum SourceError {
     /// There is no Authorization field, or it uses a scheme other than Bearer.
     #[error("no bearer credentials")]
     NoCredentials,
-    /// The field says Bearer and what follows is no token (RFC 6750 §2.1).
+    /// The field says Bearer and what follows is no token (RFC 6750 §2.1), or a form has something else for one.
     #[error("malformed authorization field")]
     Malformed,
     /// More than one Authorization field.
@@ -102,6 +102,18 @@ pub fn bearer<'a>(
         return Err(SourceError::TooLong { limit });
     }
     Ok(Bearer(token))
+}
+
+/// Takes the token that a parameter of a form is (RFC 8693 §2.1: `subject_token`, `actor_token`).
+///
+/// # Errors
+/// [`SourceError::TooLong`] where it has more than `limit` bytes, and [`SourceError::Malformed`] where it has characters
+/// that no token has.
+pub fn form_token(text: &str, limit: usize) -> Result<PresentedToken, SourceError> {
+    if text.len() > limit {
+        return Err(SourceError::TooLong { limit });
+    }
+    Bearer(text.as_bytes()).present()
 }
 
 /// What a request without token work may present, to recognise copies of it: every word of its Authorization fields
@@ -205,6 +217,23 @@ mod tests {
                 present(&[field], None).as_deref(),
                 Ok("a.b-c_d~e+f/g=="),
                 "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_form_has_the_characters_of_a_token_and_no_more_than_the_limit() {
+        let token = form_token("oboat_a.b-c", 11).unwrap();
+        assert_eq!(token.token().expose(), b"oboat_a.b-c");
+        assert_eq!(
+            form_token("oboat_a.b-c", 10).unwrap_err(),
+            SourceError::TooLong { limit: 10 }
+        );
+        for text in ["", "a b", "a\n", "a,b", "\u{e4}", "Bearer a"] {
+            assert_eq!(
+                form_token(text, 64).unwrap_err(),
+                SourceError::Malformed,
+                "{text:?}"
             );
         }
     }

@@ -5,6 +5,7 @@
 mod actor;
 mod audience;
 mod claims;
+mod format;
 mod provenance;
 mod raw;
 mod scope;
@@ -13,6 +14,7 @@ mod type_uri;
 pub use actor::{Actor, ActorChain, ActorError};
 pub use audience::{Audience, AudienceError};
 pub use claims::{Claims, ClaimsError, Limits};
+pub use format::TokenFormat;
 pub use provenance::{Naming, Provenance};
 pub use raw::RawToken;
 pub use scope::{ScopeError, ScopeSet};

@@ -23,7 +23,7 @@ pub use known_as::KnownAsSettings;
 pub use own::{Origins, OwnTokens};
 pub use roles::{RoleGrant, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
-pub use subject::SubjectToken;
+pub use subject::{SubjectKindOfToken, SubjectToken};
 
 use crate::{
     clock::SharedClock,

@@ -4,7 +4,7 @@ use super::{ExchangePolicy, OperationId, PolicyError, told};
 use crate::{
     clock::UnixTime,
     telemetry::{Facts, Step, Witness},
-    token::{ActorChain, Audience, Provenance, ScopeSet},
+    token::{ActorChain, Audience, Provenance, ScopeSet, TokenFormat},
     verify::SubjectToken,
 };
 use serde_json::{Map, Value};
@@ -40,11 +40,25 @@ pub struct PermittedExchange {
     sub: Box<str>,
     provenance: Provenance,
     client_id: Box<str>,
+    /// The first of the audiences: there always is one.
     audience: Audience,
+    audiences: Box<[Audience]>,
+    format: TokenFormat,
     scope: ScopeSet,
     actors: ActorChain,
+    impersonation: Option<Impersonation>,
     expires_at: UnixTime,
     claims: Map<String, Value>,
+    profile: Map<String, Value>,
+}
+
+/// That a token was got in another's place, which the directory permits its actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impersonation {
+    /// The issuer of the actor's token.
+    pub issuer: Box<str>,
+    /// Who impersonates, as that issuer knows it: `sub` of the actor's token.
+    pub user_id: Box<str>,
 }
 
 impl PermittedExchange {
@@ -68,9 +82,19 @@ impl PermittedExchange {
         &self.client_id
     }
 
-    /// The one audience.
+    /// The one audience on the proxy; the first one at the token endpoint.
     pub fn audience(&self) -> &Audience {
         &self.audience
+    }
+
+    /// Every audience; at least one.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
+    }
+
+    /// The form of the issued token.
+    pub fn format(&self) -> TokenFormat {
+        self.format
     }
 
     /// The most scope.
@@ -83,14 +107,24 @@ impl PermittedExchange {
         &self.actors
     }
 
+    /// Who impersonates the subject, where the token is got by impersonation.
+    pub fn impersonation(&self) -> Option<&Impersonation> {
+        self.impersonation.as_ref()
+    }
+
     /// The latest end.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 
-    /// Further claims, all named by the route.
+    /// Further claims: those that the route names, and how the subject authenticated.
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
+    }
+
+    /// Claims about the user that the scope allows an ID token to carry (OpenID Connect Core §5.4); none on the proxy.
+    pub fn profile(&self) -> &Map<String, Value> {
+        &self.profile
     }
 }
 
@@ -142,15 +176,20 @@ pub(super) fn permit(
     let provenance = Provenance {
         naming: policy.naming.naming(),
         app_only: subject.is_app_only(),
+        impersonated: subject.is_impersonated(),
     };
     Ok(PermittedExchange {
         sub,
         provenance,
         client_id: subject.client_id().unwrap_or(&policy.gateway.actor).into(),
         audience: policy.audience.clone(),
+        audiences: [policy.audience.clone()].into(),
+        format: TokenFormat::Jwt,
         scope,
         actors,
+        impersonation: None,
         expires_at,
+        profile: Map::new(),
         claims: policy.claims.apply(subject.claims()),
         subject,
     })

@@ -27,42 +27,55 @@ impl Naming {
     }
 }
 
-/// How the `sub` of an issued token came about, and whether it stands for an application alone.
+/// How the `sub` of an issued token came about, and for what the token must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provenance {
     /// How `sub` was written.
     pub naming: Naming,
     /// Whether the subject token was an application's own, without a user.
     pub app_only: bool,
+    /// Whether somebody got it in another's place by permission; such a token never is an actor's, and neither is one
+    /// that was derived from it.
+    pub impersonated: bool,
 }
 
 impl Provenance {
-    /// Every provenance with its mark.
-    const MARKS: [(&'static str, Naming, bool); 6] = [
-        ("s", Naming::Same, false),
-        ("q", Naming::Qualified, false),
-        ("p", Naming::Pairwise, false),
-        ("sa", Naming::Same, true),
-        ("qa", Naming::Qualified, true),
-        ("pa", Naming::Pairwise, true),
+    /// The letter of each naming; those of the rest follow it in this order: `a`, `i`.
+    const NAMINGS: [(&'static str, Naming); 3] = [
+        ("s", Naming::Same),
+        ("q", Naming::Qualified),
+        ("p", Naming::Pairwise),
     ];
 
     /// The `jti` of a token with this provenance: the mark, a dot, and `random`, which makes it one of its kind.
     pub fn token_id(self, random: &str) -> String {
-        let mark = Self::MARKS
-            .iter()
-            .find(|(_, naming, app_only)| (*naming, *app_only) == (self.naming, self.app_only))
-            .map_or("", |(mark, _, _)| mark);
-        format!("{mark}.{random}")
+        let naming = Self::NAMINGS
+            .into_iter()
+            .find(|(_, naming)| *naming == self.naming)
+            .map_or("", |(letter, _)| letter);
+        let app_only = if self.app_only { "a" } else { "" };
+        let impersonated = if self.impersonated { "i" } else { "" };
+        format!("{naming}{app_only}{impersonated}.{random}")
     }
 
     /// Reads a `jti` of the gateway's own; none where it has no mark that is known.
     pub fn of_token_id(id: &str) -> Option<Self> {
-        let (found, _) = id.split_once('.')?;
-        Self::MARKS
-            .iter()
-            .find(|(mark, _, _)| *mark == found)
-            .map(|&(_, naming, app_only)| Self { naming, app_only })
+        let (mark, _) = id.split_once('.')?;
+        let (naming, rest) = Self::NAMINGS
+            .into_iter()
+            .find_map(|(letter, naming)| Some((naming, mark.strip_prefix(letter)?)))?;
+        let (app_only, impersonated) = match rest {
+            "" => (false, false),
+            "a" => (true, false),
+            "i" => (false, true),
+            "ai" => (true, true),
+            _ => return None,
+        };
+        Some(Self {
+            naming,
+            app_only,
+            impersonated,
+        })
     }
 }
 
@@ -72,12 +85,22 @@ mod tests {
 
     #[test]
     fn a_token_id_says_what_was_put_into_it_and_others_say_nothing() {
-        for (_, naming, app_only) in Provenance::MARKS {
-            let provenance = Provenance { naming, app_only };
-            let id = provenance.token_id("a.b");
-            assert_eq!(Provenance::of_token_id(&id), Some(provenance), "{id}");
+        for (_, naming) in Provenance::NAMINGS {
+            for (app_only, impersonated) in
+                [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let provenance = Provenance {
+                    naming,
+                    app_only,
+                    impersonated,
+                };
+                let id = provenance.token_id("a.b");
+                assert_eq!(Provenance::of_token_id(&id), Some(provenance), "{id}");
+            }
         }
-        for id in ["", "q", ".x", "x.y", "Q.x", "qb.x", "aq.x"] {
+        for id in [
+            "", "q", ".x", "x.y", "Q.x", "qb.x", "aq.x", "ia.x", "qia.x", "qii.x",
+        ] {
             assert_eq!(Provenance::of_token_id(id), None, "{id}");
         }
     }

@@ -18,8 +18,10 @@ use std::{fmt, sync::Arc};
 ///
 /// Of a token that the gateway issued itself, issuer and subject are those that it was issued for.
 pub struct SubjectToken {
+    kind: SubjectKindOfToken,
     issuer: Arc<TrustedIssuer>,
     claims: Claims,
+    audiences: Box<[Audience]>,
     sub: Box<str>,
     expires_at: UnixTime,
     issued_at: Option<UnixTime>,
@@ -27,11 +29,32 @@ pub struct SubjectToken {
     client_id: Option<Box<str>>,
     actor_chain: ActorChain,
     app_only: bool,
+    impersonated: bool,
     pseudonym_for: Option<Audience>,
     lease: KeyLease,
 }
 
+/// What told who the subject is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SubjectKindOfToken {
+    /// An access token of a trusted issuer or of the gateway itself.
+    AccessToken,
+    /// An ID token of a trusted issuer.
+    IdToken,
+    /// A JWT that the client itself signed (RFC 8693 §3, `jwt`): it counts only together with an actor.
+    SelfSigned,
+    /// The id of a user in the directory: it counts only together with an actor.
+    UserId,
+    /// A refresh token of the gateway.
+    Refresh,
+}
+
 impl SubjectToken {
+    /// What told who the subject is.
+    pub fn kind(&self) -> SubjectKindOfToken {
+        self.kind
+    }
+
     /// The issuer's name in the configuration.
     pub fn issuer_name(&self) -> &str {
         self.issuer.name()
@@ -56,6 +79,11 @@ impl SubjectToken {
     /// How the issuer names the gateway in `may_act`, where the configuration says it.
     pub fn gateway_known_as(&self) -> Option<&str> {
         self.issuer.known_as()
+    }
+
+    /// `aud`: whom the token is addressed to.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
     }
 
     /// All claims.
@@ -102,6 +130,11 @@ impl SubjectToken {
     /// Whether an application holds the token for itself, without a user.
     pub fn is_app_only(&self) -> bool {
         self.app_only
+    }
+
+    /// Whether somebody got it in the subject's place by permission (an impersonation).
+    pub fn is_impersonated(&self) -> bool {
+        self.impersonated
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
 
-use super::SubjectToken;
+use super::{SubjectKindOfToken, SubjectToken};
 use crate::{
     clock::UnixTime,
     jose::VerifiedJws,
@@ -60,7 +60,9 @@ pub(in crate::verify) fn accept(
     witness.begin(Step::Client, || application(issuer, &claims));
     let client_id = client(issuer, &claims)?;
     Ok(SubjectToken {
+        kind: SubjectKindOfToken::AccessToken,
         issuer: Arc::clone(issuer),
+        audiences: named(&claims)?,
         scopes: scopes(issuer, &claims, witness)?,
         app_only: is_app_only(&claims, &sub, client_id.as_deref()),
         claims,
@@ -69,6 +71,7 @@ pub(in crate::verify) fn accept(
         issued_at,
         client_id,
         actor_chain,
+        impersonated: false,
         pseudonym_for: None,
         lease,
     })
@@ -120,6 +123,15 @@ fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError>
         .any(|name| audiences.iter().any(|audience| audience.as_str() == *name))
         .then_some(())
         .ok_or(VerifyError::Audience)
+}
+
+/// All of `aud`. A text that no audience can be is left out: nothing can ask for it.
+fn named(claims: &Claims) -> Result<Box<[Audience]>, VerifyError> {
+    let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
+    Ok(named
+        .into_iter()
+        .filter_map(|name| Audience::parse(name).ok())
+        .collect())
 }
 
 fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str>, VerifyError> {

@@ -46,6 +46,7 @@ impl SubjectToken {
         if self.client_id.as_deref() == Some(&own.actor) {
             self.client_id = None;
         }
+        self.impersonated = provenance.impersonated;
         self.app_only =
             provenance.app_only || is_app_only(&self.claims, &self.sub, self.client_id.as_deref());
         Ok(self)
