@@ -1,9 +1,9 @@
-//! A subject token is proven in `verify`, not declared.
+//! A subject token is proven in `verify`; nobody else writes into it, and with a private field nobody else makes one.
 
 use obo_gateway::verify::SubjectToken;
 
-fn forge(honest: SubjectToken) {
-    let _ = SubjectToken { ..honest };
+fn rename(honest: &mut SubjectToken) {
+    honest.sub = "admin".into();
 }
 
 fn main() {}
