@@ -52,17 +52,16 @@ impl Recorder {
         let permitted = issued.permitted();
         let subject = permitted.subject();
         let event = AuditEvent {
-            act: AuditedAct::TokenIssued,
-            request_id: id,
-            route: route.name(),
+            route: Some(route.name()),
             issuer: Some(subject.issuer_name()),
             subject: Some(subject.sub()),
             client_id: subject.client_id(),
             actor: permitted.actors().current(),
-            audience: Some(permitted.audience()),
+            audiences: std::slice::from_ref(permitted.audience()),
             scope: Some(issued.scope()),
             expires_at: Some(issued.expires_at()),
             jti: Some(issued.id()),
+            ..AuditEvent::new(AuditedAct::TokenIssued, id)
         };
         self.audit.record(&event).map_err(|error| {
             tracing::error!(%error, route = route.name(), "exchange refused: its audit event could not be written");
@@ -104,20 +103,15 @@ impl Recorder {
         refusal: &Refusal,
     ) {
         let event = AuditEvent {
-            act: AuditedAct::TokenRefused(refusal.reason()),
-            request_id: id,
-            route: route.name(),
+            route: Some(route.name()),
             issuer: principal.map(|p| p.issuer.as_str()),
             subject: principal.map(|p| p.subject.as_str()),
             client_id: principal.and_then(|p| p.client_id.as_deref()),
-            actor: None,
-            audience: match route.access() {
-                Access::Protected(protected) => Some(protected.policy.audience()),
-                Access::Public(_) => None,
+            audiences: match route.access() {
+                Access::Protected(protected) => std::slice::from_ref(protected.policy.audience()),
+                Access::Public(_) => &[],
             },
-            scope: None,
-            expires_at: None,
-            jti: None,
+            ..AuditEvent::new(AuditedAct::TokenRefused(refusal.reason()), id)
         };
         if let Err(error) = self.audit.record(&event) {
             // refused it stays: there is nothing to take back

@@ -1,4 +1,4 @@
-//! The audit log: who acted for whom, one JSON line for each token issued or refused.
+//! The audit log: who acted for whom, one JSON line for each token issued, refused or revoked, and for each impersonation.
 //!
 //! What enters are names, never a token; what leaves is `Ok` only once the whole line was handed to the operating
 //! system. Nothing is ever dropped: the caller refuses the exchange whose event cannot be written. Lines are not
@@ -14,7 +14,7 @@ use crate::{
     settings::Building,
     token::{Actor, Audience, ScopeSet},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
@@ -28,6 +28,45 @@ pub enum AuditedAct {
     TokenIssued,
     /// A token was refused.
     TokenRefused(Reason),
+    /// Tokens were revoked: those that this names.
+    TokenRevoked(Revoked),
+    /// A token about somebody was issued to another, who acts in their name (RFC 8693 §1.1); stands before the event of
+    /// that token.
+    Impersonation,
+}
+
+/// What a revocation names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// One token.
+    Token,
+    /// A refresh token, and all that come and came from it.
+    RefreshToken,
+    /// All tokens of a subject.
+    Subject,
+    /// All tokens with which somebody acts for another.
+    Actor,
+    /// All tokens of a session.
+    Session,
+    /// All tokens of an application.
+    Client,
+    /// All tokens that were signed with a key.
+    SigningKey,
+}
+
+impl Revoked {
+    /// As the audit log, the admin endpoint and the command call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::RefreshToken => "refresh_token",
+            Self::Subject => "subject",
+            Self::Actor => "actor",
+            Self::Session => "session",
+            Self::Client => "client",
+            Self::SigningKey => "signing_key",
+        }
+    }
 }
 
 /// One event. What is unknown, because the token could not be trusted so far, is absent.
@@ -37,9 +76,9 @@ pub struct AuditEvent<'a> {
     pub act: AuditedAct,
     /// The request that caused it.
     pub request_id: RequestId,
-    /// The route's name in the configuration.
-    pub route: &'a str,
-    /// The name in the configuration of the issuer of the subject token.
+    /// The route's name in the configuration; absent at the token service and where an operator acts.
+    pub route: Option<&'a str>,
+    /// The name in the configuration of the issuer of the subject token; of what is revoked, its `iss`.
     pub issuer: Option<&'a str>,
     /// `sub` of the subject token.
     pub subject: Option<&'a str>,
@@ -47,14 +86,36 @@ pub struct AuditEvent<'a> {
     pub client_id: Option<&'a str>,
     /// Who acts for the subject; absent where the token does not say (impersonation).
     pub actor: Option<&'a Actor>,
-    /// For which downstream.
-    pub audience: Option<&'a Audience>,
+    /// For which downstreams.
+    pub audiences: &'a [Audience],
     /// With which scopes.
     pub scope: Option<&'a ScopeSet>,
     /// `exp` of the issued token.
     pub expires_at: Option<UnixTime>,
-    /// `jti` of the issued token.
+    /// `jti` of the issued or revoked token.
     pub jti: Option<&'a str>,
+    /// `sid` of a revoked session, or `kid` of a revoked key.
+    pub named: Option<&'a str>,
+}
+
+impl<'a> AuditEvent<'a> {
+    /// An event of which no more is known.
+    pub fn new(act: AuditedAct, request_id: RequestId) -> Self {
+        Self {
+            act,
+            request_id,
+            route: None,
+            issuer: None,
+            subject: None,
+            client_id: None,
+            actor: None,
+            audiences: &[],
+            scope: None,
+            expires_at: None,
+            jti: None,
+            named: None,
+        }
+    }
 }
 
 /// The event could not be written: the token must not be used.
@@ -132,7 +193,10 @@ struct Line<'a> {
     event: &'static str,
     ts: &'a str,
     request_id: &'a str,
-    route: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,9 +204,14 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<ActorLine<'a>>,
+    application_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audience: Option<&'a str>,
+    actor: Option<ActorLine<'a>>,
+    #[serde(
+        skip_serializing_if = "<[Audience]>::is_empty",
+        serialize_with = "one_or_many"
+    )]
+    audience: &'a [Audience],
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a ScopeSet>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,154 +219,76 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
-struct ActorLine<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<&'a str>,
-    sub: &'a str,
+#[serde(untagged)]
+enum ActorLine<'a> {
+    Acts {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        iss: Option<&'a str>,
+        sub: &'a str,
+    },
+    /// In the form in which other servers write who impersonates.
+    Impersonates {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        issuer: Option<&'a str>,
+        user_id: &'a str,
+    },
+}
+
+/// As `aud` is written (RFC 7519 §4.1.3).
+fn one_or_many<S: Serializer>(audiences: &[Audience], serializer: S) -> Result<S::Ok, S::Error> {
+    match audiences {
+        [only] => serializer.serialize_str(only.as_str()),
+        several => serializer.collect_seq(several.iter().map(Audience::as_str)),
+    }
 }
 
 impl<'a> Line<'a> {
     fn of(event: &'a AuditEvent<'a>, ts: &'a str) -> Self {
-        let (name, reason) = match event.act {
-            AuditedAct::TokenIssued => ("token_issued", None),
-            AuditedAct::TokenRefused(reason) => ("token_refused", Some(reason.as_str())),
+        let (name, reason, revoked) = match event.act {
+            AuditedAct::TokenIssued => ("token_issued", None, None),
+            AuditedAct::TokenRefused(reason) => ("token_refused", Some(reason.as_str()), None),
+            AuditedAct::TokenRevoked(revoked) => ("token_revoked", None, Some(revoked)),
+            AuditedAct::Impersonation => ("impersonation", None, None),
         };
+        let impersonates = event.act == AuditedAct::Impersonation;
         Self {
             event: name,
             ts,
             request_id: event.request_id.as_str(),
             route: event.route,
+            revoked: revoked.map(Revoked::as_str),
             issuer: event.issuer,
             subject: event.subject,
-            client_id: event.client_id,
-            actor: event.actor.map(|actor| ActorLine {
-                iss: actor.iss.as_deref(),
-                sub: &actor.sub,
+            client_id: event.client_id.filter(|_| !impersonates),
+            application_id: event.client_id.filter(|_| impersonates),
+            actor: event.actor.map(|actor| match impersonates {
+                false => ActorLine::Acts {
+                    iss: actor.iss.as_deref(),
+                    sub: &actor.sub,
+                },
+                true => ActorLine::Impersonates {
+                    issuer: actor.iss.as_deref(),
+                    user_id: &actor.sub,
+                },
             }),
-            audience: event.audience.map(Audience::as_str),
+            audience: event.audiences,
             scope: event.scope,
             expires_at: event.expires_at.map(UnixTime::as_secs),
             jti: event.jti,
+            sid: event.named.filter(|_| revoked == Some(Revoked::Session)),
+            kid: event.named.filter(|_| revoked == Some(Revoked::SigningKey)),
             reason,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        clock::{ManualClock, SystemRandomness},
-        telemetry::{IdSource, sink::testing::Recorder},
-    };
-    use serde_json::{Value, json};
-
-    fn log() -> (AuditLog, Recorder) {
-        let recorder = Recorder::default();
-        let clock = Arc::new(ManualClock::at(UnixTime::from_secs(1_763_734_662)));
-        (AuditLog::to(Box::new(recorder.clone()), clock), recorder)
-    }
-
-    fn refusal() -> AuditEvent<'static> {
-        AuditEvent {
-            act: AuditedAct::TokenRefused(Reason::Expired),
-            request_id: IdSource::new(&SystemRandomness).unwrap().request_id(),
-            route: "orders",
-            issuer: None,
-            subject: None,
-            client_id: None,
-            actor: None,
-            audience: None,
-            scope: None,
-            expires_at: None,
-            jti: None,
-        }
-    }
-
-    #[test]
-    fn an_issued_token_says_who_acts_for_whom_where_and_how_long() {
-        let (log, recorder) = log();
-        let actor = Actor::new("https://gw", "obo-gateway");
-        let audience = Audience::parse("orders-api").unwrap();
-        let scope = ScopeSet::parse("orders.read orders.list").unwrap();
-        let event = AuditEvent {
-            act: AuditedAct::TokenIssued,
-            issuer: Some("corp"),
-            subject: Some("ali\"ce\n"),
-            client_id: Some("portal"),
-            actor: Some(&actor),
-            audience: Some(&audience),
-            scope: Some(&scope),
-            expires_at: Some(UnixTime::from_secs(1_763_734_962)),
-            jti: Some("j-1"),
-            ..refusal()
-        };
-        log.record(&event).unwrap();
-        let text = recorder.text();
-        assert_eq!(text.matches('\n').count(), 1);
-        assert_eq!(
-            serde_json::from_str::<Value>(&text).unwrap(),
-            json!({"event": "token_issued", "ts": "2025-11-21T14:17:42.000Z", "request_id": event.request_id.as_str(),
-                "route": "orders", "issuer": "corp", "subject": "ali\"ce\n", "client_id": "portal",
-                "actor": {"iss": "https://gw", "sub": "obo-gateway"}, "audience": "orders-api",
-                "scope": "orders.list orders.read", "expires_at": 1_763_734_962, "jti": "j-1"})
-        );
-    }
-
-    #[test]
-    fn a_refused_token_says_why_and_claims_nothing_that_was_not_proven() {
-        let (log, recorder) = log();
-        let event = refusal();
-        log.record(&event).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Value>(&recorder.text()).unwrap(),
-            json!({"event": "token_refused", "ts": "2025-11-21T14:17:42.000Z",
-                "request_id": event.request_id.as_str(), "route": "orders", "reason": "expired"})
-        );
-    }
-
-    #[test]
-    fn an_unwritable_log_is_an_error_each_time_and_works_again_afterwards() {
-        let (log, recorder) = log();
-        recorder.room(Some(0));
-        assert!(log.record(&refusal()).is_err());
-        assert!(log.record(&refusal()).is_err());
-        recorder.room(None);
-        log.record(&refusal()).unwrap();
-        assert_eq!(recorder.text().lines().count(), 1);
-    }
-
-    #[test]
-    fn a_line_written_in_part_is_an_error_and_spoils_no_other() {
-        let (log, recorder) = log();
-        recorder.room(Some(20));
-        assert!(log.record(&refusal()).is_err());
-        recorder.room(None);
-        log.record(&refusal()).unwrap();
-        let text = recorder.text();
-        let last = text.lines().last().unwrap();
-        assert!(serde_json::from_str::<Value>(last).is_ok(), "{text}");
-    }
-
-    #[test]
-    fn simultaneous_events_are_whole_lines() {
-        let (log, recorder) = log();
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                let log = log.clone();
-                std::thread::spawn(move || (0..100).for_each(|_| log.record(&refusal()).unwrap()))
-            })
-            .collect();
-        threads.into_iter().for_each(|t| t.join().unwrap());
-        let text = recorder.text();
-        assert_eq!(text.lines().count(), 400);
-        assert!(
-            text.lines()
-                .all(|line| serde_json::from_str::<Value>(line).is_ok())
-        );
-    }
-}
+mod tests;
