@@ -5,6 +5,7 @@
 //! by (issuer, kid); nothing in a token chooses where a key comes from or which algorithm is acceptable. A fault of
 //! the gateway or of the provider is [`VerifyError::KeysUnavailable`], never a verdict about the token.
 
+mod client;
 mod error;
 mod issuer;
 mod key_source;
@@ -16,6 +17,11 @@ mod roles;
 mod settings;
 mod subject;
 
+pub use client::{
+    AssertionError, AssertionTerms, CertificateName, ClientAuthenticationSettings,
+    ClientAuthenticator, ClientError, ClientKeys, ClientMethod, DistinguishedName, Jti,
+    NotADistinguishedName, OnceOnly, PresentedClient, ProofTerms, ProvenClient, VerifiedAssertion,
+};
 pub use error::VerifyError;
 pub use issuer::TrustedIssuer;
 pub use key_store::KeyLease;

@@ -312,6 +312,16 @@ impl Gauges {
 }
 
 impl IssuerMetrics {
+    /// Of whoever has keys and is no issuer: nothing is shown.
+    pub fn unseen() -> Self {
+        Self {
+            refreshed: Counter::unseen(),
+            refresh_failed: Counter::unseen(),
+            token_accepted: Counter::unseen(),
+            token_refused: Counter::unseen(),
+        }
+    }
+
     /// The issuer's keys were fetched.
     pub fn refreshed(&self) {
         self.refreshed.inc();

@@ -1,0 +1,250 @@
+//! JWTs that a client signs itself (RFC 7523 §3): client assertions, and subject tokens of its own making.
+
+use super::{ClientKeys, OnceOnly};
+use crate::{
+    clock::UnixTime,
+    jose::{Algorithm, JoseError, UnverifiedJws, VerifiedJws},
+    token::{Claims, ClaimsError, RawToken},
+    verify::{KeyLease, VerifyError, issuer::normalized_typ},
+};
+use std::time::Duration;
+use thiserror::Error;
+
+/// What such a JWT must say.
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionTerms<'a> {
+    /// `iss`: the client.
+    pub issuer: &'a str,
+    /// `sub`: the client again (RFC 7523 §3, item 2B); none where it may name anybody.
+    pub subject: Option<&'a str>,
+    /// The names of the gateway. Every audience that the JWT names must be one: whoever else it is addressed to could
+    /// present it here.
+    pub audiences: &'a [Box<str>],
+    /// What the header's `typ` may be, in lower case and without `application/`; it may always be absent.
+    pub typ: &'a [&'a str],
+    /// Whether it must have an identifier.
+    pub jti: Jti,
+}
+
+/// Whether a JWT must have a `jti`. One that has is taken once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jti {
+    /// Without one it is refused.
+    Required,
+    /// Without one it is bounded by its short life alone.
+    Optional,
+}
+
+/// A JWT whose signature is its client's, current and meant for the gateway.
+#[derive(Debug)]
+pub struct VerifiedAssertion {
+    claims: Claims,
+    sub: Box<str>,
+    expires_at: UnixTime,
+    issued_at: Option<UnixTime>,
+    lease: KeyLease,
+}
+
+/// The check that such a JWT did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AssertionError {
+    /// No compact JWS of the kind that is read.
+    #[error("malformed")]
+    Malformed(#[source] JoseError),
+    /// The client has no such key.
+    #[error("signed with a key that is not the client's")]
+    Key,
+    /// The signature is not the key's.
+    #[error("the signature is not valid")]
+    Signature,
+    /// The header says that it is something else.
+    #[error("its type is another")]
+    Type,
+    /// A claim is missing or not of its type.
+    #[error("a claim is not acceptable")]
+    Claims(#[source] ClaimsError),
+    /// `iss` is not the client.
+    #[error("issued by somebody else")]
+    Issuer,
+    /// `sub` is empty, too long, or not whom it has to be.
+    #[error("its subject is not acceptable")]
+    Subject,
+    /// Addressed to nobody, or to somebody else.
+    #[error("addressed to somebody else")]
+    Audience,
+    /// `exp` is not in the future.
+    #[error("expired")]
+    Expired,
+    /// `nbf` or `iat` is in the future.
+    #[error("not valid yet")]
+    NotYetValid,
+    /// It lives longer than an hour.
+    #[error("lives longer than an hour")]
+    LivesTooLong,
+    /// Its `jti` was used before.
+    #[error("used before")]
+    Replayed,
+    /// The client's keys, or the record of what was used, cannot be had: a fault, not a verdict.
+    #[error("cannot be checked at the moment")]
+    Unavailable,
+}
+
+/// The longest life, whatever it says of its beginning.
+const LONGEST_LIFE: Duration = Duration::from_secs(3_600);
+/// How far clocks may differ at its beginning.
+const LEEWAY: Duration = Duration::from_secs(30);
+/// The longest `jti`, in bytes.
+const LONGEST_JTI: usize = 256;
+/// The longest `sub`, in bytes (OpenID Connect Core §2).
+const LONGEST_SUB: usize = 255;
+/// The types of a client assertion: plain JWTs, and the type that draft-ietf-oauth-rfc7523bis registers. An access token
+/// or an ID token of the same key is neither.
+const CLIENT_ASSERTION: [&str; 2] = ["jwt", "client-authentication+jwt"];
+
+impl<'a> AssertionTerms<'a> {
+    /// A client assertion of the client with this `id`.
+    pub fn of_client(id: &'a str, audiences: &'a [Box<str>]) -> Self {
+        Self {
+            issuer: id,
+            subject: Some(id),
+            audiences,
+            typ: &CLIENT_ASSERTION,
+            jti: Jti::Required,
+        }
+    }
+}
+
+impl ClientKeys {
+    /// Verifies a JWT of this client: signature, type, issuer, audience, times; then that it is used for the first time.
+    ///
+    /// Any algorithm that the client's key is for is acceptable; symmetric ones and `none` do not exist here.
+    ///
+    /// # Errors
+    /// [`AssertionError`]: the first check that failed.
+    pub async fn verify_assertion(
+        &self,
+        token: &RawToken,
+        terms: &AssertionTerms<'_>,
+        once: &OnceOnly,
+        now: UnixTime,
+    ) -> Result<VerifiedAssertion, AssertionError> {
+        let jws = UnverifiedJws::parse(token).map_err(AssertionError::Malformed)?;
+        let key = match self.key(jws.kid(), jws.alg()).await {
+            Ok(key) => key,
+            Err(VerifyError::KeysUnavailable { .. }) => return Err(AssertionError::Unavailable),
+            Err(_) => return Err(AssertionError::Key),
+        };
+        let verified = key
+            .verify(jws, &Algorithm::ALL)
+            .map_err(|_| AssertionError::Signature)?;
+        let verified = VerifiedAssertion::accept(verified, terms, key.into_lease(), now)?;
+        verified.use_up(terms, once).await?;
+        Ok(verified)
+    }
+}
+
+impl VerifiedAssertion {
+    fn accept(
+        verified: VerifiedJws,
+        terms: &AssertionTerms<'_>,
+        lease: KeyLease,
+        now: UnixTime,
+    ) -> Result<Self, AssertionError> {
+        let typ = verified.typ().map(normalized_typ);
+        if typ.is_some_and(|typ| !terms.typ.contains(&typ.as_str())) {
+            return Err(AssertionError::Type);
+        }
+        let claims = verified.into_claims().map_err(AssertionError::Malformed)?;
+        let malformed = AssertionError::Claims;
+        if claims.required_text("iss").map_err(malformed)? != terms.issuer {
+            return Err(AssertionError::Issuer);
+        }
+        let sub: Box<str> = claims.required_text("sub").map_err(malformed)?.into();
+        let other = terms.subject.is_some_and(|subject| subject != &*sub);
+        if other || sub.is_empty() || sub.len() > LONGEST_SUB || sub.chars().any(char::is_control) {
+            return Err(AssertionError::Subject);
+        }
+        let named = claims.one_or_many("aud").map_err(malformed)?;
+        let ours = |name: &&str| terms.audiences.iter().any(|audience| **audience == **name);
+        if named.is_empty() || !named.iter().all(ours) {
+            return Err(AssertionError::Audience);
+        }
+        let (expires_at, issued_at) = lifetime(&claims, now)?;
+        Ok(Self {
+            claims,
+            sub,
+            expires_at,
+            issued_at,
+            lease,
+        })
+    }
+
+    /// RFC 7523 §3, item 7: an identifier counts once, for as long as the JWT could be presented again.
+    async fn use_up(
+        &self,
+        terms: &AssertionTerms<'_>,
+        once: &OnceOnly,
+    ) -> Result<(), AssertionError> {
+        let jti = self.claims.text("jti").map_err(AssertionError::Claims)?;
+        let jti = match (jti, terms.jti) {
+            (Some(jti), _) if !jti.is_empty() && jti.len() <= LONGEST_JTI => jti,
+            (None, Jti::Optional) => return Ok(()),
+            (None, Jti::Required) => {
+                return Err(AssertionError::Claims(ClaimsError::Missing("jti")));
+            }
+            (Some(_), _) => return Err(AssertionError::Claims(ClaimsError::WrongType("jti"))),
+        };
+        let fields = [terms.issuer.as_bytes(), jti.as_bytes()];
+        let first = once
+            .first("obo-gateway/client jti/1", &fields, self.expires_at)
+            .await?;
+        first.then_some(()).ok_or(AssertionError::Replayed)
+    }
+
+    /// All claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// `sub`: 1 to 255 bytes without control characters.
+    pub fn sub(&self) -> &str {
+        &self.sub
+    }
+
+    /// `exp`.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// `iat`, where it says so.
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        self.issued_at
+    }
+
+    /// The lease of the key that it was signed with.
+    pub fn into_lease(self) -> KeyLease {
+        self.lease
+    }
+}
+
+fn lifetime(
+    claims: &Claims,
+    now: UnixTime,
+) -> Result<(UnixTime, Option<UnixTime>), AssertionError> {
+    let time = |name| claims.time(name).map_err(AssertionError::Claims);
+    let missing = AssertionError::Claims(ClaimsError::Missing("exp"));
+    let expires_at = time("exp")?.ok_or(missing)?;
+    let (not_before, issued_at) = (time("nbf")?, time("iat")?);
+    if now >= expires_at {
+        return Err(AssertionError::Expired);
+    }
+    let latest = now.plus(LEEWAY);
+    if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
+        return Err(AssertionError::NotYetValid);
+    }
+    let begins = issued_at.unwrap_or(now).min(now);
+    if expires_at.since(begins) > LONGEST_LIFE {
+        return Err(AssertionError::LivesTooLong);
+    }
+    Ok((expires_at, issued_at))
+}

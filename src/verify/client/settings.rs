@@ -1,0 +1,221 @@
+//! `clients[].authentication` as it is written.
+
+use super::{
+    CertificateName, ClientAuthenticator, Expected,
+    keys::{ClientKeyPlace, ClientKeys},
+};
+use crate::{
+    clock::SharedClock,
+    egress::{Egress, EgressTlsSettings},
+    jose::SecretDigest,
+    settings::{Building, SecretSettings},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{fmt, path::PathBuf};
+
+/// How a client proves at the token service who it is, e.g.
+/// `{ method: client_secret_basic, secret: { env: PORTAL_SECRET } }`. Any other method is refused.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAuthenticationSettings {
+    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `tls_client_auth` or `none`.
+    pub method: ClientMethod,
+    /// What it shares with the gateway; for `client_secret_basic` and `client_secret_post`.
+    pub secret: Option<SecretSettings>,
+    /// Its public keys in a file, a JWK set (RFC 7517 §5). `private_key_jwt` needs this or `jwks_uri`; with any method
+    /// they also verify subject tokens that the client signs itself.
+    pub jwks_file: Option<PathBuf>,
+    /// Its public keys at this URL, a JWK set. They are fetched when they are first needed, and every 5m from then on.
+    pub jwks_uri: Option<String>,
+    /// How the TLS of `jwks_uri`'s server is verified; by the system's certificates where absent.
+    pub tls: Option<EgressTlsSettings>,
+    /// For `tls_client_auth`: the subject of its certificate as RFC 4514 writes it (`CN=portal,O=Example`), the way
+    /// `openssl x509 -subject -nameopt RFC2253` prints it.
+    pub subject_dn: Option<String>,
+    /// For `tls_client_auth`: a DNS name among its certificate's subject alternative names.
+    pub san_dns: Option<String>,
+    /// For `tls_client_auth`: a URI among its certificate's subject alternative names, e.g. a SPIFFE ID.
+    pub san_uri: Option<String>,
+    /// For `tls_client_auth`: an IP address among its certificate's subject alternative names.
+    pub san_ip: Option<String>,
+    /// For `tls_client_auth`: a mail address among its certificate's subject alternative names.
+    pub san_email: Option<String>,
+}
+
+/// A way to authenticate at the token service, named as in the IANA registry of token endpoint authentication methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientMethod {
+    /// Id and secret in the Authorization field (RFC 6749 §2.3.1).
+    ClientSecretBasic,
+    /// Id and secret in the form (RFC 6749 §2.3.1).
+    ClientSecretPost,
+    /// A JWT signed with the client's private key (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// The certificate of the TLS connection (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// None: a public client, which anybody can pose as.
+    #[serde(rename = "none")]
+    Public,
+}
+
+impl ClientMethod {
+    /// The name in configuration and metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::Public => "none",
+        }
+    }
+}
+
+impl fmt::Display for ClientMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ClientAuthenticationSettings {
+    /// Makes the authenticator of the client with this `id` and reports every mistake. Keys in a file are read here.
+    pub fn build(
+        &self,
+        id: &str,
+        building: &mut Building<'_>,
+        clock: &SharedClock,
+        egress: &Egress,
+    ) -> Option<ClientAuthenticator> {
+        let before = building.findings.errors();
+        self.refuse_what_is_not_used(building);
+        let keys = self.keys(id, building, clock, egress);
+        let expected = match self.method {
+            ClientMethod::ClientSecretBasic => {
+                refuse_colon(id, building);
+                self.secret(building).map(Expected::SecretBasic)
+            }
+            ClientMethod::ClientSecretPost => self.secret(building).map(Expected::SecretPost),
+            ClientMethod::PrivateKeyJwt => keys.clone().map(Expected::Assertion),
+            ClientMethod::TlsClientAuth => self.certificate(building).map(Expected::Certificate),
+            ClientMethod::Public => Some(Expected::Nothing),
+        };
+        (building.findings.errors() == before).then_some(ClientAuthenticator {
+            id: id.into(),
+            expected: expected?,
+            keys,
+        })
+    }
+
+    fn secret(&self, building: &mut Building<'_>) -> Option<SecretDigest> {
+        let Some(settings) = &self.secret else {
+            building.within("secret", |b| {
+                b.findings.error(
+                    format!("{} needs a secret, found none", self.method),
+                    "write secret: { env: NAME } or secret: { file: PATH }",
+                );
+            });
+            return None;
+        };
+        let secret = building.within("secret", |b| settings.build(b))?;
+        if secret.expose().len() < SHORT_SECRET {
+            building.within("secret", |b| {
+                b.findings.warn(
+                    format!("the secret is shorter than {SHORT_SECRET} bytes"),
+                    "a short secret can be found by trying",
+                    "store random bytes in it, e.g. of `openssl rand -base64 32`",
+                );
+            });
+        }
+        Some(SecretDigest::of(secret.expose()))
+    }
+
+    fn keys(
+        &self,
+        id: &str,
+        building: &mut Building<'_>,
+        clock: &SharedClock,
+        egress: &Egress,
+    ) -> Option<ClientKeys> {
+        let place = match (&self.jwks_file, &self.jwks_uri) {
+            (Some(file), None) => ClientKeyPlace::File(file),
+            (None, Some(uri)) => ClientKeyPlace::Uri(uri, self.tls.as_ref()),
+            (None, None) if self.method != ClientMethod::PrivateKeyJwt => return None,
+            (file, uri) => {
+                let choices = [("jwks_file", file.is_some()), ("jwks_uri", uri.is_some())];
+                building.findings.exactly_one(&choices);
+                return None;
+            }
+        };
+        ClientKeys::build(id, place, building, clock, egress)
+    }
+
+    fn certificate(&self, building: &mut Building<'_>) -> Option<CertificateName> {
+        let names = self.certificate_names();
+        let choices = names.map(|(key, name)| (key, name.is_some()));
+        let chosen = building.findings.exactly_one(&choices)?;
+        let (key, name) = names.into_iter().find(|(key, _)| *key == chosen)?;
+        let name = name?;
+        match CertificateName::parse(key, name) {
+            Ok(name) => Some(name),
+            Err(mend) => {
+                building.within(key, |b| {
+                    b.findings
+                        .error(format!("no name of this kind: {name:?}"), mend);
+                });
+                None
+            }
+        }
+    }
+
+    fn certificate_names(&self) -> [(&'static str, Option<&String>); 5] {
+        [
+            ("subject_dn", self.subject_dn.as_ref()),
+            ("san_dns", self.san_dns.as_ref()),
+            ("san_uri", self.san_uri.as_ref()),
+            ("san_ip", self.san_ip.as_ref()),
+            ("san_email", self.san_email.as_ref()),
+        ]
+    }
+
+    /// A key that does nothing would promise what is not done.
+    fn refuse_what_is_not_used(&self, building: &mut Building<'_>) {
+        let takes_secret = matches!(
+            self.method,
+            ClientMethod::ClientSecretBasic | ClientMethod::ClientSecretPost
+        );
+        let mut unused = vec![
+            ("secret", self.secret.is_some() && !takes_secret),
+            ("tls", self.tls.is_some() && self.jwks_uri.is_none()),
+        ];
+        if self.method != ClientMethod::TlsClientAuth {
+            let names = self.certificate_names();
+            unused.extend(names.map(|(key, name)| (key, name.is_some())));
+        }
+        for (key, _) in unused.into_iter().filter(|(_, unused)| *unused) {
+            building.within(key, |b| {
+                b.findings.error(
+                    format!("{} does not use this", self.method),
+                    "remove it, or name the method that it belongs to",
+                );
+            });
+        }
+    }
+}
+
+/// Below this a secret draws a warning, in bytes.
+const SHORT_SECRET: usize = 16;
+
+/// The first colon ends the id (RFC 7617 §2), unless the client encodes it, which many do not.
+fn refuse_colon(id: &str, building: &mut Building<'_>) {
+    if id.contains(':') {
+        building.within("method", |b| {
+            b.findings.warn(
+                "the id holds a colon",
+                "a client that does not percent-encode its id (RFC 6749 §2.3.1) names another one this way",
+                "choose an id without a colon, or client_secret_post",
+            );
+        });
+    }
+}
