@@ -7,6 +7,7 @@
 mod claims;
 mod client;
 mod delegation;
+mod direct;
 mod naming;
 mod operation;
 mod permit;
@@ -17,8 +18,13 @@ mod settings;
 mod told;
 
 pub use claims::ClaimPolicy;
-pub use client::{ClientCeilings, ClientScopeSettings, ClientSettings};
+pub use client::{
+    AudienceRule, ClientCeilings, ClientChainSettings, ClientParts, ClientPolicy,
+    ClientScopeSettings, ClientSettings, Clients, Grant, ImpersonatedSubject,
+    ImpersonationSettings, Names, RefreshSettings, RefreshTerms, ResourceSettings,
+};
 pub use delegation::{GatewayIdentity, OutgoingActor};
+pub use direct::DirectRequest;
 pub use operation::{Operation, OperationId, OperationSettings, Operations};
 pub use permit::{ExchangeRequest, Impersonation, PermittedExchange};
 pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
@@ -29,7 +35,8 @@ pub use settings::{
 };
 
 use crate::{
-    clock::UnixTime, telemetry::Witness, token::Audience, token::ScopeSet, verify::SubjectToken,
+    clock::UnixTime, store::TooManyKeys, telemetry::Witness, token::Audience, token::ScopeSet,
+    verify::SubjectToken,
 };
 use http::Method;
 use naming::SubjectNaming;
@@ -82,6 +89,34 @@ pub enum PolicyError {
     /// The issued token's `sub` would be longer than 255 characters or not ASCII (OpenID Connect Core §2).
     #[error("the subject cannot be expressed as a sub")]
     SubjectNotExpressible,
+    /// The token was neither issued to the client that presents it nor addressed to it, and the client may not take
+    /// others' tokens.
+    #[error("the token is another client's")]
+    NotThisClientsToken,
+    /// A subject of this kind counts only together with an actor's token.
+    #[error("an actor is needed")]
+    ActorNeeded,
+    /// Neither the subject's issuer nor the directory permits the actor to act for the subject.
+    #[error("the actor may not act for the subject")]
+    ImpersonationNotAllowed,
+    /// The directory does not know the subject or the actor.
+    #[error("the user is not known")]
+    UserUnknown,
+    /// The client may not get tokens for what it asks for, or there is nothing that it could get one for.
+    #[error("the target is not allowed")]
+    TargetNotAllowed,
+    /// The client asks for more scope than its ceiling allows or the tokens hold.
+    #[error("scope exceeds what is allowed and held: {wanted}")]
+    ScopeExceeds {
+        /// What is too much.
+        wanted: ScopeSet,
+    },
+    /// The client may not get tokens of this form.
+    #[error("tokens of this form are not for the client")]
+    FormatNotAllowed,
+    /// The token would come from more than is kept of a token.
+    #[error("the token would come from too much")]
+    Lineage(#[from] TooManyKeys),
 }
 
 /// The compiled rules of one route.

@@ -6,6 +6,8 @@
 //! the gateway or of the provider is [`VerifyError::KeysUnavailable`], never a verdict about the token.
 
 mod client;
+pub mod directory;
+mod endpoint;
 mod error;
 mod issuer;
 mod key_source;
@@ -22,6 +24,8 @@ pub use client::{
     ClientAuthenticator, ClientError, ClientKeys, ClientMethod, DistinguishedName, Jti,
     NotADistinguishedName, OnceOnly, PresentedClient, ProofTerms, ProvenClient, VerifiedAssertion,
 };
+pub use directory::{Directory, DirectorySettings, User};
+pub use endpoint::{ClientTerms, TokenEndpointVerifier};
 pub use error::VerifyError;
 pub use issuer::TrustedIssuer;
 pub use key_store::KeyLease;
@@ -29,16 +33,18 @@ pub use known_as::KnownAsSettings;
 pub use own::{Origins, OwnTokens};
 pub use roles::{RoleGrant, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
-pub use subject::{SubjectKindOfToken, SubjectToken};
+pub use subject::{ActorToken, FamilySubject, Impersonator, SubjectKindOfToken, SubjectToken};
 
 use crate::{
     clock::SharedClock,
     jose::UnverifiedJws,
     source::PresentedToken,
+    store::Revocations,
     telemetry::{Facts, Step, Witness},
     token::{Audience, RawToken},
 };
 use std::sync::Arc;
+use subject::{Addressee, Proven};
 
 /// Verifies the tokens of one route.
 #[derive(Debug)]
@@ -46,6 +52,7 @@ pub struct Verifier {
     accepted: Vec<Accepted>,
     own_issuer: Box<str>,
     own: Option<OwnTokens>,
+    revocations: Option<Revocations>,
     clock: SharedClock,
 }
 
@@ -92,6 +99,7 @@ impl Verifier {
             accepted: accepted.into_iter().map(Into::into).collect(),
             own_issuer: own_issuer.into(),
             own: None,
+            revocations: None,
             clock,
         }
     }
@@ -100,6 +108,15 @@ impl Verifier {
     #[must_use]
     pub fn accepting(self, own: Option<OwnTokens>) -> Self {
         Self { own, ..self }
+    }
+
+    /// The same, and refuses what is revoked.
+    #[must_use]
+    pub fn heeding(self, revocations: Option<Revocations>) -> Self {
+        Self {
+            revocations,
+            ..self
+        }
     }
 
     /// The issuers whose tokens are accepted, as their tokens name them (`iss`).
@@ -140,19 +157,32 @@ impl Verifier {
         witness.begin(Step::Issuer, || self.compared_issuers(claimed));
         if claimed == &*self.own_issuer {
             let own = self.own.as_ref().ok_or(VerifyError::SelfIssued)?;
-            let audiences = &own.audiences;
-            let verified = self.verify_from(&own.issuer, audiences, jws, witness).await;
+            let verified = self
+                .verify_from(&own.issuer, &own.audiences, token, jws, witness)
+                .await;
             let traced = verified.and_then(|subject| {
                 witness.begin(Step::Origin, Facts::default);
-                subject.traced(own, &self.accepted)
+                let subject = subject.traced(own, &self.accepted)?;
+                self.unrevoked(subject)
             });
             return counted(&own.issuer, traced);
         }
         let accepted = self.accepted(claimed)?;
         let verified = self
-            .verify_from(&accepted.issuer, accepted.audiences(), jws, witness)
+            .verify_from(&accepted.issuer, accepted.audiences(), token, jws, witness)
             .await;
-        counted(&accepted.issuer, verified)
+        counted(
+            &accepted.issuer,
+            verified.and_then(|subject| self.unrevoked(subject)),
+        )
+    }
+
+    /// What was revoked counts no more, however genuine it is.
+    fn unrevoked(&self, subject: SubjectToken) -> Result<SubjectToken, VerifyError> {
+        match &self.revocations {
+            Some(revocations) => subject.unrevoked(revocations),
+            None => Ok(subject),
+        }
     }
 
     fn compared_issuers(&self, claimed: &str) -> Facts {
@@ -173,9 +203,25 @@ impl Verifier {
         &self,
         issuer: &Arc<TrustedIssuer>,
         audiences: &[Audience],
+        token: &RawToken,
         jws: UnverifiedJws<'_>,
         witness: &mut impl Witness,
     ) -> Result<SubjectToken, VerifyError> {
+        let proven = issuer.prove(token, jws, witness).await?;
+        let addressee = Addressee::OneOf(audiences);
+        subject::accept(issuer, addressee, proven, self.clock.now(), witness)
+    }
+}
+
+impl TrustedIssuer {
+    /// Verifies algorithm, key and signature; what the token says is checked by whoever knows what it has to be.
+    async fn prove<'a>(
+        self: &Arc<Self>,
+        token: &'a RawToken,
+        jws: UnverifiedJws<'a>,
+        witness: &mut impl Witness,
+    ) -> Result<Proven<'a>, VerifyError> {
+        let issuer = self;
         let alg = jws.alg();
         witness.begin(Step::Algorithm, || {
             Facts::new(alg, listed(issuer.algorithms()))
@@ -193,14 +239,13 @@ impl Verifier {
         let verified = key
             .verify(jws, issuer.algorithms())
             .map_err(VerifyError::Signature)?;
-        subject::accept(
-            issuer,
-            audiences,
+        let proven = Proven {
+            token,
+            kid: key.kid().map(Into::into),
             verified,
-            key.into_lease(),
-            self.clock.now(),
-            witness,
-        )
+            lease: key.into_lease(),
+        };
+        Ok(proven)
     }
 }
 

@@ -59,6 +59,14 @@ fn policy_reason(error: &PolicyError) -> Reason {
         PolicyError::ActorChainTooDeep { .. } => Reason::ActorChainTooDeep,
         PolicyError::NoLifetimeLeft => Reason::NoLifetimeLeft,
         PolicyError::SubjectNotExpressible => Reason::SubjectNotExpressible,
+        PolicyError::NotThisClientsToken => Reason::NotThisClientsToken,
+        PolicyError::ActorNeeded => Reason::ActorNeeded,
+        PolicyError::ImpersonationNotAllowed => Reason::ImpersonationNotAllowed,
+        PolicyError::UserUnknown => Reason::UserUnknown,
+        PolicyError::TargetNotAllowed => Reason::TargetNotAllowed,
+        PolicyError::ScopeExceeds { .. } => Reason::ScopeExceeds,
+        PolicyError::FormatNotAllowed => Reason::FormatNotAllowed,
+        PolicyError::Lineage(_) => Reason::Claims,
     }
 }
 
@@ -71,12 +79,20 @@ fn verify_reason(error: &VerifyError) -> Reason {
         VerifyError::UnknownKey { .. } => Reason::UnknownKey,
         VerifyError::KeysUnavailable { .. } => Reason::KeysUnavailable,
         VerifyError::Signature(_) => Reason::Signature,
-        VerifyError::TokenType | VerifyError::NotAnAccessToken => Reason::TokenType,
+        VerifyError::TokenType
+        | VerifyError::NotAnAccessToken
+        | VerifyError::NotAnIdToken
+        | VerifyError::NotTaken => Reason::TokenType,
+        VerifyError::Assertion(_) => Reason::Assertion,
+        VerifyError::Revoked => Reason::Revoked,
+        VerifyError::Impersonated => Reason::Impersonated,
+        VerifyError::UserUnknown => Reason::UserUnknown,
         VerifyError::Claims(_)
         | VerifyError::Subject
         | VerifyError::ActorChain(_)
         | VerifyError::Scope
-        | VerifyError::Roles => Reason::Claims,
+        | VerifyError::Roles
+        | VerifyError::Lineage(_) => Reason::Claims,
         VerifyError::Expired => Reason::Expired,
         VerifyError::NotYetValid => Reason::NotYetValid,
         VerifyError::LivesTooLong { .. } => Reason::LivesTooLong,
@@ -91,12 +107,15 @@ pub(super) fn is_settled(error: &VerifyError) -> bool {
     match error {
         VerifyError::TokenType
         | VerifyError::NotAnAccessToken
+        | VerifyError::NotAnIdToken
         | VerifyError::Claims(_)
+        | VerifyError::Lineage(_)
         | VerifyError::Subject
         | VerifyError::ActorChain(_)
         | VerifyError::Scope
         | VerifyError::Roles
         | VerifyError::Origin
+        | VerifyError::Revoked
         | VerifyError::Expired
         | VerifyError::LivesTooLong { .. }
         | VerifyError::Audience
@@ -109,6 +128,10 @@ pub(super) fn is_settled(error: &VerifyError) -> bool {
         | VerifyError::UnknownKey { .. }
         | VerifyError::KeysUnavailable { .. }
         | VerifyError::Signature(_)
-        | VerifyError::NotYetValid => false,
+        | VerifyError::NotYetValid
+        | VerifyError::NotTaken
+        | VerifyError::Assertion(_)
+        | VerifyError::Impersonated
+        | VerifyError::UserUnknown => false,
     }
 }

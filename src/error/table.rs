@@ -87,6 +87,7 @@ fn policy(error: &PolicyError) -> Answer {
     match error {
         PolicyError::ScopeNotHeld { wanted, .. } => insufficient_scope(wanted),
         PolicyError::NoScopeLeft { allowed } => insufficient_scope(allowed),
+        PolicyError::ScopeExceeds { wanted } => insufficient_scope(wanted),
         PolicyError::NoLifetimeLeft => invalid_token(),
         PolicyError::CallerNotAdmitted
         | PolicyError::AudienceNotForClient
@@ -94,7 +95,14 @@ fn policy(error: &PolicyError) -> Answer {
         | PolicyError::AppOnlySubject
         | PolicyError::NotAuthorizedActor
         | PolicyError::ActorChainTooDeep { .. }
-        | PolicyError::SubjectNotExpressible => {
+        | PolicyError::SubjectNotExpressible
+        | PolicyError::NotThisClientsToken
+        | PolicyError::ActorNeeded
+        | PolicyError::ImpersonationNotAllowed
+        | PolicyError::UserUnknown
+        | PolicyError::TargetNotAllowed
+        | PolicyError::FormatNotAllowed
+        | PolicyError::Lineage(_) => {
             // RFC 6750 §3.1 has no error code for a policy that refuses
             Answer::new(
                 StatusCode::FORBIDDEN,

@@ -1,49 +1,28 @@
 //! `clients`: what each calling application may have at most.
 
-use super::requested::{ScopeRule, UserScopes, check_names};
+mod checks;
+mod registry;
+mod settings;
+
+pub use registry::{ClientParts, ClientPolicy, Clients, RefreshTerms};
+pub use settings::{
+    AudienceRule, ClientChainSettings, ClientScopeSettings, ClientSettings, Grant,
+    ImpersonatedSubject, ImpersonationSettings, Names, RefreshSettings, ResourceSettings,
+};
+
+use super::requested::{UserScopes, check_names};
 use crate::{
-    settings::{Building, HumanDuration, written_list},
+    settings::{Building, HumanDuration},
     token::{Audience, ScopeSet},
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
-
-/// One item of `clients`: the ceiling of an application, on whatever route it calls.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientSettings {
-    /// The `client_id`, as subject tokens name it.
-    pub id: String,
-    /// The audiences it may get tokens for; whatever its routes issue for where absent.
-    #[serde(default, deserialize_with = "written_list")]
-    #[schemars(length(min = 1))]
-    pub audiences: Option<Vec<Audience>>,
-    /// The scopes it may get.
-    pub scope: ClientScopeSettings,
-    /// The longest life of a token issued for it; the route's where absent.
-    pub lifetime: Option<HumanDuration>,
-}
-
-/// `clients[].scope`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientScopeSettings {
-    /// The ceiling, in the downstream's names.
-    pub allow: ScopeSet,
-    /// `user_only`: the ceiling does not count on routes that say so too.
-    #[serde(default)]
-    pub rule: ScopeRule,
-    /// How the scopes begin that `user_only` is about; all where absent.
-    pub rule_prefix: Option<String>,
-}
 
 /// What one application may have at most.
 #[derive(Debug, Clone)]
 pub(super) struct ClientCeiling {
-    audiences: Option<Vec<Audience>>,
-    allow: ScopeSet,
-    user_scopes: UserScopes,
+    pub(super) audiences: Option<Vec<Audience>>,
+    pub(super) allow: ScopeSet,
+    pub(super) user_scopes: UserScopes,
     pub(super) lifetime: Option<Duration>,
 }
 
@@ -74,6 +53,7 @@ impl ClientCeilings {
         Self(ceilings)
     }
 
+    /// What one of them may have.
     pub(super) fn of(&self, client: Option<&str>) -> Option<&ClientCeiling> {
         self.0.get(client?)
     }
@@ -107,13 +87,17 @@ impl ClientSettings {
                 );
             });
         }
-        let user_scopes = building.within("scope", |b| {
-            b.within("allow", |b| check_names(&self.scope.allow, b));
-            UserScopes::build(self.scope.rule, self.scope.rule_prefix.as_deref(), b)
+        let scope = self.scope.as_ref();
+        // one that has no scope written may have none
+        let user_scopes = scope.map_or_else(UserScopes::default, |scope| {
+            building.within("scope", |b| {
+                b.within("allow", |b| check_names(&scope.allow, b));
+                UserScopes::build(scope.rule, scope.rule_prefix.as_deref(), b)
+            })
         });
         ClientCeiling {
             audiences: self.audiences.clone(),
-            allow: self.scope.allow.clone(),
+            allow: scope.map_or_else(ScopeSet::empty, |scope| scope.allow.clone()),
             user_scopes,
             lifetime,
         }

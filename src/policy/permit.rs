@@ -1,11 +1,16 @@
 //! The decision, and the proof that it was made.
 
+mod direct;
+
+pub(super) use direct::permit_directly;
+
 use super::{ExchangePolicy, OperationId, PolicyError, told};
 use crate::{
     clock::UnixTime,
+    store::Lineage,
     telemetry::{Facts, Step, Witness},
     token::{ActorChain, Audience, Provenance, ScopeSet, TokenFormat},
-    verify::SubjectToken,
+    verify::{Impersonator, SubjectToken},
 };
 use serde_json::{Map, Value};
 
@@ -47,6 +52,9 @@ pub struct PermittedExchange {
     scope: ScopeSet,
     actors: ActorChain,
     impersonation: Option<Impersonation>,
+    /// The same for a family of refresh tokens, which has to ask again.
+    impersonator: Option<Impersonator>,
+    lineage: Lineage,
     expires_at: UnixTime,
     claims: Map<String, Value>,
     profile: Map<String, Value>,
@@ -110,6 +118,11 @@ impl PermittedExchange {
     /// Who impersonates the subject, where the token is got by impersonation.
     pub fn impersonation(&self) -> Option<&Impersonation> {
         self.impersonation.as_ref()
+    }
+
+    /// Everything whose revocation ends the issued token.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// The latest end.
@@ -188,6 +201,8 @@ pub(super) fn permit(
         scope,
         actors,
         impersonation: None,
+        impersonator: None,
+        lineage: subject.lineage().clone(),
         expires_at,
         profile: Map::new(),
         claims: policy.claims.apply(subject.claims()),

@@ -93,6 +93,14 @@ impl UserScopes {
         }
     }
 
+    /// Compiles what [`Self::build`] has looked at already.
+    pub(super) fn of(rule: ScopeRule, prefix: Option<&str>) -> Self {
+        match rule {
+            ScopeRule::Intersection => Self(None),
+            ScopeRule::UserOnly => Self(Some(prefix.unwrap_or_default().into())),
+        }
+    }
+
     /// Whether `scope` is the user's alone to give.
     pub(super) fn include(&self, scope: &str) -> bool {
         self.0

@@ -91,6 +91,14 @@ labels! {
         NotYetValid = "not_yet_valid",
         /// Lives longer than the issuer's `max_lifetime`.
         LivesTooLong = "lives_too_long",
+        /// Revoked, or made of something that is.
+        Revoked = "revoked",
+        /// A JWT that a client signed itself and that is not acceptable.
+        Assertion = "assertion",
+        /// An actor's token that was got by impersonation.
+        Impersonated = "impersonated",
+        /// A user that the directory does not know.
+        UserUnknown = "user_unknown",
         /// A required claim is absent.
         RequiredClaim = "required_claim",
         /// Bound to a key whose proof cannot be checked.
@@ -119,6 +127,18 @@ labels! {
         NoLifetimeLeft = "no_lifetime_left",
         /// The subject cannot be named to the downstream as the route says.
         SubjectNotExpressible = "subject_not_expressible",
+        /// A client presents another client's token.
+        NotThisClientsToken = "not_this_clients_token",
+        /// A subject that counts only together with an actor.
+        ActorNeeded = "actor_needed",
+        /// The actor may not act for the subject.
+        ImpersonationNotAllowed = "impersonation_not_allowed",
+        /// An audience or resource that the client may not have.
+        TargetNotAllowed = "target_not_allowed",
+        /// More scope than the client may have or the tokens hold.
+        ScopeExceeds = "scope_exceeds",
+        /// A form of token that the client may not have.
+        FormatNotAllowed = "format_not_allowed",
         /// The gateway could not sign.
         Signing = "signing",
         /// The issued token is wider than what was permitted.

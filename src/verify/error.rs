@@ -1,7 +1,9 @@
 //! Why a presented token is refused.
 
+use super::AssertionError;
 use crate::{
     jose::{Algorithm, JoseError, KeyLookup},
+    store::TooManyKeys,
     token::{ActorError, ClaimsError},
 };
 use std::{sync::Arc, time::Duration};
@@ -91,6 +93,27 @@ pub enum VerifyError {
     /// The claim with the roles is neither a text nor a list of texts.
     #[error("the roles are malformed")]
     Roles,
+    /// It was revoked, or something that it comes from: its session, subject, client, key or an actor.
+    #[error("the token is revoked")]
+    Revoked,
+    /// It comes from more than is kept of a token.
+    #[error("the token comes from too much")]
+    Lineage(#[from] TooManyKeys),
+    /// A type of token was declared that is not taken in this place.
+    #[error("tokens of this type are not taken")]
+    NotTaken,
+    /// It was declared an ID token and is none.
+    #[error("the token is not an id token")]
+    NotAnIdToken,
+    /// The JWT that the client signed itself is not acceptable.
+    #[error("the client's own token is not acceptable")]
+    Assertion(#[source] AssertionError),
+    /// It was got by impersonation, and is presented as an actor's own.
+    #[error("a token got by impersonation is no actor's")]
+    Impersonated,
+    /// The directory knows no such user.
+    #[error("the user is not known")]
+    UserUnknown,
     /// The gateway issued it, for a subject that cannot be led back to an issuer which is accepted here.
     #[error("the subject of the gateway's own token comes from no issuer that is accepted")]
     Origin,

@@ -69,6 +69,14 @@ pub struct KeyLease {
 }
 
 impl KeyLease {
+    /// The lease of what no key vouches for any more: what is left of a token in a record of the gateway's own.
+    pub(super) fn of_record() -> Self {
+        Self {
+            retired: Arc::default(),
+            usable_until: Arc::new(AtomicI64::new(i64::MAX)),
+        }
+    }
+
     /// Whether a token signed with this key would still be accepted at `now`, as far as the key goes.
     pub fn is_current(&self, now: UnixTime) -> bool {
         !self.retired.load(Ordering::Acquire)
@@ -90,6 +98,10 @@ impl LeasedKey {
         allowed: &[Algorithm],
     ) -> Result<VerifiedJws, JoseError> {
         self.key.verify(jws, allowed)
+    }
+
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.key.kid()
     }
 
     pub(super) fn into_lease(self) -> KeyLease {

@@ -1,13 +1,23 @@
 //! A token that was verified.
 
+mod actor;
+mod family;
+mod id_token;
+mod lineage;
 mod rules;
 mod trace;
+mod vouched;
 
-pub(super) use rules::accept;
+pub use actor::ActorToken;
+pub use family::{FamilySubject, Impersonator};
+pub(super) use id_token::{accept_id_token, is_only_id_token};
+pub(super) use rules::{Addressee, Proven, accept};
+pub(super) use vouched::Vouched;
 
-use super::{KeyLease, TrustedIssuer};
+use super::{KeyLease, TrustedIssuer, VerifyError};
 use crate::{
     clock::UnixTime,
+    store::{Lineage, Revocations},
     token::{ActorChain, Audience, Claims, ScopeSet},
 };
 use serde_json::Value;
@@ -30,8 +40,10 @@ pub struct SubjectToken {
     actor_chain: ActorChain,
     app_only: bool,
     impersonated: bool,
+    impersonator: Option<Impersonator>,
     pseudonym_for: Option<Audience>,
     lease: KeyLease,
+    lineage: Lineage,
 }
 
 /// What told who the subject is.
@@ -130,6 +142,27 @@ impl SubjectToken {
     /// Whether an application holds the token for itself, without a user.
     pub fn is_app_only(&self) -> bool {
         self.app_only
+    }
+
+    /// Everything whose revocation ends the token.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Who impersonates the subject, where a refresh token says so: whether that is permitted has to be asked again.
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.impersonator.as_ref()
+    }
+
+    /// The same, unless something that it comes from is revoked.
+    ///
+    /// # Errors
+    /// [`VerifyError::Revoked`].
+    pub(super) fn unrevoked(self, revocations: &Revocations) -> Result<Self, VerifyError> {
+        if revocations.ends(&self.lineage) {
+            return Err(VerifyError::Revoked);
+        }
+        Ok(self)
     }
 
     /// Whether somebody got it in the subject's place by permission (an impersonation).

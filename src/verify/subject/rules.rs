@@ -1,11 +1,11 @@
 //! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
 
-use super::{SubjectKindOfToken, SubjectToken};
+use super::{SubjectKindOfToken, SubjectToken, lineage::Ancestry};
 use crate::{
     clock::UnixTime,
     jose::VerifiedJws,
     telemetry::{Facts, Step, Witness},
-    token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
+    token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
     verify::{KeyLease, TrustedIssuer, VerifyError, listed},
 };
 use serde_json::Value;
@@ -14,15 +14,47 @@ use std::{sync::Arc, time::Duration};
 /// The longest `sub` (OpenID Connect Core §2).
 const MAX_SUB: usize = 255;
 
+/// A token whose signature was verified; what it says was not looked at yet.
+pub(in crate::verify) struct Proven<'a> {
+    pub(in crate::verify) token: &'a RawToken,
+    pub(in crate::verify) verified: VerifiedJws,
+    /// Of the key that verified it.
+    pub(in crate::verify) kid: Option<Box<str>>,
+    pub(in crate::verify) lease: KeyLease,
+}
+
+/// Whom a token has to be addressed to.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verify) enum Addressee<'a> {
+    /// One of these.
+    OneOf(&'a [Audience]),
+    /// Anybody: the gateway issued it itself, and the policy asks whose it is.
+    Anybody,
+}
+
+impl Addressee<'_> {
+    fn told(self) -> String {
+        match self {
+            Self::OneOf(audiences) => listed(audiences),
+            Self::Anybody => "anybody".to_owned(),
+        }
+    }
+}
+
 /// Checks type and claims of a token whose signature was verified.
 pub(in crate::verify) fn accept(
     issuer: &Arc<TrustedIssuer>,
-    audiences: &[Audience],
-    verified: VerifiedJws,
-    lease: KeyLease,
+    addressee: Addressee<'_>,
+    proven: Proven<'_>,
     now: UnixTime,
     witness: &mut impl Witness,
 ) -> Result<SubjectToken, VerifyError> {
+    let Proven {
+        token,
+        verified,
+        kid,
+        lease,
+    } = proven;
     witness.begin(Step::Type, || {
         Facts::new(verified.typ().unwrap_or("none"), listed(&issuer.typ))
     });
@@ -33,9 +65,11 @@ pub(in crate::verify) fn accept(
     let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
     let (expires_at, issued_at) = lifetime(issuer, &claims, now, witness)?;
     witness.begin(Step::Audience, || {
-        Facts::new(shown(claims.get("aud")), listed(audiences))
+        Facts::new(shown(claims.get("aud")), addressee.told())
     });
-    addressed(&claims, audiences)?;
+    if let Addressee::OneOf(audiences) = addressee {
+        addressed(&claims, audiences)?;
+    }
     witness.begin(Step::Subject, || {
         let claim = issuer.subject_claim().unwrap_or("sub");
         Facts::new(shown(claims.at_path(claim)), format!("a name in {claim}"))
@@ -53,13 +87,19 @@ pub(in crate::verify) fn accept(
     access_token(&claims)?;
     required(issuer, &claims, witness)?;
     witness.begin(Step::ActorChain, || Facts::found(shown(claims.get("act"))));
-    let actor_chain = match claims.get("act") {
-        None => ActorChain::none(),
-        Some(act) => ActorChain::parse(act).map_err(VerifyError::ActorChain)?,
-    };
+    let actor_chain = actors(&claims)?;
     witness.begin(Step::Client, || application(issuer, &claims));
     let client_id = client(issuer, &claims)?;
+    let lineage = Ancestry {
+        iss: issuer.url(),
+        claims: &claims,
+        sub: &sub,
+        client_id: client_id.as_deref(),
+        actors: &actor_chain,
+        kid: kid.as_deref(),
+    };
     Ok(SubjectToken {
+        lineage: lineage.of(token, issued_at)?,
         kind: SubjectKindOfToken::AccessToken,
         issuer: Arc::clone(issuer),
         audiences: named(&claims)?,
@@ -72,12 +112,20 @@ pub(in crate::verify) fn accept(
         client_id,
         actor_chain,
         impersonated: false,
+        impersonator: None,
         pseudonym_for: None,
         lease,
     })
 }
 
-fn lifetime(
+pub(super) fn actors(claims: &Claims) -> Result<ActorChain, VerifyError> {
+    match claims.get("act") {
+        None => Ok(ActorChain::none()),
+        Some(act) => ActorChain::parse(act).map_err(VerifyError::ActorChain),
+    }
+}
+
+pub(super) fn lifetime(
     issuer: &TrustedIssuer,
     claims: &Claims,
     now: UnixTime,
@@ -116,7 +164,7 @@ fn lifetime(
 }
 
 /// Exact membership: no prefix, no other case, no default.
-fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError> {
+pub(super) fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError> {
     let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
     named
         .iter()
@@ -126,7 +174,7 @@ fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError>
 }
 
 /// All of `aud`. A text that no audience can be is left out: nothing can ask for it.
-fn named(claims: &Claims) -> Result<Box<[Audience]>, VerifyError> {
+pub(super) fn named(claims: &Claims) -> Result<Box<[Audience]>, VerifyError> {
     let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
     Ok(named
         .into_iter()
@@ -134,7 +182,7 @@ fn named(claims: &Claims) -> Result<Box<[Audience]>, VerifyError> {
         .collect())
 }
 
-fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str>, VerifyError> {
+pub(super) fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str>, VerifyError> {
     let sub = match issuer.subject_claim() {
         None => claims.required_text("sub").map_err(VerifyError::Claims)?,
         Some(claim) => claims
@@ -246,7 +294,10 @@ fn application(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
 /// The claims in which providers name the application, in the order in which they are looked at.
 const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
-fn client(issuer: &TrustedIssuer, claims: &Claims) -> Result<Option<Box<str>>, VerifyError> {
+pub(super) fn client(
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+) -> Result<Option<Box<str>>, VerifyError> {
     if let Some(claim) = issuer.client_claim() {
         return Ok(match claims.at_path(claim) {
             Some(Value::String(client)) => non_empty(client),

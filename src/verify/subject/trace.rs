@@ -2,6 +2,7 @@
 
 use super::{SubjectToken, rules::is_app_only};
 use crate::{
+    store::RevocationKey,
     token::{Audience, Naming, Provenance},
     verify::{Accepted, Origins, OwnTokens, TrustedIssuer, VerifyError},
 };
@@ -47,6 +48,10 @@ impl SubjectToken {
             self.client_id = None;
         }
         self.impersonated = provenance.impersonated;
+        // revoked may be the subject as its own issuer knows it
+        self.lineage = self
+            .lineage
+            .with([RevocationKey::subject(self.issuer.url(), &self.sub)])?;
         self.app_only =
             provenance.app_only || is_app_only(&self.claims, &self.sub, self.client_id.as_deref());
         Ok(self)

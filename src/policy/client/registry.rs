@@ -1,0 +1,223 @@
+//! What each client may do at the token service.
+
+use super::{
+    ClientSettings,
+    settings::{AudienceRule, Grant, ImpersonationSettings, Names},
+};
+use crate::{
+    clock::SharedClock,
+    egress::Egress,
+    policy::{Excess, GatewayIdentity, naming::SubjectNaming, requested::UserScopes},
+    settings::{Building, HumanDuration},
+    token::{Audience, ScopeSet, TokenFormat},
+    verify::{ClientAuthenticator, ClientTerms, Directory},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What one client may ask the token service for, and what it gets at most.
+#[derive(Debug)]
+pub struct ClientPolicy {
+    id: Box<str>,
+    authenticator: Option<ClientAuthenticator>,
+    grants: BTreeSet<Grant>,
+    introspects: Box<[Audience]>,
+    formats: Box<[TokenFormat]>,
+    accept_own: bool,
+    refresh: RefreshTerms,
+    resources: BTreeMap<String, Audience>,
+    pub(in crate::policy) audiences: Box<[Audience]>,
+    pub(in crate::policy) audience_rule: AudienceRule,
+    pub(in crate::policy) allow: ScopeSet,
+    pub(in crate::policy) user_scopes: UserScopes,
+    pub(in crate::policy) excess: Excess,
+    pub(in crate::policy) subjects_of: Names,
+    pub(in crate::policy) lifetime: Duration,
+    pub(in crate::policy) impersonation: Option<ImpersonationSettings>,
+    pub(in crate::policy) naming: SubjectNaming,
+    pub(in crate::policy) directory: Option<Arc<dyn Directory>>,
+    pub(in crate::policy) gateway: GatewayIdentity,
+}
+
+/// How long refresh tokens serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshTerms {
+    /// Without being used.
+    pub idle: Duration,
+    /// In all, from the first one of a family on.
+    pub absolute: Duration,
+}
+
+/// What the clients' policies are compiled with.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientParts<'a> {
+    /// Who the gateway is.
+    pub gateway: &'a GatewayIdentity,
+    /// How long an issued token lives where a client does not say.
+    pub lifetime: Duration,
+    /// How many issuers are trusted: with several, subjects are named with their issuer's name.
+    pub issuers: usize,
+    /// Who the users are; none where there is no directory, or it has a mistake, which was reported.
+    pub directory: Option<&'a Arc<dyn Directory>>,
+    /// Whether a directory is written.
+    pub directory_written: bool,
+    /// Whether opaque tokens can be made (`issuer.opaque_keys`).
+    pub opaque: bool,
+    /// The audiences of the routes.
+    pub audiences: &'a BTreeSet<Audience>,
+    /// The time.
+    pub clock: &'a SharedClock,
+    /// By which clients' keys are fetched.
+    pub egress: &'a Egress,
+}
+
+/// The clients by their ids.
+#[derive(Debug, Default)]
+pub struct Clients(BTreeMap<Box<str>, Arc<ClientPolicy>>);
+
+impl Clients {
+    /// Compiles `clients`, given with their positions. What concerns their ceilings alone, two clients with one id
+    /// included, is reported by [`ClientCeilings::build`](super::ClientCeilings::build).
+    pub fn build(
+        settings: &[(usize, ClientSettings)],
+        building: &mut Building<'_>,
+        parts: &ClientParts<'_>,
+    ) -> Self {
+        let named = settings
+            .iter()
+            .filter_map(|(_, client)| client.audiences.as_ref());
+        let known: BTreeSet<&Audience> = parts.audiences.iter().chain(named.flatten()).collect();
+        let mut clients = BTreeMap::new();
+        for (position, client) in settings {
+            let policy = building.within(*position, |b| {
+                client.check_service(b, parts, &known);
+                ClientPolicy::build(client, b, parts)
+            });
+            clients.entry(policy.id.clone()).or_insert(Arc::new(policy));
+        }
+        Self(clients)
+    }
+
+    /// The client with this id, compared character by character.
+    pub fn of(&self, id: &str) -> Option<&Arc<ClientPolicy>> {
+        self.0.get(id)
+    }
+
+    /// All clients, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ClientPolicy>> {
+        self.0.values()
+    }
+}
+
+impl ClientPolicy {
+    fn build(
+        settings: &ClientSettings,
+        building: &mut Building<'_>,
+        parts: &ClientParts<'_>,
+    ) -> Self {
+        let authenticator = settings.authentication.as_ref().and_then(|written| {
+            building.within("authentication", |b| {
+                written.build(&settings.id, b, parts.clock, parts.egress)
+            })
+        });
+        let scope = settings.scope.as_ref();
+        let refresh = settings.refresh.unwrap_or_default();
+        Self {
+            id: settings.id.as_str().into(),
+            authenticator,
+            grants: settings.grants().iter().copied().collect(),
+            introspects: settings.introspects.as_slice().into(),
+            formats: settings.token_formats.as_slice().into(),
+            accept_own: settings.chain.accept_own,
+            refresh: RefreshTerms {
+                idle: refresh.idle.get(),
+                absolute: refresh.absolute.get(),
+            },
+            resources: settings
+                .resources
+                .iter()
+                .map(|resource| (resource.resource.clone(), resource.audience.clone()))
+                .collect(),
+            audiences: settings.audiences.as_deref().unwrap_or_default().into(),
+            audience_rule: settings.audience_rule,
+            allow: scope.map_or_else(ScopeSet::empty, |scope| scope.allow.clone()),
+            // a prefix without a rule is reported with the ceilings
+            user_scopes: scope.map_or_else(UserScopes::default, |scope| {
+                UserScopes::of(scope.rule, scope.rule_prefix.as_deref())
+            }),
+            excess: scope.map_or(Excess::Refuse, |scope| scope.excess),
+            subjects_of: settings.subjects_of.clone(),
+            lifetime: settings.lifetime.map_or(parts.lifetime, HumanDuration::get),
+            impersonation: settings.impersonation.clone(),
+            naming: match parts.issuers {
+                0 | 1 => SubjectNaming::Same,
+                _ => SubjectNaming::Qualified,
+            },
+            directory: parts.directory.map(Arc::clone),
+            gateway: parts.gateway.clone(),
+        }
+    }
+
+    /// The client's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How it proves who it is; none: it has no business at the token service.
+    pub fn authenticator(&self) -> Option<&ClientAuthenticator> {
+        self.authenticator.as_ref()
+    }
+
+    /// Whether it may use `grant`.
+    pub fn may_use(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
+    }
+
+    /// What the verifier has to know of it.
+    pub fn terms(&self) -> ClientTerms<'_> {
+        ClientTerms {
+            id: &self.id,
+            accept_own: self.accept_own,
+        }
+    }
+
+    /// What it gets where it asks for an access token without saying in which form, and for a refresh token; none: it
+    /// gets no access tokens.
+    pub fn access_format(&self) -> Option<TokenFormat> {
+        let mut formats = self.formats.iter().copied();
+        formats.find(|format| *format != TokenFormat::IdToken)
+    }
+
+    /// Whether it may get tokens of this form.
+    pub fn admits_format(&self, format: TokenFormat) -> bool {
+        self.formats.contains(&format)
+    }
+
+    /// Whether it may introspect a token for one of `audiences`.
+    pub fn introspects<'a>(&self, mut audiences: impl Iterator<Item = &'a str>) -> bool {
+        audiences.any(|audience| self.introspects.iter().any(|own| own.as_str() == audience))
+    }
+
+    /// Whether it may introspect anything.
+    pub fn is_introspecting(&self) -> bool {
+        !self.introspects.is_empty()
+    }
+
+    /// The most scope that it gets, but for what `user_only` leaves to users.
+    pub fn scope_ceiling(&self) -> &ScopeSet {
+        &self.allow
+    }
+
+    /// How long its refresh tokens serve.
+    pub fn refresh(&self) -> RefreshTerms {
+        self.refresh
+    }
+
+    /// The audience that `resource` stands for (RFC 8707).
+    pub(in crate::policy) fn resource(&self, resource: &str) -> Option<&Audience> {
+        self.resources.get(resource)
+    }
+}

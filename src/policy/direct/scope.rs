@@ -1,0 +1,73 @@
+//! The scope of a token at the token endpoint: (subject ∪ actor) ∩ client ∩ requested.
+
+use super::DirectRequest;
+use crate::{
+    policy::{ClientPolicy, Excess, PolicyError, RequestedScope},
+    token::ScopeSet,
+    verify::SubjectKindOfToken,
+};
+
+/// What is about the user's own profile. A subject that is named without a scope may still be told about, as far as the
+/// client may know it.
+const PROFILE: [&str; 3] = ["openid", "profile", "email"];
+
+/// The scope of the issued token.
+///
+/// # Errors
+/// [`PolicyError::ScopeExceeds`] where more was asked for than is left, and [`PolicyError::NoScopeLeft`] where nothing was
+/// asked for and nothing is left of what the tokens hold.
+pub(in crate::policy) fn scope(
+    client: &ClientPolicy,
+    request: &DirectRequest,
+) -> Result<ScopeSet, PolicyError> {
+    let subject = request.subject.scopes();
+    let none = ScopeSet::empty();
+    let actor = request.actor.as_ref().map_or(&none, |actor| actor.scopes());
+    // the ceiling does not count for what is the user's alone to give, where the client says so
+    let within = |scopes: &ScopeSet| {
+        scopes.filtered(|scope| {
+            client.allow.contains(scope)
+                || (client.user_scopes.include(scope) && subject.contains(scope))
+        })
+    };
+    let Some(requested) = &request.scope else {
+        let held = if subject.is_empty() { actor } else { subject };
+        let left = within(held);
+        if left.is_empty() && !held.is_empty() {
+            let allowed = client.allow.clone();
+            return Err(PolicyError::NoScopeLeft { allowed });
+        }
+        return Ok(left);
+    };
+    let mut most = within(&subject.union(actor));
+    if is_named_without_scope(request.subject.kind()) {
+        most = most.union(&client.allow.filtered(|scope| PROFILE.contains(&scope)));
+    }
+    let granted = requested.within(&most, &most);
+    let excess = requested.named().difference(&most);
+    let nothing_left = granted.is_empty() && !asks_for_nothing(requested);
+    let exceeds = match client.excess {
+        Excess::Refuse => !excess.is_empty() || nothing_left,
+        Excess::Drop => nothing_left,
+    };
+    if exceeds {
+        return Err(PolicyError::ScopeExceeds { wanted: excess });
+    }
+    Ok(granted)
+}
+
+const fn is_named_without_scope(kind: SubjectKindOfToken) -> bool {
+    match kind {
+        SubjectKindOfToken::IdToken
+        | SubjectKindOfToken::SelfSigned
+        | SubjectKindOfToken::UserId => true,
+        SubjectKindOfToken::AccessToken | SubjectKindOfToken::Refresh => false,
+    }
+}
+
+fn asks_for_nothing(requested: &RequestedScope) -> bool {
+    match requested {
+        RequestedScope::Named(named) => named.is_empty(),
+        RequestedScope::AllHeld(_) => false,
+    }
+}

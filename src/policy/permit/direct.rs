@@ -1,0 +1,134 @@
+//! The decision at the token endpoint, where a client's policy stands in a route's place.
+
+use super::PermittedExchange;
+use crate::{
+    clock::UnixTime,
+    policy::{
+        ClientPolicy, DirectRequest, PolicyError,
+        direct::{self, Acting},
+    },
+    store::{Lineage, RevocationKey},
+    token::{ActorChain, Provenance, TokenFormat},
+    verify::{FamilySubject, Impersonator},
+};
+use serde_json::{Map, Value};
+
+/// Decides on `request`; its rules stand in [`direct`], one a file.
+pub(in crate::policy) fn permit_directly(
+    client: &ClientPolicy,
+    request: DirectRequest,
+    now: UnixTime,
+) -> Result<PermittedExchange, PolicyError> {
+    client.admit_tokens(&request)?;
+    if !client.admits_format(request.format) {
+        return Err(PolicyError::FormatNotAllowed);
+    }
+    let Acting {
+        chain,
+        impersonation,
+    } = direct::acting(client, &request)?;
+    let audiences = direct::audiences(client, &request)?;
+    let scope = direct::scope(client, &request)?;
+    let expires_at = request.ends_at(now.plus(client.lifetime));
+    if expires_at <= now {
+        return Err(PolicyError::NoLifetimeLeft);
+    }
+    let first = audiences
+        .first()
+        .ok_or(PolicyError::TargetNotAllowed)?
+        .clone();
+    let subject = &request.subject;
+    let sub = client.naming.express(subject, &first)?;
+    let provenance = Provenance {
+        naming: client.naming.naming(),
+        app_only: subject.is_app_only(),
+        impersonated: subject.is_impersonated() || impersonation.is_some(),
+    };
+    Ok(PermittedExchange {
+        sub,
+        provenance,
+        client_id: client.id().into(),
+        audience: first,
+        audiences: audiences.into(),
+        format: request.format,
+        profile: direct::profile(client, &request, &scope),
+        claims: direct::authentication(subject),
+        lineage: lineage(client, &request, &chain)?,
+        impersonator: impersonation.as_ref().and_then(|_| impersonator(&request)),
+        scope,
+        actors: chain,
+        impersonation,
+        expires_at,
+        subject: request.subject,
+    })
+}
+
+impl DirectRequest {
+    /// No later than `latest`, and no later than what it is made of.
+    fn ends_at(&self, latest: UnixTime) -> UnixTime {
+        let own = latest.min(self.subject.expires_at());
+        self.actor
+            .as_ref()
+            .map_or(own, |actor| own.min(actor.expires_at()))
+    }
+}
+
+/// What ends the tokens ends what is made of them, and so does the end of the client and of each actor.
+fn lineage(
+    client: &ClientPolicy,
+    request: &DirectRequest,
+    chain: &ActorChain,
+) -> Result<Lineage, PolicyError> {
+    let subject = request.subject.lineage();
+    let all = match &request.actor {
+        None => subject.clone(),
+        Some(actor) => subject.union(actor.lineage())?,
+    };
+    let actors = chain.iter().filter_map(|actor| {
+        let iss = actor.iss.as_deref()?;
+        Some(RevocationKey::actor(iss, &actor.sub))
+    });
+    Ok(all.with(actors.chain([RevocationKey::client(client.id())]))?)
+}
+
+fn impersonator(request: &DirectRequest) -> Option<Impersonator> {
+    match &request.actor {
+        Some(actor) => Some(Impersonator {
+            issuer: actor.issuer_url().to_owned(),
+            issuer_name: actor.issuer_name().to_owned(),
+            sub: actor.sub().to_owned(),
+        }),
+        None => request.subject.impersonator().cloned(),
+    }
+}
+
+impl PermittedExchange {
+    /// What a family of refresh tokens keeps of this exchange: whom it is for, and as the most that it gives what is
+    /// permitted here. `ends_at` is the family's absolute end.
+    pub fn family(&self, ends_at: UnixTime) -> FamilySubject {
+        let told = |claims: &Map<String, Value>| claims.clone().into_iter();
+        FamilySubject {
+            issuer: self.subject.issuer_url().to_owned(),
+            sub: self.subject.sub().to_owned(),
+            client_id: self.client_id.to_string(),
+            audiences: self.audiences.iter().map(ToString::to_string).collect(),
+            scope: self.scope.to_string(),
+            act: self.actors.to_claim(),
+            app_only: self.provenance.app_only,
+            impersonated: self.provenance.impersonated,
+            impersonator: self.impersonator.clone(),
+            claims: told(&self.claims).chain(told(&self.profile)).collect(),
+            issued_at: self.subject.issued_at().map(UnixTime::as_secs),
+            expires_at: ends_at.as_secs(),
+            lineage: FamilySubject::lineage_text(&self.lineage),
+        }
+    }
+
+    /// Whether it is an access token, which an API takes.
+    pub fn is_access_token(&self) -> bool {
+        match self.format {
+            TokenFormat::Jwt | TokenFormat::Opaque => true,
+            TokenFormat::IdToken => false,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The directory as a file: YAML, read whole, every key known.
+
+use super::{Directory, Impersonated, Permission, User, Within};
+use crate::token::ScopeSet;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::{collections::HashMap, sync::Arc};
+use thiserror::Error;
+
+/// The users of one file.
+#[derive(Debug, Default)]
+pub struct FileDirectory {
+    users: HashMap<Box<str>, Arc<User>>,
+}
+
+/// Why a text is no directory.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// It is no YAML of the expected shape.
+    #[error("{0}")]
+    Shape(#[from] serde_yaml::Error),
+    /// A user has no id, or one that no subject can have.
+    #[error("users[{position}].id: expected 1 to 255 ASCII characters")]
+    Id {
+        /// The user's position, from 0.
+        position: usize,
+    },
+    /// Two users have one id.
+    #[error("users[{position}].id: a second user called {id:?}")]
+    Twice {
+        /// The second one's position, from 0.
+        position: usize,
+        /// The id.
+        id: String,
+    },
+    /// An organization without an id.
+    #[error("users[{position}].organizations: expected the id of an organization")]
+    Organization {
+        /// The user's position, from 0.
+        position: usize,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    users: Vec<WrittenUser>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenUser {
+    id: String,
+    #[serde(default)]
+    claims: Map<String, Value>,
+    #[serde(default)]
+    roles: ScopeSet,
+    #[serde(default)]
+    permissions: Vec<WrittenPermission>,
+    #[serde(default)]
+    administrator: bool,
+    #[serde(default)]
+    organizations: Vec<WrittenOrganization>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPermission {
+    name: PermissionName,
+    within: Option<Place>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PermissionName {
+    Impersonate,
+    ImpersonateAdmin,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    OwnOrganizations,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOrganization {
+    id: String,
+    /// Read so that a mistake in it is found; nothing asks for it yet.
+    #[serde(default, rename = "roles")]
+    _roles: ScopeSet,
+}
+
+impl FileDirectory {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// [`DirectoryError`]: the first mistake, with its place.
+    pub fn parse(text: &str) -> Result<Self, DirectoryError> {
+        // a mapping with a key twice is refused here alone: what is read next would take the last one
+        let _: serde_yaml::Value = serde_yaml::from_str(text)?;
+        let written: Written = serde_yaml::from_str(text)?;
+        let mut users = HashMap::new();
+        for (position, user) in written.users.into_iter().enumerate() {
+            let user = user.check(position)?;
+            let id = user.id.clone();
+            if users.insert(id.clone(), Arc::new(user)).is_some() {
+                let id = id.into();
+                return Err(DirectoryError::Twice { position, id });
+            }
+        }
+        Ok(Self { users })
+    }
+}
+
+impl Directory for FileDirectory {
+    fn user(&self, id: &str) -> Option<Arc<User>> {
+        self.users.get(id).map(Arc::clone)
+    }
+}
+
+impl WrittenUser {
+    fn check(self, position: usize) -> Result<User, DirectoryError> {
+        let visible = self.id.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if self.id.is_empty() || self.id.len() > 255 || !visible {
+            return Err(DirectoryError::Id { position });
+        }
+        let organizations = self.organizations.into_iter().map(|organization| {
+            let id = Some(organization.id).filter(|id| !id.is_empty());
+            id.map(Into::into)
+                .ok_or(DirectoryError::Organization { position })
+        });
+        let permissions = self.permissions.into_iter().map(|permission| Permission {
+            whom: match permission.name {
+                PermissionName::Impersonate => Impersonated::Users,
+                PermissionName::ImpersonateAdmin => Impersonated::Administrators,
+            },
+            within: match permission.within {
+                None => Within::Everywhere,
+                Some(Place::OwnOrganizations) => Within::OwnOrganizations,
+            },
+        });
+        Ok(User {
+            permissions: permissions.collect(),
+            organizations: organizations.collect::<Result<_, _>>()?,
+            id: self.id.into(),
+            claims: self.claims,
+            roles: self.roles.iter().map(Into::into).collect(),
+            administrator: self.administrator,
+        })
+    }
+}

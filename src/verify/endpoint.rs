@@ -1,0 +1,311 @@
+//! The tokens that the token service is given (RFC 8693 §2.1): subjects and actors, each held against the type that was
+//! declared for it.
+//!
+//! What enters is a presented token, or the name of a user, and the client that presents it; what leaves is a
+//! [`SubjectToken`] or an [`ActorToken`]. The issuers are all that are trusted, and the gateway itself for a client that
+//! may exchange the gateway's own tokens. Whose token it is, and what may become of it, is for the policy to say.
+
+use super::{
+    Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
+    Jti, OnceOnly, Origins, OwnTokens, SubjectKindOfToken, SubjectToken, TrustedIssuer,
+    VerifyError, counted,
+    subject::{self, Addressee, Proven, Vouched},
+};
+use crate::{
+    clock::SharedClock,
+    jose::UnverifiedJws,
+    source::PresentedToken,
+    store::{RevocationKey, Revocations},
+    token::{RawToken, TokenTypeUri},
+};
+use std::{fmt, sync::Arc};
+
+/// Verifies what the token service is given.
+pub struct TokenEndpointVerifier {
+    accepted: Vec<Accepted>,
+    own: Option<OwnTokens>,
+    own_issuer: Box<str>,
+    directory: Option<Arc<dyn Directory>>,
+    revocations: Option<Revocations>,
+    clock: SharedClock,
+}
+
+/// The types of token whose text is verified here.
+#[derive(Debug, Clone, Copy)]
+enum Declared {
+    AccessToken,
+    IdToken,
+}
+
+/// What the verifier has to know of the client that presents a token.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientTerms<'a> {
+    /// The client.
+    pub id: &'a str,
+    /// Whether it may exchange the gateway's own tokens.
+    pub accept_own: bool,
+}
+
+impl TokenEndpointVerifier {
+    /// Takes tokens of the `trusted` issuers. `own_issuer` is the `iss` of what the gateway mints itself.
+    pub fn new(
+        trusted: impl IntoIterator<Item = Arc<TrustedIssuer>>,
+        own_issuer: &str,
+        directory: Option<Arc<dyn Directory>>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            accepted: trusted.into_iter().map(Into::into).collect(),
+            own: None,
+            own_issuer: own_issuer.into(),
+            directory,
+            revocations: None,
+            clock,
+        }
+    }
+
+    /// The same, and takes what the gateway issued from clients that may present it; `issuer` is what
+    /// [`TrustedIssuer::own`] made, `actor` is `issuer.actor`.
+    #[must_use]
+    pub fn accepting_own(mut self, issuer: Arc<TrustedIssuer>, actor: &str) -> Self {
+        let origins = match self.accepted.len() {
+            1 => Origins::Sole,
+            _ => Origins::Several,
+        };
+        self.own = Some(OwnTokens::addressed_to(issuer, Vec::new(), actor, origins));
+        self
+    }
+
+    /// The same, and refuses what is revoked.
+    #[must_use]
+    pub fn heeding(self, revocations: Option<Revocations>) -> Self {
+        Self {
+            revocations,
+            ..self
+        }
+    }
+
+    /// Verifies a subject token that was `declared` an access token or an ID token.
+    ///
+    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed; [`VerifyError::NotTaken`] for every other declared type.
+    pub async fn subject(
+        &self,
+        presented: &PresentedToken,
+        declared: TokenTypeUri,
+        by: ClientTerms<'_>,
+    ) -> Result<SubjectToken, VerifyError> {
+        let kind = match declared {
+            TokenTypeUri::AccessToken => Declared::AccessToken,
+            TokenTypeUri::IdToken => Declared::IdToken,
+            TokenTypeUri::RefreshToken
+            | TokenTypeUri::Saml1
+            | TokenTypeUri::Saml2
+            | TokenTypeUri::Jwt
+            | TokenTypeUri::UserId => return Err(VerifyError::NotTaken),
+        };
+        self.unrevoked(self.verify(presented.token(), kind, by).await?)
+    }
+
+    /// Verifies an actor token that was `declared` an access token or an ID token.
+    ///
+    /// # Errors
+    /// Those of [`Self::subject`], and [`VerifyError::Impersonated`] for a token that was got by impersonation.
+    pub async fn actor(
+        &self,
+        presented: &PresentedToken,
+        declared: TokenTypeUri,
+        by: ClientTerms<'_>,
+    ) -> Result<ActorToken, VerifyError> {
+        let actor = ActorToken::of(self.subject(presented, declared, by).await?)?;
+        match &self.revocations {
+            Some(revocations) if revocations.ends(actor.lineage()) => Err(VerifyError::Revoked),
+            Some(_) | None => Ok(actor),
+        }
+    }
+
+    /// The user of the directory that is called `id`, for `actor` and until its token ends.
+    ///
+    /// # Errors
+    /// [`VerifyError::UserUnknown`] where there is no directory, or no such user in it, or the issuer that the id names
+    /// is not trusted.
+    pub fn user(
+        &self,
+        id: &str,
+        by: ClientTerms<'_>,
+        actor: &ActorToken,
+    ) -> Result<SubjectToken, VerifyError> {
+        let directory = self.directory.as_ref().ok_or(VerifyError::UserUnknown)?;
+        directory.user(id).ok_or(VerifyError::UserUnknown)?;
+        let (issuer, sub) = self.known_as(id)?;
+        let vouched = Vouched {
+            issuer,
+            sub: sub.into(),
+            client_id: by.id,
+            by: None,
+            issued_at: None,
+            expires_at: actor.expires_at(),
+        };
+        self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::UserId)?)
+    }
+
+    /// The user whom the client itself names in a JWT that it signs (RFC 8693 §3, `jwt`), for `actor` and until its token
+    /// ends. `sub` names the user as the directory would; `jti` may be absent, and counts once where it is there.
+    ///
+    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    ///
+    /// # Errors
+    /// [`VerifyError::Assertion`], and those of [`Self::user`] but for the directory, which need not know the user.
+    pub async fn self_signed(
+        &self,
+        presented: &PresentedToken,
+        keys: &ClientKeys,
+        once: &OnceOnly,
+        by: ClientTerms<'_>,
+        actor: &ActorToken,
+    ) -> Result<SubjectToken, VerifyError> {
+        let audiences = [self.own_issuer.clone()];
+        let terms = AssertionTerms {
+            issuer: by.id,
+            subject: None,
+            audiences: &audiences,
+            typ: &["jwt"],
+            jti: Jti::Optional,
+        };
+        let token = presented.token();
+        let now = self.clock.now();
+        let verified = match keys.verify_assertion(token, &terms, once, now).await {
+            Ok(verified) => verified,
+            Err(AssertionError::Unavailable) => {
+                let issuer = by.id.into();
+                return Err(VerifyError::KeysUnavailable { issuer });
+            }
+            Err(error) => return Err(VerifyError::Assertion(error)),
+        };
+        if verified.claims().get("cnf").is_some() {
+            return Err(VerifyError::SenderConstrained);
+        }
+        let (issuer, sub) = self.known_as(verified.sub())?;
+        let vouched = Vouched {
+            issuer,
+            sub: sub.into(),
+            client_id: by.id,
+            by: Some(RevocationKey::token_bytes(token)),
+            issued_at: verified.issued_at(),
+            expires_at: verified.expires_at(),
+        };
+        self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::SelfSigned)?)
+    }
+
+    /// The subject of a family of refresh tokens, as a record of the gateway's own says it.
+    ///
+    /// # Errors
+    /// [`VerifyError::UnknownIssuer`] where the issuer that knows the subject is not trusted any more,
+    /// [`VerifyError::Expired`] past the family's end, [`VerifyError::Revoked`], and others where the record is none.
+    pub fn family(&self, family: FamilySubject) -> Result<SubjectToken, VerifyError> {
+        let issuer = Arc::clone(&self.accepted(&family.issuer)?.issuer);
+        self.unrevoked(family.subject(issuer, self.clock.now())?)
+    }
+
+    /// The issuer that knows the user whom the token service calls `id`, and the user's name there.
+    fn known_as<'a>(&self, id: &'a str) -> Result<(Arc<TrustedIssuer>, &'a str), VerifyError> {
+        if let [only] = self.accepted.as_slice() {
+            return Ok((Arc::clone(&only.issuer), id));
+        }
+        // an issuer's name holds no colon
+        let (name, sub) = id.split_once(':').ok_or(VerifyError::UserUnknown)?;
+        let named = |accepted: &&Accepted| accepted.issuer.name() == name;
+        let found = self.accepted.iter().find(named);
+        match found {
+            Some(accepted) if !sub.is_empty() => Ok((Arc::clone(&accepted.issuer), sub)),
+            Some(_) | None => Err(VerifyError::UserUnknown),
+        }
+    }
+
+    async fn verify(
+        &self,
+        token: &RawToken,
+        kind: Declared,
+        by: ClientTerms<'_>,
+    ) -> Result<SubjectToken, VerifyError> {
+        let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
+        let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
+        if claimed == &*self.own_issuer {
+            return self.verify_own(token, jws, kind, by).await;
+        }
+        let Accepted { issuer, .. } = self.accepted(claimed)?;
+        let proven = issuer.prove(token, jws, &mut ()).await;
+        let verified = proven.and_then(|proven| {
+            let addressee = Addressee::OneOf(issuer.audiences());
+            self.accept_as(kind, issuer, addressee, proven, by)
+        });
+        counted(issuer, verified)
+    }
+
+    /// A token of the gateway's own, of a client that may present such. The policy asks whose it is.
+    async fn verify_own(
+        &self,
+        token: &RawToken,
+        jws: UnverifiedJws<'_>,
+        kind: Declared,
+        by: ClientTerms<'_>,
+    ) -> Result<SubjectToken, VerifyError> {
+        let own = self.own.as_ref().filter(|_| by.accept_own);
+        let own = own.ok_or(VerifyError::SelfIssued)?;
+        let proven = own.issuer.prove(token, jws, &mut ()).await;
+        let traced = proven.and_then(|proven| {
+            let subject = self.accept_as(kind, &own.issuer, Addressee::Anybody, proven, by)?;
+            subject.traced(own, &self.accepted)
+        });
+        counted(&own.issuer, traced)
+    }
+
+    fn accept_as(
+        &self,
+        kind: Declared,
+        issuer: &Arc<TrustedIssuer>,
+        addressee: Addressee<'_>,
+        proven: Proven<'_>,
+        by: ClientTerms<'_>,
+    ) -> Result<SubjectToken, VerifyError> {
+        let now = self.clock.now();
+        match kind {
+            Declared::IdToken => subject::accept_id_token(issuer, by.id, proven, now),
+            Declared::AccessToken => {
+                let subject = subject::accept(issuer, addressee, proven, now, &mut ())?;
+                if subject::is_only_id_token(issuer, subject.claims()) {
+                    return Err(VerifyError::NotAnAccessToken);
+                }
+                Ok(subject)
+            }
+        }
+    }
+
+    /// The issuer with exactly that `iss`.
+    fn accepted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
+        self.accepted
+            .iter()
+            .find(|accepted| accepted.issuer.url() == claimed)
+            .ok_or(VerifyError::UnknownIssuer)
+    }
+
+    fn unrevoked(&self, subject: SubjectToken) -> Result<SubjectToken, VerifyError> {
+        match &self.revocations {
+            Some(revocations) => subject.unrevoked(revocations),
+            None => Ok(subject),
+        }
+    }
+}
+
+impl fmt::Debug for TokenEndpointVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpointVerifier")
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

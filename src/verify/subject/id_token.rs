@@ -1,0 +1,152 @@
+//! What a genuine token must say to be an ID token (OpenID Connect Core §2), and what tells one from an access token.
+
+use super::{
+    SubjectKindOfToken, SubjectToken,
+    lineage::Ancestry,
+    rules::{self, Proven, is_app_only},
+};
+use crate::{
+    clock::UnixTime,
+    token::{Audience, Claims, ClaimsError, ScopeSet},
+    verify::{TrustedIssuer, VerifyError, issuer::normalized_typ},
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The header types of ID tokens; an absent one is `JWT`.
+const TYPES: [&str; 2] = ["jwt", "id_token+jwt"];
+/// Claims that say what a token is: an issuer that requires one of access tokens writes another into ID tokens.
+const KINDS: [&str; 2] = ["typ", "token_use"];
+/// What only ID tokens have.
+const MARKS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
+
+/// Checks type and claims of a token that was declared an ID token and whose signature was verified. It is addressed to
+/// one of the issuer's audiences or to `client`.
+pub(in crate::verify) fn accept_id_token(
+    issuer: &Arc<TrustedIssuer>,
+    client: &str,
+    proven: Proven<'_>,
+    now: UnixTime,
+) -> Result<SubjectToken, VerifyError> {
+    let Proven {
+        token,
+        verified,
+        kid,
+        lease,
+    } = proven;
+    let typ = verified.typ().map_or_else(|| "jwt".into(), normalized_typ);
+    if !TYPES.contains(&typ.as_str()) {
+        return Err(VerifyError::NotAnIdToken);
+    }
+    let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+    if !is_id_token(issuer, &claims) || is_something_else(&claims) {
+        return Err(VerifyError::NotAnIdToken);
+    }
+    let (expires_at, issued_at) = rules::lifetime(issuer, &claims, now, &mut ())?;
+    // OpenID Connect Core §2: required there
+    issued_at.ok_or(VerifyError::Claims(ClaimsError::Missing("iat")))?;
+    let audiences = rules::named(&claims)?;
+    let ours =
+        |audience: &Audience| audience.as_str() == client || issuer.audiences().contains(audience);
+    if !audiences.iter().any(ours) {
+        return Err(VerifyError::Audience);
+    }
+    if claims.get("cnf").is_some() {
+        return Err(VerifyError::SenderConstrained);
+    }
+    required(issuer, &claims)?;
+    let sub = rules::subject(issuer, &claims)?;
+    let actor_chain = rules::actors(&claims)?;
+    let client_id = authorized_party(issuer, &claims, &audiences)?;
+    let lineage = Ancestry {
+        iss: issuer.url(),
+        claims: &claims,
+        sub: &sub,
+        client_id: client_id.as_deref(),
+        actors: &actor_chain,
+        kid: kid.as_deref(),
+    };
+    Ok(SubjectToken {
+        lineage: lineage.of(token, issued_at)?,
+        kind: SubjectKindOfToken::IdToken,
+        issuer: Arc::clone(issuer),
+        audiences,
+        // it says who somebody is, not what may be done
+        scopes: ScopeSet::empty(),
+        app_only: is_app_only(&claims, &sub, client_id.as_deref()),
+        claims,
+        sub,
+        expires_at,
+        issued_at,
+        client_id,
+        actor_chain,
+        impersonated: false,
+        impersonator: None,
+        pseudonym_for: None,
+        lease,
+    })
+}
+
+/// Whether these are the claims of an ID token rather than of an access token, as far as that can be told: providers that
+/// sign both alike say it in a claim of their own, or write scopes into access tokens and hashes into ID tokens.
+fn is_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    // Keycloak, Cognito
+    if let Some(kind) = text("typ").or_else(|| text("token_use")) {
+        return kind.eq_ignore_ascii_case("id");
+    }
+    !has_scope(issuer, claims) || has_mark(claims)
+}
+
+/// Whether these are the claims of an ID token and cannot be those of an access token: what holds no scope and repeats
+/// a nonce or a hash says who somebody is.
+pub(in crate::verify) fn is_only_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
+    !has_scope(issuer, claims) && has_mark(claims)
+}
+
+fn has_scope(issuer: &TrustedIssuer, claims: &Claims) -> bool {
+    ["scope", "scp", issuer.scope_claim()]
+        .into_iter()
+        .any(|name| claims.at_path(name).is_some())
+}
+
+fn has_mark(claims: &Claims) -> bool {
+    MARKS.iter().any(|mark| claims.get(mark).is_some())
+}
+
+/// Whether the claims say that it is an application's own access token, or one that logs out.
+fn is_something_else(claims: &Claims) -> bool {
+    ["events", "gty", "idtyp"]
+        .iter()
+        .any(|name| claims.get(name).is_some())
+}
+
+/// What the issuer's tokens must say, but for what says that they are access tokens.
+fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
+    let missing = issuer
+        .required_claims()
+        .iter()
+        .filter(|(name, _)| !KINDS.contains(&&**name))
+        .find(|(name, wanted)| claims.at_path(name) != Some(wanted));
+    match missing {
+        None => Ok(()),
+        Some((name, _)) => Err(VerifyError::RequiredClaim {
+            name: Arc::clone(name),
+        }),
+    }
+}
+
+/// The client that the token was issued to: the authorized party, and where it names none its only audience.
+fn authorized_party(
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+    audiences: &[Audience],
+) -> Result<Option<Box<str>>, VerifyError> {
+    if let Some(party) = claims.text("azp").map_err(VerifyError::Claims)? {
+        return Ok(Some(party.into()).filter(|party: &Box<str>| !party.is_empty()));
+    }
+    Ok(match (rules::client(issuer, claims)?, audiences) {
+        (None, [only]) => Some(only.as_str().into()),
+        (client, _) => client,
+    })
+}

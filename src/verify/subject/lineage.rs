@@ -1,0 +1,62 @@
+//! Everything whose revocation ends a token of a trusted issuer.
+
+use crate::{
+    clock::UnixTime,
+    store::{Lineage, RevocationKey, TooManyKeys},
+    token::{ActorChain, Claims, RawToken},
+};
+
+/// What a verified token says of where it comes from.
+pub(super) struct Ancestry<'a> {
+    pub(super) iss: &'a str,
+    pub(super) claims: &'a Claims,
+    /// As the issuer's `subject_claim` says it.
+    pub(super) sub: &'a str,
+    pub(super) client_id: Option<&'a str>,
+    pub(super) actors: &'a ActorChain,
+    /// Of the key that verified it.
+    pub(super) kid: Option<&'a str>,
+}
+
+impl Ancestry<'_> {
+    /// The lineage of `token`. One that does not say when it was issued counts as older than every revocation.
+    pub(super) fn of(
+        self,
+        token: &RawToken,
+        issued_at: Option<UnixTime>,
+    ) -> Result<Lineage, TooManyKeys> {
+        let text = |name| self.claims.get(name).and_then(|value| value.as_str());
+        let jti = text("jti").filter(|jti| !jti.is_empty());
+        let itself = match jti {
+            Some(jti) => RevocationKey::token(self.iss, jti),
+            None => RevocationKey::token_bytes(token),
+        };
+        // `sub` is what an operator reads in the token, also where another claim names the subject
+        let plain = text("sub").filter(|sub| *sub != self.sub);
+        let keys = [
+            Some(itself),
+            Some(RevocationKey::subject(self.iss, self.sub)),
+            plain.map(|sub| RevocationKey::subject(self.iss, sub)),
+            text("sid").map(|sid| RevocationKey::session(self.iss, sid)),
+            self.client_id.map(RevocationKey::client),
+            self.kid
+                .map(|kid| RevocationKey::signing_key(self.iss, kid)),
+        ];
+        let actors = actor_keys(self.actors, self.iss);
+        Lineage::new(
+            keys.into_iter().flatten().chain(actors),
+            issued_at.unwrap_or(UnixTime::from_secs(0)),
+        )
+    }
+}
+
+/// The keys of the actors of a chain; one without an issuer of its own is known to `iss`, which wrote it.
+fn actor_keys<'a>(
+    actors: &'a ActorChain,
+    iss: &'a str,
+) -> impl Iterator<Item = RevocationKey> + 'a {
+    actors.iter().map(move |actor| {
+        let issuer = actor.iss.as_deref().unwrap_or(iss);
+        RevocationKey::actor(issuer, &actor.sub)
+    })
+}
