@@ -49,7 +49,13 @@ impl Imprint {
 
     /// Whether `value` holds the token: raw, percent-encoded, in base64 at any alignment (either alphabet), or base64
     /// that is percent-encoded.
+    #[inline]
     pub fn is_in(&self, value: &[u8]) -> bool {
+        // most values are shorter than what is looked for
+        value.len() >= usize::from(self.length) && self.is_in_long(value)
+    }
+
+    fn is_in_long(&self, value: &[u8]) -> bool {
         if !has_run(value, self.needle().len()) {
             return false;
         }
@@ -58,7 +64,12 @@ impl Imprint {
     }
 
     /// Whether a header's name holds the token; names are compared without regard to case.
+    #[inline]
     pub fn is_in_name(&self, name: &str) -> bool {
+        name.len() >= usize::from(self.length) && self.is_in_long_name(name)
+    }
+
+    fn is_in_long_name(&self, name: &str) -> bool {
         let needle = self.needle();
         let mut windows = name.as_bytes().windows(needle.len());
         windows.any(|window| window.eq_ignore_ascii_case(needle))
