@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use obo_gateway::{
-    clock::{SystemClock, SystemRandomness},
+    clock::{Clock, SystemClock, SystemRandomness},
     telemetry::{
         AccessLog, AccessRecord, CacheResult, IdSource, Metrics, Outcome, RouteMetrics,
         StatusClass, TraceContext,
@@ -26,6 +26,7 @@ fn note(ids: &IdSource, log: &AccessLog, trace: Option<TraceContext>) {
         reason: None,
         cache: Some(CacheResult::Hit),
         duration: Duration::from_micros(450),
+        ended: SystemClock.instant(),
         exchange: None,
         upstream: Some(Duration::from_micros(400)),
         request_id: ids.request_id(),

@@ -14,11 +14,8 @@ impl Serving {
         let status = session
             .response_written()
             .map_or(0, |head| head.status.as_u16());
-        let duration = ctx
-            .hooks
-            .clock
-            .instant()
-            .saturating_duration_since(ctx.trail.started);
+        let ended = ctx.hooks.clock.instant();
+        let duration = ended.saturating_duration_since(ctx.trail.started);
         let (outcome, reason) = outcome(ctx);
         let metrics = ctx
             .trail
@@ -41,6 +38,7 @@ impl Serving {
             reason,
             cache: ctx.trail.cache,
             duration,
+            ended,
             exchange: ctx.trail.exchange,
             upstream: ctx.upstream,
             request_id: ctx.id,

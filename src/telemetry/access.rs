@@ -9,16 +9,16 @@ mod encode;
 mod writer;
 
 use super::{
-    AccessSettings, CacheResult, Counter, Outcome, Reason, RequestId, TraceContext, json::Stamp,
-    sink::LineSink,
+    AccessSettings, CacheResult, Counter, Outcome, Reason, RequestId, TraceContext, sink::LineSink,
 };
 use crate::{clock::SharedClock, settings::Building};
+use encode::Phrases;
 use std::{
     cell::RefCell,
     fmt, io,
     net::IpAddr,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use writer::{Buffer, Shared, Writer};
 
@@ -39,6 +39,8 @@ pub struct AccessRecord<'a> {
     pub cache: Option<CacheResult>,
     /// From the end of the head to the end of the answer.
     pub duration: Duration,
+    /// The moment of that end, by the steady clock.
+    pub ended: Instant,
     /// How long this request's own exchange took.
     pub exchange: Option<Duration>,
     /// How long the downstream took to answer.
@@ -65,12 +67,23 @@ struct Open {
 struct PerThread {
     log: Weak<Shared>,
     buffer: Option<Arc<Buffer>>,
-    stamp: Stamp,
+    /// A moment of the steady clock, and the time of day that it was.
+    known_time: Option<(Instant, Duration)>,
+    phrases: Phrases,
 }
+
+/// How long the time of day is told by the steady clock before it is asked for again: a step of it shows in the log so
+/// much later at most.
+const TIME_KNOWN: Duration = Duration::from_millis(100);
 
 thread_local! {
     static PER_THREAD: RefCell<PerThread> = const {
-        RefCell::new(PerThread { log: Weak::new(), buffer: None, stamp: Stamp::new() })
+        RefCell::new(PerThread {
+            log: Weak::new(),
+            buffer: None,
+            known_time: None,
+            phrases: Phrases::new(),
+        })
     };
 }
 
@@ -173,15 +186,18 @@ impl AccessLog {
     /// Notes one request. Never waits for I/O.
     pub fn record(&self, record: &AccessRecord<'_>) {
         let Some(open) = &self.0 else { return };
-        let now = open.clock.since_epoch();
         // It fails only while the thread is being torn down.
         let noted = PER_THREAD.try_with(|thread| {
             let Ok(mut thread) = thread.try_borrow_mut() else {
                 return false;
             };
-            let PerThread { buffer, stamp, .. } = thread.of(&open.shared);
+            let thread = thread.of(&open.shared);
+            let now = thread.time_of_day(record.ended, &open.clock);
+            let PerThread {
+                buffer, phrases, ..
+            } = thread;
             let Some(buffer) = buffer else { return false };
-            match buffer.append(|line| encode::line(record, now, stamp, line)) {
+            match buffer.append(|line| phrases.line(record, now, line)) {
                 writer::Appended::Waits => true,
                 writer::Appended::FullEnough => {
                     open.writer.wake();
@@ -211,8 +227,22 @@ impl PerThread {
         if !std::ptr::eq(self.log.as_ptr(), Arc::as_ptr(log)) {
             self.log = Arc::downgrade(log);
             self.buffer = Some(log.add_buffer());
+            self.known_time = None;
         }
         self
+    }
+
+    /// The time of day at a moment that was read from the steady clock just now.
+    fn time_of_day(&mut self, at: Instant, clock: &SharedClock) -> Duration {
+        if let Some((then, time)) = self.known_time
+            && let Some(since) = at.checked_duration_since(then)
+            && since < TIME_KNOWN
+        {
+            return time + since;
+        }
+        let time = clock.since_epoch();
+        self.known_time = Some((at, time));
+        time
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    clock::{ManualClock, SystemRandomness, UnixTime},
+    clock::{Clock, ManualClock, SystemClock, SystemRandomness, UnixTime},
     settings::{BaseDir, Effects, Findings},
     telemetry::{IdSource, Metrics, sink::testing::Recorder},
 };
@@ -23,6 +23,7 @@ fn record(ids: &IdSource) -> AccessRecord<'static> {
         reason: None,
         cache: Some(CacheResult::Hit),
         duration: Duration::from_micros(1_234),
+        ended: SystemClock.instant(),
         exchange: None,
         upstream: Some(Duration::from_micros(1_000)),
         request_id: ids.request_id(),
@@ -268,7 +269,7 @@ proptest! {
         let record = AccessRecord {
             route: &route, method: &method, status, duration: Duration::from_micros(micros), client, ..record(&ids)
         };
-        encode::line(&record, Duration::from_secs(1), &mut Stamp::new(), &mut out);
+        Phrases::new().line(&record, Duration::from_secs(1), &mut out);
         let text = String::from_utf8(out).unwrap();
         prop_assert_eq!(text.matches('\n').count(), 1);
         let line: Value = serde_json::from_str(&text).unwrap();
@@ -280,8 +281,65 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_line_does_not_depend_on_the_lines_before_it(
+        kinds in proptest::collection::vec((0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3), 1..60),
+    ) {
+        let ids = ids();
+        let mut phrases = Phrases::new();
+        for (route, method, end, client) in kinds {
+            let (status, outcome, reason, cache) = [
+                (200, Outcome::Forwarded, None, Some(CacheResult::Hit)),
+                (200, Outcome::Forwarded, None, Some(CacheResult::Miss)),
+                (401, Outcome::Refused, Some(Reason::Expired), None),
+            ][end];
+            let record = AccessRecord {
+                route: ["orders", "stock", "none"][route],
+                method: ["GET", "a.secret", "OTHER"][method],
+                client: [None, "192.0.2.1".parse().ok(), "2001:db8::1".parse().ok()][client],
+                status, outcome, reason, cache, ..record(&ids)
+            };
+            let (mut line, mut first) = (Vec::new(), Vec::new());
+            phrases.line(&record, Duration::from_secs(1), &mut line);
+            Phrases::new().line(&record, Duration::from_secs(1), &mut first);
+            prop_assert_eq!(String::from_utf8(line), String::from_utf8(first));
+        }
+    }
+}
+
+#[test]
+fn the_time_of_day_goes_on_between_two_looks_at_the_clock_and_follows_one_that_was_set() {
+    let (recorder, dropped) = (Recorder::default(), Metrics::new().log_dropped());
+    let clock = Arc::new(ManualClock::at(UnixTime::from_secs(1_763_734_662)));
+    let log = AccessLog::to(Box::new(recorder.clone()), clock.clone(), dropped).unwrap();
+    let ids = ids();
+    let note = || {
+        log.record(&AccessRecord {
+            ended: clock.instant(),
+            ..record(&ids)
+        });
+    };
+    note();
+    clock.advance(Duration::from_millis(30));
+    note();
+    clock.jump_to(UnixTime::from_secs(1_763_730_000));
+    clock.advance(Duration::from_millis(100));
+    note();
+    assert!(log.flush(PATIENCE));
+    let text = recorder.text();
+    let stamps: Vec<&str> = text.lines().filter_map(|line| line.get(7..31)).collect();
+    assert_eq!(
+        stamps,
+        [
+            "2025-11-21T14:17:42.000Z",
+            "2025-11-21T14:17:42.030Z",
+            "2025-11-21T13:00:00.100Z"
+        ]
+    );
+}
+
 fn wait_until(done: impl Fn() -> bool) {
-    use crate::clock::{Clock, SystemClock};
     let started = SystemClock.instant();
     while !done() {
         assert!(started.elapsed() < PATIENCE, "it never happened");
