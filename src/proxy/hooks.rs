@@ -75,16 +75,17 @@ impl Hooks {
 
 #[async_trait]
 impl ProxyHttp for Serving {
-    type CTX = Context;
+    /// Boxed: pingora moves it along with what it knows of a request itself, several times.
+    type CTX = Box<Context>;
 
-    fn new_ctx(&self) -> Context {
-        Context::new(self.current.load_full())
+    fn new_ctx(&self) -> Self::CTX {
+        Box::new(Context::new(self.current.load_full()))
     }
 
     /// None: the default ones allocate for each request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
         let head = session.req_header();
         ctx.trace = head
             .headers
@@ -126,7 +127,7 @@ impl ProxyHttp for Serving {
     async fn upstream_peer(
         &self,
         session: &mut Session,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
         ctx.attempts += 1;
         ctx.repeat = false;
@@ -149,7 +150,7 @@ impl ProxyHttp for Serving {
         &self,
         session: &mut Session,
         head: &mut RequestHeader,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> Result<()> {
         // the missing case refuses: nothing leaves without one of the two proofs
         let (authorization, presented) = match &ctx.progress {
@@ -190,7 +191,7 @@ impl ProxyHttp for Serving {
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> Result<()> {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             self.open_tunnel(head, ctx)?;
@@ -215,7 +216,7 @@ impl ProxyHttp for Serving {
         _session: &mut Session,
         _body: &mut Option<Bytes>,
         _end_of_stream: bool,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> Result<Option<Duration>> {
         self.go_on(ctx)?;
         Ok(None)
@@ -225,7 +226,7 @@ impl ProxyHttp for Serving {
         &self,
         _session: &mut Session,
         trailers: &mut HeaderMap,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> Result<()> {
         self.keep_tokens_in(trailers, LeakPlace::ResponseTrailer, ctx)?;
         clean_trailers(trailers);
@@ -236,7 +237,7 @@ impl ProxyHttp for Serving {
         &self,
         _session: &mut Session,
         _peer: &HttpPeer,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
         mut error: Box<Error>,
     ) -> Box<Error> {
         // nothing was sent: another target may take any request
@@ -254,7 +255,7 @@ impl ProxyHttp for Serving {
         _peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
         if ctx.repeat {
@@ -274,7 +275,7 @@ impl ProxyHttp for Serving {
         &self,
         session: &mut Session,
         error: &Error,
-        ctx: &mut Context,
+        ctx: &mut Self::CTX,
     ) -> FailToProxy {
         if ctx.refusal().is_none() && tunnel::is_over(ctx) {
             session.set_keepalive(None);
@@ -315,26 +316,26 @@ impl ProxyHttp for Serving {
         }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Self::CTX) {
         self.note_end(session, ctx);
     }
 
     /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
-    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Self::CTX, _error: &Error) -> bool {
         true
     }
 
     fn suppress_proxy_warn_log(
         &self,
         _session: &Session,
-        _ctx: &Context,
+        _ctx: &Self::CTX,
         _error: &Error,
         _context: ProxyWarnLogContext,
     ) -> bool {
         true
     }
 
-    fn request_summary(&self, _session: &Session, ctx: &Context) -> String {
+    fn request_summary(&self, _session: &Session, ctx: &Self::CTX) -> String {
         format!("request {}", ctx.id)
     }
 }
