@@ -36,5 +36,6 @@ pub use pem::Pem;
 pub use sealing::{GeneratedSealingKey, SealingError, SealingKey, SealingKeyError, SealingKeys};
 pub use sealing_key_file::SealingKeyFileSettings;
 pub use secret_digest::SecretDigest;
+pub use recall::recalled;
 pub use signing::{GeneratedKey, RsaHint, SigningKey};
 pub use signing_keys::SigningKeys;

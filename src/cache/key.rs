@@ -1,6 +1,10 @@
 //! The key of an entry: a digest over everything that an authorization depends on.
 
-use crate::{jose::FieldDigest, source::Bearer, token::TokenTypeUri};
+use crate::{
+    jose::{FieldDigest, recalled},
+    source::Bearer,
+    token::TokenTypeUri,
+};
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -64,20 +68,29 @@ impl Terms {
 impl AuthorizationContext<'_> {
     /// The key of this context.
     pub fn key(&self) -> CacheKey {
+        let digest = match (self.actor, self.confirmation) {
+            // nothing but the terms and the token goes in
+            (None, None) => recalled(&self.terms.digest, self.presented.bytes(), || self.digest()),
+            (Some(_), _) | (None, Some(_)) => self.digest(),
+        };
+        CacheKey {
+            digest,
+            policy_generation: self.terms.policy_generation,
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
         let digest = FieldDigest::new("obo-gateway/proxy-exchange/2")
             .field(&self.terms.digest)
             .field(self.presented.bytes());
         // absent and empty are different contexts
-        let digest = [self.actor, self.confirmation]
+        [self.actor, self.confirmation]
             .into_iter()
             .fold(digest, |digest, part| match part {
                 Some(part) => digest.field(&[1]).field(part),
                 None => digest.field(&[]),
-            });
-        CacheKey {
-            digest: digest.finish_recalled(),
-            policy_generation: self.terms.policy_generation,
-        }
+            })
+            .finish()
     }
 }
 

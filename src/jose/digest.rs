@@ -1,6 +1,5 @@
 //! SHA-256 over separated fields.
 
-use super::recall::recalled;
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use std::fmt;
 
@@ -31,11 +30,6 @@ impl FieldDigest {
     /// The digest of all fields.
     pub fn finish(self) -> [u8; SHA256_OUTPUT_LEN] {
         sha256(&self.0)
-    }
-
-    /// The digest of all fields, for what is asked for again and again: cheaper from the second time on.
-    pub fn finish_recalled(self) -> [u8; SHA256_OUTPUT_LEN] {
-        recalled(&self.0, sha256)
     }
 }
 

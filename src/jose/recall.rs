@@ -1,8 +1,8 @@
 //! Digests of what was digested a moment ago.
 //!
 //! A client presents one token with every request, so that most of what is digested on the request path was digested
-//! before. What enters is a tag over the same bytes, from a keyed hash that costs a quarter of a SHA-256; what leaves is
-//! the digest that belongs to it, or nothing. The bytes themselves are never kept.
+//! before. What enters is a text where it stands, and the digest of what it is digested with; what leaves is the digest
+//! of both, found by a keyed hash of the text that costs a quarter of a SHA-256. The text itself is never kept.
 
 use aws_lc_rs::{digest::SHA256_OUTPUT_LEN, rand};
 use highway::{HighwayHash, HighwayHasher, Key};
@@ -20,21 +20,34 @@ type Tag = [u64; 4];
 /// drew at random and nobody sees, under which nobody can look for such texts.
 struct Recall {
     key: [u64; 4],
-    places: Box<[Option<(Tag, Digest)>]>,
+    places: Box<[Option<Place>]>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    terms: Digest,
+    tag: Tag,
+    digest: Digest,
 }
 
 thread_local! {
     static RECALL: RefCell<Option<Recall>> = RefCell::new(Recall::new());
 }
 
-/// The digest of `text`: recalled, or made by `digest` and remembered.
-pub(super) fn recalled(text: &[u8], digest: impl Fn(&[u8]) -> Digest) -> Digest {
+/// The digest of `text` on these terms: recalled, or made by `digest` and remembered.
+///
+/// `terms` is a digest itself, of all that `digest` depends on besides the text.
+pub fn recalled(
+    terms: &[u8; SHA256_OUTPUT_LEN],
+    text: &[u8],
+    digest: impl Fn() -> [u8; SHA256_OUTPUT_LEN],
+) -> [u8; SHA256_OUTPUT_LEN] {
     // an error means that the thread is being torn down
     let recalled = RECALL.try_with(|recall| {
         let mut recall = recall.try_borrow_mut().ok()?;
-        Some(recall.as_mut()?.of(text, &digest))
+        Some(recall.as_mut()?.of(terms, text, &digest))
     });
-    recalled.ok().flatten().unwrap_or_else(|| digest(text))
+    recalled.ok().flatten().unwrap_or_else(digest)
 }
 
 impl Recall {
@@ -52,18 +65,24 @@ impl Recall {
         })
     }
 
-    fn of(&mut self, text: &[u8], digest: impl FnOnce(&[u8]) -> Digest) -> Digest {
+    fn of(&mut self, terms: &Digest, text: &[u8], digest: impl FnOnce() -> Digest) -> Digest {
         let tag: Tag = HighwayHasher::new(Key(self.key)).hash256(text);
-        let [first, ..] = tag;
-        let index = usize::try_from(first).unwrap_or(usize::MAX) % PLACES;
+        let ([first, ..], [a, b, ..]) = (tag, *terms);
+        // one text on several terms has several places
+        let index = first ^ u64::from(u16::from_le_bytes([a, b]));
+        let index = usize::try_from(index).unwrap_or(usize::MAX) % PLACES;
         let Some(place) = self.places.get_mut(index) else {
-            return digest(text);
+            return digest();
         };
         match place {
-            Some((known, digest)) if *known == tag => *digest,
+            Some(known) if known.tag == tag && known.terms == *terms => known.digest,
             _ => {
-                let digest = digest(text);
-                *place = Some((tag, digest));
+                let digest = digest();
+                *place = Some(Place {
+                    terms: *terms,
+                    tag,
+                    digest,
+                });
                 digest
             }
         }
@@ -75,30 +94,41 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const TERMS: [Digest; 2] = [[1; 32], [2; 32]];
+
     proptest! {
         #[test]
         fn what_is_recalled_is_what_would_be_digested(
-            texts in proptest::collection::vec("[ab]{0,70}", 1..600), again in any::<proptest::sample::Index>(),
+            texts in proptest::collection::vec(("[ab]{0,70}", 0_usize..2), 1..600),
+            again in any::<proptest::sample::Index>(),
         ) {
             let mut recall = Recall::new().unwrap();
-            for text in texts.iter().chain([again.get(&texts)]) {
-                let digest = recall.of(text.as_bytes(), super::super::digest::sha256);
-                prop_assert_eq!(digest, super::super::digest::sha256(text.as_bytes()));
+            for (text, terms) in texts.iter().chain([again.get(&texts)]) {
+                let both = [&TERMS[*terms], text.as_bytes()].concat();
+                let digest = || super::super::digest::sha256(&both);
+                prop_assert_eq!(recall.of(&TERMS[*terms], text.as_bytes(), digest), digest());
             }
         }
     }
 
     #[test]
-    fn the_same_text_is_digested_once() {
+    fn the_same_text_is_digested_once_on_the_same_terms() {
         let mut recall = Recall::new().unwrap();
         let mut digested = 0;
-        for text in [b"a", b"a", b"b", b"b", b"a"] {
-            recall.of(text, |text| {
+        for (terms, text) in [
+            (0, b"a"),
+            (0, b"a"),
+            (0, b"b"),
+            (0, b"b"),
+            (0, b"a"),
+            (1, b"a"),
+        ] {
+            recall.of(&TERMS[terms], text, || {
                 digested += 1;
                 [text.first().copied().unwrap_or_default(); 32]
             });
         }
-        assert_eq!(digested, 2);
+        assert_eq!(digested, 3);
     }
 
     #[test]
