@@ -87,6 +87,9 @@ impl RouteTable {
     /// The route that serves `method` on `target`: exact host before `*.` before any, exact path before the longest
     /// prefix, with methods before without.
     pub fn find(&self, target: &CleanTarget<'_>, method: &Method) -> Option<&Arc<Route>> {
+        if self.exact_hosts.is_empty() && self.any_label.is_empty() {
+            return self.any_host.find(target.path(), method);
+        }
         let host = lower_case(target.host());
         let wildcards = Some(&self.any_label).filter(|parents| !parents.is_empty());
         let groups = [
