@@ -4,9 +4,11 @@ mod listeners;
 mod parts;
 mod prints;
 mod running;
+mod service;
 
 pub use listeners::ListenerTerms;
 pub use running::{Memory, Running};
+pub use service::TokenEndpoint;
 
 use super::{Document, schema::TopLevel};
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
     },
-    verify::{IssuerSettings, TrustedIssuer},
+    verify::{DirectorySettings, IssuerSettings, TrustedIssuer},
 };
 use parts::Ground;
 use prints::Prints;
@@ -61,6 +63,8 @@ pub struct Configuration {
     pub access_log: OpenedAccessLog,
     /// How the gateway's own log is written.
     pub log: LogSettings,
+    /// What the token endpoint decides with.
+    pub token_endpoint: TokenEndpoint,
     /// Whom it trusts.
     pub issuers: Vec<Arc<TrustedIssuer>>,
     /// What it counts.
@@ -78,6 +82,7 @@ pub(super) struct Read {
     /// Those whose shape is wrong included.
     listed_issuers: usize,
     clients: Vec<(usize, ClientSettings)>,
+    directory: Option<DirectorySettings>,
     routes: Vec<(usize, RouteSettings)>,
     cache: CacheSettings,
     limits: LimitsSettings,
@@ -159,6 +164,7 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
         admin,
         issuer,
         clients: top.list("clients"),
+        directory: top.take_or_default("directory"),
         routes: top.required_list("routes"),
         cache: top.take_or_default("cache"),
         limits: top.take_or_default("limits"),
@@ -205,6 +211,7 @@ impl Composer<'_> {
         let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
+        let token_endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
         if let Some(engine) = &engine {
             self.succession.keys(engine);
         }
@@ -256,6 +263,7 @@ impl Composer<'_> {
             hooks,
             access_log,
             log: read.telemetry.log,
+            token_endpoint: token_endpoint?,
             issuers: issuers.into_values().collect(),
             metrics: self.metrics,
             memory: self.succession.into_memory(),
