@@ -95,6 +95,3 @@ impl ClientPolicy {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

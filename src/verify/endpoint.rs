@@ -306,6 +306,3 @@ impl fmt::Debug for TokenEndpointVerifier {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,13 +9,30 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 29] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 40] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
+    ("client_cannot_authenticate", "compares two keys of an item"),
+    ("client_does_not_exchange", "compares two keys of an item"),
+    ("client_grants_need", "compares two parts of the file"),
+    (
+        "client_introspects_unknown",
+        "compares two parts of the file",
+    ),
+    ("client_jwt_without_keys", "compares two keys of an item"),
     ("client_lifetime", "a length of time is a text"),
+    ("client_public_exchanges", "legal, and a warning"),
+    ("client_refresh", "compares two keys of an item"),
+    ("client_resources", "compares two keys of an item"),
     ("client_twice", "compares two items of a list"),
+    (
+        "client_without_scope",
+        "depends on the other keys of the item",
+    ),
     ("cors_without_authorization", "legal, and a warning"),
+    ("directory_absent", "stands in another file"),
+    ("directory_wrong", "stands in another file"),
     (
         "duplicate_inner_key",
         "one of the two is gone before a schema sees it",

@@ -32,12 +32,16 @@ impl Composer<'_> {
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
         building: &mut Building<'_>,
     ) -> Option<TokenEndpoint> {
-        let directory = read.directory.as_ref().and_then(|directory| {
-            building.within("directory", |b| directory.build(b))
-        });
+        let directory = read
+            .directory
+            .as_ref()
+            .and_then(|directory| building.within("directory", |b| directory.build(b)));
         let engine = engine?;
         let egress = Egress::new(self.surroundings.io.clone());
-        let routed = read.routes.iter().filter_map(|(_, route)| route.exchange.as_ref());
+        let routed = read
+            .routes
+            .iter()
+            .filter_map(|(_, route)| route.exchange.as_ref());
         let audiences: BTreeSet<Audience> =
             routed.map(|exchange| exchange.audience.clone()).collect();
         let clients = building.within("clients", |b| {
@@ -68,8 +72,7 @@ impl Composer<'_> {
         let clock = &self.surroundings.clock;
         let issuer = &engine.identity.issuer;
         let trusted = issuers.values().map(Arc::clone);
-        let verifier =
-            TokenEndpointVerifier::new(trusted, issuer, directory, Arc::clone(clock));
+        let verifier = TokenEndpointVerifier::new(trusted, issuer, directory, Arc::clone(clock));
         let metrics = self.metrics.issuer(TrustedIssuer::OWN);
         match TrustedIssuer::own(issuer, &engine.keys, clock, egress, metrics) {
             Some(own) => verifier.accepting_own(own, &engine.identity.actor),
