@@ -7,13 +7,13 @@ mod accept;
 mod embedded;
 mod settings;
 
-pub use accept::{IssuedToken, Wider};
+pub use accept::{IssuedToken, Reading, Wider};
 pub use embedded::Embedded;
 pub use settings::{EngineParts, EngineSettings};
 
 use crate::{
     clock::NoRandomness,
-    jose::JoseError,
+    jose::{JoseError, SealingError},
     policy::PermittedExchange,
     token::{RawToken, TokenTypeUri},
 };
@@ -49,6 +49,12 @@ pub enum ExchangeError {
     /// There was no randomness for a `jti`.
     #[error("the token could not be given an id")]
     Randomness(#[from] NoRandomness),
+    /// An opaque token was permitted, and there are no keys to seal it with.
+    #[error("there are no keys to seal opaque tokens with")]
+    NoOpaqueKeys,
+    /// The token could not be sealed.
+    #[error("the token could not be sealed")]
+    Sealing(#[from] SealingError),
     /// The answer is more than was permitted, or cannot be read.
     #[error("the issued token is not what was permitted: {0}")]
     NotAsPermitted(#[from] Wider),
@@ -79,6 +85,13 @@ impl Exchange {
     pub fn issuer(&self) -> &str {
         match self {
             Self::Embedded(embedded) => embedded.issuer(),
+        }
+    }
+
+    /// How its answers are read.
+    pub fn reading(&self) -> Reading<'_> {
+        match self {
+            Self::Embedded(embedded) => embedded.reading(),
         }
     }
 

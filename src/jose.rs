@@ -9,6 +9,7 @@ mod algorithm;
 mod digest;
 pub mod encoding;
 mod error;
+mod half_hash;
 mod hmac;
 mod jwk_set;
 mod jws;

@@ -288,10 +288,10 @@ async fn exchange(
         let response = stages.exchange.exchange(&permitted).await?;
         witness.begin(Step::Accept, Facts::default);
         let issued =
-            IssuedToken::accept(permitted, response, stages.exchange.issuer(), clock.now())
+            IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
                 .map_err(ExchangeError::from)?;
         recorder.issued(&route, id, &issued)?;
-        witness.issued(|| issued.claims());
+        witness.issued(|| Some(issued.claims().clone()));
         Ok(issued)
     };
     let result = steps.await;

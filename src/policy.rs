@@ -30,12 +30,15 @@ pub use permit::{ExchangeRequest, Impersonation, PermittedExchange};
 pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
 pub use scope::{Excess, ScopePolicy};
 pub use settings::{
-    AcceptSettings, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings, PolicyParts,
-    Salt, ScopeSettings, SubjectForm, SubjectKinds, TokenSettings,
+    AcceptSettings, AccessTokenForm, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings,
+    PolicyParts, Salt, ScopeSettings, SubjectForm, SubjectKinds, TokenSettings,
 };
 
 use crate::{
-    clock::UnixTime, store::TooManyKeys, telemetry::Witness, token::Audience, token::ScopeSet,
+    clock::UnixTime,
+    store::TooManyKeys,
+    telemetry::Witness,
+    token::{Audience, ScopeSet, TokenFormat},
     verify::SubjectToken,
 };
 use http::Method;
@@ -127,6 +130,7 @@ pub struct ExchangePolicy {
     clients: Option<BTreeSet<String>>,
     subjects: SubjectKinds,
     naming: SubjectNaming,
+    format: TokenFormat,
     lifetime: Duration,
     claims: ClaimPolicy,
     actor: OutgoingActor,

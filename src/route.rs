@@ -6,6 +6,7 @@
 
 mod chain;
 mod cors;
+mod form;
 mod index;
 mod matcher;
 mod operations;

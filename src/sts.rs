@@ -4,7 +4,10 @@
 //! What enters is the head of a request; what leaves is a whole answer, without sockets. The documents are
 //! made once, when the configuration is loaded, and name an endpoint only when it answers.
 
+mod introspection;
 mod protected_resource;
+
+pub use introspection::Introspection;
 
 use crate::{
     exchange::EngineParts,

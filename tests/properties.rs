@@ -19,6 +19,8 @@ mod attenuation;
 mod cache_key;
 #[path = "properties/exchange.rs"]
 mod exchange;
+#[path = "properties/formats.rs"]
+mod formats;
 #[path = "properties/paths.rs"]
 mod paths;
 #[path = "properties/routes.rs"]

@@ -28,7 +28,10 @@ pub(super) fn of(refusal: &Refusal) -> Reason {
         Refusal::Verify(error) => verify_reason(error),
         Refusal::Policy(error) => policy_reason(error),
         Refusal::Exchange(error) => match error {
-            ExchangeError::Signing(_) | ExchangeError::Randomness(_) => Reason::Signing,
+            ExchangeError::Signing(_)
+            | ExchangeError::Randomness(_)
+            | ExchangeError::NoOpaqueKeys
+            | ExchangeError::Sealing(_) => Reason::Signing,
             ExchangeError::NotAsPermitted(_) => Reason::WiderThanPermitted,
         },
         Refusal::Audit => Reason::AuditUnwritable,
@@ -76,7 +79,7 @@ fn verify_reason(error: &VerifyError) -> Reason {
         VerifyError::UnknownIssuer | VerifyError::Origin => Reason::UnknownIssuer,
         VerifyError::SelfIssued => Reason::SelfIssued,
         VerifyError::AlgorithmNotAccepted { .. } => Reason::Algorithm,
-        VerifyError::UnknownKey { .. } => Reason::UnknownKey,
+        VerifyError::UnknownKey { .. } | VerifyError::NotIssuedHere => Reason::UnknownKey,
         VerifyError::KeysUnavailable { .. } => Reason::KeysUnavailable,
         VerifyError::Signature(_) => Reason::Signature,
         VerifyError::TokenType
@@ -126,6 +129,7 @@ pub(super) fn is_settled(error: &VerifyError) -> bool {
         | VerifyError::SelfIssued
         | VerifyError::AlgorithmNotAccepted { .. }
         | VerifyError::UnknownKey { .. }
+        | VerifyError::NotIssuedHere
         | VerifyError::KeysUnavailable { .. }
         | VerifyError::Signature(_)
         | VerifyError::NotYetValid

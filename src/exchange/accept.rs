@@ -1,103 +1,62 @@
 //! The only door out of the exchange: what was issued is read again and held against what was permitted.
 
+mod bounds;
+mod reading;
+
+pub use bounds::Wider;
+pub use reading::Reading;
+
 use super::TokenResponse;
 use crate::{
     clock::UnixTime,
-    jose::encoding::from_base64url,
     policy::PermittedExchange,
-    token::{Claims, Limits, RawToken, ScopeSet},
+    store::Lineage,
+    token::{Claims, RawToken, ScopeSet, TokenFormat},
 };
-use serde_json::Value;
-use thiserror::Error;
+use bounds::Bounds;
 
 /// A token that is no wider than a policy permitted.
 #[derive(Debug)]
 pub struct IssuedToken {
     token: RawToken,
     permitted: PermittedExchange,
+    claims: Claims,
     expires_at: UnixTime,
     scope: ScopeSet,
     id: Box<str>,
+    lineage: Lineage,
 }
-
-/// In what way an issued token is not what was permitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Wider {
-    /// It is no JWT whose claims can be read.
-    #[error("unreadable")]
-    Unreadable,
-    /// It names another issuer than the exchanger that was asked.
-    #[error("another issuer")]
-    Issuer,
-    /// It is for another audience, for none, or for several.
-    #[error("another audience")]
-    Audience,
-    /// It has scopes that were not permitted.
-    #[error("more scope")]
-    Scope,
-    /// It ends later than permitted, or has no end, or has ended.
-    #[error("another lifetime")]
-    Lifetime,
-    /// It names another chain of actors.
-    #[error("another chain of actors")]
-    Actors,
-    /// It is about somebody else or for another client.
-    #[error("another subject or client")]
-    Subject,
-    /// It carries a claim that the route did not name, or another value of one that it did, or lacks its `jti`.
-    #[error("a claim that was not permitted")]
-    Claim,
-}
-
-/// The claims that every issued token may have.
-const STANDARD: [&str; 10] = [
-    "iss",
-    "sub",
-    "aud",
-    "client_id",
-    "iat",
-    "nbf",
-    "exp",
-    "jti",
-    "scope",
-    "act",
-];
 
 impl IssuedToken {
-    /// Holds `response`, which came from `issuer`, against `permitted`.
+    /// Holds `response` against `permitted`, in the form that was permitted; `by` says who answered it and how that is
+    /// read.
     ///
     /// # Errors
     /// [`Wider`] says in what way the token is not what was permitted; it is then used nowhere.
-    pub fn accept(
+    pub fn accept<'a>(
         permitted: PermittedExchange,
         response: TokenResponse,
-        issuer: &str,
+        by: impl Into<Reading<'a>>,
         now: UnixTime,
     ) -> Result<Self, Wider> {
-        let claims = read(&response.access_token)?;
-        if claims.text("iss") != Ok(Some(issuer)) {
-            return Err(Wider::Issuer);
-        }
-        let expires_at = check_lifetime(&claims, &permitted, now)?;
-        let scope = check_scope(&claims, &permitted)?;
-        check_audience(&claims, &permitted)?;
-        check_parties(&claims, &permitted)?;
-        let may_have = |(name, value): (&String, &Value)| {
-            STANDARD.contains(&name.as_str()) || permitted.claims().get(name) == Some(value)
+        let by = by.into();
+        let read = by.read(&response.access_token, permitted.format())?;
+        let bounds = Bounds {
+            permitted: &permitted,
+            format: permitted.format(),
+            made_from: permitted.lineage(),
+            at_hash: None,
+            now,
         };
-        if !claims.as_object().iter().all(may_have) {
-            return Err(Wider::Claim);
-        }
-        let id = claims
-            .required_text("jti")
-            .map_err(|_| Wider::Claim)?
-            .into();
+        let held = bounds.hold(&read, &by)?;
         Ok(Self {
             token: response.access_token,
             permitted,
-            expires_at,
-            scope,
-            id,
+            claims: read.claims,
+            expires_at: held.expires_at,
+            scope: held.scope,
+            id: held.id,
+            lineage: held.lineage,
         })
     }
 
@@ -111,9 +70,14 @@ impl IssuedToken {
         &self.permitted
     }
 
-    /// What it says.
-    pub fn claims(&self) -> Option<Claims> {
-        read(&self.token).ok()
+    /// What it says; of an opaque token too.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Its form.
+    pub fn format(&self) -> TokenFormat {
+        self.permitted.format()
     }
 
     /// When it ends.
@@ -121,7 +85,7 @@ impl IssuedToken {
         self.expires_at
     }
 
-    /// The scope that it has.
+    /// The scope that it has; of an ID token the scope that was permitted with it, which the token itself does not say.
     pub fn scope(&self) -> &ScopeSet {
         &self.scope
     }
@@ -130,57 +94,30 @@ impl IssuedToken {
     pub fn id(&self) -> &str {
         &self.id
     }
-}
 
-/// The claims of a token that needs no signature check: it came from the engine, not from a caller.
-fn read(token: &RawToken) -> Result<Claims, Wider> {
-    let mut parts = token.expose().split(|&byte| byte == b'.');
-    let payload = parts.nth(1).ok_or(Wider::Unreadable)?;
-    let json = from_base64url(payload).ok_or(Wider::Unreadable)?;
-    Claims::parse(&json, Limits::TOKEN).map_err(|_| Wider::Unreadable)
-}
-
-fn check_lifetime(
-    claims: &Claims,
-    permitted: &PermittedExchange,
-    now: UnixTime,
-) -> Result<UnixTime, Wider> {
-    claims
-        .time("exp")
-        .ok()
-        .flatten()
-        .filter(|&exp| {
-            now < exp && exp <= permitted.expires_at() && exp <= permitted.subject().expires_at()
-        })
-        .ok_or(Wider::Lifetime)
-}
-
-fn check_scope(claims: &Claims, permitted: &PermittedExchange) -> Result<ScopeSet, Wider> {
-    let text = claims
-        .text("scope")
-        .map_err(|_| Wider::Scope)?
-        .unwrap_or_default();
-    ScopeSet::parse(text)
-        .ok()
-        .filter(|scope| scope.is_subset(permitted.scope()))
-        .ok_or(Wider::Scope)
-}
-
-fn check_audience(claims: &Claims, permitted: &PermittedExchange) -> Result<(), Wider> {
-    match claims.one_or_many("aud").as_deref() {
-        Ok([only]) if *only == permitted.audience().as_str() => Ok(()),
-        _ => Err(Wider::Audience),
+    /// Everything whose revocation ends it, itself included.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
-}
 
-fn check_parties(claims: &Claims, permitted: &PermittedExchange) -> Result<(), Wider> {
-    let is = |name: &'static str, expected: &str| claims.text(name) == Ok(Some(expected));
-    if !is("sub", permitted.sub()) || !is("client_id", permitted.client_id()) {
-        return Err(Wider::Subject);
+    /// Holds an ID token that the engine made to accompany this one against the same permit. `at_hash` is the digest of
+    /// this token.
+    pub(super) fn accompanied_by(
+        &self,
+        id_token: RawToken,
+        at_hash: &str,
+        by: &Reading<'_>,
+        now: UnixTime,
+    ) -> Result<RawToken, Wider> {
+        let read = by.read(&id_token, TokenFormat::IdToken)?;
+        let bounds = Bounds {
+            permitted: &self.permitted,
+            format: TokenFormat::IdToken,
+            made_from: &self.lineage,
+            at_hash: Some(at_hash),
+            now,
+        };
+        bounds.hold(&read, by)?;
+        Ok(id_token)
     }
-    // as a whole: nothing may stand in the chain beside what was permitted either
-    if claims.get("act") != permitted.actors().to_claim().as_ref() {
-        return Err(Wider::Actors);
-    }
-    Ok(())
 }

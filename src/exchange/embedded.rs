@@ -1,23 +1,34 @@
-//! The engine in this process: mints JWT access tokens (RFC 9068).
+//! The engine in this process: mints access tokens, signed (RFC 9068) or sealed, and ID tokens.
+//!
+//! What enters is a permitted exchange; what leaves is the token that it stands for, in the form that was permitted. It is
+//! read again and held against the permit like everybody's, by [`IssuedToken::accept`].
 
-use super::{ExchangeError, Exchanger, TokenResponse};
+mod claims;
+
+use super::{ExchangeError, Exchanger, IssuedToken, Reading, TokenResponse};
 use crate::{
     clock::{SharedClock, SharedRandomness},
     jose::{SigningKeys, encoding::base64url},
     policy::{GatewayIdentity, PermittedExchange},
-    token::{RawToken, TokenTypeUri},
+    store::Lineage,
+    token::{RawToken, TokenFormat, TokenTypeUri},
+    verify::TokenSeal,
 };
+use claims::Occasion;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// `typ` of an access token in JWT form (RFC 9068 §2.1).
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// `typ` of an ID token: OpenID Connect has none of its own, and clients expect this one.
+const ID_TOKEN_TYPE: &str = "JWT";
 
 /// Mints tokens with the gateway's own keys.
 #[derive(Debug)]
 pub struct Embedded {
     issuer: Box<str>,
     keys: Arc<SigningKeys>,
+    seal: Option<TokenSeal>,
     clock: SharedClock,
     randomness: SharedRandomness,
 }
@@ -33,9 +44,16 @@ impl Embedded {
         Self {
             issuer: gateway.issuer.clone(),
             keys,
+            seal: None,
             clock,
             randomness,
         }
+    }
+
+    /// The same, and it can issue opaque tokens; its signed ones say, sealed, what they were made from.
+    #[must_use]
+    pub fn sealing(self, seal: Option<TokenSeal>) -> Self {
+        Self { seal, ..self }
     }
 
     /// `iss` of what it issues.
@@ -43,27 +61,75 @@ impl Embedded {
         &self.issuer
     }
 
-    fn claims(&self, permitted: &PermittedExchange) -> Result<Map<String, Value>, ExchangeError> {
-        let mut claims = permitted.claims().clone();
-        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        put("iss", Value::from(self.issuer.as_ref()));
-        put("sub", Value::from(permitted.sub()));
-        put("aud", Value::from(permitted.audience().as_str()));
-        put("client_id", Value::from(permitted.client_id()));
-        put("iat", Value::from(self.clock.now().as_secs()));
-        put("exp", Value::from(permitted.expires_at().as_secs()));
-        put("jti", Value::from(self.token_id(permitted)?));
-        if !permitted.scope().is_empty() {
-            put("scope", Value::from(permitted.scope().to_string()));
+    /// How its answers are read.
+    pub fn reading(&self) -> Reading<'_> {
+        Reading::sealed(&self.issuer, self.seal.as_ref())
+    }
+
+    /// The ID token that accompanies `issued`: about the same user, for the same audiences and the client (OpenID Connect
+    /// Core §2, §3.1.3.6).
+    ///
+    /// # Errors
+    /// [`ExchangeError`]; the access token is then not to be used either.
+    pub fn id_token(&self, issued: &IssuedToken) -> Result<RawToken, ExchangeError> {
+        let now = self.clock.now();
+        let at_hash = self.keys.signing().half_hash(issued.token().expose());
+        let occasion = Occasion {
+            issuer: &self.issuer,
+            id: self.token_id(issued.permitted(), issued.lineage())?,
+            now,
+        };
+        let claims = occasion.id_token(issued.permitted(), Some(&at_hash));
+        let token = self.sign(ID_TOKEN_TYPE, &claims)?;
+        Ok(issued.accompanied_by(token, &at_hash, &self.reading(), now)?)
+    }
+
+    fn mint(&self, permitted: &PermittedExchange) -> Result<RawToken, ExchangeError> {
+        let lineage = permitted.lineage();
+        let occasion = |id| Occasion {
+            issuer: &self.issuer,
+            id,
+            now: self.clock.now(),
+        };
+        match permitted.format() {
+            TokenFormat::Jwt => {
+                let occasion = occasion(self.token_id(permitted, lineage)?);
+                self.sign(ACCESS_TOKEN_TYPE, &occasion.access_token(permitted))
+            }
+            TokenFormat::Opaque => {
+                let seal = self.seal.as_ref().ok_or(ExchangeError::NoOpaqueKeys)?;
+                // as a whole it is sealed: its id need say nothing more
+                let occasion = occasion(self.plain_id(permitted)?);
+                let claims = occasion.access_token(permitted);
+                Ok(seal.seal(&claims, lineage)?)
+            }
+            TokenFormat::IdToken => {
+                let occasion = occasion(self.token_id(permitted, lineage)?);
+                self.sign(ID_TOKEN_TYPE, &occasion.id_token(permitted, None))
+            }
         }
-        if let Some(act) = permitted.actors().to_claim() {
-            put("act", act);
+    }
+
+    fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<RawToken, ExchangeError> {
+        let signed = self.keys.signing().sign(typ, claims);
+        signed.map(RawToken::from).map_err(ExchangeError::Signing)
+    }
+
+    /// Says, sealed, what the token is made from, where there are keys to seal with.
+    fn token_id(
+        &self,
+        permitted: &PermittedExchange,
+        made_from: &Lineage,
+    ) -> Result<String, ExchangeError> {
+        let id = self.plain_id(permitted)?;
+        match &self.seal {
+            Some(seal) => Ok(seal.token_id(&id, made_from)?),
+            None => Ok(id),
         }
-        Ok(claims)
     }
 
     /// 128 random bits: two tokens never share an id (RFC 7519 §4.1.7). Before them stands how `sub` came about.
-    fn token_id(&self, permitted: &PermittedExchange) -> Result<String, ExchangeError> {
+    fn plain_id(&self, permitted: &PermittedExchange) -> Result<String, ExchangeError> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;
         Ok(permitted.provenance().token_id(&base64url(id)))
@@ -75,15 +141,12 @@ impl Exchanger for Embedded {
         &self,
         permitted: &PermittedExchange,
     ) -> Result<TokenResponse, ExchangeError> {
-        let claims = self.claims(permitted)?;
-        let token = self
-            .keys
-            .signing()
-            .sign(ACCESS_TOKEN_TYPE, &claims)
-            .map_err(ExchangeError::Signing)?;
         Ok(TokenResponse {
-            access_token: RawToken::from(token),
-            issued_token_type: TokenTypeUri::AccessToken,
+            access_token: self.mint(permitted)?,
+            issued_token_type: match permitted.format() {
+                TokenFormat::Jwt | TokenFormat::Opaque => TokenTypeUri::AccessToken,
+                TokenFormat::IdToken => TokenTypeUri::IdToken,
+            },
         })
     }
 }

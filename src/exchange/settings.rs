@@ -8,6 +8,7 @@ use crate::{
     },
     policy::GatewayIdentity,
     settings::{Building, HumanDuration, OutboundUrl, SecretSettings, not_empty},
+    verify::{OwnTokenReader, TokenSeal},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,6 +65,8 @@ pub struct EngineParts {
     pub keys: Arc<SigningKeys>,
     /// What opaque tokens, refresh tokens and what is stored elsewhere are sealed with; none where none is configured.
     pub opaque_keys: Option<Arc<SealingKeys>>,
+    /// Reads what the engine issued.
+    pub reader: Arc<OwnTokenReader>,
 }
 
 impl EngineSettings {
@@ -98,7 +101,12 @@ impl EngineSettings {
             issuer: self.url.as_str().into(),
             actor: self.actor.as_str().into(),
         };
-        let engine = Embedded::new(&identity, Arc::clone(&keys), clock, randomness);
+        let opaque_keys = SealingKeys::new(opaque_keys).map(Arc::new);
+        let seal = opaque_keys
+            .as_ref()
+            .map(|keys| TokenSeal::new(Arc::clone(keys), &identity.issuer));
+        let reader = OwnTokenReader::new(&identity.issuer, &keys, seal.clone());
+        let engine = Embedded::new(&identity, Arc::clone(&keys), clock, randomness).sealing(seal);
         Some(EngineParts {
             engine: Arc::new(engine),
             identity,
@@ -106,7 +114,8 @@ impl EngineSettings {
             lifetime: self.lifetime.get(),
             pairwise_salt,
             keys,
-            opaque_keys: SealingKeys::new(opaque_keys).map(Arc::new),
+            opaque_keys,
+            reader: Arc::new(reader),
         })
     }
 }

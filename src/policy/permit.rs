@@ -49,6 +49,7 @@ pub struct PermittedExchange {
     audience: Audience,
     audiences: Box<[Audience]>,
     format: TokenFormat,
+    direct: bool,
     scope: ScopeSet,
     actors: ActorChain,
     impersonation: Option<Impersonation>,
@@ -98,6 +99,11 @@ impl PermittedExchange {
     /// Every audience; at least one.
     pub fn audiences(&self) -> &[Audience] {
         &self.audiences
+    }
+
+    /// Whether it was permitted to a client of the token service, not on a route.
+    pub fn is_direct(&self) -> bool {
+        self.direct
     }
 
     /// The form of the issued token.
@@ -197,7 +203,8 @@ pub(super) fn permit(
         client_id: subject.client_id().unwrap_or(&policy.gateway.actor).into(),
         audience: policy.audience.clone(),
         audiences: [policy.audience.clone()].into(),
-        format: TokenFormat::Jwt,
+        format: policy.format,
+        direct: false,
         scope,
         actors,
         impersonation: None,

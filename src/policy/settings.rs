@@ -7,7 +7,7 @@ use super::{
 use crate::{
     jose::HmacKey,
     settings::{Building, HumanDuration, written_list},
-    token::{ActorChain, Audience, ScopeSet},
+    token::{ActorChain, Audience, ScopeSet, TokenFormat},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,12 +96,34 @@ pub struct ScopeSettings {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
+    /// The form of the issued token.
+    pub format: AccessTokenForm,
     /// The longest life of an issued token, 2s to 24h; default `issuer.lifetime`. It never outlives the presented one.
     pub lifetime: Option<HumanDuration>,
     /// How the issued token names the subject; `same` where absent, which is legal only with one accepted issuer.
     pub subject: Option<SubjectForm>,
     /// Claims beyond those that every issued token has.
     pub claims: ClaimSettings,
+}
+
+/// The form of an issued access token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessTokenForm {
+    /// Signed: the API verifies it with the gateway's published keys (RFC 9068).
+    #[default]
+    Jwt,
+    /// Encrypted: the API learns what it says by introspection alone (RFC 7662); needs `issuer.opaque_keys`.
+    Opaque,
+}
+
+impl From<AccessTokenForm> for TokenFormat {
+    fn from(form: AccessTokenForm) -> Self {
+        match form {
+            AccessTokenForm::Jwt => Self::Jwt,
+            AccessTokenForm::Opaque => Self::Opaque,
+        }
+    }
 }
 
 /// How an issued token names its subject.
@@ -218,6 +240,7 @@ impl ExchangeSettings {
                 .map(|clients| clients.iter().cloned().collect()),
             subjects: self.subjects,
             naming: naming?,
+            format: self.token.format.into(),
             lifetime,
             claims: claims?,
             actor: self.actor.kind,

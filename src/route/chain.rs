@@ -42,10 +42,11 @@ pub(super) fn own_tokens(
     } else {
         Origins::Several
     };
-    Some(OwnTokens::addressed_to(
+    let own = OwnTokens::addressed_to(
         Arc::clone(issuer),
         audiences.collect(),
         &engine.identity.actor,
         origins,
-    ))
+    );
+    Some(own.read_by(Arc::clone(&engine.reader)))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
-    ResponseSettings, ResponseTerms, Route, RouteTerms, Upstream, UpstreamSettings, chain,
+    ResponseSettings, ResponseTerms, Route, RouteTerms, Upstream, UpstreamSettings, chain, form,
     matcher::Match, operations,
 };
 use crate::{
@@ -223,6 +223,7 @@ fn protect(
         },
     );
     let engine = engine?;
+    form::check(settings, engine, building);
     let own = chain::own_tokens(settings, resource, engine, building, parts);
     let (issuers, policy) = (issuers?, policy?);
     let verifier = Verifier::new(issuers, &engine.identity.issuer, Arc::clone(parts.clock));

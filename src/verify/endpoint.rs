@@ -7,8 +7,8 @@
 
 use super::{
     Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
-    Jti, OnceOnly, Origins, OwnTokens, SubjectKindOfToken, SubjectToken, TrustedIssuer,
-    VerifyError, counted,
+    Jti, OnceOnly, Origins, OwnTokenReader, OwnTokens, SubjectKindOfToken, SubjectToken, TokenSeal,
+    TrustedIssuer, VerifyError, counted,
     subject::{self, Addressee, Proven, Vouched},
 };
 use crate::{
@@ -65,14 +65,20 @@ impl TokenEndpointVerifier {
     }
 
     /// The same, and takes what the gateway issued from clients that may present it; `issuer` is what
-    /// [`TrustedIssuer::own`] made, `actor` is `issuer.actor`.
+    /// [`TrustedIssuer::own`] made, `actor` is `issuer.actor`, and `reader` opens what is sealed.
     #[must_use]
-    pub fn accepting_own(mut self, issuer: Arc<TrustedIssuer>, actor: &str) -> Self {
+    pub fn accepting_own(
+        mut self,
+        issuer: Arc<TrustedIssuer>,
+        actor: &str,
+        reader: Arc<OwnTokenReader>,
+    ) -> Self {
         let origins = match self.accepted.len() {
             1 => Origins::Sole,
             _ => Origins::Several,
         };
-        self.own = Some(OwnTokens::addressed_to(issuer, Vec::new(), actor, origins));
+        let own = OwnTokens::addressed_to(issuer, Vec::new(), actor, origins);
+        self.own = Some(own.read_by(reader));
         self
     }
 
@@ -230,10 +236,13 @@ impl TokenEndpointVerifier {
         kind: Declared,
         by: ClientTerms<'_>,
     ) -> Result<SubjectToken, VerifyError> {
+        if TokenSeal::is_opaque(token) {
+            return self.verify_own(token, None, kind, by).await;
+        }
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
         if claimed == &*self.own_issuer {
-            return self.verify_own(token, jws, kind, by).await;
+            return self.verify_own(token, Some(jws), kind, by).await;
         }
         let Accepted { issuer, .. } = self.accepted(claimed)?;
         let proven = issuer.prove(token, jws, &mut ()).await;
@@ -248,13 +257,13 @@ impl TokenEndpointVerifier {
     async fn verify_own(
         &self,
         token: &RawToken,
-        jws: UnverifiedJws<'_>,
+        jws: Option<UnverifiedJws<'_>>,
         kind: Declared,
         by: ClientTerms<'_>,
     ) -> Result<SubjectToken, VerifyError> {
         let own = self.own.as_ref().filter(|_| by.accept_own);
         let own = own.ok_or(VerifyError::SelfIssued)?;
-        let proven = own.issuer.prove(token, jws, &mut ()).await;
+        let proven = own.prove(token, jws, &mut ()).await;
         let traced = proven.and_then(|proven| {
             let subject = self.accept_as(kind, &own.issuer, Addressee::Anybody, proven, by)?;
             subject.traced(own, &self.accepted)

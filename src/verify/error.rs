@@ -38,6 +38,9 @@ pub enum VerifyError {
         #[source]
         why: KeyLookup,
     },
+    /// It has the form of one of the gateway's own tokens, and none of the gateway's keys signed or sealed it.
+    #[error("the token was signed or sealed with none of the gateway's keys")]
+    NotIssuedHere,
     /// The issuer's keys could not be fetched for too long, or could not be fetched to look for this one: a fault, not
     /// a verdict about the token.
     #[error("the keys of issuer {issuer} are not available")]

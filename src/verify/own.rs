@@ -3,17 +3,26 @@
 //! They are verified like everybody's, with the keys that the gateway publishes, and must be addressed to the gateway.
 //! Then their subject is led back to the issuer that knows it, so that it gets the name it would have got directly.
 
+mod lineage;
+mod reader;
+mod seal;
+
+pub use lineage::own_lineage;
+pub use reader::{OwnToken, OwnTokenReader};
+pub use seal::{OPAQUE_PREFIX, TokenSeal};
+
 use super::{
-    TrustedIssuer,
+    KeyLease, TrustedIssuer, VerifyError,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
+    subject::Proven,
 };
 use crate::{
     clock::SharedClock,
     egress::Egress,
-    jose::{JwkSet, SigningKeys},
-    telemetry::IssuerMetrics,
-    token::Audience,
+    jose::{JwkSet, SigningKeys, UnverifiedJws},
+    telemetry::{IssuerMetrics, Witness},
+    token::{Audience, RawToken},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +34,8 @@ pub struct OwnTokens {
     /// `issuer.actor`: as `client_id` it stands for a client that nobody knows.
     pub(super) actor: Box<str>,
     pub(super) origins: Origins,
+    /// Opens what is sealed in them.
+    reader: Option<Arc<OwnTokenReader>>,
 }
 
 /// How many issuers the gateway trusts in all.
@@ -49,10 +60,52 @@ impl OwnTokens {
             audiences: audiences.into(),
             actor: actor.into(),
             origins,
+            reader: None,
         }
+    }
+
+    /// The same, and opaque ones too: `reader` opens them, and what signed ones say, sealed, that they were made from.
+    #[must_use]
+    pub fn read_by(self, reader: Arc<OwnTokenReader>) -> Self {
+        let reader = Some(reader);
+        Self { reader, ..self }
+    }
+
+    /// Verifies the signature of a token that was read as a `jws`, or opens an opaque one; and finds what it was made
+    /// from.
+    pub(super) async fn prove<'a>(
+        &self,
+        token: &'a RawToken,
+        jws: Option<UnverifiedJws<'a>>,
+        witness: &mut impl Witness,
+    ) -> Result<Proven<'a>, VerifyError> {
+        let Some(jws) = jws else {
+            let reader = self.reader.as_ref().ok_or(VerifyError::NotIssuedHere)?;
+            let (claims, made_from) = reader.opened(token)?;
+            return Ok(Proven {
+                token,
+                // sealed as that, and as nothing else
+                typ: Some(ACCESS_TOKEN_TYPE.into()),
+                claims: Ok(claims),
+                kid: None,
+                lease: KeyLease::of_record(),
+                made_from: Some(made_from),
+            });
+        };
+        let proven = self.issuer.prove(token, jws, witness).await?;
+        let made_from = match (&self.reader, &proven.claims) {
+            (Some(reader), Ok(claims)) => reader.made_from(claims)?,
+            (None, _) | (_, Err(_)) => None,
+        };
+        Ok(Proven {
+            made_from,
+            ..proven
+        })
     }
 }
 
+/// `typ` of an access token (RFC 9068 §2.1).
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// Longer than any token the gateway issues.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// For the clocks of other replicas.
@@ -93,7 +146,7 @@ impl TrustedIssuer {
             url: url.into(),
             audiences: Vec::new(),
             algorithms,
-            typ: vec!["at+jwt".into()],
+            typ: vec![ACCESS_TOKEN_TYPE.into()],
             required_claims: Vec::new(),
             scope_claim: "scope".into(),
             subject_claim: None,

@@ -17,6 +17,7 @@ mod fail_closed;
 mod issued;
 mod keys;
 mod observed;
+mod opaque;
 mod refresh;
 mod reload;
 mod rules;

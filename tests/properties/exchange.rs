@@ -209,9 +209,14 @@ impl Case {
 
     /// Has the subject's token verified and asks the route's policy.
     pub fn permit(&self) -> Result<PermittedExchange, PolicyError> {
+        self.permit_in("jwt")
+    }
+
+    /// The same for a route that issues tokens of this form.
+    pub fn permit_in(&self, form: &str) -> Result<PermittedExchange, PolicyError> {
         let subject = IDP.subject(&self.subject.claims());
         self.route
-            .policy()
+            .policy(form)
             .permit(ExchangeRequest::new(subject), self.now())
     }
 }
@@ -275,7 +280,7 @@ impl Route {
         json!([name, "by the route"])
     }
 
-    fn policy(&self) -> ExchangePolicy {
+    fn policy(&self, form: &str) -> ExchangePolicy {
         let set = self
             .set
             .iter()
@@ -289,6 +294,7 @@ impl Route {
                 "excess": if self.refuses_excess { "refuse" } else { "drop" },
             },
             "token": {
+                "format": form,
                 "lifetime": format!("{}s", self.lifetime),
                 "subject": if self.qualified { "qualified" } else { "same" },
                 "claims": { "copy": self.copy, "set": set.collect::<Map<_, _>>() },
@@ -314,7 +320,7 @@ impl Route {
     }
 }
 
-fn gateway() -> GatewayIdentity {
+pub fn gateway() -> GatewayIdentity {
     GatewayIdentity {
         issuer: GATEWAY.into(),
         actor: GATEWAY_ACTOR.into(),

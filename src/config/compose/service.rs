@@ -75,7 +75,10 @@ impl Composer<'_> {
         let verifier = TokenEndpointVerifier::new(trusted, issuer, directory, Arc::clone(clock));
         let metrics = self.metrics.issuer(TrustedIssuer::OWN);
         match TrustedIssuer::own(issuer, &engine.keys, clock, egress, metrics) {
-            Some(own) => verifier.accepting_own(own, &engine.identity.actor),
+            Some(own) => {
+                let reader = Arc::clone(&engine.reader);
+                verifier.accepting_own(own, &engine.identity.actor, reader)
+            }
             None => verifier,
         }
     }

@@ -51,6 +51,7 @@ pub(in crate::policy) fn permit_directly(
         audience: first,
         audiences: audiences.into(),
         format: request.format,
+        direct: true,
         profile: direct::profile(client, &request, &scope),
         claims: direct::authentication(subject),
         lineage: lineage(client, &request, &chain)?,

@@ -30,15 +30,17 @@ pub(in crate::verify) fn accept_id_token(
 ) -> Result<SubjectToken, VerifyError> {
     let Proven {
         token,
-        verified,
+        typ,
+        claims,
         kid,
         lease,
+        made_from,
     } = proven;
-    let typ = verified.typ().map_or_else(|| "jwt".into(), normalized_typ);
+    let typ = typ.map_or_else(|| "jwt".into(), |typ| normalized_typ(&typ));
     if !TYPES.contains(&typ.as_str()) {
         return Err(VerifyError::NotAnIdToken);
     }
-    let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+    let claims = claims.map_err(VerifyError::Malformed)?;
     if !is_id_token(issuer, &claims) || is_something_else(&claims) {
         return Err(VerifyError::NotAnIdToken);
     }
@@ -67,7 +69,7 @@ pub(in crate::verify) fn accept_id_token(
         kid: kid.as_deref(),
     };
     Ok(SubjectToken {
-        lineage: lineage.of(token, issued_at)?,
+        lineage: lineage.of(token, issued_at, made_from.as_ref())?,
         kind: SubjectKindOfToken::IdToken,
         issuer: Arc::clone(issuer),
         audiences,

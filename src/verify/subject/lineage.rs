@@ -19,11 +19,12 @@ pub(super) struct Ancestry<'a> {
 }
 
 impl Ancestry<'_> {
-    /// The lineage of `token`. One that does not say when it was issued counts as older than every revocation.
+    /// The lineage of `token`, and of what it was `made_from` in the gateway. One that does not say when it was issued counts as older than every revocation.
     pub(super) fn of(
         self,
         token: &RawToken,
         issued_at: Option<UnixTime>,
+        made_from: Option<&Lineage>,
     ) -> Result<Lineage, TooManyKeys> {
         let text = |name| self.claims.get(name).and_then(|value| value.as_str());
         let jti = text("jti").filter(|jti| !jti.is_empty());
@@ -43,10 +44,14 @@ impl Ancestry<'_> {
                 .map(|kid| RevocationKey::signing_key(self.iss, kid)),
         ];
         let actors = actor_keys(self.actors, self.iss);
-        Lineage::new(
+        let lineage = Lineage::new(
             keys.into_iter().flatten().chain(actors),
             issued_at.unwrap_or(UnixTime::from_secs(0)),
-        )
+        )?;
+        match made_from {
+            None => Ok(lineage),
+            Some(made_from) => lineage.union(made_from),
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{SubjectKindOfToken, SubjectToken, lineage::Ancestry};
 use crate::{
     clock::UnixTime,
-    jose::VerifiedJws,
+    jose::JoseError,
+    store::Lineage,
     telemetry::{Facts, Step, Witness},
     token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
     verify::{KeyLease, TrustedIssuer, VerifyError, listed},
@@ -14,13 +15,16 @@ use std::{sync::Arc, time::Duration};
 /// The longest `sub` (OpenID Connect Core §2).
 const MAX_SUB: usize = 255;
 
-/// A token whose signature was verified; what it says was not looked at yet.
+/// A token whose signature was verified, or that was opened; what it says was not looked at yet.
 pub(in crate::verify) struct Proven<'a> {
     pub(in crate::verify) token: &'a RawToken,
-    pub(in crate::verify) verified: VerifiedJws,
+    pub(in crate::verify) typ: Option<Box<str>>,
+    pub(in crate::verify) claims: Result<Claims, JoseError>,
     /// Of the key that verified it.
     pub(in crate::verify) kid: Option<Box<str>>,
     pub(in crate::verify) lease: KeyLease,
+    /// Of one of the gateway's own: what it was made from.
+    pub(in crate::verify) made_from: Option<Lineage>,
 }
 
 /// Whom a token has to be addressed to.
@@ -51,18 +55,21 @@ pub(in crate::verify) fn accept(
 ) -> Result<SubjectToken, VerifyError> {
     let Proven {
         token,
-        verified,
+        typ,
+        claims,
         kid,
         lease,
+        made_from,
     } = proven;
+    let typ = typ.as_deref();
     witness.begin(Step::Type, || {
-        Facts::new(verified.typ().unwrap_or("none"), listed(&issuer.typ))
+        Facts::new(typ.unwrap_or("none"), listed(&issuer.typ))
     });
-    if !issuer.accepts_typ(verified.typ()) {
+    if !issuer.accepts_typ(typ) {
         return Err(VerifyError::TokenType);
     }
     witness.begin(Step::Claims, Facts::default);
-    let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+    let claims = claims.map_err(VerifyError::Malformed)?;
     let (expires_at, issued_at) = lifetime(issuer, &claims, now, witness)?;
     witness.begin(Step::Audience, || {
         Facts::new(shown(claims.get("aud")), addressee.told())
@@ -99,7 +106,7 @@ pub(in crate::verify) fn accept(
         kid: kid.as_deref(),
     };
     Ok(SubjectToken {
-        lineage: lineage.of(token, issued_at)?,
+        lineage: lineage.of(token, issued_at, made_from.as_ref())?,
         kind: SubjectKindOfToken::AccessToken,
         issuer: Arc::clone(issuer),
         audiences: named(&claims)?,

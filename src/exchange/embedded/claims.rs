@@ -1,0 +1,72 @@
+//! What the engine's tokens say.
+
+use crate::{clock::UnixTime, policy::PermittedExchange, token::Audience};
+use serde_json::{Map, Value};
+
+/// What one token says besides what was permitted.
+pub(super) struct Occasion<'a> {
+    pub(super) issuer: &'a str,
+    /// `jti`.
+    pub(super) id: String,
+    pub(super) now: UnixTime,
+}
+
+impl Occasion<'_> {
+    /// An access token, signed or sealed (RFC 9068 §2.2).
+    pub(super) fn access_token(self, permitted: &PermittedExchange) -> Map<String, Value> {
+        let now = self.now;
+        let audiences = permitted.audiences().iter().map(Audience::as_str).collect();
+        let mut claims = self.about(permitted, audiences);
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        if permitted.is_direct() {
+            put("nbf", Value::from(now.as_secs()));
+        }
+        if !permitted.scope().is_empty() {
+            put("scope", Value::from(permitted.scope().to_string()));
+        }
+        claims
+    }
+
+    /// An ID token (OpenID Connect Core §2): for the client as well, and about the user what the scope allows. It has no
+    /// scope: it opens nothing.
+    pub(super) fn id_token(
+        self,
+        permitted: &PermittedExchange,
+        at_hash: Option<&str>,
+    ) -> Map<String, Value> {
+        let client = permitted.client_id();
+        let mut audiences: Vec<&str> = permitted.audiences().iter().map(Audience::as_str).collect();
+        if !audiences.contains(&client) {
+            audiences.push(client);
+        }
+        let mut claims = permitted.profile().clone();
+        claims.extend(self.about(permitted, audiences));
+        claims.insert("azp".to_owned(), Value::from(client));
+        if let Some(at_hash) = at_hash {
+            claims.insert("at_hash".to_owned(), Value::from(at_hash));
+        }
+        claims
+    }
+
+    fn about(self, permitted: &PermittedExchange, audiences: Vec<&str>) -> Map<String, Value> {
+        let mut claims = permitted.claims().clone();
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("iss", Value::from(self.issuer));
+        put("sub", Value::from(permitted.sub()));
+        put(
+            "aud",
+            match audiences.as_slice() {
+                [only] => Value::from(*only),
+                several => Value::from(several),
+            },
+        );
+        put("client_id", Value::from(permitted.client_id()));
+        put("iat", Value::from(self.now.as_secs()));
+        put("exp", Value::from(permitted.expires_at().as_secs()));
+        put("jti", Value::from(self.id));
+        if let Some(act) = permitted.actors().to_claim() {
+            put("act", act);
+        }
+        claims
+    }
+}

@@ -1,0 +1,198 @@
+//! What an API is told about a token (RFC 7662), plainly or signed (RFC 9701).
+//!
+//! What enters is a text that may be a token, and who asks; what leaves is what the token says of itself, or that it is
+//! not active. One text answers every reason: who may not ask about a token learns not even whether it is one. No
+//! database is asked: the token is opened with the gateway's keys, and revocations are in memory.
+
+mod media;
+
+use crate::{
+    clock::{SharedClock, UnixTime},
+    jose::{JoseError, SigningKeys},
+    policy::ClientPolicy,
+    store::Revocations,
+    token::{Audience, RawToken, TokenFormat},
+    verify::{OwnToken, OwnTokenReader},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use media::Form;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// `typ` of a signed answer (RFC 9701 §5).
+const ANSWER_TYPE: &str = "token-introspection+jwt";
+
+/// Members that a token that has them tells as they are.
+const TOLD: [&str; 9] = [
+    "scope",
+    "client_id",
+    "exp",
+    "iat",
+    "sub",
+    "iss",
+    "jti",
+    "act",
+    "cnf",
+];
+
+/// Answers questions about the gateway's own access tokens.
+#[derive(Debug)]
+pub struct Introspection {
+    reader: Arc<OwnTokenReader>,
+    keys: Arc<SigningKeys>,
+    revocations: Revocations,
+    clock: SharedClock,
+}
+
+impl Introspection {
+    /// Reads tokens with `reader`, and signs answers with the first of `keys`. Revocations are those that this process
+    /// knows: while their store cannot be reached, the last that were heard of.
+    pub fn new(
+        reader: Arc<OwnTokenReader>,
+        keys: Arc<SigningKeys>,
+        revocations: Revocations,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            reader,
+            keys,
+            revocations,
+            clock,
+        }
+    }
+
+    /// What `client`, which was authenticated, is told about `token`, in the form that the request's `accept` asks for.
+    /// 200 for any text; 503 where the answer could not be signed.
+    pub fn introspect(
+        &self,
+        client: &ClientPolicy,
+        token: &str,
+        accept: Option<&HeaderValue>,
+    ) -> Response<Bytes> {
+        let may_ask =
+            |audiences: &[Audience]| client.introspects(audiences.iter().map(Audience::as_str));
+        self.answer_to(client.id(), may_ask, token, accept)
+    }
+
+    fn answer_to(
+        &self,
+        client: &str,
+        may_ask: impl FnOnce(&[Audience]) -> bool,
+        token: &str,
+        accept: Option<&HeaderValue>,
+    ) -> Response<Bytes> {
+        let now = self.clock.now();
+        let told = self
+            .readable(may_ask, token, now)
+            .map_or_else(inactive, |token| told(&token));
+        match Form::asked_for(accept) {
+            Form::Plain => answer(StatusCode::OK, media::JSON, Value::Object(told).to_string()),
+            Form::Signed => match self.signed(client, told, now) {
+                Ok(jwt) => answer(StatusCode::OK, media::SIGNED, jwt),
+                Err(error) => {
+                    tracing::error!(%error, "an introspection answer could not be signed");
+                    unavailable()
+                }
+            },
+        }
+    }
+
+    /// The access token that `token` is, where it is current, not revoked, and for an audience that may be asked about.
+    fn readable(
+        &self,
+        may_ask: impl FnOnce(&[Audience]) -> bool,
+        token: &str,
+        now: UnixTime,
+    ) -> Option<OwnToken> {
+        let read = self.reader.read(&RawToken::from(token.to_owned()), now);
+        let token = read.ok()?;
+        let is_access_token = match token.format() {
+            TokenFormat::Jwt | TokenFormat::Opaque => true,
+            // it opens nothing
+            TokenFormat::IdToken => false,
+        };
+        let is_active = is_access_token
+            && may_ask(token.audiences())
+            && !self.revocations.ends(token.lineage());
+        is_active.then_some(token)
+    }
+
+    fn signed(
+        &self,
+        client: &str,
+        told: Map<String, Value>,
+        now: UnixTime,
+    ) -> Result<String, JoseError> {
+        let claims = json!({
+            "iss": self.reader.issuer(),
+            "aud": client,
+            "iat": now.as_secs(),
+            "token_introspection": told,
+        });
+        let claims = claims.as_object().cloned().unwrap_or_default();
+        self.keys.signing().sign(ANSWER_TYPE, &claims)
+    }
+}
+
+/// RFC 7662 §2.2: nothing besides.
+fn inactive() -> Map<String, Value> {
+    [("active".to_owned(), Value::from(false))]
+        .into_iter()
+        .collect()
+}
+
+/// Only what an API needs to decide: nothing about the user beyond the name that the token calls them by.
+fn told(token: &OwnToken) -> Map<String, Value> {
+    let claims = token.claims();
+    let mut told: Map<String, Value> = TOLD
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
+        .collect();
+    let mut put = |name: &str, value: Value| told.insert(name.to_owned(), value);
+    put("active", Value::from(true));
+    put("token_type", Value::from("Bearer"));
+    let audiences = token.audiences().iter().map(Audience::as_str);
+    put("aud", audiences.collect());
+    // a token is valid from the moment it is issued
+    if let Some(since) = claims.get("nbf").or(claims.get("iat")) {
+        put("nbf", since.clone());
+    }
+    told
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Seconds after which an API may ask again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+fn unavailable() -> Response<Bytes> {
+    let body = json!({
+        "error": "temporarily_unavailable",
+        "error_description": "the answer could not be signed",
+    });
+    let mut response = answer(
+        StatusCode::SERVICE_UNAVAILABLE,
+        media::JSON,
+        body.to_string(),
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_AFTER);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Reading tokens that the gateway issued itself, in whatever form.
+
+use super::{own_lineage, seal::TokenSeal};
+use crate::{
+    clock::UnixTime,
+    jose::{Algorithm, SigningKeys, UnverifiedJws, VerificationKey},
+    store::Lineage,
+    token::{Audience, Claims, ClaimsError, Provenance, RawToken, TokenFormat},
+    verify::{VerifyError, issuer::normalized_typ},
+};
+use std::{fmt, time::Duration};
+
+/// Reads the gateway's own tokens with its own keys; no I/O.
+#[derive(Debug)]
+pub struct OwnTokenReader {
+    issuer: Box<str>,
+    keys: Vec<OwnKey>,
+    seal: Option<TokenSeal>,
+}
+
+#[derive(Debug)]
+struct OwnKey {
+    kid: Box<str>,
+    alg: Algorithm,
+    key: VerificationKey,
+}
+
+/// Proof that a token is the gateway's own, as it was issued, and current. Made by [`OwnTokenReader::read`] alone. Whether
+/// it was revoked is for whoever asks to look up.
+pub struct OwnToken {
+    claims: Claims,
+    format: TokenFormat,
+    provenance: Provenance,
+    audiences: Box<[Audience]>,
+    expires_at: UnixTime,
+    lineage: Lineage,
+}
+
+/// For the clocks of other replicas.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+impl OwnTokenReader {
+    /// Reads what `issuer` signed with `keys` or sealed with `seal`; opaque tokens are not read without one.
+    pub fn new(issuer: &str, keys: &SigningKeys, seal: Option<TokenSeal>) -> Self {
+        let keys = keys.iter().filter_map(|key| {
+            Some(OwnKey {
+                kid: key.kid().into(),
+                alg: key.alg(),
+                // who makes a signing key sees to it that it verifies
+                key: key.verification_key().ok()?,
+            })
+        });
+        Self {
+            issuer: issuer.into(),
+            keys: keys.collect(),
+            seal,
+        }
+    }
+
+    /// `iss` of what it reads.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Reads a token: an opaque one, or a signed access or ID token.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed.
+    pub fn read(&self, token: &RawToken, now: UnixTime) -> Result<OwnToken, VerifyError> {
+        if TokenSeal::is_opaque(token) {
+            let (claims, made_from) = self.opened(token)?;
+            return self.accept(claims, TokenFormat::Opaque, None, Some(&made_from), now);
+        }
+        let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
+        if jws.claimed_issuer().map_err(VerifyError::Malformed)? != &*self.issuer {
+            return Err(VerifyError::UnknownIssuer);
+        }
+        let own = self.key_of(&jws).ok_or(VerifyError::NotIssuedHere)?;
+        let verified = own
+            .key
+            .verify(jws, &[own.alg])
+            .map_err(VerifyError::Signature)?;
+        let format = format_of(verified.typ()).ok_or(VerifyError::TokenType)?;
+        let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+        let made_from = self.made_from(&claims)?;
+        self.accept(claims, format, Some(&own.kid), made_from.as_ref(), now)
+    }
+
+    /// What an opaque token says, and what it was made from, for whoever checks the rest as of any subject token.
+    pub(super) fn opened(&self, token: &RawToken) -> Result<(Claims, Lineage), VerifyError> {
+        let opened = self.seal.as_ref().and_then(|seal| seal.open(token));
+        opened.ok_or(VerifyError::NotIssuedHere)
+    }
+
+    /// What a signed token says, sealed, that it was made from; none where it was signed without keys to seal with.
+    pub(super) fn made_from(&self, claims: &Claims) -> Result<Option<Lineage>, VerifyError> {
+        let id = claims.required_text("jti").map_err(VerifyError::Claims)?;
+        if !TokenSeal::is_sealed(id) {
+            return Ok(None);
+        }
+        // what cannot be opened any more cannot be asked for revocations either
+        let made_from = self.seal.as_ref().and_then(|seal| seal.lineage(id));
+        made_from.map(Some).ok_or(VerifyError::NotIssuedHere)
+    }
+
+    fn key_of(&self, jws: &UnverifiedJws<'_>) -> Option<&OwnKey> {
+        let kid = jws.kid()?;
+        self.keys.iter().find(|key| *key.kid == *kid)
+    }
+
+    fn accept(
+        &self,
+        claims: Claims,
+        format: TokenFormat,
+        kid: Option<&str>,
+        made_from: Option<&Lineage>,
+        now: UnixTime,
+    ) -> Result<OwnToken, VerifyError> {
+        // sealed for this issuer it is in any case; of a signed token this was compared before the signature was
+        if claims.text("iss") != Ok(Some(&*self.issuer)) {
+            return Err(VerifyError::UnknownIssuer);
+        }
+        let time = |name| claims.time(name).map_err(VerifyError::Claims);
+        let missing = |name| VerifyError::Claims(ClaimsError::Missing(name));
+        let expires_at = time("exp")?.ok_or(missing("exp"))?;
+        let issued_at = time("iat")?.ok_or(missing("iat"))?;
+        if now >= expires_at {
+            return Err(VerifyError::Expired);
+        }
+        if issued_at > now.plus(LEEWAY) {
+            return Err(VerifyError::NotYetValid);
+        }
+        let id = claims.required_text("jti").map_err(VerifyError::Claims)?;
+        let provenance = Provenance::of_token_id(id).ok_or(VerifyError::Origin)?;
+        let lineage = own_lineage(&claims, kid, made_from).ok_or(VerifyError::Origin)?;
+        let audiences = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
+        let audiences = audiences
+            .into_iter()
+            .map(Audience::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| VerifyError::Audience)?;
+        Ok(OwnToken {
+            claims,
+            format,
+            provenance,
+            audiences,
+            expires_at,
+            lineage,
+        })
+    }
+}
+
+impl OwnToken {
+    /// What it says.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Its form.
+    pub fn format(&self) -> TokenFormat {
+        self.format
+    }
+
+    /// How its `sub` came about.
+    pub fn provenance(&self) -> Provenance {
+        self.provenance
+    }
+
+    /// `aud`.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
+    }
+
+    /// `exp`.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// Everything whose revocation ends it, itself included.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+}
+
+/// The form that a `typ` stands for (RFC 9068 §2.1); of what has none or another, nothing is known.
+fn format_of(typ: Option<&str>) -> Option<TokenFormat> {
+    match normalized_typ(typ?).as_str() {
+        "at+jwt" => Some(TokenFormat::Jwt),
+        "jwt" => Some(TokenFormat::IdToken),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for OwnToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnToken({}, redacted)", self.format.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;
