@@ -5,6 +5,7 @@
 //! it is refused.
 
 mod path;
+mod rate;
 
 use crate::settings::{Building, ByteSize, HumanDuration};
 use http::{Method, header, request::Parts};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use path::PathAmbiguity;
+pub use rate::{Burst, RateLimiter, RateSettings};
 
 /// What one request and one client may take.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -33,6 +35,16 @@ pub struct LimitsSettings {
     /// address is the balancer's.
     #[schemars(range(min = 1))]
     pub connections_per_address: usize,
+    /// What the token service takes.
+    pub token_service: TokenServiceLimits,
+}
+
+/// `limits.token_service`.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenServiceLimits {
+    /// How often it may be called.
+    pub requests_per_second: RateSettings,
 }
 
 impl Default for LimitsSettings {
@@ -44,6 +56,7 @@ impl Default for LimitsSettings {
             header_timeout: HumanDuration::from_secs(10),
             connections: 20_000,
             connections_per_address: 1_000,
+            token_service: TokenServiceLimits::default(),
         }
     }
 }
@@ -59,6 +72,10 @@ impl LimitsSettings {
 
     /// Checks that every limit lets something through and none lifts what the HTTP library itself bounds.
     pub fn check(&self, building: &mut Building<'_>) {
+        building.within("token_service", |b| {
+            let rates = self.token_service.requests_per_second;
+            b.within("requests_per_second", |b| rates.check(b));
+        });
         let mib = ByteSize::from_mib(1);
         for (key, size) in [
             ("token", self.token),

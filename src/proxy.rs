@@ -20,6 +20,7 @@ mod rehearsal;
 mod respond;
 mod serving;
 mod settings;
+mod token_service;
 mod tunnel;
 
 pub use hooks::Hooks;

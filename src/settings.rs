@@ -26,7 +26,7 @@ pub use public_url::PublicUrl;
 pub use schema::{exactly_one, listen_address, not_empty};
 pub use secret::{Secret, SecretSettings};
 pub use size::ByteSize;
-pub use tls::{ServerTlsSettings, UpstreamTlsSettings};
+pub use tls::{ClientCertificates, ServerTlsSettings, UpstreamTlsSettings};
 pub use url::{OutboundUrl, UrlError};
 
 use std::path::{Path, PathBuf};

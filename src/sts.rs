@@ -1,164 +1,226 @@
-//! The gateway's public documents: keys and metadata of the token service, served under `issuer.url`, and what clients
-//! read about each protected resource.
+//! The token service under `issuer.url`: its endpoints, its metadata and keys, and what clients read about each protected
+//! resource.
 //!
-//! What enters is the head of a request; what leaves is a whole answer, without sockets. The documents are
-//! made once, when the configuration is loaded, and name an endpoint only when it answers.
+//! What enters is a request, its body read whole; what leaves is a whole answer, without sockets. A client is
+//! authenticated once, in one way, before anything is looked at that it asks for; the proof of that goes to the grants.
+//! Nothing of a request is echoed, no answer is stored, and metadata names an endpoint only where it answers.
 
+mod answer;
+mod authentication;
+mod documents;
+mod endpoint;
+mod error;
+mod form;
+mod grants;
 mod introspection;
+mod metadata;
 mod protected_resource;
 
+pub use answer::TokenAnswer;
+pub use authentication::ClientAuthenticators;
+pub use documents::Documents;
+pub use form::MAX_BODY;
 pub use introspection::Introspection;
 
 use crate::{
-    exchange::EngineParts,
-    route::{RESOURCE_METADATA_PATH, Route},
+    clock::SharedClock,
+    gate::RateLimiter,
+    store::OnceOnly,
+    telemetry::{Reason, RequestId},
 };
+use authentication::AuthenticatedClient;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use protected_resource::ProtectedResources;
-use serde_json::json;
-use std::sync::Arc;
+use endpoint::Endpoint;
+use error::OAuthError;
+use form::Form;
+use http::{Request, Response, request::Parts};
+use std::{net::IpAddr, sync::Arc};
 
-/// The path of the key set below the issuer's own.
-const KEYS_PATH: &str = "/oauth/v2/keys";
-
-/// The documents by path.
-#[derive(Debug, Default)]
-pub struct Documents {
-    /// Few: comparing lengths finds one sooner than hashing would.
-    by_path: Vec<(Box<str>, Document)>,
-    resources: ProtectedResources,
-}
-
+/// Answers what is asked of the gateway itself.
 #[derive(Debug)]
-struct Document {
-    content_type: HeaderValue,
-    body: Bytes,
+pub struct TokenService {
+    /// What everybody may read.
+    pub documents: Documents,
+    endpoints: Vec<(Box<str>, Endpoint)>,
+    service: ServiceParts,
 }
 
-impl Documents {
-    /// The documents of the engine: JWKS (RFC 7517 §5), authorization server metadata (RFC 8414) and discovery.
-    pub fn of(engine: &EngineParts) -> Self {
-        let base = engine.url.url().path().trim_end_matches('/').to_owned();
-        let issuer = engine.identity.issuer.as_ref();
-        let metadata = json!({
-            "issuer": issuer,
-            "jwks_uri": format!("{}{KEYS_PATH}", issuer.trim_end_matches('/')),
-            // RFC 8414 §2: both have defaults that would promise more than answers
-            "response_types_supported": [],
-            "grant_types_supported": [],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": engine.keys.iter().map(|key| key.alg().as_str()).collect::<Vec<_>>(),
-        });
-        let metadata = Document::new("application/json", metadata.to_string());
-        let keys = Document {
-            content_type: HeaderValue::from_static("application/jwk-set+json"),
-            body: engine.keys.jwks().into(),
+/// What the endpoints work with.
+#[derive(Debug, Clone)]
+pub struct ServiceParts {
+    /// Who may call.
+    pub clients: Arc<ClientAuthenticators>,
+    /// Which identifiers of clients' JWTs were used.
+    pub once: OnceOnly,
+    /// How often anybody may call.
+    pub rates: RateLimiter,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The address that the connection comes from.
+    pub address: Option<IpAddr>,
+    /// The certificate of the connection, verified against the listener's `client_ca` (DER).
+    pub certificate: Option<Arc<[u8]>>,
+    /// The id of the request.
+    pub id: RequestId,
+}
+
+/// A request to an endpoint, whose head is in order: its body may be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected(Endpoint);
+
+impl TokenService {
+    /// Serves `documents`, and the endpoints where a client is configured that can authenticate.
+    pub fn new(mut documents: Documents, service: ServiceParts) -> Self {
+        let endpoints = if service.clients.is_empty() {
+            Vec::new()
+        } else {
+            Endpoint::ALL
+                .iter()
+                .map(|endpoint| (documents.path_of(endpoint.path()), *endpoint))
+                .collect()
         };
-        let by_path = [
-            (format!("{base}{KEYS_PATH}"), keys),
-            // RFC 8414 §3: the well-known part stands between host and path; discovery appends it
-            (
-                format!("/.well-known/oauth-authorization-server{base}"),
-                metadata.clone(),
-            ),
-            (format!("{base}/.well-known/openid-configuration"), metadata),
-        ];
+        documents.offer(&service.clients, &endpoints);
         Self {
-            by_path: by_path
-                .into_iter()
-                .map(|(path, document)| (path.into(), document))
-                .collect(),
-            resources: ProtectedResources::default(),
+            documents,
+            endpoints,
+            service,
         }
     }
 
-    /// Adds those about the protected resources among `routes` (RFC 9728 §3.2).
-    pub fn describe(&mut self, routes: &[Arc<Route>]) {
-        self.resources = ProtectedResources::of(routes);
-    }
-
-    /// Whether `path` is one of the documents', or below those about protected resources, on any host.
+    /// Whether `path` is one of the service's, on any host.
     pub fn serves(&self, path: &str) -> bool {
-        self.find(path).is_some() || protected_resource::is_asked_for(path)
+        self.endpoint(path).is_some() || self.documents.serves(path)
     }
 
-    fn find(&self, path: &str) -> Option<&Document> {
-        let mut documents = self.by_path.iter();
-        documents.find_map(|(own, document)| (**own == *path).then_some(document))
+    /// Whether requests to `path` may have a body that is read.
+    pub fn is_endpoint(&self, path: &str) -> bool {
+        self.endpoint(path).is_some()
     }
 
     /// The paths that are taken.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        let own = self.by_path.iter().map(|(path, _)| path.as_ref());
-        own.chain([RESOURCE_METADATA_PATH])
+        let endpoints = self.endpoints.iter().map(|(path, _)| &**path);
+        endpoints.chain(self.documents.paths())
     }
 
-    /// The answer to a request for one of the documents.
-    pub fn answer(&self, request: &Parts) -> Response<Bytes> {
-        let own = self.find(request.uri.path());
-        let Some(document) = own.or_else(|| self.resources.find(request)) else {
-            return with_status(StatusCode::NOT_FOUND);
+    /// Which identifiers of clients' JWTs were used: for the configuration that comes next.
+    pub fn once(&self) -> OnceOnly {
+        self.service.once.clone()
+    }
+
+    /// What can be said of a request before its body is read: that it may come, or the whole answer. A document's answer
+    /// needs no body.
+    ///
+    /// # Errors
+    /// The answer.
+    pub fn begin(&self, head: &Parts, peer: &Peer) -> Result<Expected, Box<Response<Bytes>>> {
+        let Some(endpoint) = self.endpoint(head.uri.path()) else {
+            return Err(Box::new(self.documents.answer(head)));
         };
-        if request.method == Method::OPTIONS {
-            return preflight();
+        let begun = self
+            .service
+            .rates
+            .take_for_address(peer.address)
+            .map_err(OAuthError::too_many_requests)
+            .and_then(|()| endpoint.check_head(head));
+        begun
+            .map(|()| Expected(endpoint))
+            .map_err(|error| Box::new(error.response()))
+    }
+
+    /// The answer to a request that may come, with its whole body.
+    pub async fn end(
+        &self,
+        expected: Expected,
+        head: &Parts,
+        body: &[u8],
+        peer: &Peer,
+    ) -> Response<Bytes> {
+        let answered = self.answer_form(expected.0, head, body, peer).await;
+        answered.unwrap_or_else(|error| error.response())
+    }
+
+    /// The same for a request that was read whole.
+    pub async fn answer(&self, request: Request<Bytes>, peer: &Peer) -> Response<Bytes> {
+        let (head, body) = request.into_parts();
+        match self.begin(&head, peer) {
+            Ok(expected) => self.end(expected, &head, &body, peer).await,
+            Err(answer) => *answer,
         }
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED);
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+    }
+
+    /// The answer to a request whose body was not read.
+    pub fn answer_unread(&self, why: Unread) -> Response<Bytes> {
+        OAuthError::unread(why).response()
+    }
+
+    async fn answer_form(
+        &self,
+        endpoint: Endpoint,
+        head: &Parts,
+        body: &[u8],
+        peer: &Peer,
+    ) -> Result<Response<Bytes>, OAuthError> {
+        if endpoint == Endpoint::Authorize {
+            return Err(OAuthError::unsupported_response_type());
         }
-        let mut response = with_status(StatusCode::OK);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, document.content_type.clone());
-        *response.body_mut() = document.body.clone();
-        response
+        let form = Form::parse(body)?;
+        let client = self.authenticate(head, &form, peer).await?;
+        match endpoint {
+            Endpoint::Token => {
+                let answer = grants::answer(&client, &form, peer).await?;
+                Ok(answer.response())
+            }
+            Endpoint::Authorize => Err(OAuthError::unsupported_response_type()),
+        }
+    }
+
+    /// Proves the client, and holds it to its rate. A failure costs its address ten requests.
+    async fn authenticate(
+        &self,
+        head: &Parts,
+        form: &Form,
+        peer: &Peer,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        let ServiceParts {
+            clients,
+            once,
+            rates,
+            clock,
+        } = &self.service;
+        let terms = authentication::Terms {
+            audiences: self.documents.names(),
+            once,
+            now: clock.now(),
+        };
+        let authenticated = authentication::authenticate(clients, head, form, peer, terms).await;
+        let client = authenticated.inspect_err(|error| {
+            if error.reason() == Reason::ClientAuthentication {
+                rates.charge_address(peer.address);
+            }
+        })?;
+        rates
+            .take_for_client(client.id())
+            .map_err(OAuthError::too_many_requests)?;
+        Ok(client)
+    }
+
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.find_map(|(own, endpoint)| (**own == *path).then_some(*endpoint))
     }
 }
 
-impl Document {
-    fn new(content_type: &'static str, body: String) -> Self {
-        Self {
-            content_type: HeaderValue::from_static(content_type),
-            body: Bytes::from(body),
-        }
-    }
-}
-
-impl Clone for Document {
-    fn clone(&self) -> Self {
-        Self {
-            content_type: self.content_type.clone(),
-            body: self.body.clone(),
-        }
-    }
-}
-
-/// Browsers ask before they send fields of an application's own; every application may read what is public.
-fn preflight() -> Response<Bytes> {
-    let mut response = with_status(StatusCode::NO_CONTENT);
-    let headers = response.headers_mut();
-    let all = HeaderValue::from_static("*");
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD"),
-    );
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, all);
-    response
-}
-
-fn with_status(status: StatusCode) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
-    response
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is longer than [`MAX_BODY`].
+    TooLong,
+    /// It did not come in time.
+    TooSlow,
 }

@@ -22,7 +22,7 @@ mod subject;
 pub use client::{
     AssertionError, AssertionTerms, CertificateName, ClientAuthenticationSettings,
     ClientAuthenticator, ClientError, ClientKeys, ClientMethod, DistinguishedName, Jti,
-    NotADistinguishedName, OnceOnly, PresentedClient, ProofTerms, ProvenClient, VerifiedAssertion,
+    NotADistinguishedName, PresentedClient, ProofTerms, ProvenClient, VerifiedAssertion,
 };
 pub use directory::{Directory, DirectorySettings, User};
 pub use endpoint::{ClientTerms, TokenEndpointVerifier};

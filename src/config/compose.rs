@@ -15,14 +15,15 @@ use crate::{
     admin::{AdminSettings, AdminTerms},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
+    egress::Egress,
     exchange::EngineSettings,
-    gate::{Gate, LimitsSettings},
+    gate::{Gate, LimitsSettings, RateLimiter},
     pipeline::{Pipeline, Recorder},
     policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
-    sts::Documents,
+    sts::{ClientAuthenticators, Documents, ServiceParts, TokenService},
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
     },
@@ -207,7 +208,19 @@ impl Composer<'_> {
         let issuers = building.within("trusted_issuers", |b| {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
-        let mut documents = engine.as_ref().map(Documents::of);
+        let authenticators = building.within("clients", |b| {
+            let egress = Egress::new(self.surroundings.io.clone());
+            ClientAuthenticators::build(&read.clients, b, clock, &egress)
+        });
+        let mut service = engine.as_ref().map(|engine| {
+            let parts = ServiceParts {
+                clients: Arc::new(authenticators),
+                once: self.succession.once(),
+                rates: RateLimiter::new(read.limits.token_service.requests_per_second, clock),
+                clock: Arc::clone(clock),
+            };
+            TokenService::new(Documents::of(engine), parts)
+        });
         let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
@@ -219,7 +232,7 @@ impl Composer<'_> {
             let ground = Ground {
                 issuers: &issuers,
                 engine: engine.as_ref(),
-                documents: documents.as_ref(),
+                service: service.as_ref(),
                 clients: &clients,
                 public_url,
             };
@@ -230,8 +243,8 @@ impl Composer<'_> {
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
         let ids = self.ids(building)?;
         let ((table, peers), (access_log, recorder)) = (routes?, logs?);
-        if let Some(documents) = &mut documents {
-            documents.describe(table.routes());
+        if let Some(service) = &mut service {
+            service.documents.describe(table.routes());
         }
         let cache = self
             .succession
@@ -247,7 +260,7 @@ impl Composer<'_> {
         };
         let hooks = Hooks {
             pipeline,
-            documents: documents?,
+            service: service?,
             peers,
             access_log: AccessLog::off(),
             ids,

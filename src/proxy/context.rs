@@ -6,9 +6,9 @@ use crate::{
     pipeline::{Authorized, Trail},
     route::Public,
     source::Imprint,
-    telemetry::{RequestId, TraceContext},
+    telemetry::{Reason, RequestId, TraceContext},
 };
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use pingora::{Error, ErrorType};
 use std::{
     sync::Arc,
@@ -58,8 +58,8 @@ pub(super) enum Progress {
 /// An answer of the gateway's own.
 #[derive(Debug)]
 pub(super) enum Answered {
-    /// One of its documents.
-    Document,
+    /// What the token service says, and why where it refuses.
+    Service(StatusCode, Option<Reason>),
     /// What a browser asked.
     Preflight,
     /// A refusal.
@@ -89,7 +89,7 @@ impl Context {
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.progress {
             Progress::Answered(Answered::Refused(refusal)) => Some(refusal),
-            Progress::Answered(Answered::Document | Answered::Preflight)
+            Progress::Answered(Answered::Service(..) | Answered::Preflight)
             | Progress::Received
             | Progress::Authorized(_)
             | Progress::Public(..) => None,

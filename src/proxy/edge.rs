@@ -9,6 +9,7 @@
 
 mod accept;
 mod census;
+mod client_certificate;
 mod connection;
 mod drain;
 mod guard;
@@ -35,6 +36,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use census::{ConnectionEvent, ConnectionObserver};
+pub(super) use client_certificate::ClientCertificate;
+pub use client_certificate::ClientTrust;
 pub(super) use lease::Lease;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::{Http2, TlsError, TlsTerms};

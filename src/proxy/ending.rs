@@ -5,6 +5,7 @@ use super::{
     context::{Answered, Context, Progress},
 };
 use crate::telemetry::{AccessRecord, Outcome, Reason};
+use http::StatusCode;
 use pingora::proxy::Session;
 use std::net::IpAddr;
 
@@ -53,13 +54,24 @@ fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {
         (Progress::Answered(Answered::Refused(refusal)), _) => {
             (refusal.outcome(), Some(refusal.reason()))
         }
-        (Progress::Answered(Answered::Document | Answered::Preflight), _) => {
-            (Outcome::Served, None)
+        (Progress::Answered(Answered::Service(status, reason)), _) => {
+            (of_service(*status), *reason)
         }
+        (Progress::Answered(Answered::Preflight), _) => (Outcome::Served, None),
         (Progress::Authorized(_) | Progress::Public(..), false) => (Outcome::Forwarded, None),
         (Progress::Authorized(_) | Progress::Public(..) | Progress::Received, _) => {
             (Outcome::ClientGone, None)
         }
+    }
+}
+
+fn of_service(status: StatusCode) -> Outcome {
+    if status.is_server_error() {
+        Outcome::Unavailable
+    } else if status.is_client_error() {
+        Outcome::Refused
+    } else {
+        Outcome::Served
     }
 }
 

@@ -10,14 +10,14 @@ use super::{
         Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers, forget_spelling,
     },
     peers::Peers,
-    respond, tunnel,
+    respond, token_service, tunnel,
 };
 use crate::{
     clock::SharedClock,
     error::{Refusal, UpstreamFault},
     gate::{GateError, PathAmbiguity},
     pipeline::{Admission, Pipeline},
-    sts::Documents,
+    sts::TokenService,
     telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
 };
 use async_trait::async_trait;
@@ -37,8 +37,8 @@ use std::{sync::Arc, time::Duration};
 pub struct Hooks {
     /// Decides on requests.
     pub pipeline: Pipeline,
-    /// The gateway's own documents.
-    pub documents: Documents,
+    /// The gateway's own endpoints and documents.
+    pub service: TokenService,
     /// The downstream servers.
     pub peers: Peers,
     /// One line a request.
@@ -53,8 +53,8 @@ pub struct Hooks {
 
 /// What a head is, before anything else is asked of it.
 pub(super) enum FirstLook {
-    /// A request for one of the gateway's own documents.
-    Document,
+    /// A request for the token service, or one of its documents.
+    Service,
     /// A request that the pipeline decides on.
     Request,
     /// Nothing that is looked at further.
@@ -63,8 +63,8 @@ pub(super) enum FirstLook {
 
 impl Hooks {
     pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
-        if self.documents.serves(head.uri.path()) {
-            return FirstLook::Document;
+        if self.service.serves(head.uri.path()) {
+            return FirstLook::Service;
         }
         match origin_form(head) {
             Ok(()) => FirstLook::Request,
@@ -92,10 +92,8 @@ impl ProxyHttp for Serving {
             .get(TRACEPARENT)
             .and_then(|value| TraceContext::parse(value.as_bytes()));
         let admitted = match ctx.hooks.first_look(head) {
-            FirstLook::Document => {
-                let response = ctx.hooks.documents.answer(head);
-                ctx.progress = Progress::Answered(Answered::Document);
-                Box::pin(respond::document(session, response)).await?;
+            FirstLook::Service => {
+                Box::pin(token_service::answer(session, ctx)).await?;
                 return Ok(true);
             }
             FirstLook::Request => ctx.hooks.pipeline.admit(head, ctx.id, &mut ctx.trail).await,

@@ -7,9 +7,11 @@ use super::hooks::{FirstLook, Hooks};
 use crate::{
     error::Refusal,
     pipeline::{Admission, Trail},
+    sts::Peer,
     telemetry::Witness,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use pingora::http::RequestHeader;
 use thiserror::Error;
 
@@ -31,7 +33,7 @@ pub enum Ending {
     Forwarded,
     /// Without any token, to the downstream of a public route.
     ForwardedBare,
-    /// With one of the gateway's own documents.
+    /// With one of the gateway's own documents, or what its token service says to a request without a body.
     Document(StatusCode),
     /// With the answer to a browser's preflight, and these fields.
     Preflight(Vec<(HeaderName, HeaderValue)>),
@@ -61,8 +63,11 @@ impl Hooks {
                 .map_err(|_| NoRequest)?;
         }
         let refusal = match self.first_look(&head) {
-            FirstLook::Document => {
-                return Ok(Ending::Document(self.documents.answer(&head).status()));
+            FirstLook::Service => {
+                let (peer, body) = (self.nobody(), Bytes::new());
+                let request = Request::from_parts(head.as_owned_parts(), body);
+                let answer = self.service.answer(request, &peer).await;
+                return Ok(Ending::Document(answer.status()));
             }
             FirstLook::Refused(refusal) => refusal,
             FirstLook::Request => {
@@ -84,5 +89,14 @@ impl Hooks {
             }
         };
         Ok(Ending::Refused(refusal))
+    }
+
+    /// Who sends what nobody sent.
+    fn nobody(&self) -> Peer {
+        Peer {
+            address: None,
+            certificate: None,
+            id: self.ids.request_id(),
+        }
     }
 }

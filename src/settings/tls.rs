@@ -12,6 +12,21 @@ pub struct ServerTlsSettings {
     pub certificate: PathBuf,
     /// A PEM file with its key (PKCS#8, SEC 1 or PKCS#1).
     pub private_key: PathBuf,
+    /// A PEM file with the authorities that clients' certificates may come from; clients are asked for none without it.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client must have a certificate where `client_ca` is written: `required`, the default, or `optional`. One
+    /// that is presented is verified either way.
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// Whether clients must have a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificates {
+    /// Those without one get in too.
+    Optional,
+    /// The handshake fails without one.
+    Required,
 }
 
 /// How a TLS server that the gateway calls is verified.

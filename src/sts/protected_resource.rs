@@ -3,7 +3,7 @@
 //! What enters are the routes; what leaves are documents by path. Routes that are one resource, such as two that share
 //! a path and differ in their methods, have one document between them.
 
-use super::Document;
+use super::documents::Document;
 use crate::route::{Access, Protected, RESOURCE_METADATA_PATH, ResourceName, Route};
 use http::{header, request::Parts};
 use serde_json::json;

@@ -163,6 +163,14 @@ labels! {
         UpstreamFraming = "upstream_framing",
         /// A protocol upgrade that the route does not allow.
         UpgradeRefused = "upgrade_refused",
+        /// The client of the token service did not prove who it is.
+        ClientAuthentication = "client_authentication",
+        /// A request to the token service that is not in order.
+        MalformedForm = "malformed_form",
+        /// A grant or response type that is not offered.
+        GrantNotOffered = "grant_not_offered",
+        /// More requests than anybody may send.
+        RateLimited = "rate_limited",
         /// The body is over its limit or unreadable.
         BodyRefused = "body_refused",
         /// The client went away.

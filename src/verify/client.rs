@@ -9,17 +9,15 @@ mod assertion;
 mod certificate;
 mod distinguished_name;
 mod keys;
-mod once;
 mod settings;
 
 pub use assertion::{AssertionError, AssertionTerms, Jti, VerifiedAssertion};
 pub use certificate::CertificateName;
 pub use distinguished_name::{DistinguishedName, NotADistinguishedName};
 pub use keys::ClientKeys;
-pub use once::OnceOnly;
 pub use settings::{ClientAuthenticationSettings, ClientMethod};
 
-use crate::{clock::UnixTime, jose::SecretDigest, token::RawToken};
+use crate::{clock::UnixTime, jose::SecretDigest, store::OnceOnly, token::RawToken};
 use std::sync::Arc;
 use thiserror::Error;
 

@@ -21,5 +21,6 @@ mod opaque;
 mod refresh;
 mod reload;
 mod rules;
+mod token_service;
 
 mod support;

@@ -47,7 +47,7 @@ async fn a_new_certificate_is_shown_to_new_connections_while_the_others_go_on() 
     let (chain, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
     std::fs::write(&chain, own.cert.pem()).unwrap();
     std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
-    let terms = TlsTerms::read(&chain, &key, Http2::Off).unwrap();
+    let terms = TlsTerms::read(&chain, &key, Http2::Off, None).unwrap();
     edge.edge
         .as_ref()
         .unwrap()

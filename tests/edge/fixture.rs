@@ -103,7 +103,7 @@ impl Fixture {
                     write("key.pem", own.signing_key.serialize_pem()),
                 );
                 (
-                    Some(TlsTerms::read(&chain, &key, Http2::Offered).unwrap()),
+                    Some(TlsTerms::read(&chain, &key, Http2::Offered, None).unwrap()),
                     Some(own.cert.pem().into_bytes()),
                 )
             }

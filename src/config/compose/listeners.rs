@@ -3,9 +3,9 @@
 use crate::{
     proxy::{
         ListenerSettings,
-        edge::{Http2, TlsTerms},
+        edge::{ClientTrust, Http2, TlsError, TlsTerms},
     },
-    settings::{Building, PublicUrl},
+    settings::{Building, ClientCertificates, PublicUrl, ServerTlsSettings},
 };
 use std::net::SocketAddr;
 
@@ -57,7 +57,8 @@ pub(super) fn build(
                     b.base.resolve(&tls.certificate),
                     b.base.resolve(&tls.private_key),
                 );
-                TlsTerms::read(&certificate, &key, http2)
+                let clients = b.within("tls", |b| client_trust(&tls, b))?;
+                TlsTerms::read(&certificate, &key, http2, clients.as_ref())
             });
             match tls.transpose() {
                 Ok(tls) => listeners.push(ListenerTerms {
@@ -101,4 +102,28 @@ fn public_url(settings: &ListenerSettings, building: &mut Building<'_>) -> Optio
         });
     }
     public_url
+}
+
+/// Whose certificates the listener accepts; none where clients are asked for none.
+fn client_trust(
+    tls: &ServerTlsSettings,
+    building: &mut Building<'_>,
+) -> Result<Option<ClientTrust>, TlsError> {
+    match (&tls.client_ca, tls.client_certificates) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            building.within("client_certificates", |b| {
+                b.findings.error(
+                    "clients' certificates are verified against nothing",
+                    "write client_ca, a PEM file with the authorities to trust",
+                );
+            });
+            Ok(None)
+        }
+        (Some(file), certificates) => {
+            let file = building.base.resolve(file);
+            let certificates = certificates.unwrap_or(ClientCertificates::Required);
+            ClientTrust::read(&file, certificates).map(Some)
+        }
+    }
 }

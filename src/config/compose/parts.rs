@@ -8,7 +8,7 @@ use crate::{
     proxy::{self, Peers},
     route::{Route, RouteParts, RouteSettings, RouteTable},
     settings::{Building, PublicUrl},
-    sts::Documents,
+    sts::TokenService,
     verify::{IssuerSettings, TrustedIssuer},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -19,7 +19,7 @@ pub(super) struct Ground<'a> {
     pub(super) issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
     pub(super) engine: Option<&'a EngineParts>,
     /// What the gateway answers itself; no route may lie at or below.
-    pub(super) documents: Option<&'a Documents>,
+    pub(super) service: Option<&'a TokenService>,
     pub(super) clients: &'a Arc<ClientCeilings>,
     /// Under which clients reach the gateway.
     pub(super) public_url: Option<&'a PublicUrl>,
@@ -89,7 +89,7 @@ impl Composer<'_> {
         let Ground {
             issuers,
             engine,
-            documents,
+            service,
             clients,
             public_url,
         } = *ground;
@@ -138,7 +138,7 @@ impl Composer<'_> {
                 if b.findings.errors() == before {
                     warn_of_needless_names(settings, b);
                 }
-                check_endpoints(&route, documents, b);
+                check_endpoints(&route, service, b);
                 let kept = self.succession.keep_peers(&route, &mut peers);
                 if !kept && let Err(error) = peers.add(&route, b.base) {
                     b.within("upstream", |b| {
@@ -159,10 +159,9 @@ impl Composer<'_> {
     }
 }
 
-/// The gateway's own documents are matched before any route: one behind them would never be reached.
-fn check_endpoints(route: &Route, documents: Option<&Documents>, building: &mut Building<'_>) {
-    let taken =
-        documents.and_then(|documents| documents.paths().find(|path| route.is_at_or_below(path)));
+/// The gateway's own endpoints are matched before any route: one behind them would never be reached.
+fn check_endpoints(route: &Route, service: Option<&TokenService>, building: &mut Building<'_>) {
+    let taken = service.and_then(|service| service.paths().find(|path| route.is_at_or_below(path)));
     if let Some(path) = taken {
         building.within("match", |b| {
             b.findings.error(

@@ -12,6 +12,7 @@ use crate::{
     exchange::EngineParts,
     proxy::{Hooks, Peers},
     route::Route,
+    store::OnceOnly,
     telemetry::{IdSource, Metrics},
     verify::TrustedIssuer,
 };
@@ -19,6 +20,9 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
+
+/// How many identifiers of clients' JWTs are remembered at once: some 50 MB.
+const REMEMBERED: usize = 1 << 20;
 
 /// A configuration that is served, as the next one sees it.
 #[derive(Debug)]
@@ -75,6 +79,14 @@ impl<'a> Succession<'a> {
 
     pub(super) fn ids(&self) -> Option<IdSource> {
         self.running.map(|running| running.hooks.ids.clone())
+    }
+
+    /// What was used once stays used.
+    pub(super) fn once(&self) -> OnceOnly {
+        self.running.map_or_else(
+            || OnceOnly::in_memory(REMEMBERED),
+            |running| running.hooks.service.once(),
+        )
     }
 
     /// Notes the keys that are published from now on.

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use pingora::listeners::tls::Acceptor;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::ClientTrust;
 
 /// Whether clients are offered HTTP/2 beside HTTP/1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,21 @@ pub enum TlsError {
         #[source]
         cause: rustls::Error,
     },
+    /// The authorities of clients' certificates cannot be read.
+    #[error("cannot read the authorities {}: {}", file.display(), reason(cause))]
+    ClientCa {
+        /// The file that was named.
+        file: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: pem::Error,
+    },
+    /// The file holds no certificate that can be an authority.
+    #[error("no certificate of an authority in {}", file.display())]
+    NoClientCa {
+        /// The file that was named.
+        file: PathBuf,
+    },
     /// The program did not install a provider of cryptography before it asked for TLS.
     #[error("no TLS crypto provider is installed in this process")]
     NoCryptoProvider,
@@ -74,7 +92,12 @@ impl TlsTerms {
     ///
     /// # Errors
     /// Names the file at fault and what is wrong with it; never shows its contents.
-    pub fn read(certificate: &Path, private_key: &Path, http2: Http2) -> Result<Self, TlsError> {
+    pub fn read(
+        certificate: &Path,
+        private_key: &Path,
+        http2: Http2,
+        clients: Option<&ClientTrust>,
+    ) -> Result<Self, TlsError> {
         let unreadable = |cause| TlsError::Certificate {
             file: certificate.to_owned(),
             cause,
@@ -98,18 +121,27 @@ impl TlsTerms {
             cause,
         };
         let provider = CryptoProvider::get_default().ok_or(TlsError::NoCryptoProvider)?;
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
-            .with_safe_default_protocol_versions()
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
-        config.alpn_protocols = match http2 {
-            Http2::Offered => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            Http2::Off => vec![b"http/1.1".to_vec()],
+        let acceptor = match clients {
+            Some(clients) => {
+                let own = CertifiedKey::from_der(chain, key, provider).map_err(unusable)?;
+                clients.acceptor(own, http2, provider)?
+            }
+            None => {
+                let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+                    .with_safe_default_protocol_versions()
+                    .map_err(unusable)?
+                    .with_no_client_auth()
+                    .with_single_cert(chain, key)
+                    .map_err(unusable)?;
+                config.alpn_protocols = match http2 {
+                    Http2::Offered => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+                    Http2::Off => vec![b"http/1.1".to_vec()],
+                };
+                Acceptor::from_server_config(Arc::new(config))
+            }
         };
         Ok(Self {
-            acceptor: Arc::new(Acceptor::from_server_config(Arc::new(config))),
+            acceptor: Arc::new(acceptor),
         })
     }
 
@@ -150,7 +182,7 @@ mod tests {
     }
 
     fn refusal(certificate: &Path, private_key: &Path) -> String {
-        TlsTerms::read(certificate, private_key, Http2::Offered)
+        TlsTerms::read(certificate, private_key, Http2::Offered, None)
             .unwrap_err()
             .to_string()
     }
@@ -167,7 +199,7 @@ mod tests {
         let empty = write(folder.path(), "empty.pem", "");
         let absent = folder.path().join("absent.pem");
 
-        assert!(TlsTerms::read(&certificate, &key, Http2::Off).is_ok());
+        assert!(TlsTerms::read(&certificate, &key, Http2::Off, None).is_ok());
         let cases = [
             (refusal(&absent, &key), "absent.pem", "No such file"),
             (refusal(&empty, &key), "empty.pem", "certificate"),

@@ -1,9 +1,10 @@
 //! JWTs that a client signs itself (RFC 7523 §3): client assertions, and subject tokens of its own making.
 
-use super::{ClientKeys, OnceOnly};
+use super::ClientKeys;
 use crate::{
     clock::UnixTime,
-    jose::{Algorithm, JoseError, UnverifiedJws, VerifiedJws},
+    jose::{Algorithm, FieldDigest, JoseError, UnverifiedJws, VerifiedJws},
+    store::{OnceOnly, Use},
     token::{Claims, ClaimsError, RawToken},
     verify::{KeyLease, VerifyError, issuer::normalized_typ},
 };
@@ -138,7 +139,7 @@ impl ClientKeys {
             .verify(jws, &Algorithm::ALL)
             .map_err(|_| AssertionError::Signature)?;
         let verified = VerifiedAssertion::accept(verified, terms, key.into_lease(), now)?;
-        verified.use_up(terms, once).await?;
+        verified.use_up(terms, once, now).await?;
         Ok(verified)
     }
 }
@@ -184,6 +185,7 @@ impl VerifiedAssertion {
         &self,
         terms: &AssertionTerms<'_>,
         once: &OnceOnly,
+        now: UnixTime,
     ) -> Result<(), AssertionError> {
         let jti = self.claims.text("jti").map_err(AssertionError::Claims)?;
         let jti = match (jti, terms.jti) {
@@ -194,11 +196,19 @@ impl VerifiedAssertion {
             }
             (Some(_), _) => return Err(AssertionError::Claims(ClaimsError::WrongType("jti"))),
         };
-        let fields = [terms.issuer.as_bytes(), jti.as_bytes()];
-        let first = once
-            .first("obo-gateway/client jti/1", &fields, self.expires_at)
-            .await?;
-        first.then_some(()).ok_or(AssertionError::Replayed)
+        let id = FieldDigest::new("obo-gateway/client jti/1")
+            .field(terms.issuer.as_bytes())
+            .field(jti.as_bytes())
+            .finish();
+        match once
+            .first_use("client jti", &id, self.expires_at, now)
+            .await
+        {
+            Ok(Use::First) => Ok(()),
+            Ok(Use::Again) => Err(AssertionError::Replayed),
+            // what cannot be remembered could be used twice
+            Err(_) => Err(AssertionError::Unavailable),
+        }
     }
 
     /// All claims.

@@ -55,7 +55,7 @@ impl Signing {
         Self {
             authenticator: build(settings, folder.path()).0.unwrap(),
             key,
-            once: OnceOnly::in_memory(Arc::clone(&clock) as SharedClock),
+            once: OnceOnly::in_memory(16),
             clock,
             audiences: [ISSUER.into(), ENDPOINT.into()],
         }
@@ -100,7 +100,7 @@ async fn prove(
     authenticator: &ClientAuthenticator,
     presented: PresentedClient<'_>,
 ) -> Result<ClientMethod, ClientError> {
-    let once = OnceOnly::in_memory(clock());
+    let once = OnceOnly::in_memory(16);
     let terms = ProofTerms {
         audiences: &[],
         once: &once,

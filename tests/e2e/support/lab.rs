@@ -24,6 +24,8 @@ pub struct Setup {
     /// Further keys of the listener, in flow form.
     pub listener: String,
     pub audit: String,
+    /// Files beside the configuration, by name.
+    pub files: Vec<(&'static str, String)>,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
     /// Whether to wait for the provider's keys.
@@ -39,6 +41,7 @@ impl Default for Setup {
             sections: String::new(),
             listener: String::new(),
             audit: "audit.jsonl".to_owned(),
+            files: Vec::new(),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             ready: true,
@@ -122,6 +125,9 @@ impl Lab {
         install_crypto();
         let origin = Origin::start().await;
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in &setup.files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let file = folder.path().join("gateway.yaml");
         std::fs::write(&file, yaml(&setup, idp.issuer(), &origin.url())).unwrap();
         let surroundings = Surroundings {

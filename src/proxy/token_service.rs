@@ -1,0 +1,92 @@
+//! Requests to the gateway's own endpoints: their bodies are read here, bounded in bytes and in time, and the answer is
+//! written. What the endpoints do with them is `sts`'s.
+
+use super::{
+    context::{Answered, Context, Progress},
+    edge::ClientCertificate,
+    ending::client_of,
+    respond,
+};
+use crate::{
+    sts::{MAX_BODY, Peer, Unread},
+    telemetry::Reason,
+};
+use http::{HeaderValue, header};
+use pingora::{Result, proxy::Session};
+use std::{sync::Arc, time::Duration};
+
+/// How long a whole body may take.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Answers the request of `session`, which is for the token service.
+pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<()> {
+    let hooks = Arc::clone(&ctx.hooks);
+    let service = &hooks.service;
+    let peer = peer_of(session, ctx);
+    let begun = service.begin(session.req_header(), &peer);
+    let mut response = match begun {
+        Err(answer) => *answer,
+        Ok(expected) => match read_body(session).await? {
+            Err(why) => {
+                // where the next request would begin is not known
+                session.set_keepalive(None);
+                service.answer_unread(why)
+            }
+            Ok(body) => {
+                service
+                    .end(expected, session.req_header(), &body, &peer)
+                    .await
+            }
+        },
+    };
+    let reason = response.extensions().get::<Reason>().copied();
+    ctx.progress = Progress::Answered(Answered::Service(response.status(), reason));
+    if let Ok(id) = HeaderValue::from_str(ctx.id.as_str()) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    respond::document(session, response).await
+}
+
+/// Who sent the request, as far as the connection says.
+fn peer_of(session: &Session, ctx: &Context) -> Peer {
+    let tls = session
+        .digest()
+        .and_then(|digest| digest.ssl_digest.as_ref());
+    let certificate = tls.and_then(|tls| tls.extension.get::<ClientCertificate>());
+    Peer {
+        address: client_of(session),
+        certificate: certificate.map(ClientCertificate::der),
+        id: ctx.id,
+    }
+}
+
+/// The whole body, or why it was not read to its end.
+async fn read_body(session: &mut Session) -> Result<Result<Vec<u8>, Unread>> {
+    let head = session.req_header();
+    let announced = head.headers.get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        return Ok(Err(Unread::TooLong));
+    }
+    let waits = head.headers.get(header::EXPECT).is_some();
+    let session = session.as_downstream_mut();
+    if waits {
+        // RFC 9110 §10.1.1: a client that asked whether to send does not before it is told
+        // which is no answer before the end of the body, after which the connection would have to close
+        session.set_close_on_response_before_downstream_finish(false);
+        session.write_continue_response().await?;
+        session.set_close_on_response_before_downstream_finish(true);
+    }
+    let reading = async {
+        let mut body = Vec::new();
+        while let Some(part) = session.read_request_body().await? {
+            if body.len() + part.len() > MAX_BODY {
+                return Ok(Err(Unread::TooLong));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Ok(body))
+    };
+    let read = tokio::time::timeout(WITHIN, reading).await;
+    read.unwrap_or(Ok(Err(Unread::TooSlow)))
+}

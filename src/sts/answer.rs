@@ -1,0 +1,48 @@
+//! What is answered where a request succeeds.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value};
+
+/// The members of a successful answer of the token endpoint (RFC 6749 §5.1, RFC 8693 §2.2.1).
+pub struct TokenAnswer(Map<String, Value>);
+
+impl TokenAnswer {
+    /// An answer with these members; it holds tokens.
+    pub fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// The same as HTTP.
+    pub(super) fn response(self) -> Response<Bytes> {
+        json(StatusCode::OK, Value::Object(self.0).to_string())
+    }
+}
+
+/// It holds tokens.
+impl std::fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenAnswer(redacted)")
+    }
+}
+
+/// A JSON document that nobody may store (RFC 6749 §5.1).
+pub(super) fn json(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut response = unstored(status);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    *response.body_mut() = Bytes::from(body);
+    response
+}
+
+/// An empty answer that nobody may store.
+pub(super) fn unstored(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

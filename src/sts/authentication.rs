@@ -1,0 +1,242 @@
+//! Which client calls, proven in exactly one way.
+//!
+//! What enters is a head, a form and the connection's certificate; what leaves is an [`AuthenticatedClient`], made here
+//! alone and only of a [`ProvenClient`]. Every failure reads the same, and a client that does not exist costs as much
+//! time as a wrong secret does.
+
+mod basic;
+
+use super::{
+    Peer,
+    error::{OAuthError, Tried},
+    form::Form,
+};
+use crate::{
+    clock::{SharedClock, UnixTime},
+    egress::Egress,
+    jose::UnverifiedJws,
+    policy::ClientSettings,
+    settings::Building,
+    store::OnceOnly,
+    telemetry::Reason,
+    token::RawToken,
+    verify::{
+        ClientAuthenticator, ClientError, ClientMethod, PresentedClient, ProofTerms, ProvenClient,
+    },
+};
+use basic::BasicCredentials;
+use http::{header, request::Parts};
+use std::collections::BTreeMap;
+
+/// The only type of assertion that is taken (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The clients that may call, by id.
+#[derive(Debug, Default)]
+pub struct ClientAuthenticators(BTreeMap<Box<str>, ClientAuthenticator>);
+
+/// A client that proved who it is.
+#[derive(Debug, Clone)]
+pub(super) struct AuthenticatedClient(ProvenClient);
+
+/// What every proof is held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// How the gateway is named as audience of an assertion.
+    pub(super) audiences: &'a [Box<str>],
+    /// Which identifiers were used.
+    pub(super) once: &'a OnceOnly,
+    /// The time.
+    pub(super) now: UnixTime,
+}
+
+/// Which client a request names, and what it shows for it.
+struct Claim<'a> {
+    /// Ids in the order in which they are tried: more than one where a field can be read in two ways.
+    ids: Vec<String>,
+    shown: Shown<'a>,
+    tried: Tried,
+}
+
+enum Shown<'a> {
+    Basic(Vec<&'a [u8]>),
+    Post(&'a [u8]),
+    Assertion(&'a RawToken),
+    Nothing,
+}
+
+impl ClientAuthenticators {
+    /// Makes those of `clients`, given with their positions, that say how they authenticate.
+    pub fn build(
+        clients: &[(usize, ClientSettings)],
+        building: &mut Building<'_>,
+        clock: &SharedClock,
+        egress: &Egress,
+    ) -> Self {
+        let mut authenticators = BTreeMap::new();
+        for (position, client) in clients {
+            let Some(settings) = &client.authentication else {
+                continue;
+            };
+            let built = building.within(*position, |b| {
+                b.within("authentication", |b| {
+                    settings.build(&client.id, b, clock, egress)
+                })
+            });
+            if let Some(authenticator) = built {
+                authenticators.insert(client.id.as_str().into(), authenticator);
+            }
+        }
+        Self(authenticators)
+    }
+
+    /// Whether nobody may call.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The methods of all of them, each once, in the order of [`ClientMethod`].
+    pub(super) fn methods(&self) -> Vec<ClientMethod> {
+        let mut methods: Vec<_> = self.0.values().map(ClientAuthenticator::method).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
+    fn get(&self, id: &str) -> Option<&ClientAuthenticator> {
+        self.0.get(id)
+    }
+}
+
+impl AuthenticatedClient {
+    /// Its id.
+    pub(super) fn id(&self) -> &str {
+        self.0.id()
+    }
+}
+
+/// Proves the client of a request.
+pub(super) async fn authenticate(
+    clients: &ClientAuthenticators,
+    head: &Parts,
+    form: &Form,
+    peer: &Peer,
+    terms: Terms<'_>,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let basic = authorization(head)?;
+    let assertion = assertion(form)?;
+    let claim = claim(form, basic.as_ref(), assertion.as_ref())?;
+    let presented = match &claim.shown {
+        Shown::Basic(readings) => PresentedClient::Basic(readings),
+        Shown::Post(secret) => PresentedClient::Post(secret),
+        Shown::Assertion(token) => PresentedClient::Assertion(token),
+        Shown::Nothing => PresentedClient::Bare(peer.certificate.as_deref()),
+    };
+    let mut known = claim.ids.iter().filter_map(|id| clients.get(id));
+    let proven = match known.next() {
+        None => Err(ClientAuthenticator::refuse_unknown(presented)),
+        Some(client) => {
+            let terms = ProofTerms {
+                audiences: terms.audiences,
+                once: terms.once,
+                now: terms.now,
+            };
+            client.prove(presented, terms).await
+        }
+    };
+    proven.map(AuthenticatedClient).map_err(|error| {
+        tracing::debug!(request_id = %peer.id, why = %error, "client not authenticated");
+        match error {
+            ClientError::Unavailable => OAuthError::unavailable(Reason::KeysUnavailable),
+            ClientError::Unknown
+            | ClientError::OtherMethod { .. }
+            | ClientError::Secret
+            | ClientError::Assertion(_)
+            | ClientError::NoCertificate
+            | ClientError::Certificate => OAuthError::invalid_client(claim.tried),
+        }
+    })
+}
+
+/// The one Authorization field, where there is one. Another scheme than Basic authenticates no client.
+fn authorization(head: &Parts) -> Result<Option<BasicCredentials>, OAuthError> {
+    let mut fields = head.headers.get_all(header::AUTHORIZATION).iter();
+    match (fields.next(), fields.next()) {
+        (None, _) => Ok(None),
+        (Some(field), None) => BasicCredentials::parse(field)
+            .map(Some)
+            .ok_or_else(|| OAuthError::invalid_client(Tried::Field)),
+        (Some(_), Some(_)) => Err(several()),
+    }
+}
+
+fn assertion(form: &Form) -> Result<Option<RawToken>, OAuthError> {
+    match (
+        form.get("client_assertion"),
+        form.get("client_assertion_type"),
+    ) {
+        (None, None) => Ok(None),
+        (Some(token), Some(JWT_BEARER)) => Ok(Some(RawToken::from(token.to_owned()))),
+        // RFC 7521 §4.2.1: a type that is not known is a client that is not authenticated
+        (Some(_), Some(_)) => Err(OAuthError::invalid_client(Tried::Otherwise)),
+        (Some(_), None) | (None, Some(_)) => Err(OAuthError::invalid_request(
+            "client_assertion and client_assertion_type go together",
+        )),
+    }
+}
+
+/// RFC 6749 §2.3: one way in each request.
+fn claim<'a>(
+    form: &'a Form,
+    basic: Option<&'a BasicCredentials>,
+    assertion: Option<&'a RawToken>,
+) -> Result<Claim<'a>, OAuthError> {
+    let named = form.get("client_id");
+    match (basic, form.get("client_secret"), assertion) {
+        (Some(basic), None, None) => {
+            let ids: Vec<String> = basic.ids().map(str::to_owned).collect();
+            if named.is_some_and(|named| !ids.iter().any(|id| id == named)) {
+                return Err(OAuthError::invalid_request(
+                    "client_id names another client than the Authorization field",
+                ));
+            }
+            Ok(Claim {
+                ids,
+                shown: Shown::Basic(basic.secrets().collect()),
+                tried: Tried::Field,
+            })
+        }
+        (None, Some(secret), None) => Ok(Claim {
+            ids: named.map(str::to_owned).into_iter().collect(),
+            shown: Shown::Post(secret.as_bytes()),
+            tried: Tried::Otherwise,
+        }),
+        (None, None, Some(token)) => {
+            // RFC 7521 §4.2: client_id is unnecessary, and the same where it is there
+            let issuer =
+                issuer_of(token).filter(|issuer| named.is_none_or(|named| named == issuer));
+            let issuer = issuer.ok_or_else(|| OAuthError::invalid_client(Tried::Otherwise))?;
+            Ok(Claim {
+                ids: vec![issuer],
+                shown: Shown::Assertion(token),
+                tried: Tried::Otherwise,
+            })
+        }
+        (None, None, None) => Ok(Claim {
+            ids: named.map(str::to_owned).into_iter().collect(),
+            shown: Shown::Nothing,
+            tried: Tried::Otherwise,
+        }),
+        _ => Err(several()),
+    }
+}
+
+/// Whose keys an assertion is to be verified with, as it says itself.
+fn issuer_of(token: &RawToken) -> Option<String> {
+    let jws = UnverifiedJws::parse(token).ok()?;
+    jws.claimed_issuer().ok().map(str::to_owned)
+}
+
+fn several() -> OAuthError {
+    OAuthError::invalid_request("a client authenticates in one way")
+}

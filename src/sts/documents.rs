@@ -1,0 +1,210 @@
+//! The gateway's public documents: keys and metadata of the token service, served under `issuer.url`, and what clients
+//! read about each protected resource.
+//!
+//! What enters is the head of a request; what leaves is a whole answer. The documents are made once, when the
+//! configuration is loaded, and name an endpoint only when it answers.
+
+use super::{
+    authentication::ClientAuthenticators,
+    endpoint::Endpoint,
+    metadata::{self, About},
+    protected_resource::{self, ProtectedResources},
+};
+use crate::{
+    exchange::EngineParts,
+    route::{RESOURCE_METADATA_PATH, Route},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The path of the key set below the issuer's own.
+const KEYS_PATH: &str = "/oauth/v2/keys";
+
+/// The documents by path.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// Few: comparing lengths finds one sooner than hashing would.
+    by_path: Vec<(Box<str>, Document)>,
+    resources: ProtectedResources,
+    about: About,
+    /// The path of `issuer.url`.
+    base: Box<str>,
+    /// How an assertion may name the gateway as its audience.
+    names: Vec<Box<str>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Document {
+    content_type: HeaderValue,
+    body: Bytes,
+}
+
+impl Documents {
+    /// The documents of the engine: JWKS (RFC 7517 §5), authorization server metadata (RFC 8414) and discovery.
+    pub fn of(engine: &EngineParts) -> Self {
+        let base = engine.url.url().path().trim_end_matches('/').to_owned();
+        let about = About {
+            issuer: (*engine.identity.issuer).into(),
+            algorithms: engine.keys.iter().map(|key| key.alg().as_str()).collect(),
+        };
+        let metadata = Document::json(about.document(KEYS_PATH));
+        let keys = Document {
+            content_type: HeaderValue::from_static("application/jwk-set+json"),
+            body: engine.keys.jwks().into(),
+        };
+        let [oauth, openid] = metadata_paths(&base);
+        let by_path = [
+            (format!("{base}{KEYS_PATH}"), keys),
+            (oauth, metadata.clone()),
+            (openid, metadata),
+        ];
+        Self {
+            by_path: by_path
+                .into_iter()
+                .map(|(path, document)| (path.into(), document))
+                .collect(),
+            resources: ProtectedResources::default(),
+            names: vec![about.issuer.clone()],
+            base: base.into(),
+            about,
+        }
+    }
+
+    /// Has the metadata name the endpoints at these paths, which `clients` call.
+    pub(super) fn offer(
+        &mut self,
+        clients: &ClientAuthenticators,
+        endpoints: &[(Box<str>, Endpoint)],
+    ) {
+        if endpoints.is_empty() {
+            return;
+        }
+        let mut metadata = self.about.document(KEYS_PATH);
+        let offered = endpoints.iter().map(|(_, endpoint)| *endpoint);
+        metadata::offer(&mut metadata, &self.about, clients, offered);
+        let metadata = Document::json(metadata);
+        let paths = metadata_paths(&self.base);
+        for (path, document) in &mut self.by_path {
+            if paths.iter().any(|own| **own == **path) {
+                *document = metadata.clone();
+            }
+        }
+        self.names
+            .push(self.about.url(Endpoint::Token.path()).into());
+    }
+
+    /// Where `path` is that stands below the issuer.
+    pub(super) fn path_of(&self, path: &str) -> Box<str> {
+        format!("{}{path}", self.base).into()
+    }
+
+    /// The names of the gateway as the audience of a client's assertion: the issuer, and the token endpoint (RFC 7523
+    /// §3, item 3).
+    pub(super) fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// Adds those about the protected resources among `routes` (RFC 9728 §3.2).
+    pub fn describe(&mut self, routes: &[Arc<Route>]) {
+        self.resources = ProtectedResources::of(routes);
+    }
+
+    /// Whether `path` is one of the documents', or below those about protected resources, on any host.
+    pub fn serves(&self, path: &str) -> bool {
+        self.find(path).is_some() || protected_resource::is_asked_for(path)
+    }
+
+    fn find(&self, path: &str) -> Option<&Document> {
+        let mut documents = self.by_path.iter();
+        documents.find_map(|(own, document)| (**own == *path).then_some(document))
+    }
+
+    /// The paths that are taken.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let own = self.by_path.iter().map(|(path, _)| path.as_ref());
+        own.chain([RESOURCE_METADATA_PATH])
+    }
+
+    /// The answer to a request for one of the documents.
+    pub fn answer(&self, request: &Parts) -> Response<Bytes> {
+        let own = self.find(request.uri.path());
+        let Some(document) = own.or_else(|| self.resources.find(request)) else {
+            return with_status(StatusCode::NOT_FOUND);
+        };
+        if request.method == Method::OPTIONS {
+            return preflight();
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let mut response = with_status(StatusCode::OK);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, document.content_type.clone());
+        *response.body_mut() = document.body.clone();
+        response
+    }
+}
+
+impl Document {
+    /// A JSON document.
+    pub(super) fn json(members: Map<String, Value>) -> Self {
+        Self::new("application/json", Value::Object(members).to_string())
+    }
+
+    pub(super) fn new(content_type: &'static str, body: String) -> Self {
+        Self {
+            content_type: HeaderValue::from_static(content_type),
+            body: Bytes::from(body),
+        }
+    }
+}
+
+impl Clone for Document {
+    fn clone(&self) -> Self {
+        Self {
+            content_type: self.content_type.clone(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+/// RFC 8414 §3: the well-known part stands between host and path; discovery appends it.
+fn metadata_paths(base: &str) -> [String; 2] {
+    [
+        format!("/.well-known/oauth-authorization-server{base}"),
+        format!("{base}/.well-known/openid-configuration"),
+    ]
+}
+
+/// Browsers ask before they send fields of an application's own; every application may read what is public.
+fn preflight() -> Response<Bytes> {
+    let mut response = with_status(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    let all = HeaderValue::from_static("*");
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD"),
+    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, all);
+    response
+}
+
+fn with_status(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    response
+}

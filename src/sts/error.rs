@@ -1,0 +1,156 @@
+//! What a client is told where its request does not succeed (RFC 6749 §5.2, RFC 8693 §2.2.2).
+
+use super::{
+    Unread,
+    answer::{json, unstored},
+};
+use crate::telemetry::Reason;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json as value;
+use std::time::Duration;
+
+/// A refusal: fixed texts, nothing of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OAuthError {
+    status: StatusCode,
+    /// None: the answer has no body.
+    told: Option<(&'static str, &'static str)>,
+    extra: Option<(header::HeaderName, HeaderValue)>,
+    reason: Reason,
+}
+
+/// Where a client presented its secret in a field, it is asked for that again (RFC 6749 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// An Authorization field.
+    Field,
+    /// Anything else, or nothing.
+    Otherwise,
+}
+
+const BASIC: HeaderValue =
+    HeaderValue::from_static(r#"Basic realm="obo-gateway", charset="UTF-8""#);
+/// For what is temporary and says nothing better, in seconds.
+const RETRY_AFTER: u16 = 5;
+
+impl OAuthError {
+    /// 400 with this code and sentence.
+    pub(super) fn bad_request(
+        code: &'static str,
+        description: &'static str,
+        reason: Reason,
+    ) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            told: Some((code, description)),
+            extra: None,
+            reason,
+        }
+    }
+
+    /// A request that cannot be understood as it stands.
+    pub(super) fn invalid_request(description: &'static str) -> Self {
+        Self::bad_request("invalid_request", description, Reason::MalformedForm)
+    }
+
+    /// The client did not prove who it is; one sentence for every reason.
+    pub(super) fn invalid_client(tried: Tried) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            told: Some(("invalid_client", "the client could not be authenticated")),
+            extra: (tried == Tried::Field).then_some((header::WWW_AUTHENTICATE, BASIC)),
+            reason: Reason::ClientAuthentication,
+        }
+    }
+
+    /// A grant that nobody is offered here.
+    pub(super) fn unsupported_grant_type() -> Self {
+        Self::bad_request(
+            "unsupported_grant_type",
+            "this grant type is not offered",
+            Reason::GrantNotOffered,
+        )
+    }
+
+    /// There is no sign-in here.
+    pub(super) fn unsupported_response_type() -> Self {
+        Self::bad_request(
+            "unsupported_response_type",
+            "there is no sign-in here",
+            Reason::GrantNotOffered,
+        )
+    }
+
+    /// Something that the answer needs cannot be had: a fault, not a verdict.
+    pub(super) fn unavailable(reason: Reason) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            told: Some((
+                "temporarily_unavailable",
+                "the request cannot be answered at the moment",
+            )),
+            extra: Some((header::RETRY_AFTER, RETRY_AFTER.into())),
+            reason,
+        }
+    }
+
+    /// More requests than anybody may send; `wait` until one may come again.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            told: Some(("rate_limited", "too many requests")),
+            extra: Some((header::RETRY_AFTER, seconds.max(1).into())),
+            reason: Reason::RateLimited,
+        }
+    }
+
+    /// Another method (RFC 9110 §15.5.6).
+    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            told: None,
+            extra: Some((header::ALLOW, HeaderValue::from_static(allow))),
+            reason: Reason::MalformedForm,
+        }
+    }
+
+    /// A body that was not read.
+    pub(super) fn unread(why: Unread) -> Self {
+        let (status, description) = match why {
+            Unread::TooLong => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is longer than 64 KiB",
+            ),
+            Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+        };
+        Self {
+            status,
+            told: Some(("invalid_request", description)),
+            extra: None,
+            reason: Reason::BodyRefused,
+        }
+    }
+
+    /// For logs and metrics.
+    pub(super) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The same as HTTP; the [`Reason`] is among its extensions.
+    pub(super) fn response(self) -> Response<Bytes> {
+        let mut response = match self.told {
+            None => unstored(self.status),
+            Some((code, description)) => {
+                let body = value!({ "error": code, "error_description": description });
+                json(self.status, body.to_string())
+            }
+        };
+        if let Some((name, value)) = self.extra {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(self.reason);
+        response
+    }
+}

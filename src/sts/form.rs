@@ -1,0 +1,163 @@
+//! The parameters of a request (RFC 6749 Appendix B).
+
+use super::error::OAuthError;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// The most bytes of a body that are read.
+pub const MAX_BODY: usize = 64 << 10;
+/// The most parameters.
+const MAX_PARAMETERS: usize = 64;
+/// Parameters that may stand there more than once (RFC 8693 §2.1, RFC 8707 §2).
+const REPEATABLE: [&str; 2] = ["audience", "resource"];
+
+/// The parameters of a form, each once but for `audience` and `resource`. One without a value is absent (RFC 6749 §3.2).
+pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
+
+impl Form {
+    /// Reads a body that is a form.
+    ///
+    /// # Errors
+    /// `invalid_request` for a body that is too long, has too many parameters, has one twice, or whose percent-encoding
+    /// or UTF-8 is broken.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        if body.len() > MAX_BODY {
+            return Err(OAuthError::unread(super::Unread::TooLong));
+        }
+        let mut parameters: Vec<(String, Zeroizing<String>)> = Vec::new();
+        for (count, parameter) in body.split(|byte| *byte == b'&').enumerate() {
+            if count == MAX_PARAMETERS {
+                return Err(OAuthError::invalid_request("too many parameters"));
+            }
+            let at = parameter.iter().position(|byte| *byte == b'=');
+            let (name, value) = parameter.split_at(at.unwrap_or(parameter.len()));
+            let value = value.strip_prefix(b"=").unwrap_or(value);
+            let broken = || OAuthError::invalid_request("the body is no UTF-8 form");
+            let name = form_decoded(name).ok_or_else(broken)?;
+            let value = form_decoded(value).map(Zeroizing::new).ok_or_else(broken)?;
+            if value.is_empty() {
+                continue;
+            }
+            let repeated = parameters.iter().any(|(known, _)| *known == name);
+            if repeated && !REPEATABLE.contains(&name.as_str()) {
+                return Err(OAuthError::invalid_request("a parameter is repeated"));
+            }
+            parameters.push((name, value));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// The parameter, where it has a value.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub(super) fn all<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        let same = self.0.iter().filter(move |(own, _)| own == name);
+        same.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Parameters are secrets and tokens: their names are a client's, and not shown either.
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Form({} parameters, redacted)", self.0.len())
+    }
+}
+
+/// The text that `encoded` stands for: `+` is a space, `%` is followed by two hexadecimal digits (RFC 6749 Appendix B).
+/// None where that is not so, or the result is not UTF-8.
+pub(super) fn form_decoded(encoded: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.iter();
+    while let Some(&byte) = rest.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (high, low) = (hexadecimal(*rest.next()?)?, hexadecimal(*rest.next()?)?);
+                high << 4 | low
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6749 Appendix B: U+0020 U+0025 U+0026 U+002B U+00A3 U+20AC.
+    #[test]
+    fn the_example_of_the_standard_is_read() {
+        let form = Form::parse(b"x=+%25%26%2B%C2%A3%E2%82%AC").unwrap();
+        assert_eq!(form.get("x"), Some(" %&+£€"));
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_absent() {
+        let form = Form::parse(b"a=&b&&c=1&a=2").unwrap();
+        assert_eq!(form.get("a"), Some("2"));
+        assert_eq!(form.get("b"), None);
+        assert_eq!(form.get("c"), Some("1"));
+        assert!(Form::parse(b"").unwrap().get("a").is_none());
+    }
+
+    #[test]
+    fn a_parameter_stands_there_once_but_for_audience_and_resource() {
+        let form = Form::parse(b"audience=a&resource=r&audience=b").unwrap();
+        assert_eq!(form.all("audience").collect::<Vec<_>>(), ["a", "b"]);
+        for body in [
+            "scope=a&scope=b",
+            "scope=a&scope=a",
+            "scope=a&%73cope=b",
+            "x=1&x=2",
+        ] {
+            assert!(Form::parse(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_form_in_utf_8_is_refused() {
+        for body in [
+            &b"a=%"[..],
+            b"a=%4",
+            b"a=%zz",
+            b"a=%FF",
+            b"\xff=1",
+            b"a=%C3%28",
+        ] {
+            assert!(Form::parse(body).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_bounded() {
+        let many = vec!["a="; MAX_PARAMETERS].join("&");
+        assert!(Form::parse(many.as_bytes()).is_ok());
+        assert!(Form::parse(format!("{many}&b=").as_bytes()).is_err());
+        let long = format!("a={}", "x".repeat(MAX_BODY - 2));
+        assert!(Form::parse(long.as_bytes()).is_ok());
+        assert!(Form::parse(format!("{long}x").as_bytes()).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(body: Vec<u8>) {
+            let _ = Form::parse(&body);
+        }
+    }
+}
