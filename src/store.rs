@@ -4,17 +4,23 @@
 //! revocation is answered only once it is durable, and is then in the process's [`Revocations`], which every request asks
 //! without waiting for anything. A store that cannot be reached says so; nothing here guesses.
 
+mod embedded;
 mod lineage;
 mod once;
 mod record;
 mod revocation;
 mod revocations;
+mod settings;
+mod stores;
 
+pub use embedded::{Embedded, OpenError};
 pub use lineage::{Lineage, TooManyKeys};
 pub use once::{OnceOnly, Use};
 pub use record::{Record, RecordKey};
 pub use revocation::{Reach, Revocation, RevocationKey};
 pub use revocations::Revocations;
+pub use settings::{EmbeddedSettings, StoreSettings};
+pub use stores::Stores;
 
 use crate::clock::UnixTime;
 use std::fmt;

@@ -136,6 +136,7 @@ impl Gateway {
             mut hooks,
             access_log,
             issuers,
+            store,
             metrics,
             memory,
             ..
@@ -170,6 +171,7 @@ impl Gateway {
         let running = Running {
             hooks: serving.current(),
             issuers,
+            store,
             metrics,
             memory,
         };

@@ -23,6 +23,7 @@ use crate::{
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
+    store::{StoreSettings, Stores},
     sts::{ClientAuthenticators, Documents, ServiceParts, TokenService},
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
@@ -68,6 +69,8 @@ pub struct Configuration {
     pub token_endpoint: TokenEndpoint,
     /// Whom it trusts.
     pub issuers: Vec<Arc<TrustedIssuer>>,
+    /// What outlives the process, where there is such a place.
+    pub store: Option<Stores>,
     /// What it counts.
     pub metrics: Metrics,
     /// By what the next configuration finds out what it changes.
@@ -86,6 +89,7 @@ pub(super) struct Read {
     directory: Option<DirectorySettings>,
     routes: Vec<(usize, RouteSettings)>,
     cache: CacheSettings,
+    store: Option<StoreSettings>,
     limits: LimitsSettings,
     shutdown: ShutdownSettings,
     runtime: RuntimeSettings,
@@ -168,6 +172,7 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
         directory: top.take_or_default("directory"),
         routes: top.required_list("routes"),
         cache: top.take_or_default("cache"),
+        store: top.take_or_default("store"),
         limits: top.take_or_default("limits"),
         shutdown: top.take_or_default("shutdown"),
         runtime: top.take_or_default("runtime"),
@@ -239,6 +244,7 @@ impl Composer<'_> {
             self.routes(&read, &ground, b)
         });
         building.within("cache", |b| read.cache.check(b));
+        let store = building.within("store", |b| self.store(read.store.as_ref(), b));
         building.within("limits", |b| read.limits.check(b));
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
         let ids = self.ids(building)?;
@@ -278,9 +284,25 @@ impl Composer<'_> {
             log: read.telemetry.log,
             token_endpoint: token_endpoint?,
             issuers: issuers.into_values().collect(),
+            store,
             metrics: self.metrics,
             memory: self.succession.into_memory(),
         })
+    }
+
+    /// The store goes on as it is where nothing was written anew about it.
+    fn store(
+        &self,
+        settings: Option<&StoreSettings>,
+        building: &mut Building<'_>,
+    ) -> Option<Stores> {
+        let settings = settings?;
+        let Surroundings {
+            clock, randomness, ..
+        } = self.surroundings;
+        self.succession
+            .store()
+            .or_else(|| settings.build(building, Arc::clone(clock), Arc::clone(randomness)))
     }
 
     /// The ids of requests go on where they were.

@@ -1,6 +1,6 @@
 //! What may be used once, such as the `jti` of a client's assertion.
 
-use super::{RecordKey, StoreError};
+use super::{RecordKey, Store, StoreError, Stores};
 use crate::clock::UnixTime;
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use std::{
 
 /// Remembers what was used, as long as it could be used again. Clones remember the same.
 #[derive(Clone)]
-pub struct OnceOnly(Arc<Memory>);
+pub struct OnceOnly {
+    memory: Arc<Memory>,
+    store: Option<Stores>,
+}
 
 /// Whether something is used for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +33,28 @@ impl OnceOnly {
     /// Remembers `most` things at once, in this process alone. When all of them could still be used again, the next one
     /// is refused: what is forgotten too early could be replayed.
     pub fn in_memory(most: usize) -> Self {
-        Self(Arc::new(Memory {
-            most,
-            used: Mutex::default(),
-        }))
+        Self {
+            memory: Arc::new(Memory {
+                most,
+                used: Mutex::default(),
+            }),
+            store: None,
+        }
+    }
+
+    /// Remembers what was used in `store` too, so that it is used once by all who share it, and once across restarts.
+    /// While the store is not available, the memory alone counts: of what is used elsewhere then, nothing is known.
+    pub fn in_store(most: usize, store: Stores) -> Self {
+        Self {
+            store: Some(store),
+            ..Self::in_memory(most)
+        }
     }
 
     /// Uses up `id`, which nobody accepts from `until` on anyway.
     ///
     /// # Errors
-    /// [`StoreError::Full`].
+    /// [`StoreError::Full`], and what the store answers but for [`StoreError::Unavailable`].
     pub async fn first_use(
         &self,
         kind: &'static str,
@@ -47,7 +62,18 @@ impl OnceOnly {
         until: UnixTime,
         now: UnixTime,
     ) -> Result<Use, StoreError> {
-        self.0.first_use(RecordKey::new(kind, id), until, now)
+        let key = RecordKey::new(kind, id);
+        let used = self.memory.first_use(key, until, now)?;
+        let Some(store) = self.store.as_ref().filter(|_| used == Use::First) else {
+            return Ok(used);
+        };
+        match store.put_new(&key, Vec::new(), until).await {
+            Ok(true) => Ok(Use::First),
+            Ok(false) => Ok(Use::Again),
+            // an outage of the store stops no exchange
+            Err(StoreError::Unavailable(_)) => Ok(used),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -71,7 +97,8 @@ impl Memory {
 impl fmt::Debug for OnceOnly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceOnly")
-            .field("most", &self.0.most)
+            .field("most", &self.memory.most)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }

@@ -120,6 +120,16 @@ impl Revocation {
             reach,
         }
     }
+
+    /// Of two about one thing: what ends all that either ends.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        Self {
+            key: self.key,
+            at: self.at.max(other.at),
+            until: self.until.max(other.until),
+            reach: self.reach.max(other.reach),
+        }
+    }
 }
 
 impl fmt::Debug for RevocationKey {

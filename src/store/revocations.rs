@@ -23,16 +23,8 @@ pub struct Revocations(Arc<Index>);
 struct Index {
     /// How often something was added.
     epoch: AtomicU64,
-    ended: RwLock<HashMap<RevocationKey, Ended>>,
+    ended: RwLock<HashMap<RevocationKey, Revocation>>,
     freshness: Option<Freshness>,
-}
-
-/// What is known about one key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ended {
-    at: UnixTime,
-    until: UnixTime,
-    reach: Reach,
 }
 
 /// When the others' revocations were last known to be all here.
@@ -89,16 +81,15 @@ impl Revocations {
         let mut ended = self.0.ended.write().unwrap_or_else(PoisonError::into_inner);
         let mut added = 0;
         for revocation in revocations {
-            let new = Ended::from(revocation);
             match ended.get_mut(&revocation.key) {
                 // the poll says again what the subscription said: that is no news
-                Some(known) if known.with(new) == *known => {}
+                Some(known) if known.with(&revocation) == *known => {}
                 Some(known) => {
-                    *known = known.with(new);
+                    *known = known.with(&revocation);
                     added += 1;
                 }
                 None => {
-                    ended.insert(revocation.key, new);
+                    ended.insert(revocation.key, revocation);
                     added += 1;
                 }
             }
@@ -145,27 +136,6 @@ impl Revocations {
                 .saturating_sub(heard)
                 > freshness.bound
         })
-    }
-}
-
-impl Ended {
-    /// What ends all that either ends.
-    fn with(self, other: Self) -> Self {
-        Self {
-            at: self.at.max(other.at),
-            until: self.until.max(other.until),
-            reach: self.reach.max(other.reach),
-        }
-    }
-}
-
-impl From<Revocation> for Ended {
-    fn from(revocation: Revocation) -> Self {
-        Self {
-            at: revocation.at,
-            until: revocation.until,
-            reach: revocation.reach,
-        }
     }
 }
 

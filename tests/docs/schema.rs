@@ -9,7 +9,7 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 40] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 41] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
@@ -66,6 +66,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 40] = [
     ),
     ("rule_prefix_without_rule", "compares two parts of the file"),
     ("set_header_written_secret", "legal, and a warning"),
+    ("store_no_store", "stands in another file"),
     ("syntax_error", "no YAML"),
     ("tab", "no YAML"),
     ("tag", "is gone before a schema sees it"),

@@ -209,6 +209,7 @@ impl Gateway {
         let running = Arc::new(Running {
             hooks: self.serving.current(),
             issuers: configuration.issuers,
+            store: configuration.store,
             metrics: configuration.metrics,
             memory: configuration.memory,
         });

@@ -15,6 +15,8 @@ pub(super) type Print = [u8; 32];
 pub(super) struct Prints {
     /// `cache`.
     pub(super) cache: Print,
+    /// `store`.
+    pub(super) store: Print,
     /// Each of `trusted_issuers`, by position.
     pub(super) issuers: Vec<Print>,
     /// Each of `routes`, by position.
@@ -31,12 +33,13 @@ pub(super) struct RoutePrints {
 }
 
 /// Sections that say nothing about tokens, or that are looked at one by one.
-const APART: [&str; 10] = [
+const APART: [&str; 11] = [
     "listeners",
     "admin",
     "trusted_issuers",
     "routes",
     "cache",
+    "store",
     "limits",
     "shutdown",
     "runtime",
@@ -68,8 +71,10 @@ impl Prints {
             },
         });
         let cache = FieldDigest::new("obo-gateway/config/cache/1");
+        let store = FieldDigest::new("obo-gateway/config/store/1");
         Self {
             cache: reader.key(cache, root, "cache").finish(),
+            store: reader.key(store, root, "store").finish(),
             routes: routes.collect(),
             issuers,
         }
@@ -216,9 +221,10 @@ routes:
   - { name: a, match: { prefix: /a }, upstream: { tls: { ca: ca.pem } }, exchange: { accepts: [ { issuer: corp } ], scope: { allow: [r, w] } } }
   - { name: b, match: { prefix: /b }, upstream: {}, exchange: { accepts: [ { issuer: other } ] } }
 cache: { max_size: 1MiB }
+store: { embedded: { path: store } }
 "#;
 
-    /// Which prints of `FILE` another text changes: routes' exchanges, routes' upstreams, issuers, the cache.
+    /// Which prints of `FILE` another text changes: routes' exchanges, routes' upstreams, issuers, the cache, the store.
     fn changed(base: &BaseDir, text: &str) -> String {
         let prints = |text: &str| Prints::of(&Document::parse("f", text).unwrap(), base);
         compare(&prints(FILE), &prints(text))
@@ -234,6 +240,7 @@ cache: { max_size: 1MiB }
             found.push((a != b).then(|| format!("issuer {n}")));
         }
         found.push((before.cache != after.cache).then(|| "cache".to_owned()));
+        found.push((before.store != after.store).then(|| "store".to_owned()));
         found.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
@@ -258,6 +265,7 @@ cache: { max_size: 1MiB }
             "exchange 0, exchange 1"
         );
         assert_eq!(with("1MiB", "2MiB"), "cache");
+        assert_eq!(with("path: store", "path: other"), "store");
         assert_eq!(with("1.pem", "2.pem"), "");
         assert_eq!(with("127.0.0.1:0", "127.0.0.1:1"), "");
         // a section that nobody has heard of may bear on any token

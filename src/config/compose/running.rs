@@ -12,7 +12,7 @@ use crate::{
     exchange::EngineParts,
     proxy::{Hooks, Peers},
     route::Route,
-    store::OnceOnly,
+    store::{OnceOnly, Stores},
     telemetry::{IdSource, Metrics},
     verify::TrustedIssuer,
 };
@@ -31,6 +31,8 @@ pub struct Running {
     pub hooks: Arc<Hooks>,
     /// Whom it trusts.
     pub issuers: Vec<Arc<TrustedIssuer>>,
+    /// What outlives the process.
+    pub store: Option<Stores>,
     /// What it counts.
     pub metrics: Metrics,
     /// By what the next configuration finds out what did not change.
@@ -115,6 +117,13 @@ impl<'a> Succession<'a> {
         let running = self.running?;
         let unchanged = running.memory.prints.cache == self.next.prints.cache;
         unchanged.then(|| running.hooks.pipeline.cache.clone())
+    }
+
+    /// The store, where its settings are the same.
+    pub(super) fn store(&self) -> Option<Stores> {
+        let running = self.running?;
+        let unchanged = running.memory.prints.store == self.next.prints.store;
+        running.store.clone().filter(|_| unchanged)
     }
 
     pub(super) fn peers(&self) -> Peers {

@@ -1,0 +1,177 @@
+//! How records and revocations stand in the file: each with a digest over its key and itself.
+
+use crate::{
+    clock::UnixTime,
+    jose::FieldDigest,
+    store::{Reach, RecordKey, Revocation, RevocationKey},
+};
+
+/// A record as it is kept.
+pub(super) struct Kept {
+    pub(super) version: u64,
+    pub(super) until: UnixTime,
+    pub(super) value: Vec<u8>,
+}
+
+/// What stands in the file is not what was put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Damaged;
+
+/// Where something stands in the order in which things end: its end, its kind and its key.
+pub(super) const END: usize = 8 + 1 + 32;
+
+/// What ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Record([u8; 32]),
+    Revocation([u8; 16]),
+}
+
+/// The bytes of a digest.
+const DIGEST: usize = 8;
+
+impl Kept {
+    /// Version and end in eight bytes each, the value, the digest.
+    pub(super) fn encode(&self, key: &RecordKey) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(16 + self.value.len() + DIGEST);
+        bytes.extend_from_slice(&self.version.to_be_bytes());
+        bytes.extend_from_slice(&self.until.as_secs().to_be_bytes());
+        bytes.extend_from_slice(&self.value);
+        sealed(key.as_bytes(), bytes)
+    }
+
+    pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Self, Damaged> {
+        let bytes = unsealed(key, bytes)?;
+        let (version, bytes) = bytes.split_first_chunk().ok_or(Damaged)?;
+        let (until, value) = bytes.split_first_chunk().ok_or(Damaged)?;
+        Ok(Self {
+            version: u64::from_be_bytes(*version),
+            until: UnixTime::from_secs(i64::from_be_bytes(*until)),
+            value: value.to_vec(),
+        })
+    }
+}
+
+/// When and until when in eight bytes each, the reach, the digest.
+pub(super) fn encode(revocation: &Revocation) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(17 + DIGEST);
+    bytes.extend_from_slice(&revocation.at.as_secs().to_be_bytes());
+    bytes.extend_from_slice(&revocation.until.as_secs().to_be_bytes());
+    bytes.push(match revocation.reach {
+        Reach::Earlier => 0,
+        Reach::Always => 1,
+    });
+    sealed(revocation.key.as_bytes(), bytes)
+}
+
+pub(super) fn decode(key: [u8; 16], bytes: &[u8]) -> Result<Revocation, Damaged> {
+    let bytes = unsealed(&key, bytes)?;
+    let (at, bytes) = bytes.split_first_chunk().ok_or(Damaged)?;
+    let (until, reach) = bytes.split_first_chunk().ok_or(Damaged)?;
+    Ok(Revocation {
+        key: RevocationKey::from_bytes(key),
+        at: UnixTime::from_secs(i64::from_be_bytes(*at)),
+        until: UnixTime::from_secs(i64::from_be_bytes(*until)),
+        reach: match reach {
+            [0] => Reach::Earlier,
+            [1] => Reach::Always,
+            _ => return Err(Damaged),
+        },
+    })
+}
+
+impl Ending {
+    /// Its place in the order.
+    pub(super) fn at(self, until: UnixTime) -> [u8; END] {
+        let (kind, key): (u8, &[u8]) = match &self {
+            Self::Record(key) => (0, key),
+            Self::Revocation(key) => (1, key),
+        };
+        let bytes = ordered(until);
+        let bytes = bytes.iter().chain([&kind]).chain(key);
+        let mut place = [0; END];
+        place
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        place
+    }
+
+    /// What stands at a place.
+    pub(super) fn of(place: &[u8; END]) -> Result<Self, Damaged> {
+        let (_, rest) = place.split_first_chunk::<8>().ok_or(Damaged)?;
+        let (kind, key) = rest.split_first_chunk::<1>().ok_or(Damaged)?;
+        match kind {
+            [0] => Ok(Self::Record(*key.first_chunk().ok_or(Damaged)?)),
+            [1] => Ok(Self::Revocation(*key.first_chunk().ok_or(Damaged)?)),
+            _ => Err(Damaged),
+        }
+    }
+}
+
+/// The first place of what ends after `now`.
+pub(super) fn first_after(now: UnixTime) -> [u8; END] {
+    Ending::Record([0; 32]).at(now.plus(std::time::Duration::from_secs(1)))
+}
+
+/// A moment as bytes whose order is that of time.
+fn ordered(time: UnixTime) -> [u8; 8] {
+    (time.as_secs().cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+fn sealed(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
+    let digest = digest(key, &bytes);
+    bytes.extend_from_slice(&digest);
+    bytes
+}
+
+fn unsealed<'a>(key: &[u8], bytes: &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let (bytes, found) = bytes.split_last_chunk::<DIGEST>().ok_or(Damaged)?;
+    if digest(key, bytes) == *found {
+        Ok(bytes)
+    } else {
+        Err(Damaged)
+    }
+}
+
+fn digest(key: &[u8], bytes: &[u8]) -> [u8; DIGEST] {
+    let digest = FieldDigest::new("obo-gateway/embedded-store/1");
+    let mut first = [0; DIGEST];
+    first
+        .iter_mut()
+        .zip(digest.field(key).field(bytes).finish())
+        .for_each(|(to, from)| *to = from);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_or_stands_under_another_key_is_damaged() {
+        let (key, other) = (RecordKey::new("a", b"1"), RecordKey::new("a", b"2"));
+        let kept = Kept {
+            version: 7,
+            until: UnixTime::from_secs(9),
+            value: b"value".to_vec(),
+        };
+        let bytes = kept.encode(&key);
+        assert!(Kept::decode(key.as_bytes(), &bytes).is_ok_and(|kept| kept.value == b"value"));
+        assert!(Kept::decode(other.as_bytes(), &bytes).is_err());
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            assert!(Kept::decode(key.as_bytes(), &bytes).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn places_stand_in_the_order_of_time_also_before_1970() {
+        let place = |at| Ending::Revocation([9; 16]).at(UnixTime::from_secs(at));
+        assert!(place(-5) < place(0) && place(0) < place(1) && place(1) < place(i64::MAX));
+        assert_eq!(Ending::of(&place(1)), Ok(Ending::Revocation([9; 16])));
+        let ended = first_after(UnixTime::from_secs(1));
+        assert!(place(1) < ended && ended < place(2));
+    }
+}

@@ -1,0 +1,125 @@
+//! The one thread that writes the file.
+
+use super::{
+    file::Shelf,
+    transaction::{Fault, What},
+};
+use crate::{
+    clock::SharedClock,
+    store::{Revocations, StoreError},
+};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+/// An operation, and who waits for it.
+pub(super) struct Operation {
+    pub(super) what: What,
+    pub(super) answer: oneshot::Sender<Result<bool, StoreError>>,
+}
+
+/// Performs operations, as many in one transaction as wait for it.
+pub(super) struct Writer {
+    shelf: Arc<Shelf>,
+    revocations: Revocations,
+    clock: SharedClock,
+    swept: Instant,
+    /// Whether the file's other head leads to less than was answered for.
+    unsettled: bool,
+}
+
+/// How many operations share a transaction at most.
+const BATCH: usize = 1_024;
+/// How long nothing has to happen before the file is settled.
+const QUIET: Duration = Duration::from_millis(50);
+/// How often what has ended is removed.
+const SWEEP: Duration = Duration::from_secs(30);
+/// How much of it is removed in one transaction, so that nobody waits long for it.
+const SWEPT: usize = 1_000;
+
+impl Writer {
+    pub(super) fn new(shelf: Arc<Shelf>, revocations: Revocations, clock: SharedClock) -> Self {
+        Self {
+            shelf,
+            revocations,
+            swept: clock.instant(),
+            clock,
+            unsettled: false,
+        }
+    }
+
+    /// Writes until nobody can ask for it any more.
+    pub(super) fn run(mut self, waiting: &Receiver<Operation>) {
+        loop {
+            let patience = if self.unsettled { QUIET } else { SWEEP };
+            match waiting.recv_timeout(patience) {
+                Ok(first) => {
+                    let others = waiting.try_iter().take(BATCH - 1);
+                    self.write(std::iter::once(first).chain(others).collect());
+                }
+                Err(RecvTimeoutError::Timeout) => self.settle(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.sweep();
+        }
+    }
+
+    /// One transaction for all of them; each is answered when it is on the disk.
+    fn write(&mut self, operations: Vec<Operation>) {
+        let now = self.clock.now();
+        let done = self.shelf.write(|tables| {
+            let each = operations.iter();
+            each.map(|operation| tables.perform(&operation.what, now))
+                .collect::<Result<Vec<_>, Fault>>()
+        });
+        match done {
+            Ok(results) => {
+                self.unsettled = true;
+                for (operation, result) in operations.into_iter().zip(results) {
+                    if let (What::Revoke(revoked), Ok(_)) = (operation.what, &result) {
+                        self.revocations.insert(revoked);
+                    }
+                    // who asked may have gone away
+                    let _ = operation.answer.send(result);
+                }
+            }
+            Err(error) => {
+                tracing::error!(target: "obo_gateway::store", %error, "the store could not be written");
+                for operation in operations {
+                    let _ = operation.answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// The file has two heads, of which the older leads to what was before the last transaction. One more transaction
+    /// has both lead to all that was answered for.
+    fn settle(&mut self) {
+        if self.unsettled && self.shelf.settle().is_ok() {
+            self.unsettled = false;
+        }
+    }
+
+    fn sweep(&mut self) {
+        let instant = self.clock.instant();
+        if instant.saturating_duration_since(self.swept) < SWEEP {
+            return;
+        }
+        let now = self.clock.now();
+        self.revocations.sweep(now);
+        match self.shelf.write(|tables| tables.sweep(now, SWEPT)) {
+            Ok(true) => self.swept = instant,
+            // the rest comes after the next operations
+            Ok(false) => {}
+            Err(error) => {
+                self.swept = instant;
+                tracing::warn!(target: "obo_gateway::store", %error, "what has ended could not be removed from the store");
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `store` as it is written, and how it becomes a store.
+
+use super::{Embedded, OpenError, Stores};
+use crate::{
+    clock::{SharedClock, SharedRandomness},
+    settings::{Building, Effects, exactly_one},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where revocations and refresh tokens' families are kept, so that they outlive the process. Without it neither
+/// revocation nor refresh is offered.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one(&["embedded"]))]
+pub struct StoreSettings {
+    /// A file of this gateway's own.
+    pub embedded: Option<EmbeddedSettings>,
+}
+
+/// A store in a file, for one gateway.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddedSettings {
+    /// The file; made, readable by its owner alone, where there is none.
+    pub path: PathBuf,
+}
+
+impl StoreSettings {
+    /// Opens the store. Without effects it is only looked at, and there is none.
+    pub fn build(
+        &self,
+        building: &mut Building<'_>,
+        clock: SharedClock,
+        randomness: SharedRandomness,
+    ) -> Option<Stores> {
+        building
+            .findings
+            .exactly_one(&[("embedded", self.embedded.is_some())])?;
+        let embedded = self.embedded.as_ref()?;
+        building.within("embedded", |b| embedded.build(b, clock, randomness))
+    }
+}
+
+impl EmbeddedSettings {
+    fn build(
+        &self,
+        building: &mut Building<'_>,
+        clock: SharedClock,
+        randomness: SharedRandomness,
+    ) -> Option<Stores> {
+        let path = building.base.resolve(&self.path);
+        let opened = match building.effects {
+            Effects::None => Embedded::look(&path).map(|()| None),
+            Effects::Allowed => Embedded::open(&path, clock, randomness).map(Some),
+        };
+        match opened {
+            Ok(store) => store.map(|store| Stores::Embedded(Arc::new(store))),
+            Err(error) => {
+                building.within("path", |b| report(&path, &error, b));
+                None
+            }
+        }
+    }
+}
+
+fn report(path: &Path, error: &OpenError, building: &mut Building<'_>) {
+    let what = format!("{}: {error}", path.display());
+    match error {
+        OpenError::Locked => building.findings.error_because(
+            what,
+            "one process alone may have an embedded store open",
+            "give each gateway a path of its own, or have them share a redis store",
+        ),
+        OpenError::Empty | OpenError::Damaged(_) => building.findings.error_because(
+            what,
+            "revocations that it held would be forgotten, and what they ended would be accepted again",
+            "put a backup in its place; or remove the file, replace the signing and opaque keys, and start anew",
+        ),
+        OpenError::NotAStore => building
+            .findings
+            .error(what, "name the file of a store, or one that does not exist yet"),
+        OpenError::OtherFormat(_) => building
+            .findings
+            .error(what, "run the version of the gateway that wrote it"),
+        OpenError::Io(_) => building.findings.error(
+            what,
+            "name a file that the gateway can read and write, in a folder where it may make one",
+        ),
+    }
+}

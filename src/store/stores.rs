@@ -1,0 +1,61 @@
+//! The stores that a configuration can name.
+
+use super::{Embedded, Record, RecordKey, Revocation, Revocations, Store, StoreError};
+use crate::clock::UnixTime;
+use std::sync::Arc;
+
+/// One of the stores. Clones are the same one.
+#[derive(Debug, Clone)]
+pub enum Stores {
+    /// In a file.
+    Embedded(Arc<Embedded>),
+}
+
+impl Store for Stores {
+    async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        match self {
+            Self::Embedded(store) => store.get(key).await,
+        }
+    }
+
+    async fn put_new(
+        &self,
+        key: &RecordKey,
+        value: Vec<u8>,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Embedded(store) => store.put_new(key, value, until).await,
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &RecordKey,
+        version: u64,
+        value: Vec<u8>,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Embedded(store) => store.swap(key, version, value, until).await,
+        }
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(store) => store.remove(key).await,
+        }
+    }
+
+    async fn revoke(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(store) => store.revoke(revocations).await,
+        }
+    }
+
+    fn revocations(&self) -> &Revocations {
+        match self {
+            Self::Embedded(store) => store.revocations(),
+        }
+    }
+}
