@@ -182,10 +182,10 @@ fn a_revocation_of_what_the_token_was_made_from_ends_it_at_once() {
 #[test]
 fn a_signed_answer_is_for_who_asked_and_says_the_same() {
     let rig = Rig::new();
-    let accept = Some("application/token-introspection+jwt");
+    let signed = "application/token-introspection+jwt";
     for (token, active) in [(rig.opaque(json!({})), true), ("x".to_owned(), false)] {
-        let response = rig.ask(&token, &[AGGREGATES], accept);
-        assert_eq!(response.headers()["content-type"], accept.unwrap());
+        let response = rig.ask(&token, &[AGGREGATES], Some(signed));
+        assert_eq!(response.headers()["content-type"], signed);
         let jwt = RawToken::new(response.body().clone());
         let jws = UnverifiedJws::parse(&jwt).unwrap();
         assert_eq!(jws.typ(), Some("token-introspection+jwt"));
