@@ -7,7 +7,7 @@
 
 use super::{
     Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
-    Jti, OnceOnly, Origins, OwnTokenReader, OwnTokens, SubjectKindOfToken, SubjectToken, TokenSeal,
+    Jti, Origins, OwnTokenReader, OwnTokens, SubjectKindOfToken, SubjectToken, TokenSeal,
     TrustedIssuer, VerifyError, counted,
     subject::{self, Addressee, Proven, Vouched},
 };
@@ -15,7 +15,7 @@ use crate::{
     clock::SharedClock,
     jose::UnverifiedJws,
     source::PresentedToken,
-    store::{RevocationKey, Revocations},
+    store::{OnceOnly, RevocationKey, Revocations},
     token::{RawToken, TokenTypeUri},
 };
 use std::{fmt, sync::Arc};

@@ -145,7 +145,7 @@ fn authorized_party(
     audiences: &[Audience],
 ) -> Result<Option<Box<str>>, VerifyError> {
     if let Some(party) = claims.text("azp").map_err(VerifyError::Claims)? {
-        return Ok(Some(party.into()).filter(|party: &Box<str>| !party.is_empty()));
+        return Ok((!party.is_empty()).then(|| party.into()));
     }
     Ok(match (rules::client(issuer, claims)?, audiences) {
         (None, [only]) => Some(only.as_str().into()),
