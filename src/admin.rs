@@ -1,13 +1,16 @@
-//! What the operator asks: `/metrics`, `/healthz`, `/readyz`.
+//! What the operator asks: `/metrics`, `/healthz`, `/readyz`; and what the operator ends: `/revocations`.
 //!
 //! What enters are plain HTTP requests, what leaves are plain HTTP answers; there is no socket in here. Guaranteed:
 //! a web page cannot read it through a name that it points at this machine (DNS rebinding), and off loopback it
-//! answers nobody without the token, except that a probe learns "alive" and "ready", without details.
+//! answers nobody without the token, except that a probe learns "alive" and "ready", without details. No token of a
+//! user's opens it, whoever acts for whom.
 
 mod entrance;
+mod revocation;
 mod settings;
 
 pub use crate::telemetry::{Readiness, ReadinessReport};
+pub use revocation::Revoker;
 pub use settings::{AdminSettings, AdminTerms};
 
 use crate::telemetry::Metrics;
@@ -16,8 +19,11 @@ use bytes::Bytes;
 use entrance::{Admitted, Entrance, Refused};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
+use revocation::{Asked, NotRevoked};
 use serde_json::json;
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,6 +31,7 @@ use std::{net::SocketAddr, sync::Arc};
 #[derive(Debug)]
 pub struct Admin {
     entrance: ArcSwap<Entrance>,
+    revoker: ArcSwap<Revoker>,
     metrics: Metrics,
     readiness: Readiness,
 }
@@ -35,32 +42,85 @@ enum Document {
     Readiness,
 }
 
+const REVOCATIONS: &str = "/revocations";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROMETHEUS_TEXT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl Admin {
-    /// Answers by `terms` on a listener that was bound to `bound`.
+    /// Answers by `terms` on a listener that was bound to `bound`, and has `revoker` end tokens.
     pub fn new(
         terms: AdminTerms,
         bound: SocketAddr,
+        revoker: Revoker,
         metrics: Metrics,
         readiness: Readiness,
     ) -> Self {
         Self {
             entrance: ArcSwap::from_pointee(Entrance::new(terms, bound)),
+            revoker: ArcSwap::from_pointee(revoker),
             metrics,
             readiness,
         }
     }
 
-    /// Answers by other `terms` from now on, on a listener that was bound to `bound`.
-    pub fn admit_by(&self, terms: AdminTerms, bound: SocketAddr) {
+    /// Answers by other `terms` from now on, on a listener that was bound to `bound`, and has `revoker` end tokens.
+    pub fn admit_by(&self, terms: AdminTerms, bound: SocketAddr, revoker: Revoker) {
         self.entrance.store(Arc::new(Entrance::new(terms, bound)));
+        self.revoker.store(Arc::new(revoker));
     }
 
-    /// Answers one request; its body is not looked at.
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
+    /// Answers one request.
+    pub async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        if request.uri().path() == REVOCATIONS {
+            self.revoke(request).await
+        } else {
+            self.document(request)
+        }
+    }
+
+    /// `POST /revocations`. JSON alone, and nothing that a browser sends for a page: what a page can send without asking
+    /// first is a form or plain text, and asking first is answered with a refusal.
+    async fn revoke(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        if let Err(refused) = self.entrance.load().admit(request) {
+            return refusal(refused);
+        }
+        if request.headers().contains_key(ORIGIN) {
+            return error(
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                "no web page may revoke tokens",
+            );
+        }
+        if request.method() != Method::POST {
+            return not_allowed("POST", "only POST is answered");
+        }
+        if !is_json(request) {
+            return error(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_request",
+                "the body is application/json",
+            );
+        }
+        let revoker = self.revoker.load_full();
+        let done = match Asked::read(request.body()) {
+            Ok(asked) => revoker.revoke(&asked).await,
+            Err(malformed) => Err(malformed),
+        };
+        match done {
+            Ok(done) => {
+                let body = json!({
+                    "revoked": done.kind.as_str(),
+                    "at": done.at.as_secs(),
+                    "until": done.until.as_secs(),
+                });
+                answer(StatusCode::OK, JSON, body.to_string())
+            }
+            Err(why) => not_revoked(&why),
+        }
+    }
+
+    fn document<B>(&self, request: &Request<B>) -> Response<Bytes> {
         let document = Document::at(request.uri().path());
         let is_probe = matches!(document, Some(Document::Health | Document::Readiness));
         let admitted = match self.entrance.load().admit(request) {
@@ -72,15 +132,7 @@ impl Admin {
             return error(StatusCode::NOT_FOUND, "not_found", "no such document");
         };
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut answer = error(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "only GET and HEAD are answered",
-            );
-            answer
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return answer;
+            return not_allowed("GET, HEAD", "only GET and HEAD are answered");
         }
         let mut answer = match document {
             Document::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
@@ -145,7 +197,54 @@ fn refusal(refused: Refused) -> Response<Bytes> {
     }
 }
 
-fn error(status: StatusCode, code: &str, description: &'static str) -> Response<Bytes> {
+fn not_allowed(allowed: &'static str, description: &'static str) -> Response<Bytes> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut answer = error(status, "method_not_allowed", description);
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+/// The media type, whatever its parameters.
+fn is_json(request: &Request<Bytes>) -> bool {
+    let written = request.headers().get(CONTENT_TYPE);
+    written
+        .and_then(|value| value.to_str().ok()?.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn not_revoked(why: &NotRevoked) -> Response<Bytes> {
+    match why {
+        NotRevoked::Malformed => {
+            error(StatusCode::BAD_REQUEST, "invalid_request", &why.to_string())
+        }
+        NotRevoked::NoStore => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "nothing was revoked: the configuration names no store",
+        ),
+        NotRevoked::Store(cause) => {
+            tracing::error!(%cause, "nothing was revoked: the store cannot be written");
+            let mut answer = error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "the store cannot be written: do not take it for revoked",
+            );
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            answer
+        }
+        NotRevoked::NotOnRecord => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "it is revoked, and the audit log cannot be written: ask again",
+        ),
+    }
+}
+
+fn error(status: StatusCode, code: &str, description: &str) -> Response<Bytes> {
     let body = json!({ "error": code, "error_description": description });
     answer(status, JSON, body.to_string())
 }

@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod explain;
+mod revoke;
 mod run;
 mod schema;
 mod serve;
@@ -60,6 +61,8 @@ enum Command {
     Check,
     /// Replay the decision on one request, step by step; sends nothing, signs nothing that can be used
     Explain(explain::Arguments),
+    /// End tokens before their time: those of a user, an actor, a session, an application, a key, or one token
+    Revoke(revoke::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema {
         /// Print the configuration reference instead, for people
@@ -114,6 +117,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
         Command::Explain(asked) => {
             explain::explain(&asked, &arguments.config, &surroundings, io, &mut terminal)
         }
+        Command::Revoke(asked) => revoke::revoke(&asked, &arguments.config, io, &mut terminal),
         Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }

@@ -26,6 +26,13 @@ pub struct AdminTerms {
     pub(super) token: Option<Secret>,
 }
 
+impl AdminTerms {
+    /// What a caller must present, for the one command that is such a caller.
+    pub fn expose_token(&self) -> Option<&[u8]> {
+        self.token.as_ref().map(Secret::expose)
+    }
+}
+
 impl Default for AdminSettings {
     fn default() -> Self {
         Self {

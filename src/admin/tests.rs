@@ -10,6 +10,10 @@ use std::sync::{
 };
 use std::{path::Path, time::Duration};
 
+mod revocations;
+
+use revocations::revoker;
+
 const TOKEN: &str = "correct horse";
 
 fn build(yaml: &str) -> (Option<AdminTerms>, Vec<Finding>) {
@@ -36,7 +40,18 @@ fn with_token(address: &str) -> AdminTerms {
 
 fn admin(terms: AdminTerms) -> Admin {
     let bound = terms.address;
-    Admin::new(terms, bound, Metrics::new(), Readiness::new())
+    Admin::new(
+        terms,
+        bound,
+        revoker(None),
+        Metrics::new(),
+        Readiness::new(),
+    )
+}
+
+fn answered(admin: &Admin, request: &Request<Bytes>) -> Response<Bytes> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(admin.answer(request))
 }
 
 fn local() -> Admin {
@@ -52,7 +67,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Bytes>
 }
 
 fn ask(admin: &Admin, path: &str) -> Response<Bytes> {
-    admin.answer(&request("GET", path, &[("host", "127.0.0.1:9090")]))
+    answered(admin, &request("GET", path, &[("host", "127.0.0.1:9090")]))
 }
 
 fn body(answer: &Response<Bytes>) -> Value {
@@ -105,7 +120,10 @@ fn readiness_names_what_is_missing_and_health_does_not_care() {
 #[test]
 fn a_head_request_gets_the_head_alone() {
     let admin = local();
-    let answer = admin.answer(&request("HEAD", "/healthz", &[("host", "localhost")]));
+    let answer = answered(
+        &admin,
+        &request("HEAD", "/healthz", &[("host", "localhost")]),
+    );
     assert_eq!(answer.status(), 200);
     assert!(answer.body().is_empty());
     assert_eq!(answer.headers()[CONTENT_LENGTH], "14");
@@ -118,7 +136,10 @@ fn other_paths_and_methods_are_refused() {
         assert_eq!(ask(&admin, path).status(), 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        let answer = admin.answer(&request(method, "/metrics", &[("host", "localhost")]));
+        let answer = answered(
+            &admin,
+            &request(method, "/metrics", &[("host", "localhost")]),
+        );
         assert_eq!(answer.status(), 405, "{method}");
         assert_eq!(answer.headers()[ALLOW], "GET, HEAD");
     }
@@ -135,7 +156,7 @@ fn without_a_token_only_this_machines_names_are_answered() {
         "[::1]:9090",
         "[::1]",
     ] {
-        let answer = admin.answer(&request("GET", "/metrics", &[("host", host)]));
+        let answer = answered(&admin, &request("GET", "/metrics", &[("host", host)]));
         assert_eq!(answer.status(), 200, "{host}");
     }
     for host in [
@@ -149,7 +170,7 @@ fn without_a_token_only_this_machines_names_are_answered() {
         "[::1",
     ] {
         for path in ["/metrics", "/healthz", "/readyz", "/other"] {
-            let answer = admin.answer(&request("GET", path, &[("host", host)]));
+            let answer = answered(&admin, &request("GET", path, &[("host", host)]));
             assert_eq!(answer.status(), 403, "{host} {path}");
         }
     }
@@ -171,14 +192,14 @@ fn a_request_that_names_no_host_or_two_different_ones_is_refused() {
             &[("host", "localhost")],
         ),
     ] {
-        assert_eq!(admin.answer(&request).status(), 403);
+        assert_eq!(answered(&admin, &request).status(), 403);
     }
     let absolute = request(
         "GET",
         "http://localhost:9090/metrics",
         &[("host", "localhost:9090")],
     );
-    assert_eq!(admin.answer(&absolute).status(), 200);
+    assert_eq!(answered(&admin, &absolute).status(), 200);
 }
 
 #[test]
@@ -197,7 +218,7 @@ fn with_a_token_nobody_else_sees_metrics() {
         (TOKEN, 401),
     ] {
         let headers = [("host", "gateway.internal:9090"), ("authorization", value)];
-        let answer = admin.answer(&request("GET", "/metrics", &headers));
+        let answer = answered(&admin, &request("GET", "/metrics", &headers));
         assert_eq!(answer.status(), status, "{value}");
         assert!(!String::from_utf8_lossy(answer.body()).contains(TOKEN));
     }
@@ -206,7 +227,7 @@ fn with_a_token_nobody_else_sees_metrics() {
         ("authorization", right.as_str()),
     ];
     assert_eq!(
-        admin.answer(&request("GET", "/metrics", &twice)).status(),
+        answered(&admin, &request("GET", "/metrics", &twice)).status(),
         401
     );
     let answer = ask(&admin, "/metrics");
@@ -219,10 +240,16 @@ fn with_a_token_nobody_else_sees_metrics() {
 fn a_probe_without_the_token_learns_yes_or_no_and_no_names() {
     let admin = admin(with_token("0.0.0.0:9090"));
     admin.readiness.require("keys of issuer corp", || false);
-    let answer = admin.answer(&request("GET", "/readyz", &[("host", "10.0.0.7:9090")]));
+    let answer = answered(
+        &admin,
+        &request("GET", "/readyz", &[("host", "10.0.0.7:9090")]),
+    );
     assert_eq!(answer.status(), 503);
     assert_eq!(body(&answer), json!({"ready": false}));
-    let answer = admin.answer(&request("GET", "/healthz", &[("host", "10.0.0.7:9090")]));
+    let answer = answered(
+        &admin,
+        &request("GET", "/healthz", &[("host", "10.0.0.7:9090")]),
+    );
     assert_eq!(answer.status(), 200);
 }
 

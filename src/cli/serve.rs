@@ -161,6 +161,7 @@ impl Gateway {
         let admin = Arc::new(Admin::new(
             configuration.admin,
             admin_listeners.addresses().next().unwrap_or(NOWHERE),
+            configuration.revoker,
             metrics.clone(),
             readiness.clone(),
         ));

@@ -12,7 +12,7 @@ pub use service::TokenEndpoint;
 
 use super::{Document, schema::TopLevel};
 use crate::{
-    admin::{AdminSettings, AdminTerms},
+    admin::{AdminSettings, AdminTerms, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
     egress::Egress,
@@ -33,7 +33,7 @@ use crate::{
 use parts::Ground;
 use prints::Prints;
 use running::Succession;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What the process gives to what is composed.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub struct Configuration {
     pub listeners: Vec<ListenerTerms>,
     /// The operator's listener.
     pub admin: AdminTerms,
+    /// Ends tokens for the operator.
+    pub revoker: Revoker,
     /// What requests and clients may take.
     pub limits: LimitsSettings,
     /// How it ends.
@@ -190,6 +192,18 @@ impl Read {
     }
 }
 
+impl Read {
+    /// How long anything can live that was issued, or made from what was issued, a moment ago.
+    fn longest_life(&self) -> Duration {
+        let issuers = self.trusted_issuers.iter();
+        let tokens = issuers.map(|(_, issuer)| issuer.max_lifetime.get());
+        tokens.max().unwrap_or_default() + LONGEST_LEEWAY
+    }
+}
+
+/// Longer than clocks may differ: a revocation outlives what it ends.
+const LONGEST_LEEWAY: Duration = Duration::from_secs(3_600);
+
 struct Composer<'a> {
     surroundings: &'a Surroundings,
     metrics: Metrics,
@@ -252,10 +266,18 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
+        let store = Some(Arc::new(crate::store::Stores::memory()));
         let cache = self
             .succession
             .cache()
             .unwrap_or_else(|| ExchangeCache::new(&read.cache, Arc::clone(clock)));
+        let revoker = Revoker {
+            store: store.clone(),
+            audit: recorder.audit().clone(),
+            ids: ids.clone(),
+            clock: Arc::clone(clock),
+            longest_life: read.longest_life(),
+        };
         let pipeline = Pipeline {
             gate: Gate::new(&read.limits),
             routes: table,
@@ -276,6 +298,7 @@ impl Composer<'_> {
         Some(Configuration {
             listeners: listeners?,
             admin: admin?,
+            revoker,
             limits: read.limits,
             shutdown: read.shutdown,
             runtime: read.runtime,

@@ -39,6 +39,11 @@ impl Recorder {
         Self { audit }
     }
 
+    /// Where it records.
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
     /// Writes that `issued` was issued, before anybody can use it.
     ///
     /// # Errors

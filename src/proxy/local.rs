@@ -3,16 +3,17 @@
 use super::edge::{ConnectionEvent, ConnectionObserver};
 use crate::{admin::Admin, telemetry::Metrics};
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{Method, Request, Response, header::CONTENT_LENGTH};
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 
-/// Answers requests by their heads alone; bodies are not read.
+/// Answers requests. A request whose body is longer than 64 KiB, or takes longer than ten seconds, does not get here.
 #[async_trait]
 pub trait Site: Send + Sync {
     /// The whole answer.
-    async fn answer(&self, request: &Request<()>) -> Response<Bytes>;
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes>;
 }
 
 /// Serves a [`Site`] on an edge.
@@ -21,6 +22,11 @@ pub struct SiteApp<S>(Arc<S>);
 
 /// Serves metrics, health and readiness.
 pub type AdminApp = SiteApp<Admin>;
+
+/// The longest body that is read, in bytes: a token and what stands around it.
+const BODY_LIMIT: usize = 64 << 10;
+/// How long a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 impl<S: Site> SiteApp<S> {
     /// Serves `site`.
@@ -31,16 +37,21 @@ impl<S: Site> SiteApp<S> {
 
 #[async_trait]
 impl Site for Admin {
-    async fn answer(&self, request: &Request<()>) -> Response<Bytes> {
-        Self::answer(self, request)
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        Self::answer(self, request).await
     }
 }
 
 #[async_trait]
 impl<S: Site> ServeHttp for SiteApp<S> {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let body = match timeout(BODY_WITHIN, body(session)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(status)) => return unread(session, status),
+            Err(_elapsed) => return unread(session, StatusCode::REQUEST_TIMEOUT),
+        };
         let head = session.req_header();
-        let mut request = Request::new(());
+        let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = head.uri.clone();
         *request.headers_mut() = head.headers.clone();
@@ -49,6 +60,30 @@ impl<S: Site> ServeHttp for SiteApp<S> {
         parts.headers.insert(CONTENT_LENGTH, body.len().into());
         Response::from_parts(parts, if is_head { Vec::new() } else { body.to_vec() })
     }
+}
+
+/// The request's whole body, or the status of the refusal.
+async fn body(session: &mut ServerSession) -> Result<Bytes, StatusCode> {
+    let mut whole = BytesMut::new();
+    loop {
+        let piece = session.read_request_body().await;
+        match piece.map_err(|_| StatusCode::BAD_REQUEST)? {
+            Some(piece) if whole.len() + piece.len() > BODY_LIMIT => {
+                return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            Some(piece) => whole.extend_from_slice(&piece),
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+/// Refuses a request whose body was not read to its end: another request could not be told from the rest of it.
+fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> {
+    session.set_keepalive(None);
+    let mut answer = Response::new(Vec::new());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
+    answer
 }
 
 /// Counts connections in `metrics`.

@@ -123,7 +123,7 @@ fn bearer(fields: &HeaderMap) -> Option<RawToken> {
 
 #[async_trait]
 impl Site for Api {
-    async fn answer(&self, request: &Request<()>) -> Response<Bytes> {
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = request.headers().clone();
         let api = self.terms.audience;

@@ -97,7 +97,7 @@ fn with_payload(token: &str, claims: Map<String, Value>) -> String {
 
 #[async_trait]
 impl Site for Provider {
-    async fn answer(&self, request: &Request<()>) -> Response<Bytes> {
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         match request.uri().path() {
             "/.well-known/openid-configuration" => json_answer(
                 200,

@@ -199,7 +199,8 @@ impl Gateway {
         self.edge.limit(limits);
         self.admin_edge.limit(admin_limits(limits));
         if let Some(address) = admin.addresses().next() {
-            self.admin.admit_by(configuration.admin, address);
+            self.admin
+                .admit_by(configuration.admin, address, configuration.revoker);
         }
         let (listeners, gone) = listeners.complete(&self.edge);
         let (admin_listeners, admin_gone) = admin.complete(&self.admin_edge);

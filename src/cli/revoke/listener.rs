@@ -1,0 +1,135 @@
+//! The admin listener of a gateway that runs, as one of its callers sees it.
+//!
+//! What enters are a configuration and the body of a request; what leaves is the answer. Bounded in time and size.
+
+use super::Failure;
+use crate::{
+    admin::AdminSettings,
+    config::{Document, Marks, Paint, render},
+    settings::{BaseDir, Building, Effects, Findings},
+};
+use serde_json::Value;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use zeroize::Zeroizing;
+
+/// How long the gateway may take: its store has to be written.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 64 << 10;
+
+/// Where the operator's requests go, and what opens it.
+pub(super) struct Listener {
+    address: SocketAddr,
+    token: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Listener {
+    /// That of the configuration at `path`, of which nothing but the section `admin` has to be right.
+    pub(super) fn of(path: &Path, elsewhere: Option<SocketAddr>) -> Result<Self, Failure> {
+        let document = Document::read(path).map_err(|unreadable| Failure::Configuration {
+            report: report(unreadable.findings, &unreadable.marks),
+        })?;
+        let mut findings = Findings::default();
+        let settings: AdminSettings =
+            document.sections(&mut Findings::default(), |top| top.take_or_default("admin"));
+        let base = BaseDir::of_file(path);
+        let mut building = Building {
+            base: &base,
+            effects: Effects::None,
+            findings: &mut findings,
+        };
+        let Some(terms) = building.within("admin", |building| settings.build(building)) else {
+            return Err(Failure::Configuration {
+                report: report(findings, document.marks()),
+            });
+        };
+        let address = elsewhere.unwrap_or_else(|| reachable(terms.address));
+        if address.port() == 0 {
+            return Err(Failure::AnyPort);
+        }
+        Ok(Self {
+            address,
+            token: terms.expose_token().map(|token| token.to_vec().into()),
+        })
+    }
+
+    /// Has the gateway revoke what `body` says; what it answered.
+    pub(super) async fn post(&self, body: &str) -> Result<String, Failure> {
+        let address = self.address;
+        let answered = timeout(DEADLINE, self.exchange(body)).await;
+        let text = answered
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|source| Failure::Unreachable { address, source })?;
+        let no_http = || Failure::Unreachable {
+            address,
+            source: io::Error::new(io::ErrorKind::InvalidData, "what it answers is not HTTP"),
+        };
+        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(no_http)?;
+        let status: u16 = head
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3)?.parse().ok())
+            .ok_or_else(no_http)?;
+        if status != 200 {
+            let answer: Value = serde_json::from_str(body).unwrap_or_default();
+            let why = answer.get("error_description").and_then(Value::as_str);
+            return Err(Failure::Refused {
+                address,
+                status,
+                why: why.unwrap_or("no reason is given").to_owned(),
+            });
+        }
+        Ok(body.trim().to_owned())
+    }
+
+    async fn exchange(&self, body: &str) -> io::Result<String> {
+        let address = self.address;
+        let mut request = Zeroizing::new(
+            format!(
+                "POST /revocations HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n",
+                body.len()
+            )
+            .into_bytes(),
+        );
+        if let Some(token) = &self.token {
+            request.extend_from_slice(b"Authorization: Bearer ");
+            request.extend_from_slice(token);
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"\r\n");
+        request.extend_from_slice(body.as_bytes());
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&request).await?;
+        let mut answer = Vec::new();
+        stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+/// A listener on every address is reached on this machine's own.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
+}
+
+/// The findings as `check` writes them.
+fn report(findings: Findings, marks: &Marks) -> String {
+    let mut text = Vec::new();
+    // writing to memory does not fail
+    let _ = render(&findings.into_vec(), marks, Paint::Plain, &mut text);
+    String::from_utf8_lossy(&text).trim_end().to_owned()
+}
