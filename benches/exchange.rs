@@ -32,6 +32,7 @@ use obo_gateway::{
     },
     settings::{BaseDir, Building, Effects, Findings},
     source::{self, PresentedToken},
+    store::Revocations,
     telemetry::Metrics,
     token::TokenTypeUri,
     verify::{IssuerSettings, Verifier},
@@ -202,8 +203,11 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 fn warm(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let stages = Arc::new(Stages::new(Algorithm::ES256, &runtime));
-    let cache: ExchangeCache<Refusal> =
-        ExchangeCache::new(&CacheSettings::default(), Arc::new(SystemClock));
+    let cache: ExchangeCache<Refusal> = ExchangeCache::new(
+        &CacheSettings::default(),
+        Revocations::of_one_process(),
+        Arc::new(SystemClock),
+    );
     let key = stages.key();
     let exchange = Arc::clone(&stages);
     let granted = cache.exchange_once(

@@ -2,7 +2,7 @@
 //!
 //! What enters is the whole context of an authorization; what leaves is a [`ForwardCredential`], minted here alone:
 //! from a fresh [`IssuedToken`], or from an entry that passed the checks made on every hit (not expired at this moment,
-//! its issuer's key still current, the route's policy unchanged). One exchange serves any number of simultaneous first
+//! nothing that it comes from revoked, its issuer's key still current, the route's policy unchanged). One exchange serves any number of simultaneous first
 //! uses. Faults are never remembered; definitive refusals are, for at most five seconds.
 
 mod entry;
@@ -19,6 +19,7 @@ use crate::{
     exchange::IssuedToken,
     settings::{Building, ByteSize, Percentage},
     source::PresentedToken,
+    store::Revocations,
     telemetry::CacheResult,
 };
 use entry::{Entry, Lifetime};
@@ -85,6 +86,7 @@ struct Inner<E> {
     refusals: moka::sync::Cache<CacheKey, E>,
     flights: Flights<E>,
     refresh_ahead: Percentage,
+    revocations: Revocations,
     clock: SharedClock,
 }
 
@@ -116,8 +118,8 @@ pub enum Renewal {
 }
 
 impl<E: FlightError> ExchangeCache<E> {
-    /// An empty cache.
-    pub fn new(settings: &CacheSettings, clock: SharedClock) -> Self {
+    /// An empty cache, whose entries end when `revocations` end what they come from.
+    pub fn new(settings: &CacheSettings, revocations: Revocations, clock: SharedClock) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_size.bytes())
             .weigher(|_key: &CacheKey, entry: &Arc<Entry>| entry.weight())
@@ -134,6 +136,7 @@ impl<E: FlightError> ExchangeCache<E> {
                 refusals,
                 flights: Flights::default(),
                 refresh_ahead: settings.refresh_ahead,
+                revocations,
                 clock,
             }),
         }
@@ -245,18 +248,22 @@ impl<E: FlightError> Inner<E> {
     fn recent(&self, key: &CacheKey, now: UnixTime, at: Instant) -> Option<Arc<Entry>> {
         let entry = recent::recall(self.id, key)?;
         let lives = !entry.is_superseded() && entry.lives_at(at);
-        (lives && entry.is_usable(now, key.policy_generation())).then_some(entry)
+        (lives && self.is_usable(&entry, key, now)).then_some(entry)
     }
 
     /// The entry for `key`, when it passes the checks of every hit.
     fn usable(&self, key: &CacheKey, now: UnixTime) -> Option<Arc<Entry>> {
         let entry = self.entries.get(key)?;
-        if entry.is_usable(now, key.policy_generation()) {
+        if self.is_usable(&entry, key, now) {
             recent::remember(self.id, key, &entry);
             return Some(entry);
         }
         self.entries.invalidate(key);
         None
+    }
+
+    fn is_usable(&self, entry: &Entry, key: &CacheKey, now: UnixTime) -> bool {
+        entry.is_usable(now, key.policy_generation(), &self.revocations)
     }
 
     async fn perform<F>(
@@ -280,10 +287,15 @@ impl<E: FlightError> Inner<E> {
         }
         match exchange.await {
             Ok(issued) => {
+                // before the look: a revocation that comes between the two is found at the next one
+                let epoch = self.revocations.epoch();
+                if self.revocations.ends(issued.lineage()) {
+                    return Err(E::revoked());
+                }
                 let entry = Entry::new(
                     issued,
                     &presented,
-                    key.policy_generation(),
+                    (key.policy_generation(), epoch),
                     (self.clock.now(), self.clock.instant()),
                     self.refresh_ahead,
                     occasion,

@@ -23,6 +23,7 @@ use crate::{
     policy::{ExchangeRequest, OperationId},
     route::{Access, Protected, Public, Route, RouteTable},
     source::{self, Bearer, Imprint, PresentedToken},
+    store::{Lineage, Revocations},
     telemetry::{CacheResult, Facts, RequestId, Step, Witness},
 };
 use http::request::Parts;
@@ -46,6 +47,8 @@ pub struct Pipeline {
     pub cache: ExchangeCache<Refusal>,
     /// Puts every exchange on record.
     pub recorder: Recorder,
+    /// What ends tokens before their time.
+    pub revocations: Revocations,
     /// The time.
     pub clock: SharedClock,
 }
@@ -222,7 +225,7 @@ impl Pipeline {
     fn refresh_ahead(&self, due: RefreshDue, errand: Errand) {
         let route = Arc::clone(&errand.route);
         let (key, presented) = (errand.key, errand.presented.clone());
-        let exchange = exchange(errand, self.recorder.clone(), Arc::clone(&self.clock), ());
+        let exchange = self.begin(errand, ());
         self.cache.refresh_ahead(due, key, presented, async move {
             let exchanged = exchange.await;
             if exchanged.is_ok() {
@@ -230,6 +233,21 @@ impl Pipeline {
             }
             exchanged
         });
+    }
+
+    /// What one exchange does, not begun yet.
+    fn begin(
+        &self,
+        errand: Errand,
+        witness: impl Witness,
+    ) -> impl Future<Output = Result<IssuedToken, Refusal>> + Send + 'static {
+        exchange(
+            errand,
+            self.recorder.clone(),
+            self.revocations.clone(),
+            Arc::clone(&self.clock),
+            witness,
+        )
     }
 
     async fn exchange(
@@ -241,8 +259,7 @@ impl Pipeline {
         let started = self.clock.instant();
         let route = Arc::clone(&errand.route);
         let (key, presented) = (errand.key, errand.presented.clone());
-        let (recorder, witness) = (self.recorder.clone(), trail.witness.clone());
-        let exchange = exchange(errand, recorder, Arc::clone(&self.clock), witness);
+        let exchange = self.begin(errand, trail.witness.clone());
         let exchanged = self
             .cache
             .exchange_once(key, presented, occasion, exchange)
@@ -256,10 +273,19 @@ impl Pipeline {
     }
 }
 
+/// A token that comes from something which was revoked gets nothing, however far its exchange has come.
+fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(), Refusal> {
+    if revocations.ends(lineage) {
+        return Err(Refusal::Revoked);
+    }
+    Ok(())
+}
+
 /// One exchange: proves the token, narrows it, has it replaced, and puts that on record.
 async fn exchange(
     errand: Errand,
     recorder: Recorder,
+    revocations: Revocations,
     clock: SharedClock,
     mut witness: impl Witness,
 ) -> Result<IssuedToken, Refusal> {
@@ -279,6 +305,7 @@ async fn exchange(
             .verify_before(&presented, &mut witness)
             .await?;
         principal = Some(Principal::of(&subject));
+        keep_from_revoked(&revocations, subject.lineage())?;
         let permitted = stages.policy.permit_before(
             ExchangeRequest::for_operation(subject, operation),
             clock.now(),
@@ -290,6 +317,8 @@ async fn exchange(
         let issued =
             IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
                 .map_err(ExchangeError::from)?;
+        // once more: an exchange may have waited for a provider
+        keep_from_revoked(&revocations, issued.lineage())?;
         recorder.issued(&route, id, &issued)?;
         witness.issued(|| Some(issued.claims().clone()));
         Ok(issued)

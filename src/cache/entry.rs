@@ -6,6 +6,7 @@ use crate::{
     exchange::IssuedToken,
     settings::Percentage,
     source::{Imprint, PresentedToken},
+    store::{Lineage, Revocations},
     verify::KeyLease,
 };
 use bytes::{BufMut, BytesMut};
@@ -14,7 +15,7 @@ use std::{
     fmt, mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -26,6 +27,9 @@ pub(super) struct Entry {
     ttl: Duration,
     policy_generation: u64,
     key_lease: KeyLease,
+    lineage: Lineage,
+    /// The epoch of the revocations at which none of them ended it.
+    epoch: AtomicU64,
     presented: Option<Imprint>,
     issued: Option<Imprint>,
     made_at: Instant,
@@ -51,12 +55,12 @@ const OVERHEAD: usize = 640 + 384;
 const SAFETY_MARGIN: Duration = Duration::from_secs(1);
 
 impl Entry {
-    /// Remembers `issued`, at a moment by the time of day and by the steady clock; none when its token is no legal
-    /// header value.
+    /// Remembers `issued`, which no revocation of `epoch` ends, at a moment by the time of day and by the steady clock;
+    /// none when its token is no legal header value.
     pub(super) fn new(
         issued: IssuedToken,
         presented: &PresentedToken,
-        policy_generation: u64,
+        (policy_generation, epoch): (u64, u64),
         (now, made_at): (UnixTime, Instant),
         refresh_ahead: Percentage,
         occasion: Occasion,
@@ -71,6 +75,8 @@ impl Entry {
             ttl: usable_until.since(now),
             policy_generation,
             key_lease: issued.permitted().subject().key_lease().clone(),
+            lineage: issued.lineage().clone(),
+            epoch: AtomicU64::new(epoch),
             presented: Imprint::of(presented.token()),
             issued: Imprint::of(issued.token()),
             made_at,
@@ -88,10 +94,29 @@ impl Entry {
     }
 
     /// The checks of every hit.
-    pub(super) fn is_usable(&self, now: UnixTime, policy_generation: u64) -> bool {
+    pub(super) fn is_usable(
+        &self,
+        now: UnixTime,
+        policy_generation: u64,
+        revocations: &Revocations,
+    ) -> bool {
         now < self.usable_until
             && self.policy_generation == policy_generation
             && self.key_lease.is_current(now)
+            && !self.is_revoked(revocations)
+    }
+
+    /// Asks only where something was revoked since it last asked: then one look-up for each thing that it comes from.
+    fn is_revoked(&self, revocations: &Revocations) -> bool {
+        let epoch = revocations.epoch();
+        if self.epoch.load(Ordering::Relaxed) == epoch {
+            return false;
+        }
+        let revoked = revocations.ends(&self.lineage);
+        if !revoked {
+            self.epoch.store(epoch, Ordering::Relaxed);
+        }
+        revoked
     }
 
     /// How long the entry may be kept, by a steady clock; zero: not at all.
@@ -123,6 +148,7 @@ impl Entry {
         let bytes = mem::size_of::<Self>()
             + mem::size_of::<CacheKey>()
             + self.authorization.len()
+            + mem::size_of_val(self.lineage.keys())
             + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }

@@ -18,6 +18,8 @@ pub trait FlightError: Clone + Send + Sync + 'static {
     fn waited_too_long() -> Self;
     /// The exchange broke off.
     fn fault() -> Self;
+    /// What was exchanged was revoked meanwhile.
+    fn revoked() -> Self;
 }
 
 /// How long a request waits for an exchange.

@@ -23,6 +23,7 @@ use crate::{
     pipeline::{Recorder, Trail},
     proxy::{Ending, Hooks, NoRequest},
     settings::Effects,
+    store::Revocations,
     telemetry::AuditLog,
     verify::{TrustedIssuer, VerifyError},
 };
@@ -190,7 +191,11 @@ impl Explainer {
     async fn rehearse(&mut self, asked: &Asked) -> Result<Known, NoRequest> {
         let clock = Arc::clone(&self.hooks.clock);
         // nothing is remembered from an earlier replay
-        self.hooks.pipeline.cache = ExchangeCache::new(&CacheSettings::default(), clock);
+        self.hooks.pipeline.cache = ExchangeCache::new(
+            &CacheSettings::default(),
+            Revocations::of_one_process(),
+            clock,
+        );
         let started = self.hooks.clock.instant();
         let mut trail = Trail::told_to(Account::default(), started);
         let ending = self.hooks.rehearse(asked.head(), &mut trail).await?;

@@ -267,10 +267,10 @@ impl Composer<'_> {
             service.documents.describe(table.routes());
         }
         let store = Some(Arc::new(crate::store::Stores::memory()));
-        let cache = self
-            .succession
-            .cache()
-            .unwrap_or_else(|| ExchangeCache::new(&read.cache, Arc::clone(clock)));
+        let revocations = crate::store::Store::revocations(&**store.as_ref()?).clone();
+        let cache = self.succession.cache().unwrap_or_else(|| {
+            ExchangeCache::new(&read.cache, revocations.clone(), Arc::clone(clock))
+        });
         let revoker = Revoker {
             store: store.clone(),
             audit: recorder.audit().clone(),
@@ -284,6 +284,7 @@ impl Composer<'_> {
             token_limit: read.limits.token.as_len(),
             cache,
             recorder,
+            revocations,
             clock: Arc::clone(clock),
         };
         let hooks = Hooks {

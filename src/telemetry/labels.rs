@@ -87,6 +87,8 @@ labels! {
         Audience = "audience",
         /// Past its `exp`.
         Expired = "expired",
+        /// It, or something that it comes from, was revoked.
+        Revoked = "revoked",
         /// Before its `nbf`, or issued in the future.
         NotYetValid = "not_yet_valid",
         /// Lives longer than the issuer's `max_lifetime`.

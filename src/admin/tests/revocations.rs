@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     clock::{ManualClock, SystemRandomness, UnixTime},
-    store::{Lineage, RevocationKey, Stores},
+    store::{Lineage, RevocationKey, Store, Stores},
     telemetry::{AuditLog, IdSource},
     token::RawToken,
 };
@@ -46,10 +46,8 @@ fn post(admin: &Admin, headers: &[(&str, &str)], body: &str) -> Response<Bytes> 
 }
 
 fn ends(store: &Stores, key: RevocationKey, since: i64) -> bool {
-    store.revocations().ends(&Lineage {
-        keys: [key].into(),
-        since: UnixTime::from_secs(since),
-    })
+    let lineage = Lineage::new([key], UnixTime::from_secs(since));
+    store.revocations().ends(&lineage.unwrap())
 }
 
 #[test]
