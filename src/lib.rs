@@ -21,6 +21,7 @@
 //! | A proof cannot be made outside the module that makes the check. | `tests/compile_fail.rs`, `tests/architecture.rs` |
 //! | A refusal reads the same for every reason why a token is not acceptable. | `error::table` (unit tests) |
 //! | One exchange serves any number of simultaneous first uses. | `tests/load.rs` |
+//! | What is revoked is refused from then on, also where it is remembered. | `tests/e2e/revocation.rs` |
 //! | A removed key is refused within `max_age`, cached exchanges included. | `verify::key_store` (unit tests) |
 //! | No request is lost when another configuration is served, and none meets parts of two. | `tests/e2e/reload.rs`, `tests/ops/reloads.sh` |
 //! | No request that was received is lost when the gateway is told to end. | `tests/load.rs`, `tests/edge.rs` |

@@ -3,7 +3,7 @@
 use super::files::{path, text};
 use std::{collections::BTreeSet, path::Path};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -14,6 +14,7 @@ const PAGES: [&str; 10] = [
     "docs/explain.md",
     "docs/metrics.md",
     "docs/refusals.md",
+    "docs/revocation.md",
 ];
 
 #[test]

@@ -20,6 +20,7 @@ mod observed;
 mod opaque;
 mod refresh;
 mod reload;
+mod revocation;
 mod rules;
 mod token_service;
 

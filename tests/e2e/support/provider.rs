@@ -39,6 +39,8 @@ pub enum Health {
     Refusing,
     /// Never an answer.
     Silent,
+    /// No answer until it is another.
+    Held,
 }
 
 impl Provider {
@@ -117,10 +119,15 @@ async fn serve(mut stream: TcpStream, inner: Arc<Inner>) {
     let mut reader = Reader::new();
     while let Some(request) = reader.next(&mut stream, Kind::Request, &mut |_| {}).await {
         inner.requests.fetch_add(1, Ordering::SeqCst);
-        let health = *inner.health.lock().unwrap();
+        let current = || *inner.health.lock().unwrap();
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(5));
+        while current() == Health::Held {
+            ticks.tick().await;
+        }
+        let health = current();
         let (status, body) = match health {
             Health::Refusing => return,
-            Health::Silent => std::future::pending().await,
+            Health::Silent | Health::Held => std::future::pending().await,
             Health::Failing => ("500 Internal Server Error", json!({})),
             Health::Good => match request.target() {
                 "/.well-known/openid-configuration" => (

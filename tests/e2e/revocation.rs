@@ -1,0 +1,187 @@
+//! A revoked token is refused from then on, also where its exchange is remembered or under way.
+
+use crate::support::{
+    Answer, Ask, Client, Lab, Setup, Signer, process::program, provider::Health, until,
+};
+use obo_gateway::clock::{Clock, ManualClock, SystemClock};
+use serde_json::{Value, json};
+use std::{process::Output, sync::Arc, time::Duration};
+
+/// Asks the gateway's admin listener to revoke what `asked` names.
+async fn revoke(lab: &Lab, asked: &Value) -> Answer {
+    let admin = lab.gateway.admin_address();
+    let ask = Ask::post("/revocations", asked.to_string())
+        .host(&admin.to_string())
+        .field("Content-Type", "application/json");
+    let mut client = Client::connect(admin).await;
+    client.ask(&ask).await.expect("no answer")
+}
+
+async fn with_store() -> Lab {
+    Lab::with(stored()).await
+}
+
+fn stored() -> Setup {
+    Setup {
+        sections: "".to_owned(),
+        ..Setup::default()
+    }
+}
+
+fn exchanges(lab: &Lab) -> usize {
+    lab.metric("obo_exchange_total", &["outcome=\"issued\""]) as usize
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_refused_from_then_on_though_it_is_remembered() {
+    type Names = fn(&Lab) -> Value;
+    let cases: [(&str, Names); 5] = [
+        (
+            "subject",
+            |lab| json!({"subject": {"issuer": lab.idp.issuer(), "sub": "alice"}}),
+        ),
+        (
+            "session",
+            |lab| json!({"session": {"issuer": lab.idp.issuer(), "sid": "s-1"}}),
+        ),
+        ("client", |_| json!({"client": {"id": "web"}})),
+        (
+            "signing_key",
+            |lab| json!({"signing_key": {"issuer": lab.idp.issuer(), "kid": lab.idp.signer().kid()}}),
+        ),
+        ("token", |lab| {
+            let claims = lab.claims(json!({"jti": "t-1"}));
+            json!({"token": {"token": lab.idp.signer().sign(&claims)}})
+        }),
+    ];
+    for (kind, names) in cases {
+        let lab = with_store().await;
+        let token = lab.token_with(json!({"sid": "s-1", "jti": "t-1"}));
+        for _ in 0..2 {
+            assert_eq!(lab.present(&token).await.status(), 200, "{kind}");
+        }
+        let answer = revoke(&lab, &names(&lab)).await;
+        assert_eq!(answer.status(), 200, "{kind}");
+        let refused = lab.present(&token).await;
+        assert_eq!(
+            (refused.status(), refused.error()),
+            (401, "invalid_token".to_owned()),
+            "{kind}"
+        );
+        assert_eq!(lab.origin.requests().len(), 2, "{kind}");
+        lab.counts("obo_denied_total", &["reason=\"revoked\""], 1)
+            .await;
+        assert!(
+            lab.audit().contains(&format!(r#""revoked":"{kind}""#)),
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_has_to_exchange_again() {
+    let lab = with_store().await;
+    let others = ["bob", "carol"].map(|sub| lab.token_with(json!({"sub": sub})));
+    for token in &others {
+        assert_eq!(lab.present(token).await.status(), 200);
+    }
+    let asked = json!({"subject": {"issuer": lab.idp.issuer(), "sub": "alice"}});
+    assert_eq!(revoke(&lab, &asked).await.status(), 200);
+    for token in &others {
+        assert_eq!(lab.present(token).await.status(), 200);
+    }
+    assert_eq!(exchanges(&lab), 2);
+}
+
+#[tokio::test]
+async fn who_signs_in_again_is_served_again() {
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let lab = Lab::with(Setup {
+        clock: Arc::clone(&clock) as _,
+        ..stored()
+    })
+    .await;
+    let before = lab.token();
+    assert_eq!(lab.present(&before).await.status(), 200);
+    let asked = json!({"subject": {"issuer": lab.idp.issuer(), "sub": "alice"}});
+    assert_eq!(revoke(&lab, &asked).await.status(), 200);
+    clock.advance(Duration::from_secs(10));
+    let after = lab.token_with(json!({"iat": lab.now()}));
+    assert_eq!(lab.present(&after).await.status(), 200);
+    assert_eq!(lab.present(&before).await.status(), 401);
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_under_way_is_refused() {
+    let lab = with_store().await;
+    let successor = Signer::es256();
+    lab.idp.publish(&[lab.idp.signer(), &successor]);
+    let token = successor.sign(&lab.claims(json!({})));
+    // an unknown key: the exchange waits until the provider has named it
+    lab.idp.turn(Health::Held);
+    let asked = lab.idp.requests();
+    let (answer, ()) = tokio::join!(lab.present(&token), async {
+        until("the keys are asked for", || lab.idp.requests() > asked).await;
+        let asked = json!({"subject": {"issuer": lab.idp.issuer(), "sub": "alice"}});
+        assert_eq!(revoke(&lab, &asked).await.status(), 200);
+        lab.idp.turn(Health::Good);
+    });
+    assert_eq!(answer.status(), 401);
+    assert!(lab.origin.requests().is_empty());
+    assert_eq!(exchanges(&lab), 0);
+}
+
+/// `obo-gateway revoke` against the gateway of `lab`.
+async fn command(lab: &Lab, arguments: &[&str]) -> Output {
+    let mut command = program();
+    command
+        .arg("revoke")
+        .args(arguments)
+        .arg("--config")
+        .arg(lab.file("gateway.yaml"))
+        .arg("--admin")
+        .arg(lab.gateway.admin_address().to_string());
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_command_revokes_and_says_what() {
+    let lab = with_store().await;
+    let token = lab.token();
+    assert_eq!(lab.present(&token).await.status(), 200);
+    let issuer = lab.idp.issuer().to_owned();
+    let ran = command(&lab, &["subject", "--issuer", &issuer, "--sub", "alice"]).await;
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(
+        said.starts_with(&format!("revoked: subject alice of {issuer}")),
+        "{said}"
+    );
+    assert_eq!(lab.present(&token).await.status(), 401);
+}
+
+#[tokio::test]
+async fn the_command_takes_a_token_from_a_file_and_does_not_repeat_it() {
+    let lab = with_store().await;
+    let token = lab.token();
+    std::fs::write(lab.file("token"), format!("{token}\n")).unwrap();
+    let file = lab.file("token").display().to_string();
+    let ran = command(&lab, &["token", "--token-file", &file]).await;
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(!String::from_utf8_lossy(&ran.stdout).contains(&token));
+    assert_eq!(lab.present(&token).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_command_that_revokes_nothing_does_not_succeed() {
+    let lab = Lab::start().await;
+    let ran = command(&lab, &["client", "portal"]).await;
+    assert_eq!(ran.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(why.contains("names no store"), "{why}");
+    let nobody = "127.0.0.1:1";
+    let ran = command(&lab, &["client", "portal", "--admin", nobody]).await;
+    assert!(!ran.status.success());
+}
