@@ -20,8 +20,8 @@ mod shape;
 mod suggest;
 
 pub use compose::{
-    Configuration, ListenerTerms, Memory, Running, Surroundings, TokenEndpoint, compose,
-    compose_after, log_settings,
+    Configuration, ListenerTerms, Memory, Running, Surroundings, compose, compose_after,
+    log_settings,
 };
 pub use document::{Document, Unreadable};
 pub use marks::{Mark, Marks};

@@ -38,9 +38,6 @@ pub enum Refusal {
     /// The token is not acceptable, or that cannot be found out.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The token, or something that it comes from, was revoked.
-    #[error("the token is revoked")]
-    Revoked,
     /// The token is genuine and the route gives it nothing.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -113,7 +110,7 @@ impl Refusal {
 impl FlightError for Refusal {
     fn is_definitive(&self) -> bool {
         match self {
-            Self::Policy(_) | Self::Revoked => true,
+            Self::Policy(_) => true,
             Self::Verify(error) => reason::is_settled(error),
             Self::Gate(_)
             | Self::Source(_)
@@ -137,6 +134,6 @@ impl FlightError for Refusal {
     }
 
     fn revoked() -> Self {
-        Self::Revoked
+        VerifyError::Revoked.into()
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     source::{self, Bearer, Imprint, PresentedToken},
     store::{Lineage, Revocations},
     telemetry::{CacheResult, Facts, RequestId, Step, Witness},
+    verify::VerifyError,
 };
 use http::request::Parts;
 use record::Principal;
@@ -276,7 +277,7 @@ impl Pipeline {
 /// A token that comes from something which was revoked gets nothing, however far its exchange has come.
 fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(), Refusal> {
     if revocations.ends(lineage) {
-        return Err(Refusal::Revoked);
+        return Err(VerifyError::Revoked.into());
     }
     Ok(())
 }

@@ -10,17 +10,24 @@ mod authentication;
 mod documents;
 mod endpoint;
 mod error;
+mod families;
 mod form;
 mod grants;
 mod introspection;
+mod issuing;
 mod metadata;
 mod protected_resource;
+mod refused;
+mod revocation;
 
 pub use answer::TokenAnswer;
 pub use authentication::ClientAuthenticators;
 pub use documents::Documents;
+pub use families::Families;
 pub use form::MAX_BODY;
 pub use introspection::Introspection;
+pub use issuing::Issuing;
+pub use revocation::Revoking;
 
 use crate::{
     clock::SharedClock,
@@ -33,7 +40,7 @@ use bytes::Bytes;
 use endpoint::Endpoint;
 use error::OAuthError;
 use form::Form;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response, header, request::Parts};
 use std::{net::IpAddr, sync::Arc};
 
 /// Answers what is asked of the gateway itself.
@@ -54,6 +61,12 @@ pub struct ServiceParts {
     pub once: OnceOnly,
     /// How often anybody may call.
     pub rates: RateLimiter,
+    /// What the grants work with.
+    pub issuing: Arc<Issuing>,
+    /// What clients' questions about tokens are answered with.
+    pub introspection: Arc<Introspection>,
+    /// What clients end tokens with.
+    pub revoking: Revoking,
     /// The time.
     pub clock: SharedClock,
 }
@@ -84,7 +97,8 @@ impl TokenService {
                 .map(|endpoint| (documents.path_of(endpoint.path()), *endpoint))
                 .collect()
         };
-        documents.offer(&service.clients, &endpoints);
+        let grants = grants::offered(&service.issuing);
+        documents.offer(&service.clients, &endpoints, &grants);
         Self {
             documents,
             endpoints,
@@ -171,11 +185,21 @@ impl TokenService {
         }
         let form = Form::parse(body)?;
         let client = self.authenticate(head, &form, peer).await?;
+        let ServiceParts {
+            issuing,
+            introspection,
+            revoking,
+            ..
+        } = &self.service;
+        let policy = issuing.clients.of(client.id());
+        let policy = policy.ok_or_else(|| OAuthError::unavailable(Reason::Internal))?;
         match endpoint {
-            Endpoint::Token => {
-                let answer = grants::answer(&client, &form, peer).await?;
-                Ok(answer.response())
+            Endpoint::Token => Ok(grants::answer(issuing, policy, &form, peer).await),
+            Endpoint::Introspect => {
+                let accept = head.headers.get(header::ACCEPT);
+                Ok(introspection.introspect(policy, form.token()?, accept))
             }
+            Endpoint::Revoke => revocation::answer(revoking, issuing, policy, &form, peer).await,
             Endpoint::Authorize => Err(OAuthError::unsupported_response_type()),
         }
     }
@@ -192,6 +216,7 @@ impl TokenService {
             once,
             rates,
             clock,
+            ..
         } = &self.service;
         let terms = authentication::Terms {
             audiences: self.documents.names(),

@@ -13,14 +13,14 @@ use crate::{
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Writes revocations down. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Revoker {
     /// Where they are kept; none where the configuration names no store.
-    pub store: Option<Arc<Stores>>,
+    pub store: Option<Stores>,
     /// Puts them on record.
     pub audit: AuditLog,
     /// Gives each a request id.

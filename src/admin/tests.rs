@@ -50,7 +50,9 @@ fn admin(terms: AdminTerms) -> Admin {
 }
 
 fn answered(admin: &Admin, request: &Request<Bytes>) -> Response<Bytes> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
     runtime.unwrap().block_on(admin.answer(request))
 }
 

@@ -5,26 +5,25 @@ mod parts;
 mod prints;
 mod running;
 mod service;
+mod token_service;
 
 pub use listeners::ListenerTerms;
 pub use running::{Memory, Running};
-pub use service::TokenEndpoint;
+use service::TokenEndpoint;
 
 use super::{Document, schema::TopLevel};
 use crate::{
     admin::{AdminSettings, AdminTerms, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
-    egress::Egress,
     exchange::EngineSettings,
-    gate::{Gate, LimitsSettings, RateLimiter},
+    gate::{Gate, LimitsSettings},
     pipeline::{Pipeline, Recorder},
     policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
-    store::{StoreSettings, Stores},
-    sts::{ClientAuthenticators, Documents, ServiceParts, TokenService},
+    store::{Revocations, Store, StoreSettings, Stores},
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
     },
@@ -34,6 +33,7 @@ use parts::Ground;
 use prints::Prints;
 use running::Succession;
 use std::{sync::Arc, time::Duration};
+use token_service::ServiceGround;
 
 /// What the process gives to what is composed.
 #[derive(Debug, Clone)]
@@ -67,8 +67,6 @@ pub struct Configuration {
     pub access_log: OpenedAccessLog,
     /// How the gateway's own log is written.
     pub log: LogSettings,
-    /// What the token endpoint decides with.
-    pub token_endpoint: TokenEndpoint,
     /// Whom it trusts.
     pub issuers: Vec<Arc<TrustedIssuer>>,
     /// What outlives the process, where there is such a place.
@@ -227,23 +225,29 @@ impl Composer<'_> {
         let issuers = building.within("trusted_issuers", |b| {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
-        let authenticators = building.within("clients", |b| {
-            let egress = Egress::new(self.surroundings.io.clone());
-            ClientAuthenticators::build(&read.clients, b, clock, &egress)
-        });
-        let mut service = engine.as_ref().map(|engine| {
-            let parts = ServiceParts {
-                clients: Arc::new(authenticators),
-                once: self.succession.once(),
-                rates: RateLimiter::new(read.limits.token_service.requests_per_second, clock),
-                clock: Arc::clone(clock),
-            };
-            TokenService::new(Documents::of(engine), parts)
-        });
+        let store = building.within("store", |b| self.store(read.store.as_ref(), b));
+        let revocations = match &store {
+            Some(store) => store.revocations().clone(),
+            None => Revocations::of_one_process(),
+        };
+        let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
+        let endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
+        let audit = logs.as_ref().map(|(_, recorder)| recorder.audit());
+        let mut service = match (&engine, endpoint, audit) {
+            (Some(engine), Some(endpoint), Some(audit)) => {
+                let ground = ServiceGround {
+                    engine,
+                    store: store.as_ref(),
+                    revocations: &revocations,
+                    audit,
+                };
+                Some(self.token_service(&read, endpoint, &ground, building))
+            }
+            (_, _, _) => None,
+        };
         let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
-        let token_endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
         if let Some(engine) = &engine {
             self.succession.keys(engine);
         }
@@ -258,16 +262,12 @@ impl Composer<'_> {
             self.routes(&read, &ground, b)
         });
         building.within("cache", |b| read.cache.check(b));
-        let store = building.within("store", |b| self.store(read.store.as_ref(), b));
         building.within("limits", |b| read.limits.check(b));
-        let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
         let ids = self.ids(building)?;
         let ((table, peers), (access_log, recorder)) = (routes?, logs?);
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let store = Some(Arc::new(crate::store::Stores::memory()));
-        let revocations = crate::store::Store::revocations(&**store.as_ref()?).clone();
         let cache = self.succession.cache().unwrap_or_else(|| {
             ExchangeCache::new(&read.cache, revocations.clone(), Arc::clone(clock))
         });
@@ -306,7 +306,6 @@ impl Composer<'_> {
             hooks,
             access_log,
             log: read.telemetry.log,
-            token_endpoint: token_endpoint?,
             issuers: issuers.into_values().collect(),
             store,
             metrics: self.metrics,

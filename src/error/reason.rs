@@ -26,7 +26,6 @@ pub(super) fn of(refusal: &Refusal) -> Reason {
         Refusal::NoRoute => Reason::NoRoute,
         Refusal::TokenInTarget => Reason::TokenInTarget,
         Refusal::Verify(error) => verify_reason(error),
-        Refusal::Revoked => Reason::Revoked,
         Refusal::Policy(error) => policy_reason(error),
         Refusal::Exchange(error) => match error {
             ExchangeError::Signing(_)

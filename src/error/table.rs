@@ -20,7 +20,7 @@ pub(super) fn answer(refusal: &Refusal) -> Answer {
             invalid_request("a token does not belong into the request target")
         }
         Refusal::Verify(VerifyError::KeysUnavailable { .. }) => unavailable(),
-        Refusal::Verify(_) | Refusal::Revoked => invalid_token(),
+        Refusal::Verify(_) => invalid_token(),
         Refusal::Policy(error) => policy(error),
         Refusal::Exchange(_) | Refusal::Audit | Refusal::WaitedTooLong | Refusal::Fault => {
             unavailable()
@@ -200,7 +200,6 @@ mod tests {
             (Refusal::NoRoute, 404),
             (Refusal::TokenInTarget, 400),
             (VerifyError::Expired.into(), 401),
-            (Refusal::Revoked, 401),
             (
                 VerifyError::KeysUnavailable {
                     issuer: "corp".into(),

@@ -16,7 +16,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The path of the key set below the issuer's own.
@@ -77,6 +77,7 @@ impl Documents {
         &mut self,
         clients: &ClientAuthenticators,
         endpoints: &[(Box<str>, Endpoint)],
+        grants: &[&str],
     ) {
         if endpoints.is_empty() {
             return;
@@ -84,6 +85,7 @@ impl Documents {
         let mut metadata = self.about.document(KEYS_PATH);
         let offered = endpoints.iter().map(|(_, endpoint)| *endpoint);
         metadata::offer(&mut metadata, &self.about, clients, offered);
+        metadata.insert("grant_types_supported".to_owned(), json!(grants));
         let metadata = Document::json(metadata);
         let paths = metadata_paths(&self.base);
         for (path, document) in &mut self.by_path {

@@ -8,18 +8,25 @@ use http::{HeaderMap, Method, header, request::Parts};
 pub(super) enum Endpoint {
     /// `POST /oauth/v2/token` (RFC 6749 §3.2).
     Token,
+    /// `POST /oauth/v2/introspect` (RFC 7662).
+    Introspect,
+    /// `POST /oauth/v2/revoke` (RFC 7009).
+    Revoke,
     /// `/oauth/v2/authorize` (RFC 6749 §3.1), which offers no response type.
     Authorize,
 }
 
 impl Endpoint {
     /// Every one.
-    pub(super) const ALL: &'static [Self] = &[Self::Token, Self::Authorize];
+    pub(super) const ALL: &'static [Self] =
+        &[Self::Token, Self::Introspect, Self::Revoke, Self::Authorize];
 
     /// The path below the issuer's own.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Token => "/oauth/v2/token",
+            Self::Introspect => "/oauth/v2/introspect",
+            Self::Revoke => "/oauth/v2/revoke",
             Self::Authorize => "/oauth/v2/authorize",
         }
     }
@@ -28,6 +35,8 @@ impl Endpoint {
     pub(super) const fn metadata_name(self) -> &'static str {
         match self {
             Self::Token => "token_endpoint",
+            Self::Introspect => "introspection_endpoint",
+            Self::Revoke => "revocation_endpoint",
             Self::Authorize => "authorization_endpoint",
         }
     }
@@ -38,8 +47,10 @@ impl Endpoint {
         match (self, &head.method) {
             (Self::Authorize, &Method::GET | &Method::HEAD | &Method::POST) => return Ok(()),
             (Self::Authorize, _) => return Err(OAuthError::method_not_allowed("GET, HEAD, POST")),
-            (Self::Token, &Method::POST) => {}
-            (Self::Token, _) => return Err(OAuthError::method_not_allowed("POST")),
+            (Self::Token | Self::Introspect | Self::Revoke, &Method::POST) => {}
+            (Self::Token | Self::Introspect | Self::Revoke, _) => {
+                return Err(OAuthError::method_not_allowed("POST"));
+            }
         }
         // RFC 6749 §2.3.1: a URL with credentials ends in logs
         if head.uri.query().is_some_and(|query| !query.is_empty()) {

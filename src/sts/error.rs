@@ -7,7 +7,7 @@ use super::{
 use crate::telemetry::Reason;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json as value;
+use serde_json::{Value, json as value};
 use std::time::Duration;
 
 /// A refusal: fixed texts, nothing of the request.
@@ -138,14 +138,32 @@ impl OAuthError {
         self.reason
     }
 
+    /// The same with another code, where it is a 400.
+    pub(super) fn with_code(self, code: &'static str) -> Self {
+        let told = match self.told {
+            Some((_, description)) if self.status == StatusCode::BAD_REQUEST => {
+                Some((code, description))
+            }
+            told => told,
+        };
+        Self { told, ..self }
+    }
+
     /// The same as HTTP; the [`Reason`] is among its extensions.
     pub(super) fn response(self) -> Response<Bytes> {
+        self.response_with(
+            |code, description| value!({ "error": code, "error_description": description }),
+        )
+    }
+
+    /// The same with another body, made of code and description.
+    pub(super) fn response_with(
+        self,
+        body: impl FnOnce(&'static str, &'static str) -> Value,
+    ) -> Response<Bytes> {
         let mut response = match self.told {
             None => unstored(self.status),
-            Some((code, description)) => {
-                let body = value!({ "error": code, "error_description": description });
-                json(self.status, body.to_string())
-            }
+            Some((code, description)) => json(self.status, body(code, description).to_string()),
         };
         if let Some((name, value)) = self.extra {
             response.headers_mut().insert(name, value);

@@ -52,6 +52,15 @@ impl Form {
         self.all(name).next()
     }
 
+    /// `token`, which revocation and introspection are about.
+    ///
+    /// # Errors
+    /// `invalid_request` where it is missing.
+    pub(super) fn token(&self) -> Result<&str, OAuthError> {
+        self.get("token")
+            .ok_or_else(|| OAuthError::invalid_request("token is missing"))
+    }
+
     /// All values of a parameter that may be repeated.
     pub(super) fn all<'a, 'n>(
         &'a self,

@@ -1,51 +1,94 @@
 //! What a client may ask the token endpoint for.
 
+mod entra;
+mod parameters;
+mod refresh;
+mod token_exchange;
+
 use super::{
-    Peer, TokenAnswer, authentication::AuthenticatedClient, error::OAuthError, form::Form,
+    Issuing, Peer, TokenAnswer, error::OAuthError, families::Manner, form::Form, issuing::Who,
+    refused,
 };
+use crate::{
+    clock::UnixTime,
+    policy::{ClientPolicy, Grant},
+};
+use bytes::Bytes;
+use http::Response;
 
-/// A way to get a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grant {
-    /// `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693 §2.1).
-    TokenExchange,
-    /// `refresh_token` (RFC 6749 §6).
-    RefreshToken,
-    /// `urn:ietf:params:oauth:grant-type:jwt-bearer` in Microsoft Entra's form: on behalf of the assertion's user.
-    EntraObo,
-}
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const REFRESH_TOKEN: &str = "refresh_token";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-impl Grant {
-    /// The grant that a form asks for.
-    fn of(form: &Form) -> Result<Self, OAuthError> {
-        let named = form
-            .get("grant_type")
-            .ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
-        match (named, form.get("requested_token_use")) {
-            ("urn:ietf:params:oauth:grant-type:token-exchange", _) => Ok(Self::TokenExchange),
-            ("refresh_token", _) => Ok(Self::RefreshToken),
-            ("urn:ietf:params:oauth:grant-type:jwt-bearer", Some("on_behalf_of")) => {
-                Ok(Self::EntraObo)
-            }
-            _ => Err(OAuthError::unsupported_grant_type()),
-        }
+/// The grant that a form asks for.
+fn asked(form: &Form) -> Result<Grant, OAuthError> {
+    let named = form
+        .get("grant_type")
+        .ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
+    match (named, form.get("requested_token_use")) {
+        (TOKEN_EXCHANGE, _) => Ok(Grant::TokenExchange),
+        (REFRESH_TOKEN, _) => Ok(Grant::RefreshToken),
+        (JWT_BEARER, Some("on_behalf_of")) => Ok(Grant::EntraObo),
+        _ => Err(OAuthError::unsupported_grant_type()),
     }
 }
 
 /// What the metadata names (RFC 8414 §2): the grants that somebody can get something by.
-pub(super) fn offered() -> Vec<&'static str> {
-    Vec::new()
+pub(super) fn offered(issuing: &Issuing) -> Vec<&'static str> {
+    let is_used = |grant| issuing.clients.iter().any(|client| client.may_use(grant));
+    let refreshes = issuing.families.is_some() && is_used(Grant::RefreshToken);
+    [
+        (TOKEN_EXCHANGE, is_used(Grant::TokenExchange)),
+        (REFRESH_TOKEN, refreshes),
+        (JWT_BEARER, is_used(Grant::EntraObo)),
+    ]
+    .into_iter()
+    .filter_map(|(name, offered)| offered.then_some(name))
+    .collect()
 }
 
-/// Answers a request of `client` for a token.
+/// Answers a request of `client` for a token. What is refused is put on record.
 pub(super) async fn answer(
-    _client: &AuthenticatedClient,
+    issuing: &Issuing,
+    client: &ClientPolicy,
     form: &Form,
-    _peer: &Peer,
-) -> Result<TokenAnswer, OAuthError> {
-    match Grant::of(form)? {
-        Grant::TokenExchange | Grant::RefreshToken | Grant::EntraObo => {
-            Err(OAuthError::unsupported_grant_type())
+    peer: &Peer,
+) -> Response<Bytes> {
+    let mut who = Who::default();
+    let answered = dispatch(issuing, client, form, peer, &mut who).await;
+    match answered {
+        Ok(answer) => answer.response(),
+        Err(error) => {
+            issuing.refused(client.id(), &who, error.reason(), peer.id);
+            refusal(error, who.manner, peer, issuing.clock.now())
         }
+    }
+}
+
+fn refusal(error: OAuthError, manner: Manner, peer: &Peer, now: UnixTime) -> Response<Bytes> {
+    match manner {
+        Manner::Standard => error.response(),
+        Manner::Entra => entra::response(error, peer.id, now),
+    }
+}
+
+async fn dispatch(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    form: &Form,
+    peer: &Peer,
+    who: &mut Who,
+) -> Result<TokenAnswer, OAuthError> {
+    let grant = asked(form)?;
+    if grant == Grant::EntraObo {
+        who.manner = Manner::Entra;
+    }
+    if !client.may_use(grant) {
+        return Err(refused::unauthorized_client());
+    }
+    match grant {
+        Grant::TokenExchange => token_exchange::answer(issuing, client, form, peer, who).await,
+        Grant::RefreshToken => refresh::answer(issuing, client, form, peer, who).await,
+        Grant::EntraObo => entra::answer(issuing, client, form, peer, who).await,
     }
 }

@@ -1,6 +1,6 @@
 //! What the token service says of itself (RFC 8414 §2, OpenID Connect Discovery §3).
 
-use super::{authentication::ClientAuthenticators, endpoint::Endpoint, grants};
+use super::{authentication::ClientAuthenticators, endpoint::Endpoint};
 use crate::{jose::Algorithm, verify::ClientMethod};
 use serde_json::{Map, Value, json};
 
@@ -57,5 +57,4 @@ pub(super) fn offer(
             document.insert(member, json!(algorithms));
         }
     }
-    document.insert("grant_types_supported".to_owned(), json!(grants::offered()));
 }

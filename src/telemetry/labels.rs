@@ -87,8 +87,6 @@ labels! {
         Audience = "audience",
         /// Past its `exp`.
         Expired = "expired",
-        /// It, or something that it comes from, was revoked.
-        Revoked = "revoked",
         /// Before its `nbf`, or issued in the future.
         NotYetValid = "not_yet_valid",
         /// Lives longer than the issuer's `max_lifetime`.
@@ -145,6 +143,12 @@ labels! {
         Signing = "signing",
         /// The issued token is wider than what was permitted.
         WiderThanPermitted = "wider_than_permitted",
+        /// A refresh token that is none, or none any more.
+        RefreshToken = "refresh_token",
+        /// A refresh token that was used before.
+        RefreshTokenReused = "refresh_token_reused",
+        /// The store is needed, and cannot be used.
+        StoreUnavailable = "store_unavailable",
         /// The audit event could not be written.
         AuditUnwritable = "audit_unwritable",
         /// The exchange broke.

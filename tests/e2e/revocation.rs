@@ -23,7 +23,7 @@ async fn with_store() -> Lab {
 
 fn stored() -> Setup {
     Setup {
-        sections: "".to_owned(),
+        sections: "store: { embedded: { path: store } }".to_owned(),
         ..Setup::default()
     }
 }

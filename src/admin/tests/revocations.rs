@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     clock::{ManualClock, SystemRandomness, UnixTime},
-    store::{Lineage, RevocationKey, Store, Stores},
+    store::{Embedded, Lineage, RevocationKey, Store, Stores},
     telemetry::{AuditLog, IdSource},
     token::RawToken,
 };
@@ -12,11 +12,11 @@ use std::io;
 const NOW: i64 = 1_800_000_000;
 const IDP: &str = "https://idp.example.com";
 
-pub(super) fn revoker(store: Option<Arc<Stores>>) -> Revoker {
+pub(super) fn revoker(store: Option<Stores>) -> Revoker {
     recording(store, Box::new(io::sink()))
 }
 
-fn recording(store: Option<Arc<Stores>>, audit: Box<dyn io::Write + Send>) -> Revoker {
+fn recording(store: Option<Stores>, audit: Box<dyn io::Write + Send>) -> Revoker {
     let clock = Arc::new(ManualClock::at(UnixTime::from_secs(NOW)));
     Revoker {
         store,
@@ -27,11 +27,19 @@ fn recording(store: Option<Arc<Stores>>, audit: Box<dyn io::Write + Send>) -> Re
     }
 }
 
+/// A store in a folder that is gone with the process: it holds the file open.
+fn store() -> Stores {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(UnixTime::from_secs(NOW)));
+    let path = folder.path().join("store");
+    let store = Embedded::open(&path, clock, Arc::new(SystemRandomness));
+    Stores::Embedded(Arc::new(store.unwrap()))
+}
+
 /// A local listener with a store behind it.
-fn with_store() -> (Admin, Arc<Stores>) {
-    let store = Arc::new(Stores::memory());
-    let admin = local();
-    let revoker = revoker(Some(Arc::clone(&store)));
+fn with_store() -> (Admin, Stores) {
+    let (admin, store) = (local(), store());
+    let revoker = revoker(Some(store.clone()));
     admin.revoker.store(Arc::new(revoker));
     (admin, store)
 }
@@ -167,8 +175,8 @@ fn no_web_page_can_revoke() {
 #[test]
 fn without_the_admin_token_nothing_is_revoked_whatever_else_is_presented() {
     let admin = admin(with_token("0.0.0.0:9090"));
-    let store = Arc::new(Stores::memory());
-    let revoker = revoker(Some(Arc::clone(&store)));
+    let store = store();
+    let revoker = revoker(Some(store.clone()));
     admin.revoker.store(Arc::new(revoker));
     let asked = json!({"client": {"id": "portal"}}).to_string();
     for presented in ["", "Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln"] {
@@ -201,7 +209,7 @@ fn what_is_not_on_record_is_not_said_to_be_done() {
         }
     }
     let admin = local();
-    let revoker = recording(Some(Arc::new(Stores::memory())), Box::new(Full));
+    let revoker = recording(Some(store()), Box::new(Full));
     admin.revoker.store(Arc::new(revoker));
     let asked = json!({"client": {"id": "portal"}}).to_string();
     assert_eq!(post(&admin, &[JSON_BODY], &asked).status(), 503);

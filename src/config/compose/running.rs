@@ -112,10 +112,11 @@ impl<'a> Succession<'a> {
         unchanged.then(|| Arc::clone(issuer))
     }
 
-    /// The cache, with its entries, where its settings are the same.
+    /// The cache, with its entries, where its settings are the same, and the store whose revocations end them.
     pub(super) fn cache(&self) -> Option<ExchangeCache<Refusal>> {
         let running = self.running?;
-        let unchanged = running.memory.prints.cache == self.next.prints.cache;
+        let (known, next) = (&running.memory.prints, &self.next.prints);
+        let unchanged = known.cache == next.cache && known.store == next.store;
         unchanged.then(|| running.hooks.pipeline.cache.clone())
     }
 

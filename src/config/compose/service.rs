@@ -16,11 +16,11 @@ use std::{
 
 /// What the token endpoint decides with.
 #[derive(Debug)]
-pub struct TokenEndpoint {
+pub(super) struct TokenEndpoint {
     /// The clients, and what each may do.
-    pub clients: Clients,
+    pub(super) clients: Clients,
     /// Verifies subjects and actors.
-    pub verifier: TokenEndpointVerifier,
+    pub(super) verifier: TokenEndpointVerifier,
 }
 
 impl Composer<'_> {

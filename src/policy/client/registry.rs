@@ -216,6 +216,19 @@ impl ClientPolicy {
         self.refresh
     }
 
+    /// What it may have of what somebody holds.
+    #[must_use]
+    pub fn may_have(&self, held: &ScopeSet) -> ScopeSet {
+        held.filtered(|scope| self.allow.contains(scope) || self.user_scopes.include(scope))
+    }
+
+    /// The audience that it may get tokens for by this name: its own, or that of a resource.
+    pub fn target(&self, name: &str) -> Option<&Audience> {
+        let mut own = self.audiences.iter();
+        own.find(|audience| audience.as_str() == name)
+            .or_else(|| self.resource(name))
+    }
+
     /// The audience that `resource` stands for (RFC 8707).
     pub(in crate::policy) fn resource(&self, resource: &str) -> Option<&Audience> {
         self.resources.get(resource)

@@ -125,6 +125,15 @@ impl PermittedExchange {
         }
     }
 
+    /// The same for the first token of a family: what ends the family ends it too.
+    ///
+    /// # Errors
+    /// [`PolicyError::Lineage`].
+    pub fn in_family(self, family: RevocationKey) -> Result<Self, PolicyError> {
+        let lineage = self.lineage.with([family])?;
+        Ok(Self { lineage, ..self })
+    }
+
     /// Whether it is an access token, which an API takes.
     pub fn is_access_token(&self) -> bool {
         match self.format {

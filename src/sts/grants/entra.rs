@@ -1,0 +1,96 @@
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer` with `requested_token_use=on_behalf_of`: the exchange as Microsoft Entra's
+//! clients ask for it, so that MSAL works against the gateway.
+//!
+//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Only the words are
+//! others: the token is verified, and the policy asked, as in an exchange (RFC 8693). `claims`, `client_info` and the like
+//! change nothing.
+
+mod fault;
+mod scope;
+
+pub(super) use fault::response;
+pub(super) use scope::{ScopeNames, asked};
+
+use super::{parameters, token_exchange::with_family};
+use crate::{
+    clock::SharedClock,
+    policy::{ClientPolicy, DirectRequest, PolicyError},
+    sts::{
+        Issuing, Peer, TokenAnswer,
+        error::OAuthError,
+        families::Manner,
+        form::Form,
+        issuing::{Minted, Who},
+        refused::{self, INVALID_GRANT},
+    },
+    token::{RawToken, TokenFormat, TokenTypeUri},
+};
+use serde_json::Value;
+
+const ASSERTION: &str = "the assertion is not acceptable";
+
+/// Answers a request of `client`.
+pub(super) async fn answer(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    form: &Form,
+    peer: &Peer,
+    who: &mut Who,
+) -> Result<TokenAnswer, OAuthError> {
+    let not_issued = || refused::policy(PolicyError::FormatNotAllowed, INVALID_GRANT);
+    let assertion = form.get("assertion");
+    let assertion = assertion.ok_or_else(|| OAuthError::invalid_request("assertion is missing"))?;
+    let assertion = parameters::token(assertion, issuing.token_limit, ASSERTION);
+    let assertion = assertion.map_err(|error| error.with_code(INVALID_GRANT))?;
+    let verified = issuing
+        .verifier
+        .subject(&assertion, TokenTypeUri::AccessToken, client.terms())
+        .await;
+    let subject = verified.map_err(|error| refused::token(error, INVALID_GRANT, ASSERTION))?;
+    who.issuer = Some(subject.issuer_name().to_owned());
+    who.subject = Some(subject.sub().to_owned());
+    if subject.is_app_only() {
+        return Err(refused::policy(PolicyError::AppOnlySubject, INVALID_GRANT));
+    }
+    let asked = asked(form, client, &subject)?;
+    let request = DirectRequest {
+        subject,
+        actor: None,
+        audience: asked.audience,
+        resource: Vec::new(),
+        scope: Some(asked.scope),
+        format: format(client).ok_or_else(not_issued)?,
+    };
+    let permitted = client.permit(request, issuing.clock.now());
+    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
+    let (permitted, refresh_token) = with_family(issuing, client, permitted, Manner::Entra).await?;
+    let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
+    Ok(self::success(
+        &minted,
+        &asked.names,
+        refresh_token.as_ref(),
+        &issuing.clock,
+    ))
+}
+
+/// A JWT, as there; whatever the client gets where it gets none.
+pub(super) fn format(client: &ClientPolicy) -> Option<TokenFormat> {
+    if client.admits_format(TokenFormat::Jwt) {
+        return Some(TokenFormat::Jwt);
+    }
+    client.access_format()
+}
+
+/// The members of an answer, with the scope in the words in which it was asked for.
+pub(super) fn success(
+    minted: &Minted,
+    names: &ScopeNames,
+    refresh_token: Option<&RawToken>,
+    clock: &SharedClock,
+) -> TokenAnswer {
+    let mut members = minted.members(refresh_token, clock);
+    members.insert("scope".to_owned(), names.written(minted.scope()).into());
+    let lives = members.get("expires_in").cloned();
+    members.insert("ext_expires_in".to_owned(), lives.unwrap_or(Value::Null));
+    TokenAnswer::new(members)
+}

@@ -1,0 +1,68 @@
+//! Parameters that several grants have, read and held against their form alone.
+
+use crate::{
+    policy::{PolicyError, RequestedScope},
+    source::{self, PresentedToken},
+    sts::{error::OAuthError, form::Form, refused},
+    telemetry::Reason,
+    token::{Audience, ScopeSet},
+};
+use url::Url;
+
+/// A token that stands in a parameter.
+pub(super) fn token(
+    text: &str,
+    limit: usize,
+    description: &'static str,
+) -> Result<PresentedToken, OAuthError> {
+    source::form_token(text, limit).map_err(|_| {
+        OAuthError::bad_request(
+            refused::INVALID_REQUEST,
+            description,
+            Reason::MalformedToken,
+        )
+    })
+}
+
+/// The scope that is asked for; none where the parameter is absent.
+pub(super) fn scope(form: &Form) -> Result<Option<RequestedScope>, OAuthError> {
+    let Some(text) = form.get("scope") else {
+        return Ok(None);
+    };
+    let names = ScopeSet::parse(text).map_err(|_| malformed_scope())?;
+    Ok(Some(RequestedScope::of(&names)))
+}
+
+/// RFC 6749 §3.3.
+pub(super) fn malformed_scope() -> OAuthError {
+    OAuthError::bad_request(
+        "invalid_scope",
+        "the scope is malformed",
+        Reason::MalformedForm,
+    )
+}
+
+/// The audiences that are asked for; a name that can be none's is one that gets no token.
+pub(super) fn audiences(form: &Form) -> Result<Vec<Audience>, OAuthError> {
+    let parsed = form.all("audience").map(Audience::parse);
+    let parsed: Result<_, _> = parsed.collect();
+    parsed.map_err(|_| refused::policy(PolicyError::TargetNotAllowed, refused::INVALID_REQUEST))
+}
+
+/// RFC 8707 §2: absolute URIs without a fragment; anything else is `invalid_target`.
+pub(super) fn resources(form: &Form) -> Result<Vec<String>, OAuthError> {
+    let malformed = || {
+        OAuthError::bad_request(
+            "invalid_target",
+            "a resource is an absolute URI without a fragment",
+            Reason::MalformedForm,
+        )
+    };
+    form.all("resource")
+        .map(|text| match Url::parse(text) {
+            // `url` takes what it has to mend: a relative reference has no scheme, a fragment may be empty
+            Ok(_) if !text.contains('#') => Ok(text.to_owned()),
+            Ok(_) | Err(_) => Err(malformed()),
+        })
+        .collect()
+}

@@ -1,0 +1,171 @@
+//! `refresh_token` (RFC 6749 §6): a new access token, and the next refresh token, which keeps the scope of the first.
+//!
+//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Policy and directory
+//! are asked again. A token that was used before ends its family: that is durable before it is said.
+
+use super::{entra, parameters};
+use crate::{
+    clock::UnixTime,
+    policy::{ClientPolicy, DirectRequest, PolicyError, RequestedScope},
+    sts::{
+        Issuing, Peer, TokenAnswer,
+        error::OAuthError,
+        families::{Families, FamilyId, Found, Manner, Member, Rotated},
+        form::Form,
+        issuing::Who,
+        refused::{self, INVALID_GRANT},
+    },
+    telemetry::{AuditEvent, AuditedAct, Reason, Revoked},
+    token::{Audience, RawToken, TokenFormat},
+    verify::SubjectToken,
+};
+
+/// What is asked of a family.
+struct Asked {
+    audience: Vec<Audience>,
+    scope: Option<RequestedScope>,
+    format: TokenFormat,
+    /// How the scope is written in the answer; none: as it is.
+    names: Option<entra::ScopeNames>,
+}
+
+/// Answers a request of `client`.
+pub(super) async fn answer(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    form: &Form,
+    peer: &Peer,
+    who: &mut Who,
+) -> Result<TokenAnswer, OAuthError> {
+    let families = issuing.families.as_ref();
+    let families = families.ok_or_else(|| OAuthError::unsupported_grant_type())?;
+    let presented = form.get("refresh_token");
+    let presented =
+        presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing"))?;
+    let member = newest(issuing, families, client, presented, peer).await?;
+    who.manner = member.manner();
+    refresh(issuing, families, client, member, form, peer, who).await
+}
+
+/// The family whose newest token `client` presents.
+async fn newest(
+    issuing: &Issuing,
+    families: &Families,
+    client: &ClientPolicy,
+    presented: &str,
+    peer: &Peer,
+) -> Result<Box<Member>, OAuthError> {
+    let handle = families.open(&RawToken::from(presented.to_owned()));
+    let handle = handle.ok_or_else(unacceptable)?;
+    let found = families.find(handle, client.id()).await;
+    match found.map_err(|error| refused::store(&error))? {
+        Found::Current(member) => Ok(member),
+        Found::Gone => Err(unacceptable()),
+        Found::Reused(id, ends) => {
+            end_reused(issuing, families, client, (id, ends), peer).await?;
+            Err(reused())
+        }
+    }
+}
+
+async fn refresh(
+    issuing: &Issuing,
+    families: &Families,
+    client: &ClientPolicy,
+    member: Box<Member>,
+    form: &Form,
+    peer: &Peer,
+    who: &mut Who,
+) -> Result<TokenAnswer, OAuthError> {
+    let subject = issuing.verifier.family(member.subject());
+    let subject = subject.map_err(|error| refused::token(error, INVALID_GRANT, UNACCEPTABLE))?;
+    who.issuer = Some(subject.issuer_name().to_owned());
+    who.subject = Some(subject.sub().to_owned());
+    let asked = asked(form, client, &subject, member.manner())?;
+    let request = DirectRequest {
+        subject,
+        actor: None,
+        audience: asked.audience,
+        resource: Vec::new(),
+        scope: asked.scope,
+        format: asked.format,
+    };
+    let permitted = client.permit(request, issuing.clock.now());
+    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
+    // on record before the old token is worth nothing: what fails until here can be tried again
+    let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
+    let rotated = families.rotate(*member, client.refresh()).await;
+    match rotated.map_err(|error| refused::store(&error))? {
+        Rotated::To(next) => Ok(match &asked.names {
+            None => minted.answer(Some(&next), &issuing.clock),
+            Some(names) => entra::success(&minted, names, Some(&next), &issuing.clock),
+        }),
+        Rotated::Reused(id, ends) => {
+            end_reused(issuing, families, client, (id, ends), peer).await?;
+            Err(reused())
+        }
+    }
+}
+
+/// What is asked for: never more than the family has.
+fn asked(
+    form: &Form,
+    client: &ClientPolicy,
+    subject: &SubjectToken,
+    manner: Manner,
+) -> Result<Asked, OAuthError> {
+    let not_issued = || refused::policy(PolicyError::FormatNotAllowed, INVALID_GRANT);
+    let elsewhere = || refused::policy(PolicyError::TargetNotAllowed, INVALID_GRANT);
+    let asked = match manner {
+        Manner::Standard => Asked {
+            audience: parameters::audiences(form)?,
+            scope: parameters::scope(form)?,
+            format: client.access_format().ok_or_else(not_issued)?,
+            names: None,
+        },
+        Manner::Entra => {
+            let asked = entra::asked(form, client, subject)?;
+            Asked {
+                audience: asked.audience,
+                scope: Some(asked.scope),
+                format: entra::format(client).ok_or_else(not_issued)?,
+                names: Some(asked.names),
+            }
+        }
+    };
+    let within = asked
+        .audience
+        .iter()
+        .all(|audience| subject.audiences().contains(audience));
+    if !within || form.get("resource").is_some() {
+        return Err(elsewhere());
+    }
+    Ok(asked)
+}
+
+/// Ends a family one of whose tokens was used twice.
+async fn end_reused(
+    issuing: &Issuing,
+    families: &Families,
+    client: &ClientPolicy,
+    (id, ends): (FamilyId, UnixTime),
+    peer: &Peer,
+) -> Result<(), OAuthError> {
+    let ended = families.end(id, ends).await;
+    ended.map_err(|error| refused::store(&error))?;
+    tracing::warn!(client = client.id(), request_id = %peer.id, "a refresh token was used twice: its family is revoked");
+    issuing.write(&AuditEvent {
+        client_id: Some(client.id()),
+        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::RefreshToken), peer.id)
+    })
+}
+
+const UNACCEPTABLE: &str = "the refresh token is not acceptable";
+
+fn unacceptable() -> OAuthError {
+    OAuthError::bad_request(INVALID_GRANT, UNACCEPTABLE, Reason::RefreshToken)
+}
+
+fn reused() -> OAuthError {
+    OAuthError::bad_request(INVALID_GRANT, UNACCEPTABLE, Reason::RefreshTokenReused)
+}

@@ -1,0 +1,231 @@
+//! `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693).
+//!
+//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Every parameter is
+//! held against its form before a token is looked at, the tokens are verified before the policy is asked, and nothing is
+//! issued for a part of what was asked for.
+
+use super::parameters;
+use crate::{
+    policy::{ClientPolicy, DirectRequest, PermittedExchange},
+    source::PresentedToken,
+    sts::{
+        Issuing, Peer, TokenAnswer,
+        error::OAuthError,
+        families::{FamilyId, Manner},
+        form::Form,
+        issuing::Who,
+        refused::{self, INVALID_REQUEST},
+    },
+    token::{RawToken, TokenFormat, TokenTypeUri},
+    verify::{ActorToken, SubjectToken},
+};
+
+/// What the form says, before anything is verified.
+struct Asked<'a> {
+    subject: Subject<'a>,
+    actor: Option<(PresentedToken, TokenTypeUri)>,
+    format: TokenFormat,
+    /// As the client wrote it, or what stands for its absence.
+    requested: TokenTypeUri,
+}
+
+enum Subject<'a> {
+    Token(PresentedToken, TokenTypeUri),
+    /// A JWT that the client signed.
+    SelfSigned(PresentedToken),
+    /// The id of a user.
+    User(&'a str),
+}
+
+const SUBJECT: &str = "the subject token is not acceptable";
+const ACTOR: &str = "the actor token is not acceptable";
+
+/// Answers a request of `client`.
+pub(super) async fn answer(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    form: &Form,
+    peer: &Peer,
+    who: &mut Who,
+) -> Result<TokenAnswer, OAuthError> {
+    let asked = asked(form, client, issuing.token_limit)?;
+    let (audience, resource) = (parameters::audiences(form)?, parameters::resources(form)?);
+    let scope = parameters::scope(form)?;
+    let actor = actor(issuing, client, asked.actor.as_ref()).await?;
+    let subject = subject(issuing, client, &asked.subject, actor.as_ref()).await?;
+    who.issuer = Some(subject.issuer_name().to_owned());
+    who.subject = Some(subject.sub().to_owned());
+    let request = DirectRequest {
+        subject,
+        actor,
+        audience,
+        resource,
+        scope,
+        format: asked.format,
+    };
+    let permitted = client.permit(request, issuing.clock.now());
+    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_REQUEST))?;
+    let (permitted, refresh_token) =
+        with_family(issuing, client, permitted, Manner::Standard).await?;
+    let minted = issuing.mint(permitted, peer, INVALID_REQUEST).await?;
+    Ok(minted.exchange_answer(asked.requested, refresh_token.as_ref(), &issuing.clock))
+}
+
+/// Begins a family of refresh tokens where the scope holds `offline_access` and the client may refresh. Without its store
+/// an exchange goes on, and gives none.
+pub(super) async fn with_family(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    permitted: PermittedExchange,
+    manner: Manner,
+) -> Result<(PermittedExchange, Option<RawToken>), OAuthError> {
+    let asked_for = permitted.is_access_token()
+        && permitted.scope().contains("offline_access")
+        && client.may_use(crate::policy::Grant::RefreshToken);
+    let Some(families) = issuing.families.as_ref().filter(|_| asked_for) else {
+        return Ok((permitted, None));
+    };
+    let id: FamilyId = families
+        .new_id()
+        .map_err(|error| refused::exchange(&error.into()))?;
+    let permitted = permitted
+        .in_family(id.key())
+        .map_err(|error| refused::policy(error, INVALID_REQUEST))?;
+    let (now, terms) = (issuing.clock.now(), client.refresh());
+    let subject = permitted.family(now.plus(terms.absolute));
+    let ends = permitted.expires_at();
+    match families.begin(id, subject, manner, terms, ends).await {
+        Ok(token) => Ok((permitted, Some(token))),
+        Err(error) => {
+            tracing::warn!(%error, "a token is issued without a refresh token: the store cannot be used");
+            Ok((permitted, None))
+        }
+    }
+}
+
+fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Asked<'a>, OAuthError> {
+    let subject = form.get("subject_token");
+    let subject = subject.ok_or_else(|| OAuthError::invalid_request("subject_token is missing"))?;
+    let declared = form.get("subject_token_type");
+    let declared =
+        declared.ok_or_else(|| OAuthError::invalid_request("subject_token_type is missing"))?;
+    let actor = actor_parameters(form, limit)?;
+    let needs_actor = |subject| match &actor {
+        Some(_) => Ok(subject),
+        None => Err(OAuthError::invalid_request(
+            "a subject token of this type needs an actor token",
+        )),
+    };
+    let subject = match TokenTypeUri::parse(declared) {
+        Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => {
+            Subject::Token(parameters::token(subject, limit, SUBJECT)?, declared)
+        }
+        Some(TokenTypeUri::Jwt) => {
+            let token = parameters::token(subject, limit, SUBJECT)?;
+            needs_actor(Subject::SelfSigned(token))?
+        }
+        Some(TokenTypeUri::UserId) => needs_actor(Subject::User(subject))?,
+        Some(TokenTypeUri::RefreshToken | TokenTypeUri::Saml1 | TokenTypeUri::Saml2) | None => {
+            return Err(OAuthError::invalid_request(
+                "a subject token of this type is not taken",
+            ));
+        }
+    };
+    let (requested, format) = requested(form, client)?;
+    Ok(Asked {
+        subject,
+        actor,
+        format,
+        requested,
+    })
+}
+
+/// RFC 8693 §2.1: the type is required with the token, and not allowed without.
+fn actor_parameters(
+    form: &Form,
+    limit: usize,
+) -> Result<Option<(PresentedToken, TokenTypeUri)>, OAuthError> {
+    match (form.get("actor_token"), form.get("actor_token_type")) {
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(OAuthError::invalid_request(
+            "actor_token and actor_token_type go together",
+        )),
+        (Some(token), Some(declared)) => match TokenTypeUri::parse(declared) {
+            Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => {
+                Ok(Some((parameters::token(token, limit, ACTOR)?, declared)))
+            }
+            Some(
+                TokenTypeUri::RefreshToken
+                | TokenTypeUri::Jwt
+                | TokenTypeUri::UserId
+                | TokenTypeUri::Saml1
+                | TokenTypeUri::Saml2,
+            )
+            | None => Err(OAuthError::invalid_request(
+                "an actor token of this type is not taken",
+            )),
+        },
+    }
+}
+
+/// The form of the token that is asked for, and how the answer calls it.
+fn requested(
+    form: &Form,
+    client: &ClientPolicy,
+) -> Result<(TokenTypeUri, TokenFormat), OAuthError> {
+    let not_issued = || OAuthError::invalid_request("a token of this type is not issued");
+    let requested = match form.get("requested_token_type") {
+        None => TokenTypeUri::AccessToken,
+        Some(text) => TokenTypeUri::parse(text).ok_or_else(not_issued)?,
+    };
+    let format = match requested {
+        TokenTypeUri::AccessToken => client.access_format().ok_or_else(not_issued)?,
+        TokenTypeUri::Jwt => TokenFormat::Jwt,
+        TokenTypeUri::IdToken => TokenFormat::IdToken,
+        TokenTypeUri::RefreshToken
+        | TokenTypeUri::UserId
+        | TokenTypeUri::Saml1
+        | TokenTypeUri::Saml2 => return Err(not_issued()),
+    };
+    Ok((requested, format))
+}
+
+async fn actor(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    presented: Option<&(PresentedToken, TokenTypeUri)>,
+) -> Result<Option<ActorToken>, OAuthError> {
+    let Some((presented, declared)) = presented else {
+        return Ok(None);
+    };
+    let verified = issuing
+        .verifier
+        .actor(presented, *declared, client.terms())
+        .await;
+    verified
+        .map(Some)
+        .map_err(|error| refused::token(error, INVALID_REQUEST, ACTOR))
+}
+
+async fn subject(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    presented: &Subject<'_>,
+    actor: Option<&ActorToken>,
+) -> Result<SubjectToken, OAuthError> {
+    let (verifier, terms) = (&issuing.verifier, client.terms());
+    let unacceptable = || OAuthError::invalid_request(SUBJECT);
+    let verified = match (presented, actor) {
+        (Subject::Token(token, declared), _) => verifier.subject(token, *declared, terms).await,
+        (Subject::User(id), Some(actor)) => verifier.user(id, terms, actor),
+        (Subject::SelfSigned(token), Some(actor)) => {
+            // who has no key cannot have signed it
+            let keys = client.authenticator().and_then(|client| client.keys());
+            let keys = keys.ok_or_else(unacceptable)?;
+            let once = &issuing.once;
+            verifier.self_signed(token, keys, once, terms, actor).await
+        }
+        (Subject::User(_) | Subject::SelfSigned(_), None) => return Err(unacceptable()),
+    };
+    verified.map_err(|error| refused::token(error, INVALID_REQUEST, SUBJECT))
+}

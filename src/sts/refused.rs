@@ -1,0 +1,87 @@
+//! What a client is told where its tokens or its wishes are not acceptable (RFC 6749 §5.2, RFC 8693 §2.2.2).
+//!
+//! One text for every reason why a token is not acceptable: an answer teaches nobody which check failed. The reason goes to
+//! the log, the metric and the audit log.
+
+use super::error::OAuthError;
+use crate::{
+    error::Refusal, exchange::ExchangeError, policy::PolicyError, store::StoreError,
+    telemetry::Reason, verify::VerifyError,
+};
+
+/// The code for an unacceptable token of an exchange (RFC 8693 §2.2.2).
+pub(super) const INVALID_REQUEST: &str = "invalid_request";
+/// The code for an unacceptable grant (RFC 6749 §5.2, RFC 7523 §3.1).
+pub(super) const INVALID_GRANT: &str = "invalid_grant";
+
+/// A token that was presented, by the name of its parameter in the sentence.
+pub(super) fn token(
+    error: VerifyError,
+    unacceptable: &'static str,
+    description: &'static str,
+) -> OAuthError {
+    let unavailable = matches!(error, VerifyError::KeysUnavailable { .. });
+    let reason = Refusal::from(error).reason();
+    if unavailable {
+        return OAuthError::unavailable(reason);
+    }
+    OAuthError::bad_request(unacceptable, description, reason)
+}
+
+/// What the policy of the client refuses.
+pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthError {
+    let (code, description) = match &error {
+        PolicyError::ScopeExceeds { .. }
+        | PolicyError::ScopeNotHeld { .. }
+        | PolicyError::NoScopeLeft { .. } => (
+            "invalid_scope",
+            "the scope exceeds what the tokens hold or the client may have",
+        ),
+        PolicyError::TargetNotAllowed | PolicyError::AudienceNotForClient => {
+            ("invalid_target", "the client gets no token for this target")
+        }
+        PolicyError::ActorNeeded => (
+            unacceptable,
+            "a subject token of this type needs an actor token",
+        ),
+        PolicyError::FormatNotAllowed => (INVALID_REQUEST, "the client gets no token of this type"),
+        PolicyError::NoLifetimeLeft => (unacceptable, "the token is not acceptable"),
+        PolicyError::CallerNotAdmitted
+        | PolicyError::NoOperation
+        | PolicyError::AppOnlySubject
+        | PolicyError::NotAuthorizedActor
+        | PolicyError::ActorChainTooDeep { .. }
+        | PolicyError::SubjectNotExpressible
+        | PolicyError::NotThisClientsToken
+        | PolicyError::ImpersonationNotAllowed
+        | PolicyError::UserUnknown
+        | PolicyError::Lineage(_) => (unacceptable, "the policy refuses the request"),
+    };
+    OAuthError::bad_request(code, description, Refusal::from(error).reason())
+}
+
+/// The gateway's own fault: there is no token although one was permitted.
+pub(super) fn exchange(error: &ExchangeError) -> OAuthError {
+    tracing::error!(%error, "a token that was permitted could not be issued");
+    OAuthError::unavailable(Refusal::from(error.clone()).reason())
+}
+
+/// Something that the token is made of was revoked while it was made.
+pub(super) fn revoked(unacceptable: &'static str) -> OAuthError {
+    OAuthError::bad_request(unacceptable, "the token is not acceptable", Reason::Revoked)
+}
+
+/// The store is needed, and does not do its work.
+pub(super) fn store(error: &StoreError) -> OAuthError {
+    tracing::error!(%error, "the store cannot be used");
+    OAuthError::unavailable(Reason::StoreUnavailable)
+}
+
+/// A client that asks for what it may not.
+pub(super) fn unauthorized_client() -> OAuthError {
+    OAuthError::bad_request(
+        "unauthorized_client",
+        "the client may not use this grant",
+        Reason::GrantNotOffered,
+    )
+}

@@ -1,0 +1,122 @@
+//! `POST /oauth/v2/revoke` (RFC 7009): a client ends a token of its own.
+//!
+//! What enters is a form of a client that was authenticated; what leaves is 200 with nothing, which says that the token is
+//! worth nothing: because that is durable now, or because it never was worth anything. A hint is only a hint: a token says
+//! itself what it is.
+
+use super::{
+    Issuing, Peer,
+    answer::unstored,
+    error::OAuthError,
+    families::{Handle, REFRESH_PREFIX},
+    form::Form,
+    refused,
+};
+use crate::{
+    policy::ClientPolicy,
+    store::{Revocation, RevocationKey, Store, Stores},
+    telemetry::{AuditEvent, AuditedAct, Reason, Revoked},
+    token::{RawToken, TokenFormat},
+    verify::{OwnToken, OwnTokenReader},
+};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use std::sync::Arc;
+
+/// What the endpoint works with.
+#[derive(Debug, Clone)]
+pub struct Revoking {
+    /// Reads the gateway's own tokens.
+    pub reader: Arc<OwnTokenReader>,
+    /// Where revocations are kept; none: nothing can be revoked.
+    pub store: Option<Stores>,
+}
+
+/// Answers a request of `client`.
+pub(super) async fn answer(
+    revoking: &Revoking,
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    form: &Form,
+    peer: &Peer,
+) -> Result<Response<Bytes>, OAuthError> {
+    let token = RawToken::from(form.token()?.to_owned());
+    let Some(store) = &revoking.store else {
+        tracing::error!("a token cannot be revoked: the configuration names no store");
+        return Err(OAuthError::unavailable(Reason::StoreUnavailable));
+    };
+    if token.expose().starts_with(REFRESH_PREFIX.as_bytes()) {
+        let families = issuing.families.as_ref();
+        let handle = families.and_then(|families| families.open(&token));
+        if let Some(handle) = handle {
+            end_family(issuing, client, &handle, peer).await?;
+        }
+    } else if let Ok(own) = revoking.reader.read(&token, issuing.clock.now()) {
+        end_token(store, issuing, client, &own, peer).await?;
+    }
+    // RFC 7009 §2.2: what is no token of ours is worth nothing already
+    Ok(unstored(StatusCode::OK))
+}
+
+async fn end_family(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    handle: &Handle,
+    peer: &Peer,
+) -> Result<(), OAuthError> {
+    if handle.client() != client.id() {
+        return Err(another_clients());
+    }
+    if let Some(families) = &issuing.families {
+        let ended = families.end_of(handle).await;
+        ended.map_err(|error| refused::store(&error))?;
+    }
+    issuing.write(&AuditEvent {
+        client_id: Some(client.id()),
+        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::RefreshToken), peer.id)
+    })
+}
+
+async fn end_token(
+    store: &Stores,
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    own: &OwnToken,
+    peer: &Peer,
+) -> Result<(), OAuthError> {
+    let text = |name| own.claims().text(name).ok().flatten();
+    if text("client_id") != Some(client.id()) {
+        return Err(another_clients());
+    }
+    match own.format() {
+        TokenFormat::Jwt | TokenFormat::Opaque => {}
+        // RFC 7009 §2.2.1
+        TokenFormat::IdToken => {
+            return Err(OAuthError::bad_request(
+                "unsupported_token_type",
+                "an ID token cannot be revoked",
+                Reason::TokenType,
+            ));
+        }
+    }
+    if let (Some(iss), Some(jti)) = (text("iss"), text("jti")) {
+        let key = RevocationKey::token(iss, jti);
+        let revocation = Revocation::of_all(key, issuing.clock.now(), own.expires_at());
+        let revoked = store.revoke(&[revocation]).await;
+        revoked.map_err(|error| refused::store(&error))?;
+    }
+    issuing.write(&AuditEvent {
+        issuer: text("iss"),
+        subject: text("sub"),
+        client_id: Some(client.id()),
+        audiences: own.audiences(),
+        expires_at: Some(own.expires_at()),
+        jti: text("jti"),
+        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::Token), peer.id)
+    })
+}
+
+/// RFC 7009 §2.1: it is refused, and the client told.
+fn another_clients() -> OAuthError {
+    OAuthError::invalid_request("the token is another client's")
+}
