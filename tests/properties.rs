@@ -17,6 +17,8 @@ mod accept;
 mod attenuation;
 #[path = "properties/cache_key.rs"]
 mod cache_key;
+#[path = "properties/endpoint.rs"]
+mod endpoint;
 #[path = "properties/exchange.rs"]
 mod exchange;
 #[path = "properties/formats.rs"]
