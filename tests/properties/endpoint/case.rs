@@ -1,0 +1,384 @@
+//! Generated directories, clients, tokens and requests.
+
+use super::world::{Ask, Endpoint, GROUND, at, url};
+use crate::subject::GATEWAY;
+use obo_gateway::{
+    policy::PermittedExchange,
+    token::{TokenFormat, TokenTypeUri},
+};
+use proptest::{collection::vec, option, prelude::*, sample::subsequence};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+pub const PROFILE: [&str; 3] = ["openid", "profile", "email"];
+const SCOPES: [&str; 7] = [
+    "openid",
+    "profile",
+    "email",
+    "offline_access",
+    "read",
+    "write",
+    "admin",
+];
+const AUDIENCES: [&str; 4] = ["aggregates", "settings", "portal", "elsewhere"];
+
+/// One of the people of the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Person {
+    Alice,
+    Bob,
+    Carol,
+    Root,
+}
+
+const PEOPLE: [Person; 4] = [Person::Alice, Person::Bob, Person::Carol, Person::Root];
+
+/// What the directory says of somebody: (for administrators, within own organizations only).
+#[derive(Debug)]
+pub struct Facts {
+    pub administrator: bool,
+    pub permissions: Vec<(bool, bool)>,
+    pub organizations: Vec<&'static str>,
+}
+
+impl Person {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alice => "alice",
+            Self::Bob => "bob",
+            Self::Carol => "carol",
+            Self::Root => "root",
+        }
+    }
+
+    pub fn facts(self) -> Facts {
+        let facts = |administrator, permissions: &[_], organizations: &[_]| Facts {
+            administrator,
+            permissions: permissions.to_vec(),
+            organizations: organizations.to_vec(),
+        };
+        match self {
+            Self::Alice => facts(false, &[], &["acme"]),
+            Self::Bob => facts(false, &[(false, true)], &["acme", "more"]),
+            Self::Carol => facts(false, &[(false, false), (true, true)], &["other"]),
+            Self::Root => facts(true, &[(false, true), (true, false)], &["more"]),
+        }
+    }
+
+    fn written(self) -> Value {
+        let Facts {
+            administrator,
+            permissions,
+            organizations,
+        } = self.facts();
+        let permissions: Vec<Value> = permissions
+            .iter()
+            .map(|(administrators, own_only)| {
+                let mut written = Map::new();
+                let name = if *administrators {
+                    "impersonate_admin"
+                } else {
+                    "impersonate"
+                };
+                written.insert("name".into(), json!(name));
+                if *own_only {
+                    written.insert("within".into(), json!("own_organizations"));
+                }
+                Value::Object(written)
+            })
+            .collect();
+        let organizations: Vec<Value> =
+            organizations.iter().map(|id| json!({ "id": id })).collect();
+        json!({
+            "id": self.name(), "administrator": administrator,
+            "permissions": permissions, "organizations": organizations,
+        })
+    }
+}
+
+/// How a subject is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    ByAccessToken,
+    ByIdToken,
+    ByJwt,
+    ByUserId,
+}
+
+/// A token, as it is about to be signed.
+#[derive(Debug, Clone)]
+pub struct Token {
+    pub named: Named,
+    pub person: Person,
+    pub client: Option<&'static str>,
+    pub life: i64,
+    /// The gateway issued it, to somebody who impersonated.
+    pub impersonated: bool,
+    addressed: Vec<&'static str>,
+    held: Vec<&'static str>,
+    acted: usize,
+    names_actor: Option<&'static str>,
+}
+
+impl Token {
+    /// `aud`.
+    pub fn audiences(&self) -> Vec<&'static str> {
+        let gateway = ["gateway"].into_iter().filter(|_| !self.impersonated);
+        gateway.chain(self.addressed.iter().copied()).collect()
+    }
+
+    /// What it holds: nothing, where it is no access token.
+    pub fn scopes(&self) -> BTreeSet<&'static str> {
+        match self.named {
+            Named::ByAccessToken => self.held.iter().copied().collect(),
+            Named::ByIdToken | Named::ByJwt | Named::ByUserId => BTreeSet::new(),
+        }
+    }
+
+    /// Whom `may_act` names, where an issuer's token can say it.
+    pub fn may_act(&self) -> Option<&'static str> {
+        match self.named {
+            Named::ByAccessToken | Named::ByIdToken => self.names_actor,
+            Named::ByJwt | Named::ByUserId => None,
+        }
+    }
+
+    pub fn chain_named(&self) -> Vec<String> {
+        match self.named {
+            Named::ByAccessToken | Named::ByIdToken => {
+                (0..self.acted).map(|n| format!("actor-{n}")).collect()
+            }
+            Named::ByJwt | Named::ByUserId => Vec::new(),
+        }
+    }
+
+    fn claims(&self) -> Value {
+        let act = (0..self.acted).rev().fold(None, |inner: Option<Value>, n| {
+            let mut act = json!({ "sub": format!("actor-{n}") });
+            if let Some(inner) = inner {
+                act["act"] = inner;
+            }
+            Some(act)
+        });
+        let mut claims = json!({
+            "iss": if self.impersonated { GATEWAY.to_owned() } else { url(0) },
+            "sub": self.person.name(), "aud": self.audiences(),
+            "iat": at(-10), "exp": at(self.life),
+            "jti": if self.impersonated { "si.x" } else { "x" },
+        });
+        match self.named {
+            Named::ByAccessToken => {
+                claims["client_id"] = json!(self.client);
+                claims["scope"] = json!(self.held.join(" "));
+                if self.client.is_none() {
+                    claims.as_object_mut().unwrap().remove("client_id");
+                }
+            }
+            Named::ByIdToken | Named::ByJwt | Named::ByUserId => {
+                claims["azp"] = json!(self.client.unwrap_or_default());
+                claims["nonce"] = json!("n");
+            }
+        }
+        if let Some(act) = act {
+            claims["act"] = act;
+        }
+        if let Some(name) = self.names_actor {
+            claims["may_act"] = json!({ "sub": name });
+        }
+        claims
+    }
+
+    fn sign(&self) -> String {
+        let typ = match self.named {
+            Named::ByAccessToken => "at+jwt",
+            Named::ByIdToken | Named::ByJwt | Named::ByUserId => "JWT",
+        };
+        GROUND.sign((!self.impersonated).then_some(0), typ, &self.claims())
+    }
+
+    const fn declared(&self) -> TokenTypeUri {
+        match self.named {
+            Named::ByIdToken => TokenTypeUri::IdToken,
+            Named::ByAccessToken | Named::ByJwt | Named::ByUserId => TokenTypeUri::AccessToken,
+        }
+    }
+}
+
+/// What the configuration says of the client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub audiences: Vec<&'static str>,
+    pub from_tokens: bool,
+    pub allow: Vec<&'static str>,
+    pub refuses_excess: bool,
+    pub formats: Vec<TokenFormat>,
+    /// None: any.
+    pub subjects_of: Option<Vec<&'static str>>,
+    pub lifetime: i64,
+    /// In whose place (none: any), and how these are named.
+    pub impersonation: Option<(Option<Vec<Person>>, Vec<Named>)>,
+}
+
+impl Client {
+    fn written(&self) -> Value {
+        let formats: Vec<_> = self.formats.iter().map(|format| format.as_str()).collect();
+        let mut written = json!({
+            "id": "portal",
+            "authentication": { "method": "private_key_jwt", "jwks_file": "client.json" },
+            "grants": ["token_exchange"],
+            "audiences": self.audiences,
+            "audience_rule": if self.from_tokens { "from_tokens" } else { "listed" },
+            "scope": { "allow": self.allow, "excess": if self.refuses_excess { "refuse" } else { "drop" } },
+            "token_formats": formats,
+            "subjects_of": self.subjects_of.as_ref().map_or(json!("any"), |ids| json!(ids)),
+            "lifetime": format!("{}s", self.lifetime),
+            "chain": { "accept_own": true },
+        });
+        if let Some((people, kinds)) = &self.impersonation {
+            let people = people.as_ref().map_or(json!("any"), |people| {
+                json!(
+                    people
+                        .iter()
+                        .map(|person| person.name())
+                        .collect::<Vec<_>>()
+                )
+            });
+            let kinds: Vec<&str> = kinds
+                .iter()
+                .map(|kind| match kind {
+                    Named::ByAccessToken => "access_token",
+                    Named::ByIdToken => "id_token",
+                    Named::ByJwt => "jwt",
+                    Named::ByUserId => "user_id",
+                })
+                .collect();
+            written["impersonation"] = json!({ "may_act_for": people, "subjects": kinds });
+        }
+        written
+    }
+}
+
+/// A client, what it presents and what it asks for.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub client: Client,
+    pub subject: Token,
+    pub actor: Option<Token>,
+    pub audience: Vec<&'static str>,
+    pub scope: Option<Vec<&'static str>>,
+    pub format: TokenFormat,
+}
+
+impl Case {
+    pub fn endpoint(&self) -> Endpoint {
+        let users: Vec<Value> = PEOPLE.iter().map(|person| person.written()).collect();
+        Endpoint::new(1, Some(&json!(users)), vec![self.client.written()])
+    }
+
+    /// What the gateway says; none: a refusal, by whatever it is given to.
+    pub fn permit(&self, endpoint: &Endpoint) -> Option<PermittedExchange> {
+        let verify_actor = |token: &Token| endpoint.actor(&token.sign(), token.declared());
+        let actor = match &self.actor {
+            None => None,
+            Some(token) => Some(verify_actor(token).ok()?),
+        };
+        let subject = match (self.subject.named, &actor) {
+            (Named::ByAccessToken | Named::ByIdToken, _) => endpoint
+                .subject(&self.subject.sign(), self.subject.declared())
+                .ok()?,
+            // without an actor there is nothing to verify it with
+            (Named::ByJwt | Named::ByUserId, None) => return None,
+            (Named::ByUserId, Some(actor)) => {
+                endpoint.user(self.subject.person.name(), actor).ok()?
+            }
+            (Named::ByJwt, Some(actor)) => {
+                let token = GROUND.sign_as_client(&json!({
+                    "iss": "portal", "sub": self.subject.person.name(), "aud": GATEWAY,
+                    "iat": at(-10), "exp": at(self.subject.life), "may_act": { "sub": "carol" },
+                    "scope": "admin",
+                }));
+                endpoint.self_signed(&token, actor).ok()?
+            }
+        };
+        let ask = Ask {
+            actor,
+            audience: self.audience.clone(),
+            scope: self.scope.as_ref().map(|scope| scope.join(" ")),
+            format: self.format,
+            ..Ask::of(subject)
+        };
+        endpoint.permit(ask).ok()
+    }
+}
+
+fn some(of: &'static [&'static str], least: usize) -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(of, least..=of.len())
+}
+
+prop_compose! {
+    fn any_token(kinds: &'static [Named])(
+        named in prop::sample::select(kinds),
+        person in prop::sample::select(&PEOPLE[..]),
+        client in prop::sample::select(vec![Some("portal"), Some("portal"), Some("portal"), Some("web"), None]),
+        life in 1_i64..1_000,
+        impersonated in prop::bool::weighted(0.1),
+        addressed in some(&AUDIENCES, 0),
+        held in some(&SCOPES, 0),
+        acted in prop::sample::select(vec![0, 0, 1, 3, 4, 5]),
+        names_actor in option::weighted(0.3, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
+    ) -> Token {
+        // only access tokens are issued to be presented again
+        let impersonated = impersonated && named == Named::ByAccessToken && !addressed.is_empty();
+        let client = client.or(Some("web").filter(|_| named != Named::ByAccessToken));
+        let mut token = Token { named, person, client, life, impersonated, addressed, held, acted, names_actor };
+        if named == Named::ByIdToken && !token.addressed.contains(&"portal") {
+            token.addressed.push("portal");
+        }
+        token
+    }
+}
+
+const KINDS: [Named; 4] = [
+    Named::ByAccessToken,
+    Named::ByIdToken,
+    Named::ByJwt,
+    Named::ByUserId,
+];
+const ACTORS: [Named; 2] = [Named::ByAccessToken, Named::ByIdToken];
+const FORMATS: [TokenFormat; 3] = [TokenFormat::Jwt, TokenFormat::Opaque, TokenFormat::IdToken];
+
+prop_compose! {
+    fn any_client()(
+        audiences in some(&AUDIENCES, 1),
+        from_tokens in any::<bool>(),
+        allow in some(&SCOPES, 1),
+        refuses_excess in any::<bool>(),
+        formats in subsequence(&FORMATS[..], 2..=3),
+        subjects_of in option::weighted(0.7, some(&["web", "other"], 0)),
+        lifetime in 2_i64..600,
+        impersonation in option::weighted(0.8, (
+            option::weighted(0.3, subsequence(&PEOPLE[..], 1..=4)),
+            subsequence(&KINDS[..], 1..=4),
+        )),
+    ) -> Client {
+        Client { audiences, from_tokens, allow, refuses_excess, formats, subjects_of, lifetime, impersonation }
+    }
+}
+
+prop_compose! {
+    pub fn any_case()(
+        client in any_client(),
+        subject in any_token(&KINDS),
+        actor in option::weighted(0.6, any_token(&ACTORS)),
+        audience in vec(prop::sample::select(&AUDIENCES[..]), 0..3),
+        scope in option::of(some(&SCOPES, 1)),
+        format in prop::sample::select(&FORMATS[..]),
+    ) -> Case {
+        Case { client, subject, actor, audience, scope, format }
+    }
+}
+
+/// What a refresh asks for: another scope, or none.
+pub fn any_refresh() -> impl Strategy<Value = Option<Vec<&'static str>>> {
+    option::of(some(&SCOPES, 1))
+}

@@ -1,0 +1,147 @@
+//! What the rules of the token endpoint say of a generated request, in the words of the specification.
+//!
+//! Nothing here is taken from the gateway: sets are sets of names, and every rule is one function.
+
+use super::case::{Case, Client, Named, PROFILE, Person};
+use std::collections::BTreeSet;
+
+/// What an honest gateway issues.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub scope: BTreeSet<&'static str>,
+    pub audiences: BTreeSet<&'static str>,
+    /// The actors, the newest first.
+    pub chain: Vec<String>,
+    pub life: i64,
+    pub impersonated: bool,
+}
+
+/// None: a refusal.
+pub fn expected(case: &Case) -> Option<Expected> {
+    let (chain, impersonation) = acting(case)?;
+    (own(case) && case.client.formats.contains(&case.format)).then_some(())?;
+    Some(Expected {
+        scope: scope(case)?,
+        audiences: audiences(case)?,
+        chain,
+        life: life(case)?,
+        impersonated: impersonation || case.subject.impersonated,
+    })
+}
+
+fn own(case: &Case) -> bool {
+    let is_own = |client: Option<&str>, audiences: &[&str]| {
+        client == Some("portal")
+            || audiences.contains(&"portal")
+            || match &case.client.subjects_of {
+                None => true,
+                Some(ids) => client.is_some_and(|client| ids.contains(&client)),
+            }
+    };
+    let subject = match case.subject.named {
+        Named::ByAccessToken | Named::ByIdToken => {
+            is_own(case.subject.client, &case.subject.audiences())
+        }
+        Named::ByUserId | Named::ByJwt => true,
+    };
+    let actor = case.actor.as_ref();
+    subject && actor.is_none_or(|actor| is_own(actor.client, &actor.audiences()))
+}
+
+fn acting(case: &Case) -> Option<(Vec<String>, bool)> {
+    let subject = &case.subject;
+    let mut chain: Vec<String> = subject.chain_named();
+    let Some(actor) = &case.actor else {
+        let needed = matches!(subject.named, Named::ByUserId | Named::ByJwt);
+        let named = subject.may_act().is_none_or(|name| name == "portal");
+        return (!needed && named).then_some((chain, false));
+    };
+    (!actor.impersonated).then_some(())?;
+    let mut all = vec![actor.person.name().to_owned()];
+    all.extend(actor.chain_named());
+    all.append(&mut chain);
+    (all.len() <= 8).then_some(())?;
+    match subject.may_act() {
+        Some(name) => (name == actor.person.name()).then_some((all, false)),
+        None if subject.person == actor.person => Some((all, false)),
+        None => impersonates(&case.client, subject.named, subject.person, actor.person)
+            .then_some((all, true)),
+    }
+}
+
+fn impersonates(client: &Client, named: Named, whom: Person, by: Person) -> bool {
+    let Some((may_act_for, kinds)) = &client.impersonation else {
+        return false;
+    };
+    let for_whom = may_act_for
+        .as_ref()
+        .is_none_or(|people| people.contains(&whom));
+    let (by, whom) = (by.facts(), whom.facts());
+    let permitted = by.permissions.iter().any(|(administrators, own_only)| {
+        *administrators == whom.administrator
+            && (!own_only
+                || by
+                    .organizations
+                    .iter()
+                    .any(|o| whom.organizations.contains(o)))
+    });
+    kinds.contains(&named) && for_whom && permitted
+}
+
+fn scope(case: &Case) -> Option<BTreeSet<&'static str>> {
+    let subject = case.subject.scopes();
+    let actor = case
+        .actor
+        .as_ref()
+        .map_or_else(BTreeSet::new, |a| a.scopes());
+    let allow: BTreeSet<&str> = case.client.allow.iter().copied().collect();
+    let Some(asked) = &case.scope else {
+        let held = if subject.is_empty() { actor } else { subject };
+        let left: BTreeSet<_> = held.intersection(&allow).copied().collect();
+        return (held.is_empty() || !left.is_empty()).then_some(left);
+    };
+    let mut most: BTreeSet<&str> = subject.union(&actor).copied().collect();
+    if case.subject.named != Named::ByAccessToken {
+        most.extend(PROFILE);
+    }
+    let most: BTreeSet<&str> = most.intersection(&allow).copied().collect();
+    let asked: BTreeSet<&str> = asked.iter().copied().collect();
+    let left: BTreeSet<_> = asked.intersection(&most).copied().collect();
+    let whole = left.len() == asked.len();
+    (!left.is_empty() && (whole || !case.client.refuses_excess)).then_some(left)
+}
+
+fn audiences(case: &Case) -> Option<BTreeSet<&'static str>> {
+    let subject = match case.subject.named {
+        Named::ByAccessToken | Named::ByIdToken => case.subject.audiences(),
+        Named::ByUserId | Named::ByJwt => Vec::new(),
+    };
+    let actor = case.actor.as_ref().map_or_else(Vec::new, |a| a.audiences());
+    let may_have = |audience: &&'static str| {
+        case.client.audiences.contains(audience)
+            && (!case.client.from_tokens || subject.contains(audience) || actor.contains(audience))
+    };
+    let chosen: BTreeSet<_> = if case.audience.is_empty() {
+        let named = if subject.is_empty() { &actor } else { &subject };
+        named.iter().copied().filter(may_have).collect()
+    } else {
+        case.audience
+            .iter()
+            .all(may_have)
+            .then(|| case.audience.iter().copied().collect())?
+    };
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+fn life(case: &Case) -> Option<i64> {
+    let actor = case.actor.as_ref().map(|actor| actor.life);
+    // what the client names by id lives as long as the actor's token
+    let subject = match case.subject.named {
+        Named::ByUserId => None,
+        Named::ByAccessToken | Named::ByIdToken | Named::ByJwt => Some(case.subject.life),
+    };
+    [Some(case.client.lifetime), subject, actor]
+        .into_iter()
+        .flatten()
+        .min()
+}
