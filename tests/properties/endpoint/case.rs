@@ -319,13 +319,13 @@ prop_compose! {
     fn any_token(kinds: &'static [Named])(
         named in prop::sample::select(kinds),
         person in prop::sample::select(&PEOPLE[..]),
-        client in prop::sample::select(vec![Some("portal"), Some("portal"), Some("portal"), Some("web"), None]),
+        client in prop::sample::select(vec![Some("portal"), Some("portal"), Some("portal"), Some("portal"), Some("web"), None]),
         life in 1_i64..1_000,
         impersonated in prop::bool::weighted(0.1),
         addressed in some(&AUDIENCES, 0),
-        held in some(&SCOPES, 0),
-        acted in prop::sample::select(vec![0, 0, 1, 3, 4, 5]),
-        names_actor in option::weighted(0.3, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
+        held in prop_oneof![1 => some(&SCOPES, 0), 3 => some(&SCOPES, 4)],
+        acted in prop::sample::select(vec![0, 0, 0, 1, 3, 5]),
+        names_actor in option::weighted(0.15, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
     ) -> Token {
         // only access tokens are issued to be presented again
         let impersonated = impersonated && named == Named::ByAccessToken && !addressed.is_empty();
@@ -349,9 +349,9 @@ const FORMATS: [TokenFormat; 3] = [TokenFormat::Jwt, TokenFormat::Opaque, TokenF
 
 prop_compose! {
     fn any_client()(
-        audiences in some(&AUDIENCES, 1),
+        audiences in some(&AUDIENCES, 2),
         from_tokens in any::<bool>(),
-        allow in some(&SCOPES, 1),
+        allow in prop_oneof![1 => some(&SCOPES, 1), 3 => some(&SCOPES, 5)],
         refuses_excess in any::<bool>(),
         formats in subsequence(&FORMATS[..], 2..=3),
         subjects_of in option::weighted(0.7, some(&["web", "other"], 0)),
@@ -370,7 +370,7 @@ prop_compose! {
         client in any_client(),
         subject in any_token(&KINDS),
         actor in option::weighted(0.6, any_token(&ACTORS)),
-        audience in vec(prop::sample::select(&AUDIENCES[..]), 0..3),
+        audience in vec(prop::sample::select(&AUDIENCES[..]), 0..2),
         scope in option::of(some(&SCOPES, 1)),
         format in prop::sample::select(&FORMATS[..]),
     ) -> Case {
