@@ -14,6 +14,7 @@ mod browser;
 mod canary;
 mod check;
 mod fail_closed;
+mod guide;
 mod issued;
 mod keys;
 mod observed;

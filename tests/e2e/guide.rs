@@ -1,0 +1,9 @@
+//! ZITADEL's guide to impersonation and delegation by token exchange, example by example: the same requests, the same
+//! answers. Where this gateway answers otherwise on purpose, `deviations` says so.
+
+mod deviations;
+mod impersonation;
+mod matrix;
+mod refresh;
+mod rig;
+mod simple;
