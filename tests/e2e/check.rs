@@ -135,7 +135,7 @@ fn every_configuration_of_the_repository_passes_check() {
     }
 }
 
-/// Every YAML file at or below `folder`.
+/// Every `gateway.yaml` at or below `folder`.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -144,10 +144,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        } else if path.file_name().is_some_and(|name| name == "gateway.yaml") {
             files.push(path);
         }
     }
