@@ -12,4 +12,5 @@ mod files;
 mod gateway;
 mod links;
 mod names;
+mod openapi;
 mod schema;

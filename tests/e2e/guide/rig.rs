@@ -1,6 +1,7 @@
 //! The guide's organisation: the portal's web application and its API clients, an end user and an impersonator who have
 //! signed in at the provider.
 
+use super::described::assert_described;
 use crate::support::{Answer, Ask, Lab, Setup, Signer, lab, signer::with};
 use base64::{
     Engine,
@@ -249,7 +250,9 @@ impl Guide {
             .await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.field("cache-control"), Some("no-store"));
-        answer.json()
+        let told = answer.json();
+        assert_described("Introspection", &told);
+        told
     }
 
     /// An opaque access token of the gateway's own that says the same as `token`.
@@ -330,7 +333,9 @@ pub(super) fn granted(answer: &Answer) -> Value {
     assert_eq!(answer.field("content-type"), Some("application/json"));
     assert_eq!(answer.field("cache-control"), Some("no-store"));
     assert_eq!(answer.field("pragma"), Some("no-cache"));
-    answer.json()
+    let members = answer.json();
+    assert_described("Token", &members);
+    members
 }
 
 /// A refusal holds a code, a sentence, and nothing of a token.
@@ -343,7 +348,7 @@ pub(super) fn refused(answer: &Answer, error: &str) {
         "{body}"
     );
     assert_eq!(answer.field("cache-control"), Some("no-store"));
-    assert_eq!(body.get("access_token"), None, "{body}");
+    assert_described("TokenError", &body);
 }
 
 pub(super) fn text(members: &Value, name: &str) -> String {
