@@ -45,7 +45,7 @@ def refused(lab, what, error, call):
     try:
         found = call()
     except OAuthError as raised:
-        found = str(raised)
+        found = raised.args[0]
     lab.holds(f"refused: {what}", found.startswith(f"Error code {error}"), found)
 
 

@@ -1,11 +1,16 @@
 """Microsoft's authentication library (MSAL for Python) on behalf of a user, over TLS, with the gateway as `oidc_authority`."""
 
 import json
+import os
 import time
 import uuid
 
 import msal
 from lab import Lab, Signer, binary
+
+# `requests` prefers these to the file that it is told to trust
+for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(name, None)
 
 SECRET = "a-secret-for-the-middle-tier-0123456789"
 
