@@ -9,6 +9,7 @@ const PAGES: [&str; 11] = [
     "CONTRIBUTING.md",
     "docs/README.md",
     "docs/cache.md",
+    "docs/clients.md",
     "docs/configuration.md",
     "docs/deployment.md",
     "docs/explain.md",

@@ -253,5 +253,5 @@ async fn an_impersonation_is_on_record_beside_the_token_that_was_issued() {
         json!({"issuer": guide.provider(), "user_id": IMPERSONATOR})
     );
     assert_eq!(impersonation["application_id"], WEB.id);
-    assert_eq!(issued["sub"], END_USER, "{issued}");
+    assert_eq!(issued["subject"], END_USER, "{issued}");
 }
