@@ -7,6 +7,7 @@
 
 mod answer;
 mod authentication;
+mod description;
 mod documents;
 mod endpoint;
 mod error;

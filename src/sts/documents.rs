@@ -6,6 +6,7 @@
 
 use super::{
     authentication::ClientAuthenticators,
+    description,
     endpoint::Endpoint,
     metadata::{self, About},
     protected_resource::{self, ProtectedResources},
@@ -93,6 +94,9 @@ impl Documents {
                 *document = metadata.clone();
             }
         }
+        let description = Document::new("application/json", description::of(&self.about.url("")));
+        self.by_path
+            .push((self.path_of(description::PATH), description));
         self.names
             .push(self.about.url(Endpoint::Token.path()).into());
     }
