@@ -38,7 +38,7 @@ pub(super) async fn answer(
     who: &mut Who,
 ) -> Result<TokenAnswer, OAuthError> {
     let families = issuing.families.as_ref();
-    let families = families.ok_or_else(|| OAuthError::unsupported_grant_type())?;
+    let families = families.ok_or_else(OAuthError::unsupported_grant_type)?;
     let presented = form.get("refresh_token");
     let presented =
         presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing"))?;
