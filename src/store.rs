@@ -8,18 +8,20 @@ mod embedded;
 mod lineage;
 mod once;
 mod record;
+mod redis;
 mod revocation;
 mod revocations;
 mod settings;
 mod stores;
 
+pub use self::redis::{Redis, RedisSettings, RedisTlsSettings, STALE_AFTER, SentinelSettings};
 pub use embedded::{Embedded, OpenError};
 pub use lineage::{Lineage, TooManyKeys};
 pub use once::{OnceOnly, Use};
 pub use record::{Record, RecordKey};
 pub use revocation::{Reach, Revocation, RevocationKey};
 pub use revocations::Revocations;
-pub use settings::{EmbeddedSettings, StoreSettings};
+pub use settings::{EmbeddedSettings, StoreParts, StoreSettings};
 pub use stores::Stores;
 
 use crate::clock::UnixTime;

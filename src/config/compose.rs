@@ -16,14 +16,14 @@ use crate::{
     admin::{AdminSettings, AdminTerms, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
-    exchange::EngineSettings,
+    exchange::{EngineParts, EngineSettings},
     gate::{Gate, LimitsSettings},
     pipeline::{Pipeline, Recorder},
     policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::RouteSettings,
     settings::{BaseDir, Building, Effects, Findings},
-    store::{Revocations, Store, StoreSettings, Stores},
+    store::{Revocations, Store, StoreParts, StoreSettings, Stores},
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
     },
@@ -225,7 +225,7 @@ impl Composer<'_> {
         let issuers = building.within("trusted_issuers", |b| {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
-        let store = building.within("store", |b| self.store(read.store.as_ref(), b));
+        let store = building.within("store", |b| self.store(read.store.as_ref(), engine.as_ref(), b));
         let revocations = match &store {
             Some(store) => store.revocations().clone(),
             None => Revocations::of_one_process(),
@@ -317,15 +317,19 @@ impl Composer<'_> {
     fn store(
         &self,
         settings: Option<&StoreSettings>,
+        engine: Option<&EngineParts>,
         building: &mut Building<'_>,
     ) -> Option<Stores> {
         let settings = settings?;
-        let Surroundings {
-            clock, randomness, ..
-        } = self.surroundings;
+        let parts = StoreParts {
+            clock: Arc::clone(&self.surroundings.clock),
+            randomness: Arc::clone(&self.surroundings.randomness),
+            io: self.surroundings.io.clone(),
+            keys: engine.and_then(|engine| engine.opaque_keys.clone()),
+        };
         self.succession
             .store()
-            .or_else(|| settings.build(building, Arc::clone(clock), Arc::clone(randomness)))
+            .or_else(|| settings.build(building, parts))
     }
 
     /// The ids of requests go on where they were.

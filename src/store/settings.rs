@@ -1,8 +1,9 @@
 //! `store` as it is written, and how it becomes a store.
 
-use super::{Embedded, OpenError, Stores};
+use super::{Embedded, OpenError, RedisSettings, Stores, redis::Surroundings as RedisSurroundings};
 use crate::{
     clock::{SharedClock, SharedRandomness},
+    jose::SealingKeys,
     settings::{Building, Effects, exactly_one},
 };
 use schemars::JsonSchema;
@@ -11,15 +12,31 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::runtime::Handle;
 
 /// Where revocations and refresh tokens' families are kept, so that they outlive the process. Without it neither
 /// revocation nor refresh is offered.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(transform = exactly_one(&["embedded"]))]
+#[schemars(transform = exactly_one(&["embedded", "redis"]))]
 pub struct StoreSettings {
     /// A file of this gateway's own.
     pub embedded: Option<EmbeddedSettings>,
+    /// A server that several gateways share.
+    pub redis: Option<RedisSettings>,
+}
+
+/// What a store stands on.
+#[derive(Debug, Clone)]
+pub struct StoreParts {
+    /// The time.
+    pub clock: SharedClock,
+    /// Random bytes.
+    pub randomness: SharedRandomness,
+    /// Where all I/O over a network happens.
+    pub io: Handle,
+    /// What is sealed before it leaves the process.
+    pub keys: Option<Arc<SealingKeys>>,
 }
 
 /// A store in a file, for one gateway.
@@ -32,31 +49,42 @@ pub struct EmbeddedSettings {
 
 impl StoreSettings {
     /// Opens the store. Without effects it is only looked at, and there is none.
-    pub fn build(
-        &self,
-        building: &mut Building<'_>,
-        clock: SharedClock,
-        randomness: SharedRandomness,
-    ) -> Option<Stores> {
-        building
-            .findings
-            .exactly_one(&[("embedded", self.embedded.is_some())])?;
-        let embedded = self.embedded.as_ref()?;
-        building.within("embedded", |b| embedded.build(b, clock, randomness))
+    pub fn build(&self, building: &mut Building<'_>, parts: StoreParts) -> Option<Stores> {
+        building.findings.exactly_one(&[
+            ("embedded", self.embedded.is_some()),
+            ("redis", self.redis.is_some()),
+        ])?;
+        if let Some(embedded) = &self.embedded {
+            return building.within("embedded", |b| embedded.build(b, parts));
+        }
+        let redis = self.redis.as_ref()?;
+        building.within("redis", |b| {
+            let Some(keys) = parts.keys else {
+                b.findings.error_because(
+                    "issuer.opaque_keys is missing",
+                    "everything is sealed with them before it leaves the gateway",
+                    "write issuer.opaque_keys: [ { file: keys/opaque-1.key, generate: true } ], the same key for all gateways",
+                );
+                return None;
+            };
+            let with = RedisSurroundings {
+                clock: parts.clock,
+                randomness: parts.randomness,
+                io: parts.io,
+                keys,
+            };
+            let store = redis.build(b, with)?;
+            Some(Stores::Redis(Arc::new(store)))
+        })
     }
 }
 
 impl EmbeddedSettings {
-    fn build(
-        &self,
-        building: &mut Building<'_>,
-        clock: SharedClock,
-        randomness: SharedRandomness,
-    ) -> Option<Stores> {
+    fn build(&self, building: &mut Building<'_>, parts: StoreParts) -> Option<Stores> {
         let path = building.base.resolve(&self.path);
         let opened = match building.effects {
             Effects::None => Embedded::look(&path).map(|()| None),
-            Effects::Allowed => Embedded::open(&path, clock, randomness).map(Some),
+            Effects::Allowed => Embedded::open(&path, parts.clock, parts.randomness).map(Some),
         };
         match opened {
             Ok(store) => store.map(|store| Stores::Embedded(Arc::new(store))),

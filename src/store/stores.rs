@@ -1,6 +1,6 @@
 //! The stores that a configuration can name.
 
-use super::{Embedded, Record, RecordKey, Revocation, Revocations, Store, StoreError};
+use super::{Embedded, Record, RecordKey, Redis, Revocation, Revocations, Store, StoreError};
 use crate::clock::UnixTime;
 use std::sync::Arc;
 
@@ -9,12 +9,15 @@ use std::sync::Arc;
 pub enum Stores {
     /// In a file.
     Embedded(Arc<Embedded>),
+    /// On a Redis or Valkey server.
+    Redis(Arc<Redis>),
 }
 
 impl Store for Stores {
     async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         match self {
             Self::Embedded(store) => store.get(key).await,
+            Self::Redis(store) => store.get(key).await,
         }
     }
 
@@ -26,6 +29,7 @@ impl Store for Stores {
     ) -> Result<bool, StoreError> {
         match self {
             Self::Embedded(store) => store.put_new(key, value, until).await,
+            Self::Redis(store) => store.put_new(key, value, until).await,
         }
     }
 
@@ -38,24 +42,28 @@ impl Store for Stores {
     ) -> Result<bool, StoreError> {
         match self {
             Self::Embedded(store) => store.swap(key, version, value, until).await,
+            Self::Redis(store) => store.swap(key, version, value, until).await,
         }
     }
 
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
         match self {
             Self::Embedded(store) => store.remove(key).await,
+            Self::Redis(store) => store.remove(key).await,
         }
     }
 
     async fn revoke(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
         match self {
             Self::Embedded(store) => store.revoke(revocations).await,
+            Self::Redis(store) => store.revoke(revocations).await,
         }
     }
 
     fn revocations(&self) -> &Revocations {
         match self {
             Self::Embedded(store) => store.revocations(),
+            Self::Redis(store) => store.revocations(),
         }
     }
 }

@@ -28,11 +28,13 @@ const LAYERS: [&[&str]; 17] = [
 const VOCABULARY: [&str; 3] = ["settings", "token", "clock"];
 
 /// Foreign crates, by the beginning of their names, and who may name them.
-const DOORS: [(&str, &[&str]); 5] = [
+const DOORS: [(&str, &[&str]); 7] = [
     ("pingora", &["proxy"]),
     ("jsonwebtoken", &["jose"]),
     ("aws_lc_rs", &["jose"]),
     ("reqwest", &["egress"]),
+    ("redb", &["store"]),
+    ("redis", &["store"]),
     // `main` installs the provider; the other two speak TLS
     ("rustls", &["main", "proxy", "egress"]),
 ];

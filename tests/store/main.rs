@@ -14,6 +14,8 @@ mod contract;
 mod crash;
 mod damage;
 mod embedded;
+mod redis;
+mod server;
 
 use obo_gateway::{
     clock::{Clock, ManualClock, SystemRandomness, UnixTime},

@@ -1,0 +1,250 @@
+//! The store on a Redis or Valkey server, for any number of gateways.
+//!
+//! What enters are operations; what leaves are their answers within a second, or that the server is not available.
+//! Everything is sealed with the gateways' opaque keys and bound to where it stands, and what names it is a digest: the
+//! server learns when something ends and how long it is. Revocations are a stream that every gateway follows: told of news
+//! by publication, and looking for itself twice a second besides.
+
+mod connection;
+mod follower;
+mod layout;
+mod settings;
+
+pub use settings::{RedisSettings, RedisTlsSettings, SentinelSettings};
+
+use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError};
+use crate::{
+    clock::{SharedClock, SharedRandomness, UnixTime},
+    jose::SealingKeys,
+};
+use connection::{Lost, Server};
+use follower::Follower;
+use layout::{CHANNEL, STREAM, name_of, opened, sealed, sealed_revocation};
+use redis::Cmd;
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+use tokio::{runtime::Handle, task::AbortHandle};
+
+/// A store that other gateways use too.
+pub struct Redis {
+    server: Arc<Server>,
+    keys: Arc<SealingKeys>,
+    revocations: Revocations,
+    clock: SharedClock,
+    randomness: SharedRandomness,
+    /// Where all I/O happens.
+    io: Handle,
+    following: AbortHandle,
+}
+
+/// What a [`Redis`] is made of besides its server.
+pub(super) struct Surroundings {
+    pub(super) clock: SharedClock,
+    pub(super) randomness: SharedRandomness,
+    pub(super) io: Handle,
+    pub(super) keys: Arc<SealingKeys>,
+}
+
+/// How old may be what a gateway knows of the others' revocations before it counts as stale: longer than a server needs to
+/// be started again, or to be replaced by another.
+pub const STALE_AFTER: Duration = Duration::from_secs(30);
+/// How long a server is waited for at start.
+const START: Duration = Duration::from_secs(5);
+
+/// Keeps a record where there is none, or one that has ended.
+const PUT_NEW: &str = "\
+local kept = redis.call('GET', KEYS[1])
+if kept and tonumber(string.sub(kept, 17, 32)) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1";
+
+/// Replaces a record that has one version.
+const SWAP: &str = "\
+local kept = redis.call('GET', KEYS[1])
+if not kept or string.sub(kept, 1, 16) ~= ARGV[4] then return 0 end
+if tonumber(string.sub(kept, 17, 32)) <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1";
+
+/// Appends revocations to the stream, all or none, and says so.
+const REVOKE: &str = "\
+for i = 2, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[i]) end
+redis.call('PUBLISH', ARGV[1], 'revoked')
+return 1";
+
+impl Redis {
+    /// Connects, and reads the revocations that there are: they are known when this returns. Blocks for five seconds at
+    /// most; not to be called on a thread of `io`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that did not succeed: a gateway that knows no revocations accepts no tokens.
+    fn connect(server: Server, with: Surroundings) -> Result<Self, StoreError> {
+        let Surroundings {
+            clock,
+            randomness,
+            io,
+            keys,
+        } = with;
+        let server = Arc::new(server);
+        let revocations = Revocations::of_replicas(STALE_AFTER, clock.instant());
+        let (first, known) = mpsc::channel();
+        let follower = Follower::new(
+            Arc::clone(&server),
+            Arc::clone(&keys),
+            revocations.clone(),
+            Arc::clone(&clock),
+        );
+        let following = io.spawn(follower.follow(first)).abort_handle();
+        let store = Self {
+            server,
+            keys,
+            revocations,
+            clock,
+            randomness,
+            io,
+            following,
+        };
+        match known.recv_timeout(START) {
+            Ok(Ok(())) => Ok(store),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StoreError::Unavailable(
+                "it did not answer in five seconds".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs `command` where all I/O happens.
+    async fn perform<T>(&self, command: Cmd) -> Result<T, StoreError>
+    where
+        T: redis::FromRedisValue + Send + 'static,
+    {
+        let server = Arc::clone(&self.server);
+        let done = self.io.spawn(async move { server.query(command).await });
+        match done.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(lost)) => Err(lost.into()),
+            Err(_) => Err(StoreError::Unavailable("the runtime ends".to_owned())),
+        }
+    }
+
+    /// Whether one of the scripts that keep a record did so.
+    async fn keep(
+        &self,
+        script: &str,
+        key: &RecordKey,
+        record: Record,
+        until: UnixTime,
+        swapped: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let left = until.since(now).as_millis();
+        if left == 0 {
+            // it has ended: there is nothing to keep, and the server refuses to
+            return Ok(swapped.is_none());
+        }
+        let name = name_of(key);
+        let value = sealed(&self.keys, &name, &record, until)?;
+        let mut command = redis::cmd("EVAL");
+        command
+            .arg(script)
+            .arg(1)
+            .arg(&name)
+            .arg(layout::seconds(now))
+            .arg(value)
+            .arg(u64::try_from(left).unwrap_or(u64::MAX));
+        if let Some(version) = swapped {
+            command.arg(layout::version(version));
+        }
+        Ok(self.perform::<i64>(command).await? == 1)
+    }
+}
+
+impl Store for Redis {
+    async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        let name = name_of(key);
+        let mut command = redis::cmd("GET");
+        command.arg(&name);
+        let Some(kept) = self.perform::<Option<Vec<u8>>>(command).await? else {
+            return Ok(None);
+        };
+        let (record, until) = opened(&self.keys, &name, &kept).ok_or(StoreError::Corrupt)?;
+        Ok((until > self.clock.now()).then_some(record))
+    }
+
+    async fn put_new(
+        &self,
+        key: &RecordKey,
+        value: Vec<u8>,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let mut first = [0; 8];
+        self.randomness
+            .fill(&mut first)
+            .map_err(|_| StoreError::Preparation)?;
+        // a record that was removed and put again is another one
+        let version = u64::from_be_bytes(first);
+        let record = Record { value, version };
+        self.keep(PUT_NEW, key, record, until, None).await
+    }
+
+    async fn swap(
+        &self,
+        key: &RecordKey,
+        version: u64,
+        value: Vec<u8>,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let record = Record {
+            value,
+            version: version.wrapping_add(1),
+        };
+        self.keep(SWAP, key, record, until, Some(version)).await
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(name_of(key));
+        self.perform::<i64>(command).await.map(drop)
+    }
+
+    async fn revoke(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        if revocations.is_empty() {
+            return Ok(());
+        }
+        let mut command = redis::cmd("EVAL");
+        command.arg(REVOKE).arg(1).arg(STREAM).arg(CHANNEL);
+        for revocation in revocations {
+            command.arg(sealed_revocation(&self.keys, revocation)?);
+        }
+        self.perform::<i64>(command).await?;
+        self.revocations.insert(revocations.iter().copied());
+        Ok(())
+    }
+
+    fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+impl From<Lost> for StoreError {
+    fn from(lost: Lost) -> Self {
+        Self::Unavailable(lost.to_string())
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}

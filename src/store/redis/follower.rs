@@ -1,0 +1,193 @@
+//! What follows the stream of revocations.
+
+use super::{
+    connection::Server,
+    layout::{CHANNEL, STREAM, opened_revocation},
+};
+use crate::{
+    clock::SharedClock,
+    jose::SealingKeys,
+    store::{Revocation, Revocations, StoreError},
+};
+use futures_util::StreamExt;
+use redis::{Value, from_redis_value};
+use std::{
+    pin::Pin,
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+
+/// Reads the stream again and again, and enters what is new.
+pub(super) struct Follower {
+    server: Arc<Server>,
+    keys: Arc<SealingKeys>,
+    revocations: Revocations,
+    clock: SharedClock,
+    /// The last entry that was read.
+    last: String,
+    /// The last entry that was looked at for having ended.
+    swept: (Instant, String),
+}
+
+/// One entry of the stream: its id and what it says.
+type Entry = (String, Vec<u8>);
+type News = Pin<Box<dyn futures_util::Stream<Item = redis::Msg> + Send>>;
+
+/// How often the stream is read where nobody says that there is something new.
+const POLL: Duration = Duration::from_millis(500);
+/// How many entries are read at once.
+const PAGE: usize = 1_000;
+/// How long the server is left alone after a failure.
+const PAUSE: Duration = Duration::from_millis(300);
+/// How often some of what has ended is removed.
+const SWEEP: Duration = Duration::from_secs(30);
+/// Before every entry.
+const BEGINNING: &str = "0-0";
+
+impl Follower {
+    pub(super) fn new(
+        server: Arc<Server>,
+        keys: Arc<SealingKeys>,
+        revocations: Revocations,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            server,
+            keys,
+            revocations,
+            swept: (clock.instant(), BEGINNING.to_owned()),
+            clock,
+            last: BEGINNING.to_owned(),
+        }
+    }
+
+    /// Follows for ever. `first` is told how the first reading of the whole stream went.
+    pub(super) async fn follow(mut self, first: Sender<Result<(), StoreError>>) {
+        let mut news: Option<News> = None;
+        let mut begun = false;
+        loop {
+            let read = self.read().await;
+            if !begun {
+                begun = read.is_ok();
+                // who asked may have gone away
+                let _ = first.send(read.as_ref().map(drop).map_err(Clone::clone));
+            }
+            match read {
+                Ok(()) => {
+                    self.sweep().await;
+                    if news.is_none() {
+                        news = self.subscribe().await;
+                    }
+                    news = Self::wait(news).await;
+                }
+                Err(error) => {
+                    tracing::warn!(target: "obo_gateway::store", %error, "revocations of other gateways cannot be followed");
+                    // another server may have come in its place, whose stream is another
+                    BEGINNING.clone_into(&mut self.last);
+                    news = None;
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn subscribe(&self) -> Option<News> {
+        let subscription = self.server.subscribe(CHANNEL).await.ok().flatten()?;
+        Some(Box::pin(subscription.into_on_message()))
+    }
+
+    /// Until there is news, or it is time to look; without a subscription, half a second.
+    async fn wait(news: Option<News>) -> Option<News> {
+        let Some(mut news) = news else {
+            sleep(POLL).await;
+            return None;
+        };
+        match timeout(POLL, news.next()).await {
+            // the subscription has ended
+            Ok(None) => None,
+            Ok(Some(_)) | Err(_) => Some(news),
+        }
+    }
+
+    /// Everything that is new since the last time.
+    async fn read(&mut self) -> Result<(), StoreError> {
+        loop {
+            let began = self.clock.instant();
+            let entries = self.page(&format!("({}", self.last)).await?;
+            let whole = entries.len() < PAGE;
+            let mut unknown = 0;
+            let mut known = Vec::with_capacity(entries.len());
+            for (id, sealed) in entries {
+                match opened_revocation(&self.keys, &sealed) {
+                    Some(revocation) => known.push(revocation),
+                    None => unknown += 1,
+                }
+                self.last = id;
+            }
+            self.revocations.insert(known);
+            if unknown > 0 {
+                // not all that was revoked is known: what is known gets stale
+                tracing::error!(target: "obo_gateway::store", unknown, "revocations were made with a key that is none of issuer.opaque_keys");
+                return Err(StoreError::Corrupt);
+            }
+            if whole {
+                self.revocations.heard(began);
+                return Ok(());
+            }
+        }
+    }
+
+    async fn page(&self, from: &str) -> Result<Vec<Entry>, StoreError> {
+        let mut command = redis::cmd("XRANGE");
+        command
+            .arg(STREAM)
+            .arg(from)
+            .arg("+")
+            .arg("COUNT")
+            .arg(PAGE);
+        let entries: Vec<Value> = self.server.query(command).await?;
+        let entries = entries.into_iter().map(entry);
+        entries.collect::<Option<_>>().ok_or(StoreError::Corrupt)
+    }
+
+    /// Removes some of what has ended, here and from the stream: every gateway does, and none has to.
+    async fn sweep(&mut self) {
+        let instant = self.clock.instant();
+        if instant.saturating_duration_since(self.swept.0) < SWEEP {
+            return;
+        }
+        self.swept.0 = instant;
+        let now = self.clock.now();
+        self.revocations.sweep(now);
+        let Ok(entries) = self.page(&format!("({}", self.swept.1)).await else {
+            return;
+        };
+        let last = entries.last().map(|(id, _)| id.clone());
+        // at the end: from the beginning again
+        self.swept.1 = last.unwrap_or_else(|| BEGINNING.to_owned());
+        let ended = |revocation: &Revocation| revocation.until <= now;
+        let mut command = redis::cmd("XDEL");
+        command.arg(STREAM);
+        let mut some = false;
+        for (id, sealed) in entries {
+            if opened_revocation(&self.keys, &sealed)
+                .as_ref()
+                .is_some_and(ended)
+            {
+                command.arg(id);
+                some = true;
+            }
+        }
+        if some && let Err(error) = self.server.query::<i64>(command).await {
+            tracing::warn!(target: "obo_gateway::store", %error, "revocations that have ended could not be removed");
+        }
+    }
+}
+
+/// `[id, [name, value, …]]` as the server writes an entry; ours have one value.
+fn entry(value: Value) -> Option<Entry> {
+    let (id, fields): (String, Vec<Vec<u8>>) = from_redis_value(value).ok()?;
+    let [_, sealed] = <[Vec<u8>; 2]>::try_from(fields).ok()?;
+    Some((id, sealed))
+}

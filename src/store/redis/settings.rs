@@ -1,0 +1,288 @@
+//! `store.redis` as it is written, and how it becomes a store.
+
+use super::{
+    Redis, Surroundings,
+    connection::{Place, Server},
+};
+use crate::settings::{Building, Effects, SecretSettings};
+use redis::{
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+    TlsCertificates, TlsMode,
+    cluster::ClusterClient,
+    sentinel::{SentinelClientBuilder, SentinelServerType},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
+use tokio::sync::Mutex;
+
+/// A Redis or Valkey server (6.2 or later), for any number of gateways that have the same `issuer.opaque_keys`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSettings {
+    /// Its URL with user and password, `rediss://user:password@host:port/database`; of a cluster or of sentinels several
+    /// of them, separated by commas.
+    pub url: SecretSettings,
+    /// Whether the URLs are those of nodes of a cluster.
+    #[serde(default)]
+    pub cluster: bool,
+    /// The URLs are those of sentinels, with user and password of the servers behind them.
+    pub sentinel: Option<SentinelSettings>,
+    /// How the servers are verified.
+    #[serde(default)]
+    pub tls: RedisTlsSettings,
+    /// Allows `redis://`, without encryption, over a network. What is stored is sealed anyway; the password is not.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// What sentinels are asked, and with what.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SentinelSettings {
+    /// The name of the master.
+    pub master: String,
+    /// The user at the sentinels themselves.
+    pub username: Option<String>,
+    /// The password at the sentinels themselves.
+    pub password: Option<SecretSettings>,
+}
+
+/// How Redis servers are verified.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisTlsSettings {
+    /// A PEM file with the certificates to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// A PEM file with the gateway's client certificate chain; needs `private_key`.
+    pub certificate: Option<PathBuf>,
+    /// A PEM file with the key of the client certificate.
+    pub private_key: Option<PathBuf>,
+}
+
+/// How long a node of a cluster is waited for.
+const WAIT: Duration = Duration::from_millis(800);
+
+impl RedisSettings {
+    /// Connects. Without effects the settings are only read, and there is no store.
+    pub(in crate::store) fn build(
+        &self,
+        building: &mut Building<'_>,
+        with: Surroundings,
+    ) -> Option<Redis> {
+        if self.cluster && self.sentinel.is_some() {
+            building.findings.error(
+                "both cluster and sentinel are written",
+                "remove the one that the URLs do not belong to",
+            );
+            return None;
+        }
+        let servers = building.within("url", |b| self.servers(b));
+        let certificates = building.within("tls", |b| self.tls.build(b));
+        let (servers, certificates) = (servers?, certificates?);
+        let place = match self.place(servers, certificates, building)? {
+            Ok(place) => place,
+            Err(error) => {
+                building.findings.error(
+                    error.to_string(),
+                    "write URLs and certificates that belong together",
+                );
+                return None;
+            }
+        };
+        if building.effects == Effects::None {
+            return None;
+        }
+        let server = Server::new(place, with.clock.clone());
+        match Redis::connect(server, with) {
+            Ok(store) => Some(store),
+            Err(error) => {
+                building.within("url", |b| {
+                    b.findings.error_because(
+                        error.to_string(),
+                        "a gateway that knows no revocations would accept what was revoked",
+                        "start the server, or let the gateway reach it, and start the gateway then",
+                    );
+                });
+                None
+            }
+        }
+    }
+
+    fn servers(&self, building: &mut Building<'_>) -> Option<Vec<ConnectionInfo>> {
+        let secret = self.url.build(building)?;
+        let text = str::from_utf8(secret.expose()).unwrap_or_default();
+        let mut servers = Vec::new();
+        for url in text.split(',').map(str::trim) {
+            // neither the URL nor the library's words about it are shown: there is a password in it
+            let Ok(server) = url.into_connection_info() else {
+                building.findings.error(
+                    "expected rediss:// or redis:// and what follows",
+                    "store a URL such as rediss://user:password@redis.example.com:6379/0 in the secret",
+                );
+                return None;
+            };
+            self.check(server.addr(), building)?;
+            servers.push(server);
+        }
+        if servers.len() > 1 && !self.cluster && self.sentinel.is_none() {
+            building.findings.error(
+                "several URLs of one server",
+                "write `cluster: true` or `sentinel: { master: … }` beside them, or store one URL",
+            );
+            return None;
+        }
+        Some(servers)
+    }
+
+    fn check(&self, address: &ConnectionAddr, building: &mut Building<'_>) -> Option<()> {
+        match address {
+            ConnectionAddr::Tcp(host, _) if !self.insecure && !is_loopback(host) => {
+                building.findings.error_because(
+                    "redis:// reaches another machine unencrypted",
+                    "who listens reads the password",
+                    "store a rediss:// URL, or write `insecure: true` beside it",
+                );
+                None
+            }
+            ConnectionAddr::TcpTls { insecure: true, .. } => {
+                building.findings.error(
+                    "the URL says that no certificate is verified",
+                    "remove `#insecure` from it, and name the certificates to trust in `tls.ca`",
+                );
+                None
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// None where a finding says why.
+    fn place(
+        &self,
+        servers: Vec<ConnectionInfo>,
+        certificates: TlsCertificates,
+        building: &mut Building<'_>,
+    ) -> Option<Result<Place, RedisError>> {
+        if let Some(sentinel) = &self.sentinel {
+            return building.within("sentinel", |b| sentinel.place(&servers, certificates, b));
+        }
+        if self.cluster {
+            let encrypted = servers.iter().any(is_encrypted);
+            let mut cluster = ClusterClient::builder(servers);
+            if encrypted {
+                // the library would speak TLS to all of them
+                cluster = cluster.certs(certificates);
+            }
+            let cluster = cluster
+                .connection_timeout(WAIT)
+                .response_timeout(WAIT)
+                .retries(1)
+                .build();
+            return Some(cluster.map(Place::Cluster));
+        }
+        let server = servers.into_iter().next()?;
+        let client = if is_encrypted(&server) {
+            Client::build_with_tls(server, certificates)
+        } else {
+            Client::open(server)
+        };
+        Some(client.map(Place::Node))
+    }
+}
+
+impl SentinelSettings {
+    fn place(
+        &self,
+        servers: &[ConnectionInfo],
+        certificates: TlsCertificates,
+        building: &mut Building<'_>,
+    ) -> Option<Result<Place, RedisError>> {
+        let password = match &self.password {
+            Some(password) => {
+                let secret = building.within("password", |b| password.build(b))?;
+                Some(String::from_utf8_lossy(secret.expose()).into_owned())
+            }
+            None => None,
+        };
+        let first = servers.first()?;
+        let addresses = servers.iter().map(|server| server.addr().clone());
+        let builder =
+            SentinelClientBuilder::new(addresses, &self.master, SentinelServerType::Master);
+        Some(builder.and_then(|mut builder| {
+            let server = first.redis_settings();
+            builder = builder.set_client_to_redis_db(server.db());
+            if let Some(username) = server.username() {
+                builder = builder.set_client_to_redis_username(username);
+            }
+            if let Some(password) = server.password() {
+                builder = builder.set_client_to_redis_password(password);
+            }
+            if let Some(username) = &self.username {
+                builder = builder.set_client_to_sentinel_username(username);
+            }
+            if let Some(password) = password {
+                builder = builder.set_client_to_sentinel_password(password);
+            }
+            if is_encrypted(first) {
+                builder = builder
+                    .set_client_to_redis_tls_mode(TlsMode::Secure)
+                    .set_client_to_redis_certificates(certificates.clone())
+                    .set_client_to_sentinel_tls_mode(TlsMode::Secure)
+                    .set_client_to_sentinel_certificates(certificates);
+            }
+            let client = builder.build()?;
+            Ok(Place::Sentinel(Box::new(Mutex::new(client))))
+        }))
+    }
+}
+
+impl RedisTlsSettings {
+    fn build(&self, building: &mut Building<'_>) -> Option<TlsCertificates> {
+        if self.certificate.is_some() != self.private_key.is_some() {
+            building.findings.error(
+                "certificate and private_key belong together",
+                "write both or neither",
+            );
+            return None;
+        }
+        let mut read = |key: &'static str, path: &Option<PathBuf>| {
+            let Some(path) = path else {
+                return Some(None);
+            };
+            let path = building.base.resolve(path);
+            match fs::read(&path) {
+                Ok(bytes) => Some(Some(bytes)),
+                Err(error) => {
+                    building.within(key, |b| {
+                        b.findings.error(
+                            format!("{}: {error}", path.display()),
+                            "name a PEM file that the gateway can read",
+                        );
+                    });
+                    None
+                }
+            }
+        };
+        let root_cert = read("ca", &self.ca);
+        let client_cert = read("certificate", &self.certificate);
+        let client_key = read("private_key", &self.private_key);
+        let client_tls = client_cert?.zip(client_key?);
+        Some(TlsCertificates {
+            client_tls: client_tls.map(|(client_cert, client_key)| ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            root_cert: root_cert?,
+        })
+    }
+}
+
+fn is_encrypted(server: &ConnectionInfo) -> bool {
+    matches!(server.addr(), ConnectionAddr::TcpTls { .. })
+}
+
+/// RFC 6761 §6.3, RFC 1122 §3.2.1.3.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
