@@ -23,6 +23,8 @@ mod endpoint;
 mod exchange;
 #[path = "properties/formats.rs"]
 mod formats;
+#[path = "properties/id_tokens.rs"]
+mod id_tokens;
 #[path = "properties/paths.rs"]
 mod paths;
 #[path = "properties/routes.rs"]

@@ -18,12 +18,12 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
 
 /// An engine that seals, and who reads what it issues.
-struct Mint {
-    engine: Exchange,
-    reader: OwnTokenReader,
+pub struct Mint {
+    pub engine: Exchange,
+    pub reader: OwnTokenReader,
 }
 
-static MINT: LazyLock<Mint> = LazyLock::new(Mint::new);
+pub static MINT: LazyLock<Mint> = LazyLock::new(Mint::new);
 
 impl Mint {
     fn new() -> Self {
@@ -37,6 +37,12 @@ impl Mint {
         Self {
             engine: Exchange::Embedded(Arc::new(engine.sealing(Some(seal)))),
             reader,
+        }
+    }
+
+    pub fn embedded(&self) -> &Embedded {
+        match &self.engine {
+            Exchange::Embedded(engine) => engine,
         }
     }
 
