@@ -3,6 +3,7 @@
 mod certificates;
 mod client;
 mod form;
+mod introspection;
 mod limits;
 mod metadata;
 
