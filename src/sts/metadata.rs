@@ -56,5 +56,10 @@ pub(super) fn offer(
             let member = format!("{name}_auth_signing_alg_values_supported");
             document.insert(member, json!(algorithms));
         }
+        if endpoint == Endpoint::Introspect {
+            // RFC 9701 §7; without it clients expect RS256
+            let member = "introspection_signing_alg_values_supported".to_owned();
+            document.insert(member, json!(about.algorithms));
+        }
     }
 }

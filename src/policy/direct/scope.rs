@@ -10,6 +10,9 @@ use crate::{
 /// What is about the user's own profile. A subject that is named without a scope may still be told about, as far as the
 /// client may know it.
 const PROFILE: [&str; 3] = ["openid", "profile", "email"];
+/// A refresh token. No scope of a subject that has no token could hold it; what it is good for is bounded by the client's
+/// list, its grant and the family's end, and whoever acts is asked for the permission at each refresh.
+const OFFLINE: &str = "offline_access";
 
 /// The scope of the issued token.
 ///
@@ -40,9 +43,14 @@ pub(in crate::policy) fn scope(
         return Ok(left);
     };
     let mut most = within(&subject.union(actor));
-    if is_named_without_scope(request.subject.kind()) {
-        most = most.union(&client.allow.filtered(|scope| PROFILE.contains(&scope)));
-    }
+    let beside = |scope: &str| match request.subject.kind() {
+        SubjectKindOfToken::IdToken => PROFILE.contains(&scope),
+        SubjectKindOfToken::SelfSigned | SubjectKindOfToken::UserId => {
+            PROFILE.contains(&scope) || scope == OFFLINE
+        }
+        SubjectKindOfToken::AccessToken | SubjectKindOfToken::Refresh => false,
+    };
+    most = most.union(&client.allow.filtered(beside));
     let granted = requested.within(&most, &most);
     let excess = requested.named().difference(&most);
     let nothing_left = granted.is_empty() && !asks_for_nothing(requested);
@@ -54,15 +62,6 @@ pub(in crate::policy) fn scope(
         return Err(PolicyError::ScopeExceeds { wanted: excess });
     }
     Ok(granted)
-}
-
-const fn is_named_without_scope(kind: SubjectKindOfToken) -> bool {
-    match kind {
-        SubjectKindOfToken::IdToken
-        | SubjectKindOfToken::SelfSigned
-        | SubjectKindOfToken::UserId => true,
-        SubjectKindOfToken::AccessToken | SubjectKindOfToken::Refresh => false,
-    }
 }
 
 fn asks_for_nothing(requested: &RequestedScope) -> bool {

@@ -95,6 +95,7 @@ async fn impersonation_by_user_id_gives_the_users_profile_and_names_the_imperson
             "given_name",
             "iat",
             "iss",
+            "jti",
             "locale",
             "name",
             "nickname",

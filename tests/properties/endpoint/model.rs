@@ -104,6 +104,9 @@ fn scope(case: &Case) -> Option<BTreeSet<&'static str>> {
     if case.subject.named != Named::ByAccessToken {
         most.extend(PROFILE);
     }
+    if matches!(case.subject.named, Named::ByUserId | Named::ByJwt) {
+        most.insert("offline_access");
+    }
     let most: BTreeSet<&str> = most.intersection(&allow).copied().collect();
     let asked: BTreeSet<&str> = asked.iter().copied().collect();
     let left: BTreeSet<_> = asked.intersection(&most).copied().collect();
