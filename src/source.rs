@@ -142,6 +142,12 @@ const MOST_WORDS: usize = 8;
 fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
     const SCHEME: &[u8] = b"bearer";
     let bytes = field.as_bytes();
+    // as nearly every client writes it
+    if let Some(token) = bytes.strip_prefix(b"Bearer ")
+        && token.first().is_some_and(|&byte| byte != b' ')
+    {
+        return Ok(token);
+    }
     let scheme_ends = bytes
         .iter()
         .position(|&byte| !is_scheme_character(byte))
