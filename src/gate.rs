@@ -8,7 +8,7 @@ mod path;
 mod rate;
 
 use crate::settings::{Building, ByteSize, HumanDuration};
-use http::{Method, header, request::Parts};
+use http::{HeaderValue, Method, Uri, header, request::Parts};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
@@ -195,12 +195,14 @@ impl Gate {
         if path.len() + query.map_or(0, |query| query.len() + 1) > self.target {
             return Err(GateError::TargetTooLong { limit: self.target });
         }
-        // name, colon, space, value and line end
-        let size: usize = head
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
+        let (mut size, mut host) = (0, None);
+        for (name, value) in &head.headers {
+            // name, colon, space, value and line end
+            size += name.as_str().len() + value.len() + 4;
+            if name == header::HOST {
+                host = host.or(Some(value));
+            }
+        }
         if size > self.headers {
             return Err(GateError::HeadersTooLarge {
                 limit: self.headers,
@@ -211,7 +213,7 @@ impl Gate {
         }
         check_path(path)?;
         Ok(CleanTarget {
-            authority: authority_of(head)?,
+            authority: authority_of(&head.uri, host)?,
             path,
             query,
         })
@@ -227,12 +229,12 @@ pub fn check_path(path: &str) -> Result<(), PathAmbiguity> {
 }
 
 /// The host and port, from the target's authority or the Host field, which must agree.
-fn authority_of(head: &Parts) -> Result<&str, GateError> {
-    let field = match head.headers.get(header::HOST) {
+fn authority_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<&'a str, GateError> {
+    let field = match host {
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| GateError::AuthorityMismatch)?),
     };
-    match (head.uri.authority(), field) {
+    match (uri.authority(), field) {
         (Some(target), Some(field)) if !target.as_str().eq_ignore_ascii_case(field) => {
             Err(GateError::AuthorityMismatch)
         }
