@@ -124,7 +124,7 @@ macro_rules! hex_text {
                 json::ascii(&self.0)
             }
 
-            pub(super) const fn digits(&self) -> &[u8] {
+            pub(crate) const fn digits(&self) -> &[u8] {
                 &self.0
             }
         }
