@@ -22,7 +22,6 @@ mod refused;
 mod revocation;
 
 pub use answer::TokenAnswer;
-pub use authentication::ClientAuthenticators;
 pub use documents::Documents;
 pub use families::Families;
 pub use form::MAX_BODY;
@@ -42,6 +41,7 @@ use endpoint::Endpoint;
 use error::OAuthError;
 use form::Form;
 use http::{Request, Response, header, request::Parts};
+use metadata::Offered;
 use std::{net::IpAddr, sync::Arc};
 
 /// Answers what is asked of the gateway itself.
@@ -56,8 +56,6 @@ pub struct TokenService {
 /// What the endpoints work with.
 #[derive(Debug, Clone)]
 pub struct ServiceParts {
-    /// Who may call.
-    pub clients: Arc<ClientAuthenticators>,
     /// Which identifiers of clients' JWTs were used.
     pub once: OnceOnly,
     /// How often anybody may call.
@@ -90,16 +88,21 @@ pub struct Expected(Endpoint);
 impl TokenService {
     /// Serves `documents`, and the endpoints where a client is configured that can authenticate.
     pub fn new(mut documents: Documents, service: ServiceParts) -> Self {
-        let endpoints = if service.clients.is_empty() {
+        let clients = &service.issuing.clients;
+        let endpoints = if authentication::methods(clients).is_empty() {
             Vec::new()
         } else {
+            let offered = Offered {
+                clients,
+                grants: grants::offered(&service.issuing),
+                revocation: service.revoking.store.is_some(),
+            };
+            documents.offer(&offered);
             Endpoint::ALL
                 .iter()
                 .map(|endpoint| (documents.path_of(endpoint.path()), *endpoint))
                 .collect()
         };
-        let grants = grants::offered(&service.issuing);
-        documents.offer(&service.clients, &endpoints, &grants);
         Self {
             documents,
             endpoints,
@@ -192,8 +195,7 @@ impl TokenService {
             revoking,
             ..
         } = &self.service;
-        let policy = issuing.clients.of(client.id());
-        let policy = policy.ok_or_else(|| OAuthError::unavailable(Reason::Internal))?;
+        let policy = client.policy();
         match endpoint {
             Endpoint::Token => Ok(grants::answer(issuing, policy, &form, peer).await),
             Endpoint::Introspect => {
@@ -213,12 +215,13 @@ impl TokenService {
         peer: &Peer,
     ) -> Result<AuthenticatedClient, OAuthError> {
         let ServiceParts {
-            clients,
+            issuing,
             once,
             rates,
             clock,
             ..
         } = &self.service;
+        let clients = &issuing.clients;
         let terms = authentication::Terms {
             audiences: self.documents.names(),
             once,

@@ -241,7 +241,7 @@ impl Composer<'_> {
                     revocations: &revocations,
                     audit,
                 };
-                Some(self.token_service(&read, endpoint, &ground, building))
+                Some(self.token_service(&read, endpoint, &ground))
             }
             (_, _, _) => None,
         };

@@ -12,11 +12,9 @@ use super::{
     form::Form,
 };
 use crate::{
-    clock::{SharedClock, UnixTime},
-    egress::Egress,
+    clock::UnixTime,
     jose::UnverifiedJws,
-    policy::ClientSettings,
-    settings::Building,
+    policy::{ClientPolicy, Clients},
     store::OnceOnly,
     telemetry::Reason,
     token::RawToken,
@@ -26,18 +24,17 @@ use crate::{
 };
 use basic::BasicCredentials;
 use http::{header, request::Parts};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The only type of assertion that is taken (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The clients that may call, by id.
-#[derive(Debug, Default)]
-pub struct ClientAuthenticators(BTreeMap<Box<str>, ClientAuthenticator>);
-
 /// A client that proved who it is.
 #[derive(Debug, Clone)]
-pub(super) struct AuthenticatedClient(ProvenClient);
+pub(super) struct AuthenticatedClient {
+    proven: ProvenClient,
+    policy: Arc<ClientPolicy>,
+}
 
 /// What every proof is held to.
 #[derive(Debug, Clone, Copy)]
@@ -65,59 +62,30 @@ enum Shown<'a> {
     Nothing,
 }
 
-impl ClientAuthenticators {
-    /// Makes those of `clients`, given with their positions, that say how they authenticate.
-    pub fn build(
-        clients: &[(usize, ClientSettings)],
-        building: &mut Building<'_>,
-        clock: &SharedClock,
-        egress: &Egress,
-    ) -> Self {
-        let mut authenticators = BTreeMap::new();
-        for (position, client) in clients {
-            let Some(settings) = &client.authentication else {
-                continue;
-            };
-            let built = building.within(*position, |b| {
-                b.within("authentication", |b| {
-                    settings.build(&client.id, b, clock, egress)
-                })
-            });
-            if let Some(authenticator) = built {
-                authenticators.insert(client.id.as_str().into(), authenticator);
-            }
-        }
-        Self(authenticators)
-    }
-
-    /// Whether nobody may call.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The methods of all of them, each once, in the order of [`ClientMethod`].
-    pub(super) fn methods(&self) -> Vec<ClientMethod> {
-        let mut methods: Vec<_> = self.0.values().map(ClientAuthenticator::method).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        methods
-    }
-
-    fn get(&self, id: &str) -> Option<&ClientAuthenticator> {
-        self.0.get(id)
-    }
+/// The methods of all clients that may call, each once, in the order of [`ClientMethod`].
+pub(super) fn methods(clients: &Clients) -> Vec<ClientMethod> {
+    let authenticators = clients.iter().filter_map(|client| client.authenticator());
+    let mut methods: Vec<_> = authenticators.map(ClientAuthenticator::method).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
 }
 
 impl AuthenticatedClient {
     /// Its id.
     pub(super) fn id(&self) -> &str {
-        self.0.id()
+        self.proven.id()
+    }
+
+    /// What it may have.
+    pub(super) fn policy(&self) -> &ClientPolicy {
+        &self.policy
     }
 }
 
 /// Proves the client of a request.
 pub(super) async fn authenticate(
-    clients: &ClientAuthenticators,
+    clients: &Clients,
     head: &Parts,
     form: &Form,
     peer: &Peer,
@@ -132,19 +100,26 @@ pub(super) async fn authenticate(
         Shown::Assertion(token) => PresentedClient::Assertion(token),
         Shown::Nothing => PresentedClient::Bare(peer.certificate.as_deref()),
     };
-    let mut known = claim.ids.iter().filter_map(|id| clients.get(id));
-    let proven = match known.next() {
+    let known = claim.ids.iter().find_map(|id| {
+        let policy = clients.of(id)?;
+        Some((policy, policy.authenticator()?))
+    });
+    let proven = match known {
         None => Err(ClientAuthenticator::refuse_unknown(presented)),
-        Some(client) => {
+        Some((policy, client)) => {
             let terms = ProofTerms {
                 audiences: terms.audiences,
                 once: terms.once,
                 now: terms.now,
             };
-            client.prove(presented, terms).await
+            let proven = client.prove(presented, terms).await;
+            proven.map(|proven| AuthenticatedClient {
+                proven,
+                policy: Arc::clone(policy),
+            })
         }
     };
-    proven.map(AuthenticatedClient).map_err(|error| {
+    proven.map_err(|error| {
         tracing::debug!(request_id = %peer.id, why = %error, "client not authenticated");
         match error {
             ClientError::Unavailable => OAuthError::unavailable(Reason::KeysUnavailable),

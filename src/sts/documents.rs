@@ -5,10 +5,9 @@
 //! configuration is loaded, and name an endpoint only when it answers.
 
 use super::{
-    authentication::ClientAuthenticators,
     description,
     endpoint::Endpoint,
-    metadata::{self, About},
+    metadata::{About, Offered},
     protected_resource::{self, ProtectedResources},
 };
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The path of the key set below the issuer's own.
@@ -73,20 +72,10 @@ impl Documents {
         }
     }
 
-    /// Has the metadata name the endpoints at these paths, which `clients` call.
-    pub(super) fn offer(
-        &mut self,
-        clients: &ClientAuthenticators,
-        endpoints: &[(Box<str>, Endpoint)],
-        grants: &[&str],
-    ) {
-        if endpoints.is_empty() {
-            return;
-        }
+    /// Has the metadata name what is offered.
+    pub(super) fn offer(&mut self, offered: &Offered<'_>) {
         let mut metadata = self.about.document(KEYS_PATH);
-        let offered = endpoints.iter().map(|(_, endpoint)| *endpoint);
-        metadata::offer(&mut metadata, &self.about, clients, offered);
-        metadata.insert("grant_types_supported".to_owned(), json!(grants));
+        offered.add_to(&mut metadata, &self.about);
         let metadata = Document::json(metadata);
         let paths = metadata_paths(&self.base);
         for (path, document) in &mut self.by_path {

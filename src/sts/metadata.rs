@@ -1,8 +1,9 @@
 //! What the token service says of itself (RFC 8414 §2, OpenID Connect Discovery §3).
 
-use super::{authentication::ClientAuthenticators, endpoint::Endpoint};
-use crate::{jose::Algorithm, verify::ClientMethod};
+use super::{authentication, endpoint::Endpoint};
+use crate::{jose::Algorithm, policy::Clients, verify::ClientMethod};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The names of the gateway, and what it signs with.
 #[derive(Debug, Default, Clone)]
@@ -34,32 +35,53 @@ impl About {
     }
 }
 
-/// Adds the endpoints to `document`, each with how `clients` authenticate there.
-pub(super) fn offer(
-    document: &mut Map<String, Value>,
-    about: &About,
-    clients: &ClientAuthenticators,
-    endpoints: impl Iterator<Item = Endpoint>,
-) {
-    let methods = clients.methods();
-    let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-    let signs = methods.contains(&ClientMethod::PrivateKeyJwt);
-    for endpoint in endpoints {
-        let name = endpoint.metadata_name();
-        document.insert(name.to_owned(), about.url(endpoint.path()).into());
-        if endpoint == Endpoint::Authorize {
-            continue;
+/// What clients can do here.
+pub(super) struct Offered<'a> {
+    /// Who may call.
+    pub(super) clients: &'a Clients,
+    /// By what somebody can get a token.
+    pub(super) grants: Vec<&'static str>,
+    /// Whether there is a store to keep revocations in.
+    pub(super) revocation: bool,
+}
+
+impl Offered<'_> {
+    /// Adds the endpoints to `document`, each with how clients authenticate there.
+    pub(super) fn add_to(&self, document: &mut Map<String, Value>, about: &About) {
+        let methods = authentication::methods(self.clients);
+        let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+        let signs = methods.contains(&ClientMethod::PrivateKeyJwt);
+        for endpoint in Endpoint::ALL {
+            if *endpoint == Endpoint::Revoke && !self.revocation {
+                continue;
+            }
+            let name = endpoint.metadata_name();
+            document.insert(name.to_owned(), about.url(endpoint.path()).into());
+            if *endpoint == Endpoint::Authorize {
+                continue;
+            }
+            document.insert(format!("{name}_auth_methods_supported"), json!(names));
+            if signs {
+                let algorithms = Algorithm::ALL.map(Algorithm::as_str);
+                let member = format!("{name}_auth_signing_alg_values_supported");
+                document.insert(member, json!(algorithms));
+            }
+            if *endpoint == Endpoint::Introspect {
+                // RFC 9701 §7; without it clients expect RS256
+                let member = "introspection_signing_alg_values_supported".to_owned();
+                document.insert(member, json!(about.algorithms));
+            }
         }
-        document.insert(format!("{name}_auth_methods_supported"), json!(names));
-        if signs {
-            let algorithms = Algorithm::ALL.map(Algorithm::as_str);
-            let member = format!("{name}_auth_signing_alg_values_supported");
-            document.insert(member, json!(algorithms));
-        }
-        if endpoint == Endpoint::Introspect {
-            // RFC 9701 §7; without it clients expect RS256
-            let member = "introspection_signing_alg_values_supported".to_owned();
-            document.insert(member, json!(about.algorithms));
-        }
+        document.insert("scopes_supported".to_owned(), json!(self.scopes()));
+        document.insert("grant_types_supported".to_owned(), json!(self.grants));
+    }
+
+    /// What clients that may call can get at most, each once, in the order of the alphabet.
+    fn scopes(&self) -> BTreeSet<&str> {
+        let callers = self.clients.iter();
+        let callers = callers.filter(|client| client.authenticator().is_some());
+        callers
+            .flat_map(|client| client.scope_ceiling().iter())
+            .collect()
     }
 }

@@ -14,7 +14,7 @@ use syn::{
 use crate::tree::{Source, Tree, attributes_of, is_for_tests};
 
 /// Each proof with its home, in the order in which a request earns them.
-const PROOFS: [(&str, &str); 7] = [
+const PROOFS: [(&str, &str); 9] = [
     ("PresentedToken", "source"),
     ("SubjectToken", "verify"),
     ("ExchangeRequest", "policy"),
@@ -22,6 +22,8 @@ const PROOFS: [(&str, &str); 7] = [
     ("IssuedToken", "exchange"),
     ("ForwardCredential", "cache"),
     ("Public", "route"),
+    ("ProvenClient", "verify"),
+    ("AuthenticatedClient", "sts"),
 ];
 
 /// What may be derived on a proof; `Default` or `Deserialize` would make one without a check.

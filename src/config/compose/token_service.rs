@@ -2,15 +2,10 @@
 
 use super::{Composer, Read, TokenEndpoint};
 use crate::{
-    egress::Egress,
     exchange::EngineParts,
     gate::RateLimiter,
-    settings::Building,
     store::{Revocations, Stores},
-    sts::{
-        ClientAuthenticators, Documents, Families, Introspection, Issuing, Revoking, ServiceParts,
-        TokenService,
-    },
+    sts::{Documents, Families, Introspection, Issuing, Revoking, ServiceParts, TokenService},
     telemetry::AuditLog,
 };
 use std::sync::Arc;
@@ -30,13 +25,8 @@ impl Composer<'_> {
         read: &Read,
         endpoint: TokenEndpoint,
         ground: &ServiceGround<'_>,
-        building: &mut Building<'_>,
     ) -> TokenService {
         let (clock, engine) = (&self.surroundings.clock, ground.engine);
-        let egress = Egress::new(self.surroundings.io.clone());
-        let authenticators = building.within("clients", |b| {
-            ClientAuthenticators::build(&read.clients, b, clock, &egress)
-        });
         let once = self.succession.once();
         let families = ground.store.zip(engine.opaque_keys.as_ref());
         let issuing = Issuing {
@@ -57,7 +47,6 @@ impl Composer<'_> {
             clock: Arc::clone(clock),
         };
         let parts = ServiceParts {
-            clients: Arc::new(authenticators),
             once,
             rates: RateLimiter::new(read.limits.token_service.requests_per_second, clock),
             issuing: Arc::new(issuing),
