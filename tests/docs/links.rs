@@ -3,7 +3,7 @@
 use super::files::{path, text};
 use std::{collections::BTreeSet, path::Path};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
