@@ -21,7 +21,7 @@ use crate::{
     pipeline::{Pipeline, Recorder},
     policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
-    route::RouteSettings,
+    route::{RouteSettings, RouteTable},
     settings::{BaseDir, Building, Effects, Findings},
     store::{Revocations, Store, StoreParts, StoreSettings, Stores},
     telemetry::{
@@ -225,7 +225,9 @@ impl Composer<'_> {
         let issuers = building.within("trusted_issuers", |b| {
             self.issuers(&read.trusted_issuers, engine.as_ref(), b)
         });
-        let store = building.within("store", |b| self.store(read.store.as_ref(), engine.as_ref(), b));
+        let store = building.within("store", |b| {
+            self.store(read.store.as_ref(), engine.as_ref(), b)
+        });
         let revocations = match &store {
             Some(store) => store.revocations().clone(),
             None => Revocations::of_one_process(),
@@ -233,18 +235,10 @@ impl Composer<'_> {
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
         let endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
         let audit = logs.as_ref().map(|(_, recorder)| recorder.audit());
-        let mut service = match (&engine, endpoint, audit) {
-            (Some(engine), Some(endpoint), Some(audit)) => {
-                let ground = ServiceGround {
-                    engine,
-                    store: store.as_ref(),
-                    revocations: &revocations,
-                    audit,
-                };
-                Some(self.token_service(&read, endpoint, &ground))
-            }
-            (_, _, _) => None,
-        };
+        let ground = ServiceGround::of(engine.as_ref(), store.as_ref(), &revocations, audit);
+        let mut service = ground
+            .zip(endpoint)
+            .map(|(ground, endpoint)| self.token_service(&read, endpoint, &ground));
         let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
         let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
         let clients = Arc::new(clients);
@@ -268,25 +262,8 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let cache = self.succession.cache().unwrap_or_else(|| {
-            ExchangeCache::new(&read.cache, revocations.clone(), Arc::clone(clock))
-        });
-        let revoker = Revoker {
-            store: store.clone(),
-            audit: recorder.audit().clone(),
-            ids: ids.clone(),
-            clock: Arc::clone(clock),
-            longest_life: read.longest_life(),
-        };
-        let pipeline = Pipeline {
-            gate: Gate::new(&read.limits),
-            routes: table,
-            token_limit: read.limits.token.as_len(),
-            cache,
-            recorder,
-            revocations,
-            clock: Arc::clone(clock),
-        };
+        let revoker = self.revoker(&read, store.as_ref(), &recorder, &ids);
+        let pipeline = self.pipeline(&read, table, recorder, revocations);
         let hooks = Hooks {
             pipeline,
             service: service?,
@@ -311,6 +288,45 @@ impl Composer<'_> {
             metrics: self.metrics,
             memory: self.succession.into_memory(),
         })
+    }
+
+    /// What requests meet in the end; the cache goes on as it is where nothing was written anew about it.
+    fn pipeline(
+        &self,
+        read: &Read,
+        routes: RouteTable,
+        recorder: Recorder,
+        revocations: Revocations,
+    ) -> Pipeline {
+        let clock = &self.surroundings.clock;
+        let cache = self.succession.cache().unwrap_or_else(|| {
+            ExchangeCache::new(&read.cache, revocations.clone(), Arc::clone(clock))
+        });
+        Pipeline {
+            gate: Gate::new(&read.limits),
+            routes,
+            token_limit: read.limits.token.as_len(),
+            cache,
+            recorder,
+            revocations,
+            clock: Arc::clone(clock),
+        }
+    }
+
+    fn revoker(
+        &self,
+        read: &Read,
+        store: Option<&Stores>,
+        recorder: &Recorder,
+        ids: &IdSource,
+    ) -> Revoker {
+        Revoker {
+            store: store.cloned(),
+            audit: recorder.audit().clone(),
+            ids: ids.clone(),
+            clock: Arc::clone(&self.surroundings.clock),
+            longest_life: read.longest_life(),
+        }
     }
 
     /// The store goes on as it is where nothing was written anew about it.

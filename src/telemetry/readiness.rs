@@ -109,7 +109,10 @@ mod tests {
             let holds = Arc::clone(holds);
             readiness.require(name, move || holds.load(Ordering::SeqCst));
         }
-        assert_eq!(readiness.report().waiting_for, ["partner".into()]);
+        assert_eq!(
+            readiness.report().waiting_for,
+            [Arc::<str>::from("partner")]
+        );
         partner.store(true, Ordering::SeqCst);
         assert!(readiness.report().is_ready());
         corp.store(false, Ordering::SeqCst);
@@ -122,7 +125,7 @@ mod tests {
         readiness.require("before", || false);
         other.require("after", || false);
         readiness.take_over(&other);
-        assert_eq!(readiness.report().waiting_for, ["after".into()]);
+        assert_eq!(readiness.report().waiting_for, [Arc::<str>::from("after")]);
     }
 
     #[test]

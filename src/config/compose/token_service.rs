@@ -18,6 +18,23 @@ pub(super) struct ServiceGround<'a> {
     pub(super) audit: &'a AuditLog,
 }
 
+impl<'a> ServiceGround<'a> {
+    /// None where a part that it cannot do without has a mistake.
+    pub(super) fn of(
+        engine: Option<&'a EngineParts>,
+        store: Option<&'a Stores>,
+        revocations: &'a Revocations,
+        audit: Option<&'a AuditLog>,
+    ) -> Option<Self> {
+        Some(Self {
+            engine: engine?,
+            store,
+            revocations,
+            audit: audit?,
+        })
+    }
+}
+
 impl Composer<'_> {
     /// Builds the service around what its token endpoint decides with.
     pub(super) fn token_service(

@@ -16,11 +16,11 @@ use crate::clock::SharedClock;
 /// Where the server is found.
 pub(super) enum Place {
     /// One server.
-    Node(Client),
+    Node(Box<Client>),
     /// The master that sentinels name.
     Sentinel(Box<Mutex<SentinelClient>>),
     /// Those among whom the names are divided.
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// A server, whether it can be reached or not.
@@ -129,7 +129,7 @@ impl Server {
     ) -> Result<Option<redis::aio::PubSub>, Lost> {
         let subscribed = timeout(DEADLINE, async {
             let client = match &self.place {
-                Place::Node(client) => client.clone(),
+                Place::Node(client) => (**client).clone(),
                 Place::Sentinel(client) => client.lock().await.async_get_client().await?,
                 Place::Cluster(_) => return Ok(None),
             };

@@ -135,6 +135,10 @@ impl RedisSettings {
         Some(servers)
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's enum is non-exhaustive; no other kind of address goes over a network in the open"
+    )]
     fn check(&self, address: &ConnectionAddr, building: &mut Building<'_>) -> Option<()> {
         match address {
             ConnectionAddr::Tcp(host, _) if !self.insecure && !is_loopback(host) => {
@@ -178,7 +182,7 @@ impl RedisSettings {
                 .response_timeout(WAIT)
                 .retries(1)
                 .build();
-            return Some(cluster.map(Place::Cluster));
+            return Some(cluster.map(|cluster| Place::Cluster(Box::new(cluster))));
         }
         let server = servers.into_iter().next()?;
         let client = if is_encrypted(&server) {
@@ -186,7 +190,7 @@ impl RedisSettings {
         } else {
             Client::open(server)
         };
-        Some(client.map(Place::Node))
+        Some(client.map(|client| Place::Node(Box::new(client))))
     }
 }
 

@@ -10,11 +10,11 @@ use obo_gateway::{
         PermittedExchange, PolicyError, RequestedScope,
     },
     settings::BaseDir,
-    store::Revocations,
+    store::{OnceOnly, Revocations},
     telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
     verify::{
-        ActorToken, ClientTerms, Directory, IssuerSettings, OnceOnly, OwnTokenReader, SubjectToken,
+        ActorToken, ClientTerms, Directory, IssuerSettings, OwnTokenReader, SubjectToken,
         TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
     },
 };
