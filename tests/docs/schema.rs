@@ -9,7 +9,7 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 41] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 45] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
@@ -67,6 +67,16 @@ const BEYOND_A_SCHEMA: [(&str, &str); 41] = [
     ("rule_prefix_without_rule", "compares two parts of the file"),
     ("set_header_written_secret", "legal, and a warning"),
     ("store_no_store", "stands in another file"),
+    (
+        "store_redis_both",
+        "compares two keys of which each is optional",
+    ),
+    (
+        "store_redis_half_a_certificate",
+        "compares two optional keys",
+    ),
+    ("store_redis_several", "stands in another file"),
+    ("store_redis_without_keys", "compares two parts of the file"),
     ("syntax_error", "no YAML"),
     ("tab", "no YAML"),
     ("tag", "is gone before a schema sees it"),
