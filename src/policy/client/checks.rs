@@ -82,7 +82,7 @@ impl ClientSettings {
         if self.scope.is_none() && (self.exchanges() || self.introspects.is_empty()) {
             building.within("scope", |b| {
                 b.findings.error(
-                    "required, and missing",
+                    "no scope is written for a client that may get tokens",
                     "write the most scope that it may get, e.g. { allow: [orders.read] }",
                 );
             });
@@ -114,7 +114,7 @@ impl ClientSettings {
         if self.audiences.is_none() {
             building.within("audiences", |b| {
                 b.findings.error_because(
-                    "required, and missing",
+                    "no audiences are written for a client that exchanges tokens",
                     "at the token service a client gets tokens for the audiences that are listed here alone",
                     "name the audiences that it may get tokens for",
                 );

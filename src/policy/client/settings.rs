@@ -219,7 +219,7 @@ impl JsonSchema for Names {
             "description": "`any`, or a list of names.",
             "oneOf": [
                 { "const": "any" },
-                { "type": "array", "items": { "type": "string", "minLength": 1 } },
+                { "type": "array", "items": { "type": "string" } },
             ],
         })
     }

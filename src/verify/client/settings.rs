@@ -142,6 +142,13 @@ impl ClientAuthenticationSettings {
             (Some(file), None) => ClientKeyPlace::File(file),
             (None, Some(uri)) => ClientKeyPlace::Uri(uri, self.tls.as_ref()),
             (None, None) if self.method != ClientMethod::PrivateKeyJwt => return None,
+            (None, None) => {
+                building.findings.error(
+                    format!("{} needs its public keys, found none", self.method),
+                    "write jwks_file or jwks_uri",
+                );
+                return None;
+            }
             (file, uri) => {
                 let choices = [("jwks_file", file.is_some()), ("jwks_uri", uri.is_some())];
                 building.findings.exactly_one(&choices);
