@@ -3,7 +3,7 @@
 use super::files::{path, text};
 use std::{collections::BTreeSet, path::Path};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -16,6 +16,9 @@ const PAGES: [&str; 12] = [
     "docs/metrics.md",
     "docs/refusals.md",
     "docs/revocation.md",
+    "docs/token-service.md",
+    "docs/store.md",
+    "docs/token-forms.md",
 ];
 
 #[test]
