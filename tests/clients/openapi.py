@@ -1,5 +1,6 @@
 """schemathesis over the description of the endpoints: whatever is sent, no fault of the gateway's, no answer undescribed."""
 
+import collections
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from lab import Lab, binary
 
-SECONDS = 150  # for all of it
+SECONDS = int(os.environ.get("SECONDS_OF_FUZZING", "110"))  # for all of it
 SECRET = "a-secret-for-the-fuzzed-client-0123456789"
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -32,40 +33,72 @@ users:
   - { id: sam, permissions: [ { name: impersonate, within: own_organizations } ], organizations: [ { id: acme, roles: [] } ] }
 """
 
-# What no description can say: which tokens are good. Most of what is generated gets good ones, so that it is not refused
-# for that alone.
+# What no description can say: which tokens are good, and for what. Most of what is generated gets that, so that it is not
+# refused for that alone.
 HOOKS = """
-import json, os
+import itertools, json, os
 import schemathesis
 
 GIVEN = json.loads(os.environ["GIVEN"])
-seen = 0
+TYPE = "urn:ietf:params:oauth:token-type:"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+scopes = itertools.cycle(["openid profile offline_access", "aggregates.read", "openid offline_access email", "settings.write"])
+turns = itertools.cycle(range(8))
 
 @schemathesis.hook
 def map_body(context, body):
-    global seen
-    if not isinstance(body, dict):
+    turn = next(turns)
+    if not isinstance(body, dict) or turn == 0:
         return body
-    seen += 1
-    if seen % 4 == 0:
-        return body
-    good = {
-        "subject_token": GIVEN["subject"], "actor_token": GIVEN["actor"], "assertion": GIVEN["assertion"], "token": GIVEN["subject"],
-    }
-    changed = {name: good.get(name, value) for name, value in body.items()}
-    if body.get("subject_token_type", "").endswith("user_id") if isinstance(body.get("subject_token_type"), str) else False:
-        changed["subject_token"] = "alice"
-    if seen % 2 == 0:
-        for name in ("client_id", "client_secret", "client_assertion", "client_assertion_type"):
-            changed.pop(name, None)
+    changed = {name: GIVEN.get(name, value) for name, value in body.items()}
+    if turn in (1, 2):
+        return changed
+    for name in ("client_id", "client_secret", "client_assertion", "client_assertion_type", "resource"):
+        changed.pop(name, None)
+    if "scope" in changed:
+        changed["scope"] = next(scopes)
+    if "assertion" in changed:
+        changed["scope"] = "aggregates/.default offline_access"
+    if changed.get("grant_type") == EXCHANGE:
+        changed["audience"] = ["aggregates"] if turn < 7 else ["aggregates", "settings"]
+        if "actor_token" in changed:
+            changed["actor_token_type"] = TYPE + "access_token"
+            changed.update(subject_token="alice", subject_token_type="urn:zitadel:params:oauth:token-type:user_id")
+        else:
+            changed["subject_token_type"] = TYPE + "access_token"
     return changed
+
+# what was issued is used further on
+@schemathesis.hook
+def after_call(context, case, response):
+    try:
+        issued = response.json()
+    except Exception:
+        return
+    if isinstance(issued, dict) and issued.get("token_type") == "Bearer" and "access_token" in issued:
+        GIVEN["token"] = issued["access_token"]
+        if "refresh_token" in issued:
+            GIVEN["refresh_token"] = issued["refresh_token"]
 """
+
+
+def statuses(lab):
+    """How often each status stands in the access log, and how often a token in the audit log."""
+    seen = collections.Counter()
+    for line in (lab.at / "log").read_text().splitlines():
+        entry = json.loads(line) if line.startswith("{") else {}
+        if entry.get("method") == "POST":
+            seen[entry["status"]] += 1
+        seen["issued"] += entry.get("event") == "token_issued"
+    return seen
 
 
 def main():
     with Lab(binary(), CLIENTS, files={"web.secret": SECRET, "hooks.py": HOOKS}, directory=DIRECTORY) as lab:
+        rights = "openid profile email offline_access aggregates.read"
         given = {
-            "subject": lab.token(), "actor": lab.token(sub="sam", scope="openid"), "assertion": lab.token(aud=["web", "portal"]),
+            "subject_token": lab.token(scope=rights), "actor_token": lab.token(sub="sam", scope="openid"),
+            "assertion": lab.token(scope=rights, aud=["web", "portal", "aggregates"]),
         }
         done = subprocess.run(
             [
@@ -80,6 +113,9 @@ def main():
         )
         lab.holds("schemathesis found nothing", done.returncode == 0, done.returncode)
         lab.holds("the gateway still runs", lab.gateway.poll() is None)
+        seen = statuses(lab)
+        print("what was answered:", ", ".join(f"{status} ({times} times)" for status, times in sorted(seen.items(), key=str)))
+        lab.holds("tokens were issued, and requests refused", seen[200] > 0 and seen[400] > 0 and seen["issued"] > 0, seen)
 
 
 main()
