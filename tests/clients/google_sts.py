@@ -96,7 +96,8 @@ def main():
         lab.holds("… and keeps who acts", identity["act"] == claims["act"], identity)
         gone = client.revoke_token(request, refreshed["refresh_token"], "refresh_token", lab.url + "/oauth/v2/revoke")
         lab.holds("a revocation has an empty answer", gone == {}, gone)
-        refused(lab, "a revoked refresh token", "invalid_grant", lambda: client.refresh_token(request, refreshed["refresh_token"]))
+        last = refreshed["refresh_token"]
+        refused(lab, "a revoked refresh token", "invalid_grant", lambda: client.refresh_token(request, last))
 
         body = utils.ClientAuthentication(utils.ClientAuthType.request_body, "form", files["form.secret"])
         answer = exchange(by=sts.Client(endpoint, body), audience="aggregates", scopes=["aggregates.read"])

@@ -38,7 +38,8 @@ issuer:
   opaque_keys: [ {{ file: opaque.key, generate: true }} ]
 trusted_issuers:
   - {{ name: corp, issuer: "{provider}", audiences: [portal], algorithms: [ES256], keys: {{ discovery: true }} }}
-routes: [ {{ name: unused, match: {{ prefix: /unused }}, upstream: {{ targets: [ {{ url: "http://127.0.0.1:9" }} ] }}, public: true }} ]
+routes:
+  - {{ name: unused, match: {{ prefix: /unused }}, upstream: {{ targets: [ {{ url: "http://127.0.0.1:9" }} ] }}, public: true }}
 store: {{ embedded: {{ path: store }} }}
 runtime: {{ threads: 1 }}
 """

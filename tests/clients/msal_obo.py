@@ -43,7 +43,8 @@ def main():
             )
 
         def on_behalf_of(app, scopes=("api://aggregates/.default",), **changes):
-            return app.acquire_token_on_behalf_of(lab.token(scope="openid profile offline_access aggregates.read", **changes), list(scopes))
+            token = lab.token(scope="openid profile offline_access aggregates.read", **changes)
+            return app.acquire_token_on_behalf_of(token, list(scopes))
 
         portal = application("portal", SECRET)
         answer = on_behalf_of(portal)
