@@ -195,7 +195,9 @@ impl Read {
     fn longest_life(&self) -> Duration {
         let issuers = self.trusted_issuers.iter();
         let tokens = issuers.map(|(_, issuer)| issuer.max_lifetime.get());
-        tokens.max().unwrap_or_default() + LONGEST_LEEWAY
+        let clients = self.clients.iter();
+        let families = clients.map(|(_, client)| client.refresh.unwrap_or_default().absolute.get());
+        tokens.chain(families).max().unwrap_or_default() + LONGEST_LEEWAY
     }
 }
 

@@ -301,3 +301,7 @@ impl std::fmt::Debug for Member {
         write!(f, "Member(generation {}, redacted)", self.handle.generation)
     }
 }
+
+#[cfg(test)]
+#[path = "families_tests.rs"]
+mod tests;

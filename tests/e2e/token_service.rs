@@ -6,6 +6,7 @@ mod form;
 mod introspection;
 mod limits;
 mod metadata;
+mod tokens;
 
 use crate::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER};
 use base64::{Engine, engine::general_purpose::STANDARD};
