@@ -109,7 +109,10 @@ mod tests {
             let holds = Arc::clone(holds);
             readiness.require(name, move || holds.load(Ordering::SeqCst));
         }
-        assert_eq!(readiness.report().waiting_for, [Arc::<str>::from("partner")]);
+        assert_eq!(
+            readiness.report().waiting_for,
+            [Arc::<str>::from("partner")]
+        );
         partner.store(true, Ordering::SeqCst);
         assert!(readiness.report().is_ready());
         corp.store(false, Ordering::SeqCst);
