@@ -379,9 +379,10 @@ pub(super) fn scopes(members: &Value) -> Vec<&str> {
 
 /// The audiences, in order, whether one or several.
 pub(super) fn audiences(claims: &Value) -> Vec<&str> {
-    let mut audiences: Vec<_> = match &claims["aud"] {
-        Value::Array(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
-        one => vec![one.as_str().unwrap()],
+    let one_or_many = &claims["aud"];
+    let mut audiences: Vec<_> = match one_or_many.as_array() {
+        Some(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
+        None => vec![one_or_many.as_str().unwrap()],
     };
     audiences.sort_unstable();
     audiences

@@ -99,10 +99,10 @@ impl Person {
 /// How a subject is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
-    ByAccessToken,
-    ByIdToken,
-    ByJwt,
-    ByUserId,
+    AccessToken,
+    IdToken,
+    Jwt,
+    UserId,
 }
 
 /// A token, as it is about to be signed.
@@ -130,25 +130,25 @@ impl Token {
     /// What it holds: nothing, where it is no access token.
     pub fn scopes(&self) -> BTreeSet<&'static str> {
         match self.named {
-            Named::ByAccessToken => self.held.iter().copied().collect(),
-            Named::ByIdToken | Named::ByJwt | Named::ByUserId => BTreeSet::new(),
+            Named::AccessToken => self.held.iter().copied().collect(),
+            Named::IdToken | Named::Jwt | Named::UserId => BTreeSet::new(),
         }
     }
 
     /// Whom `may_act` names, where an issuer's token can say it.
     pub fn may_act(&self) -> Option<&'static str> {
         match self.named {
-            Named::ByAccessToken | Named::ByIdToken => self.names_actor,
-            Named::ByJwt | Named::ByUserId => None,
+            Named::AccessToken | Named::IdToken => self.names_actor,
+            Named::Jwt | Named::UserId => None,
         }
     }
 
     pub fn chain_named(&self) -> Vec<String> {
         match self.named {
-            Named::ByAccessToken | Named::ByIdToken => {
+            Named::AccessToken | Named::IdToken => {
                 (0..self.acted).map(|n| format!("actor-{n}")).collect()
             }
-            Named::ByJwt | Named::ByUserId => Vec::new(),
+            Named::Jwt | Named::UserId => Vec::new(),
         }
     }
 
@@ -167,14 +167,14 @@ impl Token {
             "jti": if self.impersonated { "si.x" } else { "x" },
         });
         match self.named {
-            Named::ByAccessToken => {
+            Named::AccessToken => {
                 claims["client_id"] = json!(self.client);
                 claims["scope"] = json!(self.held.join(" "));
                 if self.client.is_none() {
                     claims.as_object_mut().unwrap().remove("client_id");
                 }
             }
-            Named::ByIdToken | Named::ByJwt | Named::ByUserId => {
+            Named::IdToken | Named::Jwt | Named::UserId => {
                 claims["azp"] = json!(self.client.unwrap_or_default());
                 claims["nonce"] = json!("n");
             }
@@ -190,16 +190,16 @@ impl Token {
 
     fn sign(&self) -> String {
         let typ = match self.named {
-            Named::ByAccessToken => "at+jwt",
-            Named::ByIdToken | Named::ByJwt | Named::ByUserId => "JWT",
+            Named::AccessToken => "at+jwt",
+            Named::IdToken | Named::Jwt | Named::UserId => "JWT",
         };
         GROUND.sign((!self.impersonated).then_some(0), typ, &self.claims())
     }
 
     const fn declared(&self) -> TokenTypeUri {
         match self.named {
-            Named::ByIdToken => TokenTypeUri::IdToken,
-            Named::ByAccessToken | Named::ByJwt | Named::ByUserId => TokenTypeUri::AccessToken,
+            Named::IdToken => TokenTypeUri::IdToken,
+            Named::AccessToken | Named::Jwt | Named::UserId => TokenTypeUri::AccessToken,
         }
     }
 }
@@ -246,10 +246,10 @@ impl Client {
             let kinds: Vec<&str> = kinds
                 .iter()
                 .map(|kind| match kind {
-                    Named::ByAccessToken => "access_token",
-                    Named::ByIdToken => "id_token",
-                    Named::ByJwt => "jwt",
-                    Named::ByUserId => "user_id",
+                    Named::AccessToken => "access_token",
+                    Named::IdToken => "id_token",
+                    Named::Jwt => "jwt",
+                    Named::UserId => "user_id",
                 })
                 .collect();
             written["impersonation"] = json!({ "may_act_for": people, "subjects": kinds });
@@ -283,15 +283,15 @@ impl Case {
             Some(token) => Some(verify_actor(token).ok()?),
         };
         let subject = match (self.subject.named, &actor) {
-            (Named::ByAccessToken | Named::ByIdToken, _) => endpoint
+            (Named::AccessToken | Named::IdToken, _) => endpoint
                 .subject(&self.subject.sign(), self.subject.declared())
                 .ok()?,
             // without an actor there is nothing to verify it with
-            (Named::ByJwt | Named::ByUserId, None) => return None,
-            (Named::ByUserId, Some(actor)) => {
+            (Named::Jwt | Named::UserId, None) => return None,
+            (Named::UserId, Some(actor)) => {
                 endpoint.user(self.subject.person.name(), actor).ok()?
             }
-            (Named::ByJwt, Some(actor)) => {
+            (Named::Jwt, Some(actor)) => {
                 let token = GROUND.sign_as_client(&json!({
                     "iss": "portal", "sub": self.subject.person.name(), "aud": GATEWAY,
                     "iat": at(-10), "exp": at(self.subject.life), "may_act": { "sub": "carol" },
@@ -328,10 +328,10 @@ prop_compose! {
         names_actor in option::weighted(0.15, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
     ) -> Token {
         // only access tokens are issued to be presented again
-        let impersonated = impersonated && named == Named::ByAccessToken && !addressed.is_empty();
-        let client = client.or(Some("web").filter(|_| named != Named::ByAccessToken));
+        let impersonated = impersonated && named == Named::AccessToken && !addressed.is_empty();
+        let client = client.or(Some("web").filter(|_| named != Named::AccessToken));
         let mut token = Token { named, person, client, life, impersonated, addressed, held, acted, names_actor };
-        if named == Named::ByIdToken && !token.addressed.contains(&"portal") {
+        if named == Named::IdToken && !token.addressed.contains(&"portal") {
             token.addressed.push("portal");
         }
         token
@@ -339,12 +339,12 @@ prop_compose! {
 }
 
 const KINDS: [Named; 4] = [
-    Named::ByAccessToken,
-    Named::ByIdToken,
-    Named::ByJwt,
-    Named::ByUserId,
+    Named::AccessToken,
+    Named::IdToken,
+    Named::Jwt,
+    Named::UserId,
 ];
-const ACTORS: [Named; 2] = [Named::ByAccessToken, Named::ByIdToken];
+const ACTORS: [Named; 2] = [Named::AccessToken, Named::IdToken];
 const FORMATS: [TokenFormat; 3] = [TokenFormat::Jwt, TokenFormat::Opaque, TokenFormat::IdToken];
 
 prop_compose! {

@@ -39,10 +39,10 @@ fn own(case: &Case) -> bool {
             }
     };
     let subject = match case.subject.named {
-        Named::ByAccessToken | Named::ByIdToken => {
+        Named::AccessToken | Named::IdToken => {
             is_own(case.subject.client, &case.subject.audiences())
         }
-        Named::ByUserId | Named::ByJwt => true,
+        Named::UserId | Named::Jwt => true,
     };
     let actor = case.actor.as_ref();
     subject && actor.is_none_or(|actor| is_own(actor.client, &actor.audiences()))
@@ -52,7 +52,7 @@ fn acting(case: &Case) -> Option<(Vec<String>, bool)> {
     let subject = &case.subject;
     let mut chain: Vec<String> = subject.chain_named();
     let Some(actor) = &case.actor else {
-        let needed = matches!(subject.named, Named::ByUserId | Named::ByJwt);
+        let needed = matches!(subject.named, Named::UserId | Named::Jwt);
         let named = subject.may_act().is_none_or(|name| name == "portal");
         return (!needed && named).then_some((chain, false));
     };
@@ -101,10 +101,10 @@ fn scope(case: &Case) -> Option<BTreeSet<&'static str>> {
         return (held.is_empty() || !left.is_empty()).then_some(left);
     };
     let mut most: BTreeSet<&str> = subject.union(&actor).copied().collect();
-    if case.subject.named != Named::ByAccessToken {
+    if case.subject.named != Named::AccessToken {
         most.extend(PROFILE);
     }
-    if matches!(case.subject.named, Named::ByUserId | Named::ByJwt) {
+    if matches!(case.subject.named, Named::UserId | Named::Jwt) {
         most.insert("offline_access");
     }
     let most: BTreeSet<&str> = most.intersection(&allow).copied().collect();
@@ -116,8 +116,8 @@ fn scope(case: &Case) -> Option<BTreeSet<&'static str>> {
 
 fn audiences(case: &Case) -> Option<BTreeSet<&'static str>> {
     let subject = match case.subject.named {
-        Named::ByAccessToken | Named::ByIdToken => case.subject.audiences(),
-        Named::ByUserId | Named::ByJwt => Vec::new(),
+        Named::AccessToken | Named::IdToken => case.subject.audiences(),
+        Named::UserId | Named::Jwt => Vec::new(),
     };
     let actor = case.actor.as_ref().map_or_else(Vec::new, |a| a.audiences());
     let may_have = |audience: &&'static str| {
@@ -140,8 +140,8 @@ fn life(case: &Case) -> Option<i64> {
     let actor = case.actor.as_ref().map(|actor| actor.life);
     // what the client names by id lives as long as the actor's token
     let subject = match case.subject.named {
-        Named::ByUserId => None,
-        Named::ByAccessToken | Named::ByIdToken | Named::ByJwt => Some(case.subject.life),
+        Named::UserId => None,
+        Named::AccessToken | Named::IdToken | Named::Jwt => Some(case.subject.life),
     };
     [Some(case.client.lifetime), subject, actor]
         .into_iter()

@@ -167,7 +167,7 @@ impl Endpoint {
             verifier,
             clients,
             revocations,
-            once: OnceOnly::in_memory(Arc::clone(&ground.clock)),
+            once: OnceOnly::in_memory(1_000_000),
         }
     }
 
