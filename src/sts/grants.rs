@@ -1,6 +1,7 @@
 //! What a client may ask the token endpoint for.
 
 mod entra;
+mod offline;
 mod parameters;
 mod refresh;
 mod token_exchange;

@@ -14,9 +14,10 @@ use syn::{
 use crate::tree::{Source, Tree, attributes_of, is_for_tests};
 
 /// Each proof with its home, in the order in which a request earns them.
-const PROOFS: [(&str, &str); 9] = [
+const PROOFS: [(&str, &str); 10] = [
     ("PresentedToken", "source"),
     ("SubjectToken", "verify"),
+    ("ActorToken", "verify"),
     ("ExchangeRequest", "policy"),
     ("PermittedExchange", "policy"),
     ("IssuedToken", "exchange"),

@@ -125,12 +125,12 @@ impl PermittedExchange {
         }
     }
 
-    /// The same for the first token of a family: what ends the family ends it too.
+    /// The same for the first token of `family`, where one begins: what ends the family ends it too.
     ///
     /// # Errors
     /// [`PolicyError::Lineage`].
-    pub fn in_family(self, family: RevocationKey) -> Result<Self, PolicyError> {
-        let lineage = self.lineage.with([family])?;
+    pub fn in_family(self, family: Option<RevocationKey>) -> Result<Self, PolicyError> {
+        let lineage = self.lineage.with(family)?;
         Ok(Self { lineage, ..self })
     }
 

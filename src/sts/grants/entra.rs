@@ -11,14 +11,15 @@ mod scope;
 pub(super) use fault::response;
 pub(super) use scope::{ScopeNames, asked};
 
-use super::{parameters, token_exchange::with_family};
+use super::{offline, parameters};
 use crate::{
     clock::SharedClock,
     policy::{ClientPolicy, DirectRequest, PolicyError},
+    source,
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
-        families::Manner,
+        families::{FamilyId, Manner},
         form::Form,
         issuing::{Minted, Who},
         refused::{self, INVALID_GRANT},
@@ -40,7 +41,8 @@ pub(super) async fn answer(
     let not_issued = || refused::policy(PolicyError::FormatNotAllowed, INVALID_GRANT);
     let assertion = form.get("assertion");
     let assertion = assertion.ok_or_else(|| OAuthError::invalid_request("assertion is missing"))?;
-    let assertion = parameters::token(assertion, issuing.token_limit, ASSERTION);
+    let assertion = source::form_token(assertion, issuing.token_limit)
+        .map_err(parameters::not_a_token(ASSERTION));
     let assertion = assertion.map_err(|error| error.with_code(INVALID_GRANT))?;
     let verified = issuing
         .verifier
@@ -63,7 +65,10 @@ pub(super) async fn answer(
     };
     let permitted = client.permit(request, issuing.clock.now());
     let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
-    let (permitted, refresh_token) = with_family(issuing, client, permitted, Manner::Entra).await?;
+    let family = offline::new_family(issuing, client, &permitted)?;
+    let permitted = permitted.in_family(family.map(FamilyId::key));
+    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
+    let refresh_token = offline::begin(issuing, client, &permitted, family, Manner::Entra).await;
     let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
     Ok(self::success(
         &minted,

@@ -2,26 +2,22 @@
 
 use crate::{
     policy::{PolicyError, RequestedScope},
-    source::{self, PresentedToken},
+    source::SourceError,
     sts::{error::OAuthError, form::Form, refused},
     telemetry::Reason,
     token::{Audience, ScopeSet},
 };
 use url::Url;
 
-/// A token that stands in a parameter.
-pub(super) fn token(
-    text: &str,
-    limit: usize,
-    description: &'static str,
-) -> Result<PresentedToken, OAuthError> {
-    source::form_token(text, limit).map_err(|_| {
+/// What a client is told whose parameter holds no token.
+pub(super) fn not_a_token(description: &'static str) -> impl FnOnce(SourceError) -> OAuthError {
+    move |_| {
         OAuthError::bad_request(
             refused::INVALID_REQUEST,
             description,
             Reason::MalformedToken,
         )
-    })
+    }
 }
 
 /// The scope that is asked for; none where the parameter is absent.

@@ -4,10 +4,10 @@
 //! held against its form before a token is looked at, the tokens are verified before the policy is asked, and nothing is
 //! issued for a part of what was asked for.
 
-use super::parameters;
+use super::{offline, parameters};
 use crate::{
-    policy::{ClientPolicy, DirectRequest, PermittedExchange},
-    source::PresentedToken,
+    policy::{ClientPolicy, DirectRequest},
+    source::{self, PresentedToken},
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
@@ -16,7 +16,7 @@ use crate::{
         issuing::Who,
         refused::{self, INVALID_REQUEST},
     },
-    token::{RawToken, TokenFormat, TokenTypeUri},
+    token::{TokenFormat, TokenTypeUri},
     verify::{ActorToken, SubjectToken},
 };
 
@@ -65,42 +65,12 @@ pub(super) async fn answer(
     };
     let permitted = client.permit(request, issuing.clock.now());
     let permitted = permitted.map_err(|error| refused::policy(error, INVALID_REQUEST))?;
-    let (permitted, refresh_token) =
-        with_family(issuing, client, permitted, Manner::Standard).await?;
+    let family = offline::new_family(issuing, client, &permitted)?;
+    let permitted = permitted.in_family(family.map(FamilyId::key));
+    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_REQUEST))?;
+    let refresh_token = offline::begin(issuing, client, &permitted, family, Manner::Standard).await;
     let minted = issuing.mint(permitted, peer, INVALID_REQUEST).await?;
     Ok(minted.exchange_answer(asked.requested, refresh_token.as_ref(), &issuing.clock))
-}
-
-/// Begins a family of refresh tokens where the scope holds `offline_access` and the client may refresh. Without its store
-/// an exchange goes on, and gives none.
-pub(super) async fn with_family(
-    issuing: &Issuing,
-    client: &ClientPolicy,
-    permitted: PermittedExchange,
-    manner: Manner,
-) -> Result<(PermittedExchange, Option<RawToken>), OAuthError> {
-    let asked_for = permitted.is_access_token()
-        && permitted.scope().contains("offline_access")
-        && client.may_use(crate::policy::Grant::RefreshToken);
-    let Some(families) = issuing.families.as_ref().filter(|_| asked_for) else {
-        return Ok((permitted, None));
-    };
-    let id: FamilyId = families
-        .new_id()
-        .map_err(|error| refused::exchange(&error.into()))?;
-    let permitted = permitted
-        .in_family(id.key())
-        .map_err(|error| refused::policy(error, INVALID_REQUEST))?;
-    let (now, terms) = (issuing.clock.now(), client.refresh());
-    let subject = permitted.family(now.plus(terms.absolute));
-    let ends = permitted.expires_at();
-    match families.begin(id, subject, manner, terms, ends).await {
-        Ok(token) => Ok((permitted, Some(token))),
-        Err(error) => {
-            tracing::warn!(%error, "a token is issued without a refresh token: the store cannot be used");
-            Ok((permitted, None))
-        }
-    }
 }
 
 fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Asked<'a>, OAuthError> {
@@ -117,11 +87,13 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
         )),
     };
     let subject = match TokenTypeUri::parse(declared) {
-        Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => {
-            Subject::Token(parameters::token(subject, limit, SUBJECT)?, declared)
-        }
+        Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => Subject::Token(
+            source::form_token(subject, limit).map_err(parameters::not_a_token(SUBJECT))?,
+            declared,
+        ),
         Some(TokenTypeUri::Jwt) => {
-            let token = parameters::token(subject, limit, SUBJECT)?;
+            let token =
+                source::form_token(subject, limit).map_err(parameters::not_a_token(SUBJECT))?;
             needs_actor(Subject::SelfSigned(token))?
         }
         Some(TokenTypeUri::UserId) => needs_actor(Subject::User(subject))?,
@@ -151,9 +123,10 @@ fn actor_parameters(
             "actor_token and actor_token_type go together",
         )),
         (Some(token), Some(declared)) => match TokenTypeUri::parse(declared) {
-            Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => {
-                Ok(Some((parameters::token(token, limit, ACTOR)?, declared)))
-            }
+            Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => Ok(Some((
+                source::form_token(token, limit).map_err(parameters::not_a_token(ACTOR))?,
+                declared,
+            ))),
             Some(
                 TokenTypeUri::RefreshToken
                 | TokenTypeUri::Jwt
