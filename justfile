@@ -23,6 +23,11 @@ bench:
 reloads *args:
     tests/ops/reloads.sh {{args}}
 
+# Clients of others against the token service: google, msal, oauth4webapi, schemathesis
+clients name:
+    cargo build --release
+    tests/clients/run.sh {{name}} "${CARGO_TARGET_DIR:-target}/release/obo-gateway"
+
 # See what the gateway does, everything on loopback
 demo *args:
     cargo run --release -- demo {{args}}
