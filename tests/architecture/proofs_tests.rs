@@ -166,5 +166,5 @@ fn a_proof_has_private_fields_and_no_derived_constructor() {
         "#[derive(Debug, serde::Deserialize)] pub struct SubjectToken { claims: Claims }",
     );
     refused("pipeline", "pub struct SubjectToken { claims: Claims }");
-    refused("verify", "pub struct VerifiedToken { claims: Claims }");
+    refused("route", "pub struct Open { claims: Claims }");
 }
