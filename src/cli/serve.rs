@@ -8,6 +8,7 @@ pub use reload::{ReloadError, Reloaded};
 use super::check::Loaded;
 use crate::{
     admin::Admin,
+    clock::SharedClock,
     config::{Configuration, ListenerTerms, Running, Surroundings},
     gate::LimitsSettings,
     proxy::{
@@ -153,11 +154,7 @@ impl Gateway {
         listeners
             .begin(|listener| edge.serve(listener, Arc::clone(&app)))
             .map_err(StartError::System)?;
-        let cache = serving.clone();
-        metrics.on_scrape(move |gauges| {
-            let (bytes, entries) = cache.current().pipeline.cache.size();
-            gauges.cache(bytes, entries);
-        });
+        show_at_scrape(&metrics, serving.clone(), Arc::clone(&surroundings.clock));
         let admin = Arc::new(Admin::new(
             configuration.admin,
             admin_listeners.addresses().next().unwrap_or(NOWHERE),
@@ -259,6 +256,16 @@ fn admin_limits(limits: EdgeLimits) -> EdgeLimits {
         connections_per_address: ADMIN_CONNECTIONS,
         ..limits
     }
+}
+
+/// The gauges that are asked for when somebody looks, of whatever is served then.
+fn show_at_scrape(metrics: &Metrics, serving: Serving, clock: SharedClock) {
+    metrics.on_scrape(move |gauges| {
+        let hooks = serving.current();
+        let (bytes, entries) = hooks.pipeline.cache.size();
+        gauges.cache(bytes, entries);
+        gauges.revocations(hooks.pipeline.revocations.is_stale(clock.instant()));
+    });
 }
 
 fn thread_count(setting: ThreadSetting) -> ThreadCount {

@@ -77,6 +77,7 @@ struct Families {
 pub struct Gauges {
     cache_bytes: Gauge,
     cache_entries: Gauge,
+    revocations_stale: Gauge,
 }
 
 /// What is counted about one trusted issuer. Cloning shares the counters.
@@ -299,7 +300,18 @@ impl Gauges {
                 "Remembered exchanges.",
                 &[],
             ),
+            revocations_stale: Gauge::register(
+                registry,
+                "obo_revocations_stale",
+                "1 where others may have revoked what is still accepted here.",
+                &[],
+            ),
         }
+    }
+
+    /// `obo_revocations_stale`.
+    pub fn revocations(&self, stale: bool) {
+        self.revocations_stale.set(i64::from(stale));
     }
 
     /// `obo_cache_bytes` and `obo_cache_entries`.

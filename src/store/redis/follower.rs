@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::SharedClock,
     jose::SealingKeys,
-    store::{Revocation, Revocations, StoreError},
+    store::{Revocation, Revocations, STALE_AFTER, StoreError},
 };
 use futures_util::StreamExt;
 use redis::{Value, from_redis_value};
@@ -28,6 +28,8 @@ pub(super) struct Follower {
     last: String,
     /// The last entry that was looked at for having ended.
     swept: (Instant, String),
+    /// Whether it was said that what is known here is stale.
+    stale: bool,
 }
 
 /// One entry of the stream: its id and what it says.
@@ -59,6 +61,7 @@ impl Follower {
             swept: (clock.instant(), BEGINNING.to_owned()),
             clock,
             last: BEGINNING.to_owned(),
+            stale: false,
         }
     }
 
@@ -68,6 +71,7 @@ impl Follower {
         let mut begun = false;
         loop {
             let read = self.read().await;
+            self.tell_staleness();
             if !begun {
                 begun = read.is_ok();
                 // who asked may have gone away
@@ -89,6 +93,20 @@ impl Follower {
                     sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// Says once when what is known here has become stale, and once when it is current again.
+    fn tell_staleness(&mut self) {
+        let stale = self.revocations.is_stale(self.clock.instant());
+        if stale == self.stale {
+            return;
+        }
+        self.stale = stale;
+        if stale {
+            tracing::error!(target: "obo_gateway::store", bound = ?STALE_AFTER, "revocations are stale: others may have revoked what is still accepted here");
+        } else {
+            tracing::info!(target: "obo_gateway::store", "revocations are current again");
         }
     }
 
@@ -191,3 +209,7 @@ fn entry(value: Value) -> Option<Entry> {
     let [_, sealed] = <[Vec<u8>; 2]>::try_from(fields).ok()?;
     Some((id, sealed))
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

@@ -115,6 +115,19 @@ fn the_cache_gauges_show_what_the_cache_says_at_that_moment() {
 }
 
 #[test]
+fn whether_revocations_are_stale_is_shown_as_it_is_at_that_moment() {
+    let metrics = Metrics::new();
+    let stale = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let read = Arc::clone(&stale);
+    metrics.on_scrape(move |gauges| {
+        gauges.revocations(read.load(std::sync::atomic::Ordering::SeqCst));
+    });
+    assert!(metrics.render().contains("obo_revocations_stale 0"));
+    stale.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(metrics.render().contains("obo_revocations_stale 1"));
+}
+
+#[test]
 fn a_route_name_with_odd_characters_stays_one_label() {
     let metrics = Metrics::new();
     let route = metrics.route("a\"b\n");
