@@ -10,7 +10,7 @@ mod revocation;
 mod settings;
 
 pub use crate::telemetry::{Readiness, ReadinessReport};
-pub use revocation::Revoker;
+pub use revocation::{Ends, OwnTokens, RefreshTokens, Revoker};
 pub use settings::{AdminSettings, AdminTerms};
 
 use crate::telemetry::Metrics;

@@ -3,6 +3,10 @@
 //! What enters is JSON with exactly one member that names whose tokens end; what leaves is an answer, which says that it
 //! is so only when the store has it on disk, or acknowledged it, and the audit log has a line of it.
 
+mod own;
+
+pub use own::{Ends, OwnTokens, RefreshTokens};
+
 use crate::{
     clock::{SharedClock, UnixTime},
     jose::encoding::from_base64url,
@@ -21,6 +25,8 @@ use thiserror::Error;
 pub struct Revoker {
     /// Where they are kept; none where the configuration names no store.
     pub store: Option<Stores>,
+    /// Reads tokens that only the gateway can read.
+    pub own: OwnTokens,
     /// Puts them on record.
     pub audit: AuditLog,
     /// Gives each a request id.
@@ -155,7 +161,7 @@ impl Revoker {
     pub(super) async fn revoke(&self, asked: &Asked) -> Result<Done, NotRevoked> {
         let store = self.store.as_ref().ok_or(NotRevoked::NoStore)?;
         let at = self.clock.now();
-        let named = Named::of(&asked.target);
+        let named = self.named(&asked.target, at).await?;
         let until = match (asked.holds, &asked.target) {
             (Some(holds), _) => at.plus(holds),
             (None, Target::Client { .. } | Target::SigningKey { .. }) => at.plus(FOR_EVER),
@@ -176,7 +182,7 @@ impl Revoker {
             })
             .collect();
         store.revoke(&revocations).await?;
-        let kind = asked.target.kind();
+        let kind = named.kind.unwrap_or_else(|| asked.target.kind());
         let event = named.event(AuditEvent::new(
             AuditedAct::TokenRevoked(kind),
             self.ids.request_id(),
@@ -187,12 +193,27 @@ impl Revoker {
         })?;
         Ok(Done { kind, at, until })
     }
+
+    /// An own token is taken at what is sealed in it, another at its word.
+    async fn named(&self, target: &Target, now: UnixTime) -> Result<Named, StoreError> {
+        let own = match target {
+            Target::Token { token } => self.own.named(token, now).await?,
+            Target::Subject { .. }
+            | Target::Actor { .. }
+            | Target::Session { .. }
+            | Target::Client { .. }
+            | Target::SigningKey { .. } => None,
+        };
+        Ok(own.unwrap_or_else(|| Named::of(target)))
+    }
 }
 
 /// The names in a target, for the store and for the audit log.
 #[derive(Debug, Default)]
 struct Named {
     keys: Vec<RevocationKey>,
+    /// Where it is another than that of the target.
+    kind: Option<Revoked>,
     issuer: Option<Box<str>>,
     subject: Option<Box<str>>,
     client: Option<Box<str>>,
@@ -243,13 +264,15 @@ impl Named {
     /// A token is taken at its word: whoever revokes one that is forged revokes nothing, or what an operator may
     /// revoke anyway.
     fn of_token(token: &RawToken) -> Self {
-        let mut named = Self {
-            keys: vec![RevocationKey::token_bytes(token)],
-            ..Self::default()
-        };
-        let Some(claims) = claims(token) else {
-            return named;
-        };
+        let mut named = claims(token)
+            .as_ref()
+            .map_or_else(Self::default, Self::of_claims);
+        named.keys.push(RevocationKey::token_bytes(token));
+        named
+    }
+
+    fn of_claims(claims: &Claims) -> Self {
+        let mut named = Self::default();
         let text = |name| claims.text(name).ok().flatten();
         if let (Some(iss), Some(jti)) = (text("iss"), text("jti")) {
             named.keys.push(RevocationKey::token(iss, jti));

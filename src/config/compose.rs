@@ -264,7 +264,7 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let revoker = self.revoker(&read, store.as_ref(), &recorder, &ids);
+        let revoker = self.revoker(&read, store.as_ref(), engine.as_ref(), &recorder, &ids);
         let pipeline = self.pipeline(&read, table, recorder, revocations);
         let hooks = Hooks {
             pipeline,
@@ -319,11 +319,13 @@ impl Composer<'_> {
         &self,
         read: &Read,
         store: Option<&Stores>,
+        engine: Option<&EngineParts>,
         recorder: &Recorder,
         ids: &IdSource,
     ) -> Revoker {
         Revoker {
             store: store.cloned(),
+            own: self.own_tokens(engine, store),
             audit: recorder.audit().clone(),
             ids: ids.clone(),
             clock: Arc::clone(&self.surroundings.clock),

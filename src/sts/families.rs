@@ -215,12 +215,32 @@ impl Families {
 
     /// Ends the family of a token that its own client revokes; whether there is one.
     pub(super) async fn end_of(&self, handle: &Handle) -> Result<(), StoreError> {
-        let kept = self.store.get(&handle.id.record()).await?;
-        let record = kept.and_then(|kept| serde_json::from_slice::<FamilyRecord>(&kept.value).ok());
-        match record {
-            Some(record) => self.end(handle.id, record.ends()).await,
+        match self.kept_until(handle).await? {
+            Some(ends) => self.end(handle.id, ends).await,
             None => Ok(()),
         }
+    }
+
+    /// What ends the family of a refresh token and all that came of it; none where this issuer did not seal the token.
+    pub fn key_of(&self, token: &RawToken) -> Option<RevocationKey> {
+        self.open(token).map(|handle| handle.id.key())
+    }
+
+    /// When the last of that ends by itself; none where there is no family any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that cannot be found out.
+    pub async fn ends_of(&self, token: &RawToken) -> Result<Option<UnixTime>, StoreError> {
+        match self.open(token) {
+            Some(handle) => self.kept_until(&handle).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn kept_until(&self, handle: &Handle) -> Result<Option<UnixTime>, StoreError> {
+        let kept = self.store.get(&handle.id.record()).await?;
+        let record = kept.and_then(|kept| serde_json::from_slice::<FamilyRecord>(&kept.value).ok());
+        Ok(record.map(|record| record.ends()))
     }
 
     fn token(&self, handle: &Handle) -> Result<RawToken, StoreError> {

@@ -5,6 +5,7 @@ mod described;
 mod deviations;
 mod impersonation;
 mod matrix;
+mod operator;
 mod refresh;
 mod rig;
 mod simple;

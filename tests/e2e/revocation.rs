@@ -5,11 +5,15 @@ use crate::support::{
 };
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use serde_json::{Value, json};
-use std::{process::Output, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::Output, sync::Arc, time::Duration};
 
 /// Asks the gateway's admin listener to revoke what `asked` names.
-async fn revoke(lab: &Lab, asked: &Value) -> Answer {
-    let admin = lab.gateway.admin_address();
+pub async fn revoke(lab: &Lab, asked: &Value) -> Answer {
+    revoke_at(lab.gateway.admin_address(), asked).await
+}
+
+/// The same of the admin listener there.
+pub async fn revoke_at(admin: SocketAddr, asked: &Value) -> Answer {
     let ask = Ask::post("/revocations", asked.to_string())
         .host(&admin.to_string())
         .field("Content-Type", "application/json");

@@ -20,6 +20,7 @@ fn recording(store: Option<Stores>, audit: Box<dyn io::Write + Send>) -> Revoker
     let clock = Arc::new(ManualClock::at(UnixTime::from_secs(NOW)));
     Revoker {
         store,
+        own: OwnTokens::default(),
         audit: AuditLog::to(audit, clock.clone()),
         ids: IdSource::new(&SystemRandomness).unwrap(),
         clock,

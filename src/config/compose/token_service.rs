@@ -2,11 +2,13 @@
 
 use super::{Composer, Read, TokenEndpoint};
 use crate::{
+    admin::{Ends, OwnTokens, RefreshTokens},
     exchange::EngineParts,
     gate::RateLimiter,
-    store::{Revocations, Stores},
+    store::{RevocationKey, Revocations, Stores},
     sts::{Documents, Families, Introspection, Issuing, Revoking, ServiceParts, TokenService},
     telemetry::AuditLog,
+    token::RawToken,
 };
 use std::sync::Arc;
 
@@ -45,18 +47,11 @@ impl Composer<'_> {
     ) -> TokenService {
         let (clock, engine) = (&self.surroundings.clock, ground.engine);
         let once = self.succession.once();
-        let families = ground.store.zip(engine.opaque_keys.as_ref());
         let issuing = Issuing {
             clients: Arc::new(endpoint.clients),
             verifier: endpoint.verifier.heeding(Some(ground.revocations.clone())),
             engine: Arc::clone(&engine.engine),
-            families: families.map(|(store, keys)| Families {
-                store: store.clone(),
-                keys: Arc::clone(keys),
-                issuer: engine.identity.issuer.clone(),
-                randomness: Arc::clone(&self.surroundings.randomness),
-                clock: Arc::clone(clock),
-            }),
+            families: self.families(engine, ground.store),
             revocations: ground.revocations.clone(),
             audit: ground.audit.clone(),
             once: once.clone(),
@@ -80,5 +75,40 @@ impl Composer<'_> {
             clock: Arc::clone(clock),
         };
         TokenService::new(Documents::of(engine), parts)
+    }
+
+    /// None where there is no store to keep them, or no key to seal them with.
+    fn families(&self, engine: &EngineParts, store: Option<&Stores>) -> Option<Families> {
+        let (store, keys) = store.zip(engine.opaque_keys.as_ref())?;
+        Some(Families {
+            store: store.clone(),
+            keys: Arc::clone(keys),
+            issuer: engine.identity.issuer.clone(),
+            randomness: Arc::clone(&self.surroundings.randomness),
+            clock: Arc::clone(&self.surroundings.clock),
+        })
+    }
+
+    /// What the operator's revocations read the gateway's own tokens with.
+    pub(super) fn own_tokens(
+        &self,
+        engine: Option<&EngineParts>,
+        store: Option<&Stores>,
+    ) -> OwnTokens {
+        let families = engine.and_then(|engine| self.families(engine, store));
+        OwnTokens {
+            reader: engine.map(|engine| Arc::clone(&engine.reader)),
+            families: families.map(|families| Arc::new(families) as Arc<dyn RefreshTokens>),
+        }
+    }
+}
+
+impl RefreshTokens for Families {
+    fn family(&self, token: &RawToken) -> Option<RevocationKey> {
+        self.key_of(token)
+    }
+
+    fn ends<'a>(&'a self, token: &'a RawToken) -> Ends<'a> {
+        Box::pin(self.ends_of(token))
     }
 }
