@@ -21,6 +21,7 @@ mod observed;
 mod opaque;
 mod refresh;
 mod reload;
+mod replicas;
 mod revocation;
 mod rules;
 mod token_service;

@@ -1,0 +1,96 @@
+//! Two gateways on one Redis server: what is revoked or used at one counts at the other. Skipped where the server is not
+//! installed.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "how long a revocation takes is measured and shown"
+)]
+
+mod outage;
+mod pair;
+
+#[allow(dead_code, reason = "the tests of the stores use all of it")]
+#[path = "../store/server.rs"]
+mod server;
+
+use crate::revocation::revoke_at;
+use pair::{Pair, member};
+use serde_json::json;
+use std::time::Duration;
+
+/// How long a revocation may take to hold everywhere.
+const WITHIN: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_token_that_its_client_revokes_at_one_is_refused_at_the_other_within_a_second() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let token = member(&pair.one.exchange(&pair.user()).await, "access_token");
+        pair.two.warm(&token).await;
+        assert_eq!(pair.one.revoke(&token).await.status(), 200);
+        took.push(pair.two.until_refused(&token).await);
+    }
+    let slowest = took.into_iter().max().unwrap();
+    println!("refused at the other {slowest:?} after its revocation at most");
+    assert!(slowest <= WITHIN, "{slowest:?}");
+}
+
+#[tokio::test]
+async fn a_user_whom_an_operator_revokes_at_one_is_refused_at_the_other_within_a_second() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let token = pair.user();
+    pair.two.warm(&token).await;
+    let asked = json!({"subject": {"issuer": pair.idp.issuer(), "sub": "alice"}});
+    let answer = revoke_at(pair.one.process.admin, &asked).await;
+    assert_eq!(answer.status(), 200);
+    let took = pair.two.until_refused(&token).await;
+    println!("a user is refused at the other {took:?} after the revocation");
+    assert!(took <= WITHIN, "{took:?}");
+}
+
+#[tokio::test]
+async fn an_opaque_token_of_one_is_known_to_the_other_until_it_is_revoked() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let token = member(&pair.one.exchange(&pair.user()).await, "access_token");
+    assert!(token.starts_with("oboat_"), "{token}");
+    let told = pair.two.introspect(&token).await;
+    assert_eq!(
+        (&told["active"], &told["sub"]),
+        (&json!(true), &json!("alice"))
+    );
+    assert_eq!(pair.two.revoke(&token).await.status(), 200);
+    let took = pair.one.until_inactive(&token).await;
+    println!("introspected as ended at the other {took:?} after the revocation");
+    assert!(took <= WITHIN, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_used_at_one_ends_its_family_at_the_other() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let first = pair.one.exchange(&pair.user()).await;
+    let used = member(&first, "refresh_token");
+    let second = pair.one.refresh(&used).await.json();
+    let reused = pair.two.refresh(&used).await;
+    assert_eq!(
+        (reused.status(), reused.error()),
+        (400, "invalid_grant".to_owned())
+    );
+    // where the token was used the second time at once, elsewhere within a second
+    let tokens = [&first, &second].map(|answer| member(answer, "access_token"));
+    for token in &tokens {
+        assert_eq!(pair.two.introspect(token).await, json!({"active": false}));
+        let took = pair.one.until_inactive(token).await;
+        assert!(took <= WITHIN, "{took:?}");
+    }
+    let newest = pair.one.refresh(&member(&second, "refresh_token")).await;
+    assert_eq!(newest.error(), "invalid_grant");
+}
