@@ -42,13 +42,12 @@ impl OnceOnly {
         }
     }
 
-    /// Remembers what was used in `store` too, so that it is used once by all who share it, and once across restarts.
-    /// While the store is not available, the memory alone counts: of what is used elsewhere then, nothing is known.
-    pub fn in_store(most: usize, store: Stores) -> Self {
-        Self {
-            store: Some(store),
-            ..Self::in_memory(most)
-        }
+    /// The same, and remembers in `store` too, where there is one: what is used is then used once by all who share it, and
+    /// once across restarts. While the store is not available, the memory alone counts: of what is used elsewhere then,
+    /// nothing is known.
+    #[must_use]
+    pub fn kept_in(self, store: Option<Stores>) -> Self {
+        Self { store, ..self }
     }
 
     /// Uses up `id`, which nobody accepts from `until` on anyway.

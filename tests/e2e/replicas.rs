@@ -72,6 +72,22 @@ async fn an_opaque_token_of_one_is_known_to_the_other_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn what_a_client_signed_and_used_at_one_is_used_up_at_the_other() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let assertion = pair.assertion();
+    assert_eq!(pair.one.by_assertion(&assertion).await.status(), 200);
+    for replica in [&pair.two, &pair.one] {
+        let again = replica.by_assertion(&assertion).await;
+        assert_eq!(
+            (again.status(), again.error()),
+            (401, "invalid_client".to_owned())
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_token_that_was_used_at_one_ends_its_family_at_the_other() {
     let Some(pair) = Pair::start().await else {
         return;

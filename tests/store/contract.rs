@@ -115,7 +115,7 @@ async fn a_revocation_holds_when_it_is_answered(store: &Stores) {
 }
 
 async fn what_was_used_is_known_to_all_who_share_it(store: &Stores) {
-    let replicas = [0, 1].map(|_| OnceOnly::in_store(8, store.clone()));
+    let replicas = [0, 1].map(|_| OnceOnly::in_memory(8).kept_in(Some(store.clone())));
     let use_at = async |at: usize| replicas[at].first_use("jti", b"1", later(60), NOW).await;
     assert_eq!(use_at(0).await, Ok(Use::First));
     assert_eq!(use_at(1).await, Ok(Use::Again));

@@ -46,7 +46,7 @@ impl Composer<'_> {
         ground: &ServiceGround<'_>,
     ) -> TokenService {
         let (clock, engine) = (&self.surroundings.clock, ground.engine);
-        let once = self.succession.once();
+        let once = self.succession.once().kept_in(ground.store.cloned());
         let issuing = Issuing {
             clients: Arc::new(endpoint.clients),
             verifier: endpoint.verifier.heeding(Some(ground.revocations.clone())),

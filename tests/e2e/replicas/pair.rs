@@ -2,7 +2,7 @@
 
 use super::server::Server;
 use crate::support::{
-    Answer, Ask, Client, Origin, PATIENCE, Provider, Setup, install_crypto,
+    Answer, Ask, Client, Origin, PATIENCE, Provider, Setup, Signer, install_crypto,
     lab::{GATEWAY_ISSUER, sum, yaml},
     process::{Process, program},
 };
@@ -14,6 +14,7 @@ use tokio::time::{Instant, interval, timeout};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const SECRET: &str = "sixteen bytes or more";
 
 const ROUTES: &str = r"
@@ -37,6 +38,9 @@ clients:
   - id: api
     authentication: { method: client_secret_post, secret: { file: secret } }
     introspects: [GATEWAY]
+  - id: signing
+    authentication: { method: private_key_jwt, jwks_file: signing.json }
+    introspects: [GATEWAY]
 store: { redis: { url: { file: redis.url } } }
 ";
 
@@ -45,6 +49,7 @@ pub(super) struct Pair {
     pub two: Replica,
     pub idp: Provider,
     pub server: Server,
+    signing: Signer,
     _origin: Origin,
     folder: TempDir,
 }
@@ -63,6 +68,11 @@ impl Pair {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("secret", SECRET);
+        let signing = Signer::es256();
+        write(
+            "signing.json",
+            &json!({"keys": [signing.jwk()]}).to_string(),
+        );
         write("redis.url", &format!("redis://127.0.0.1:{}/0", server.port));
         let replica = async |number: u8| {
             let setup = Setup {
@@ -88,6 +98,7 @@ impl Pair {
             two,
             idp,
             server,
+            signing,
             _origin: origin,
             folder,
         })
@@ -98,6 +109,17 @@ impl Pair {
         let changes = json!({"scope": "offline_access orders.read"});
         let claims = self.idp.claims(SystemClock.now().as_secs(), changes);
         self.idp.signer().sign(&claims)
+    }
+
+    /// What the client that signs authenticates with, once.
+    pub(super) fn assertion(&self) -> String {
+        let exp = SystemClock.now().as_secs() + 60;
+        let claims = json!({
+            "iss": "signing", "sub": "signing", "aud": GATEWAY_ISSUER, "exp": exp, "jti": "once",
+        });
+        let header = json!({"alg": "ES256", "kid": self.signing.kid()});
+        self.signing
+            .sign_bytes(&header, claims.to_string().as_bytes())
     }
 
     /// A token that was revoked at one, and is refused at both.
@@ -140,8 +162,22 @@ impl Replica {
             .append_pair("client_secret", SECRET)
             .extend_pairs(form)
             .finish();
+        self.send(path, body).await
+    }
+
+    async fn send(&self, path: &str, body: String) -> Answer {
         let ask = Ask::post(path, body).field("Content-Type", "application/x-www-form-urlencoded");
         ask_at(&self.process, &ask).await
+    }
+
+    /// The answer to a client that authenticates by what it signed.
+    pub(super) async fn by_assertion(&self, assertion: &str) -> Answer {
+        let body: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_assertion", assertion)
+            .append_pair("client_assertion_type", ASSERTION_TYPE)
+            .append_pair("token", "of nobody")
+            .finish();
+        self.send("/oauth/v2/introspect", body).await
     }
 
     /// The answer to an exchange of `token` for an opaque one that the gateway takes itself.
