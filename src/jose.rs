@@ -13,6 +13,7 @@ mod half_hash;
 mod hmac;
 mod jwk_set;
 mod jws;
+mod kept_file;
 mod key;
 mod key_file;
 mod material;

@@ -1,19 +1,14 @@
 //! The file of a signing key: read at start, made at the first start where the configuration says so.
 
-use super::{Algorithm, RsaHint, SigningKey, encoding::base64url};
-use crate::{
-    clock::{Randomness, SystemRandomness},
-    settings::{Building, Effects},
+use super::{
+    Algorithm, RsaHint, SigningKey,
+    kept_file::{Advice, Made, read_or_make},
 };
+use crate::settings::Building;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// A signing key, e.g. `{ file: keys/signing.pem, generate: ES256 }`.
@@ -42,34 +37,21 @@ impl KeyFileSettings {
             return None;
         }
         let path = building.base.resolve(&self.file);
-        match (fs::read_to_string(&path).map(Zeroizing::new), self.generate) {
-            (Ok(pem), _) => self.read(&path, &pem, building),
-            (Err(error), Some(alg)) if error.kind() == ErrorKind::NotFound => {
-                self.generate(alg, &path, building)
+        let generate = self.generate.map(|alg| {
+            move || {
+                let made = SigningKey::generate(alg).map_err(|error| error.to_string())?;
+                let text = Zeroizing::new(made.pem.expose().to_owned());
+                Ok(Made {
+                    key: made.key,
+                    text,
+                })
             }
-            (Err(error), None) if error.kind() == ErrorKind::NotFound => {
-                building.findings.error(
-                    format!("{}: no such file", path.display()),
-                    "name an existing PEM file, or add `generate: ES256` to have it made at the first start",
-                );
-                None
-            }
-            (Err(error), _) => {
-                building.findings.error(
-                    format!("{}: {error}", path.display()),
-                    "name a PEM file that the gateway can read",
-                );
-                None
-            }
-        }
+        });
+        let read = |pem: &str, building: &mut Building<'_>| self.read(&path, pem, building);
+        read_or_make(&path, ADVICE, read, generate, building)
     }
 
     fn read(&self, path: &Path, pem: &str, building: &mut Building<'_>) -> Option<SigningKey> {
-        warn_of_readers(
-            path,
-            "whoever reads this key can issue tokens in the gateway's name",
-            building,
-        );
         let rsa = self.generate.map(RsaHint::of).unwrap_or_default();
         match SigningKey::from_pem(pem, rsa) {
             Ok(key) => {
@@ -91,32 +73,13 @@ impl KeyFileSettings {
             }
         }
     }
-
-    fn generate(
-        &self,
-        alg: Algorithm,
-        path: &Path,
-        building: &mut Building<'_>,
-    ) -> Option<SigningKey> {
-        let made = SigningKey::generate(alg)
-            .map_err(|error| error.to_string())
-            .and_then(|made| match building.effects {
-                Effects::None => Ok(Some(made.key)),
-                Effects::Allowed => store(made.pem.expose(), path)
-                    .map(|stored| (stored == Stored::Now).then_some(made.key))
-                    .map_err(|error| error.to_string()),
-            });
-        match made {
-            Ok(Some(key)) => Some(key),
-            // Another gateway was first: its key is the one.
-            Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
-                Ok(pem) => self.read(path, &pem, building),
-                Err(error) => cannot_make(path, &error.to_string(), building),
-            },
-            Err(error) => cannot_make(path, &error, building),
-        }
-    }
 }
+
+const ADVICE: Advice = Advice {
+    absent: "name an existing PEM file, or add `generate: ES256` to have it made at the first start",
+    unreadable: "name a PEM file that the gateway can read",
+    open_to_others: "whoever reads this key can issue tokens in the gateway's name",
+};
 
 /// The algorithms that a key is made for.
 const GENERATED: [Algorithm; 5] = [
@@ -134,79 +97,11 @@ fn generated(schema: &mut Schema) {
     schema.insert("enum".to_owned(), Value::from(choices.to_vec()));
 }
 
-/// Warns where others than its owner can read a key.
-pub(super) fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
-    if let Ok(metadata) = fs::metadata(path)
-        && metadata.permissions().mode() & 0o077 != 0
-    {
-        building.findings.warn(
-            format!("{} can be read by others than its owner", path.display()),
-            why,
-            format!("chmod 600 {}", path.display()),
-        );
-    }
-}
-
-/// Whether a key was stored, or one was there already.
-#[derive(PartialEq, Eq)]
-pub(super) enum Stored {
-    Now,
-    WasThere,
-}
-
-/// Writes a whole file beside `path` and links it there: `path` never holds half a key, and a link never replaces
-/// what is there.
-pub(super) fn store(text: &str, path: &Path) -> io::Result<Stored> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut random = [0; 12];
-    SystemRandomness
-        .fill(&mut random)
-        .map_err(io::Error::other)?;
-    let temporary = folder.join(format!(".key-{}.tmp", base64url(random)));
-    let written =
-        write_new(&temporary, text).and_then(|()| match fs::hard_link(&temporary, path) {
-            Ok(()) => Ok(Stored::Now),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Stored::WasThere),
-            Err(error) => Err(error),
-        });
-    // Best effort: a file that was never created cannot be removed, and the first error says more.
-    let _ = fs::remove_file(&temporary);
-    if written.is_ok() {
-        File::open(folder)?.sync_all()?;
-    }
-    written
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn cannot_make(path: &Path, error: &str, building: &mut Building<'_>) -> Option<SigningKey> {
-    building.findings.error(
-        format!("{}: the key could not be made: {error}", path.display()),
-        "let the gateway write in that folder, or put a key there yourself",
-    );
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{BaseDir, Findings, Severity};
-    use std::thread;
+    use crate::settings::{BaseDir, Effects, Findings, Severity};
+    use std::{fs, os::unix::fs::PermissionsExt, thread};
     use tempfile::TempDir;
 
     fn build(

@@ -2,17 +2,12 @@
 
 use super::{
     SealingKey,
-    key_file::{Stored, store, warn_of_readers},
+    kept_file::{Advice, Made, read_or_make},
 };
-use crate::settings::{Building, Effects};
+use crate::settings::Building;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
-use zeroize::Zeroizing;
+use std::path::{Path, PathBuf};
 
 /// A sealing key, e.g. `{ file: keys/opaque-1.key, generate: true }`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -30,35 +25,25 @@ impl SealingKeyFileSettings {
     /// first's.
     pub fn build(&self, building: &mut Building<'_>) -> Option<SealingKey> {
         let path = building.base.resolve(&self.file);
-        match fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => read(&path, &text, building),
-            Err(error) if error.kind() == ErrorKind::NotFound && self.generate => {
-                generate(&path, building)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                building.findings.error(
-                    format!("{}: no such file", path.display()),
-                    "name an existing key file, or add `generate: true` to have it made at the first start",
-                );
-                None
-            }
-            Err(error) => {
-                building.findings.error(
-                    format!("{}: {error}", path.display()),
-                    "name a key file that the gateway can read",
-                );
-                None
-            }
-        }
+        let generate = self.generate.then_some(|| {
+            let made = SealingKey::generate().map_err(|error| error.to_string())?;
+            Ok(Made {
+                key: made.key,
+                text: made.text,
+            })
+        });
+        let read = |text: &str, building: &mut Building<'_>| read(&path, text, building);
+        read_or_make(&path, ADVICE, read, generate, building)
     }
 }
 
+const ADVICE: Advice = Advice {
+    absent: "name an existing key file, or add `generate: true` to have it made at the first start",
+    unreadable: "name a key file that the gateway can read",
+    open_to_others: "whoever reads this key can read and make opaque tokens in the gateway's name",
+};
+
 fn read(path: &Path, text: &str, building: &mut Building<'_>) -> Option<SealingKey> {
-    warn_of_readers(
-        path,
-        "whoever reads this key can read and make opaque tokens in the gateway's name",
-        building,
-    );
     match SealingKey::from_text(text) {
         Ok(key) => Some(key),
         Err(error) => {
@@ -71,36 +56,11 @@ fn read(path: &Path, text: &str, building: &mut Building<'_>) -> Option<SealingK
     }
 }
 
-fn generate(path: &Path, building: &mut Building<'_>) -> Option<SealingKey> {
-    let made = SealingKey::generate()
-        .map_err(|error| error.to_string())
-        .and_then(|made| match building.effects {
-            Effects::None => Ok(Some(made.key)),
-            Effects::Allowed => store(&made.text, path)
-                .map(|stored| (stored == Stored::Now).then_some(made.key))
-                .map_err(|error| error.to_string()),
-        });
-    let error = match made {
-        Ok(Some(key)) => return Some(key),
-        // Another gateway was first: its key is the one.
-        Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => return read(path, &text, building),
-            Err(error) => error.to_string(),
-        },
-        Err(error) => error,
-    };
-    building.findings.error(
-        format!("{}: the key could not be made: {error}", path.display()),
-        "let the gateway write in that folder, or put a key there yourself",
-    );
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{BaseDir, Findings, Severity};
-    use std::{os::unix::fs::PermissionsExt, thread};
+    use crate::settings::{BaseDir, Effects, Findings, Severity};
+    use std::{fs, os::unix::fs::PermissionsExt, thread};
     use tempfile::TempDir;
 
     fn build(

@@ -1,0 +1,153 @@
+//! A key in a file: read where it is there, made where it is not and the configuration says so.
+//!
+//! What enters is a path and how keys of a kind are read and made; what leaves is the key, or a finding. Gateways that
+//! start at once end with one key: who comes second reads the first's.
+
+use super::encoding::base64url;
+use crate::{
+    clock::{Randomness, SystemRandomness},
+    settings::{Building, Effects},
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+use zeroize::Zeroizing;
+
+/// What is said to the operator about files of a kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Advice {
+    /// What to do where there is no such file.
+    pub(super) absent: &'static str,
+    /// What to do where it cannot be read.
+    pub(super) unreadable: &'static str,
+    /// What others who can read it may do.
+    pub(super) open_to_others: &'static str,
+}
+
+/// A new key, and what is written into its file.
+pub(super) struct Made<K> {
+    pub(super) key: K,
+    pub(super) text: Zeroizing<String>,
+}
+
+/// The key in the file at `path`, or the one that `generate` makes where there is none; what makes no key says why.
+pub(super) fn read_or_make<K>(
+    path: &Path,
+    advice: Advice,
+    read: impl Fn(&str, &mut Building<'_>) -> Option<K>,
+    generate: Option<impl FnOnce() -> Result<Made<K>, String>>,
+    building: &mut Building<'_>,
+) -> Option<K> {
+    let read = |text: &str, building: &mut Building<'_>| {
+        warn_of_readers(path, advice.open_to_others, building);
+        read(text, building)
+    };
+    let error = match (fs::read_to_string(path).map(Zeroizing::new), generate) {
+        (Ok(text), _) => return read(&text, building),
+        (Err(error), generate) if error.kind() == ErrorKind::NotFound => match generate {
+            None => {
+                let what = format!("{}: no such file", path.display());
+                building.findings.error(what, advice.absent);
+                return None;
+            }
+            Some(generate) => match make(path, generate, building.effects) {
+                Ok(Some(key)) => return Some(key),
+                // another gateway was first: its key is the one
+                Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
+                    Ok(text) => return read(&text, building),
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => error,
+            },
+        },
+        (Err(error), _) => {
+            let what = format!("{}: {error}", path.display());
+            building.findings.error(what, advice.unreadable);
+            return None;
+        }
+    };
+    building.findings.error(
+        format!("{}: the key could not be made: {error}", path.display()),
+        "let the gateway write in that folder, or put a key there yourself",
+    );
+    None
+}
+
+/// A new key, stored where that is allowed; none where another was stored meanwhile.
+fn make<K>(
+    path: &Path,
+    generate: impl FnOnce() -> Result<Made<K>, String>,
+    effects: Effects,
+) -> Result<Option<K>, String> {
+    let made = generate()?;
+    match effects {
+        Effects::None => Ok(Some(made.key)),
+        Effects::Allowed => {
+            let stored = store(&made.text, path).map_err(|error| error.to_string())?;
+            Ok((stored == Stored::Now).then_some(made.key))
+        }
+    }
+}
+
+/// Warns where others than its owner can read a key.
+fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        building.findings.warn(
+            format!("{} can be read by others than its owner", path.display()),
+            why,
+            format!("chmod 600 {}", path.display()),
+        );
+    }
+}
+
+/// Whether a key was stored, or one was there already.
+#[derive(PartialEq, Eq)]
+enum Stored {
+    Now,
+    WasThere,
+}
+
+/// Writes a whole file beside `path` and links it there: `path` never holds half a key, and a link never replaces
+/// what is there.
+fn store(text: &str, path: &Path) -> io::Result<Stored> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut random = [0; 12];
+    SystemRandomness
+        .fill(&mut random)
+        .map_err(io::Error::other)?;
+    let temporary = folder.join(format!(".key-{}.tmp", base64url(random)));
+    let written =
+        write_new(&temporary, text).and_then(|()| match fs::hard_link(&temporary, path) {
+            Ok(()) => Ok(Stored::Now),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Stored::WasThere),
+            Err(error) => Err(error),
+        });
+    // Best effort: a file that was never created cannot be removed, and the first error says more.
+    let _ = fs::remove_file(&temporary);
+    if written.is_ok() {
+        File::open(folder)?.sync_all()?;
+    }
+    written
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
