@@ -12,7 +12,7 @@ mod writer;
 
 pub use file::OpenError;
 
-use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError};
+use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError, record::first_version};
 use crate::clock::{SharedClock, SharedRandomness, UnixTime};
 use file::Shelf;
 use std::{
@@ -109,14 +109,9 @@ impl Store for Embedded {
         value: Vec<u8>,
         until: UnixTime,
     ) -> Result<bool, StoreError> {
-        let mut first = [0; 8];
-        self.randomness
-            .fill(&mut first)
-            .map_err(|_| StoreError::Preparation)?;
         self.perform(What::PutNew {
             key: *key,
-            // a record that was removed and put again is another one
-            version: u64::from_be_bytes(first),
+            version: first_version(&*self.randomness)?,
             value,
             until,
         })

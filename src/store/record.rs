@@ -1,6 +1,7 @@
 //! One record of a store.
 
-use crate::jose::FieldDigest;
+use super::StoreError;
+use crate::{clock::Randomness, jose::FieldDigest};
 use std::fmt;
 
 /// Where a record is kept: a digest, so that what the store's operator sees leads back to nothing.
@@ -27,6 +28,15 @@ impl RecordKey {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// The version that a record begins with: by chance, because one that was removed and put again is another one.
+pub(super) fn first_version(randomness: &dyn Randomness) -> Result<u64, StoreError> {
+    let mut version = [0; 8];
+    randomness
+        .fill(&mut version)
+        .map_err(|_| StoreError::Preparation)?;
+    Ok(u64::from_be_bytes(version))
 }
 
 impl fmt::Debug for RecordKey {

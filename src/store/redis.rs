@@ -12,7 +12,7 @@ mod settings;
 
 pub use settings::{RedisSettings, RedisTlsSettings, SentinelSettings};
 
-use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError};
+use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError, record::first_version};
 use crate::{
     clock::{SharedClock, SharedRandomness, UnixTime},
     jose::SealingKeys,
@@ -180,12 +180,7 @@ impl Store for Redis {
         value: Vec<u8>,
         until: UnixTime,
     ) -> Result<bool, StoreError> {
-        let mut first = [0; 8];
-        self.randomness
-            .fill(&mut first)
-            .map_err(|_| StoreError::Preparation)?;
-        // a record that was removed and put again is another one
-        let version = u64::from_be_bytes(first);
+        let version = first_version(&*self.randomness)?;
         let record = Record { value, version };
         self.keep(PUT_NEW, key, record, until, None).await
     }
