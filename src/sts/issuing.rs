@@ -16,7 +16,7 @@ use crate::{
     store::{OnceOnly, Revocations},
     telemetry::{AuditEvent, AuditLog, AuditedAct, Reason, RequestId},
     token::{Actor, RawToken, ScopeSet, TokenTypeUri},
-    verify::TokenEndpointVerifier,
+    verify::{SubjectToken, TokenEndpointVerifier},
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -66,6 +66,14 @@ impl Default for Who {
             subject: None,
             manner: Manner::Standard,
         }
+    }
+}
+
+impl Who {
+    /// Of `subject`, from here on.
+    pub(super) fn is(&mut self, subject: &SubjectToken) {
+        self.issuer = Some(subject.issuer_name().to_owned());
+        self.subject = Some(subject.sub().to_owned());
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
-        families::{FamilyId, Manner},
+        families::Manner,
         form::Form,
         issuing::{Minted, Who},
         refused::{self, INVALID_GRANT},
@@ -49,8 +49,7 @@ pub(super) async fn answer(
         .subject(&assertion, TokenTypeUri::AccessToken, client.terms())
         .await;
     let subject = verified.map_err(|error| refused::token(error, INVALID_GRANT, ASSERTION))?;
-    who.issuer = Some(subject.issuer_name().to_owned());
-    who.subject = Some(subject.sub().to_owned());
+    who.is(&subject);
     if subject.is_app_only() {
         return Err(refused::policy(PolicyError::AppOnlySubject, INVALID_GRANT));
     }
@@ -63,13 +62,8 @@ pub(super) async fn answer(
         scope: Some(asked.scope),
         format: format(client).ok_or_else(not_issued)?,
     };
-    let permitted = client.permit(request, issuing.clock.now());
-    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
-    let family = offline::new_family(issuing, client, &permitted)?;
-    let permitted = permitted.in_family(family.map(FamilyId::key));
-    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
-    let refresh_token = offline::begin(issuing, client, &permitted, family, Manner::Entra).await;
-    let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
+    let issued = offline::issue(issuing, client, request, Manner::Entra, peer, INVALID_GRANT);
+    let (minted, refresh_token) = issued.await?;
     Ok(self::success(
         &minted,
         &asked.names,

@@ -1,21 +1,45 @@
-//! The refresh token beside an exchanged one (`offline_access`).
+//! What is issued for a subject, and the refresh token beside it (`offline_access`).
 //!
-//! What enters is what was permitted; what leaves is the first token of a family, where the scope and the client are such
-//! that there is one. Without its store an exchange goes on, and gives none.
+//! What enters is what a client asks for a verified subject; what leaves is the token that it gets, and the first token of
+//! a family, where the scope and the client are such that there is one. Without its store an exchange goes on, and gives
+//! none.
 
 use crate::{
-    policy::{ClientPolicy, Grant, PermittedExchange},
+    policy::{ClientPolicy, DirectRequest, Grant, PermittedExchange},
     sts::{
-        Issuing,
+        Issuing, Peer,
         error::OAuthError,
         families::{FamilyId, Manner},
+        issuing::Minted,
         refused,
     },
     token::RawToken,
 };
 
+/// Issues what `client` asks for, if the policy permits it. Where the request itself is what is wrong, `code` says so.
+pub(super) async fn issue(
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    request: DirectRequest,
+    manner: Manner,
+    peer: &Peer,
+    code: &'static str,
+) -> Result<(Minted, Option<RawToken>), OAuthError> {
+    let refused = |error| refused::policy(error, code);
+    let permitted = client
+        .permit(request, issuing.clock.now())
+        .map_err(refused)?;
+    let family = new_family(issuing, client, &permitted)?;
+    let permitted = permitted
+        .in_family(family.map(FamilyId::key))
+        .map_err(refused)?;
+    let refresh_token = begin(issuing, client, &permitted, family, manner).await;
+    let minted = issuing.mint(permitted, peer, code).await?;
+    Ok((minted, refresh_token))
+}
+
 /// The family that begins with what is permitted: where the scope holds `offline_access` and the client may refresh.
-pub(super) fn new_family(
+fn new_family(
     issuing: &Issuing,
     client: &ClientPolicy,
     permitted: &PermittedExchange,
@@ -29,7 +53,7 @@ pub(super) fn new_family(
 }
 
 /// Begins `family`, whose key is in the lineage of what is permitted.
-pub(super) async fn begin(
+async fn begin(
     issuing: &Issuing,
     client: &ClientPolicy,
     permitted: &PermittedExchange,

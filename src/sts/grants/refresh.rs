@@ -79,8 +79,7 @@ async fn refresh(
 ) -> Result<TokenAnswer, OAuthError> {
     let subject = issuing.verifier.family(member.subject());
     let subject = subject.map_err(|error| refused::token(error, INVALID_GRANT, UNACCEPTABLE))?;
-    who.issuer = Some(subject.issuer_name().to_owned());
-    who.subject = Some(subject.sub().to_owned());
+    who.is(&subject);
     let asked = asked(form, client, &subject, member.manner())?;
     let request = DirectRequest {
         subject,

@@ -11,7 +11,7 @@ use crate::{
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
-        families::{FamilyId, Manner},
+        families::Manner,
         form::Form,
         issuing::Who,
         refused::{self, INVALID_REQUEST},
@@ -53,8 +53,7 @@ pub(super) async fn answer(
     let scope = parameters::scope(form)?;
     let actor = actor(issuing, client, asked.actor.as_ref()).await?;
     let subject = subject(issuing, client, &asked.subject, actor.as_ref()).await?;
-    who.issuer = Some(subject.issuer_name().to_owned());
-    who.subject = Some(subject.sub().to_owned());
+    who.is(&subject);
     let request = DirectRequest {
         subject,
         actor,
@@ -63,13 +62,15 @@ pub(super) async fn answer(
         scope,
         format: asked.format,
     };
-    let permitted = client.permit(request, issuing.clock.now());
-    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_REQUEST))?;
-    let family = offline::new_family(issuing, client, &permitted)?;
-    let permitted = permitted.in_family(family.map(FamilyId::key));
-    let permitted = permitted.map_err(|error| refused::policy(error, INVALID_REQUEST))?;
-    let refresh_token = offline::begin(issuing, client, &permitted, family, Manner::Standard).await;
-    let minted = issuing.mint(permitted, peer, INVALID_REQUEST).await?;
+    let issued = offline::issue(
+        issuing,
+        client,
+        request,
+        Manner::Standard,
+        peer,
+        INVALID_REQUEST,
+    );
+    let (minted, refresh_token) = issued.await?;
     Ok(minted.exchange_answer(asked.requested, refresh_token.as_ref(), &issuing.clock))
 }
 
