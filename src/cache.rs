@@ -2,8 +2,8 @@
 //!
 //! What enters is the whole context of an authorization; what leaves is a [`ForwardCredential`], minted here alone:
 //! from a fresh [`IssuedToken`], or from an entry that passed the checks made on every hit (not expired at this moment,
-//! nothing that it comes from revoked, its issuer's key still current, the route's policy unchanged). One exchange serves any number of simultaneous first
-//! uses. Faults are never remembered; definitive refusals are, for at most five seconds.
+//! nothing that it comes from revoked, its issuer's key still current, the route's policy unchanged). One exchange serves
+//! any number of simultaneous first uses. Faults are never remembered; definitive refusals are, for at most five seconds.
 
 mod entry;
 mod flight;

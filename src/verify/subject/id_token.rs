@@ -53,10 +53,10 @@ pub(in crate::verify) fn accept_id_token(
     if !audiences.iter().any(ours) {
         return Err(VerifyError::Audience);
     }
-    if claims.get("cnf").is_some() {
-        return Err(VerifyError::SenderConstrained);
-    }
-    required(issuer, &claims)?;
+    rules::unbound(&claims)?;
+    // what says that a token is an access token is not asked of this one
+    let concerns = |name: &str| !KINDS.contains(&name);
+    rules::required(issuer, &claims, concerns, &mut ())?;
     let sub = rules::subject(issuer, &claims)?;
     let actor_chain = rules::actors(&claims)?;
     let client_id = authorized_party(issuer, &claims, &audiences)?;
@@ -121,21 +121,6 @@ fn is_something_else(claims: &Claims) -> bool {
     ["events", "gty", "idtyp"]
         .iter()
         .any(|name| claims.get(name).is_some())
-}
-
-/// What the issuer's tokens must say, but for what says that they are access tokens.
-fn required(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
-    let missing = issuer
-        .required_claims()
-        .iter()
-        .filter(|(name, _)| !KINDS.contains(&&**name))
-        .find(|(name, wanted)| claims.at_path(name) != Some(wanted));
-    match missing {
-        None => Ok(()),
-        Some((name, _)) => Err(VerifyError::RequiredClaim {
-            name: Arc::clone(name),
-        }),
-    }
 }
 
 /// The client that the token was issued to: the authorized party, and where it names none its only audience.

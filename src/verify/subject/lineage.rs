@@ -19,7 +19,8 @@ pub(super) struct Ancestry<'a> {
 }
 
 impl Ancestry<'_> {
-    /// The lineage of `token`, and of what it was `made_from` in the gateway. One that does not say when it was issued counts as older than every revocation.
+    /// The lineage of `token`, and of what it was `made_from` in the gateway. One that does not say when it was issued
+    /// counts as older than every revocation.
     pub(super) fn of(
         self,
         token: &RawToken,

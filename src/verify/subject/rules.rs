@@ -86,13 +86,10 @@ pub(in crate::verify) fn accept(
         None => Facts::found("no"),
         Some(_) => Facts::new("yes", "no: its proof cannot be checked"),
     });
-    // RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
-    if claims.get("cnf").is_some() {
-        return Err(VerifyError::SenderConstrained);
-    }
+    unbound(&claims)?;
     witness.begin(Step::Kind, Facts::default);
     access_token(&claims)?;
-    required(issuer, &claims, witness)?;
+    required(issuer, &claims, |_| true, witness)?;
     witness.begin(Step::ActorChain, || Facts::found(shown(claims.get("act"))));
     let actor_chain = actors(&claims)?;
     witness.begin(Step::Client, || application(issuer, &claims));
@@ -224,12 +221,23 @@ fn access_token(claims: &Claims) -> Result<(), VerifyError> {
     Ok(())
 }
 
-fn required(
+/// RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
+pub(super) fn unbound(claims: &Claims) -> Result<(), VerifyError> {
+    match claims.get("cnf") {
+        None => Ok(()),
+        Some(_) => Err(VerifyError::SenderConstrained),
+    }
+}
+
+/// What the issuer's tokens must say, in the claims that `concerns` this kind of token.
+pub(super) fn required(
     issuer: &TrustedIssuer,
     claims: &Claims,
+    concerns: impl Fn(&str) -> bool,
     witness: &mut impl Witness,
 ) -> Result<(), VerifyError> {
-    for (name, wanted) in issuer.required_claims() {
+    let required = issuer.required_claims().iter();
+    for (name, wanted) in required.filter(|(name, _)| concerns(name)) {
         witness.begin(Step::RequiredClaim, || {
             let found = shown(claims.at_path(name));
             Facts::new(
