@@ -66,6 +66,15 @@ pub enum Admission {
     Preflight,
 }
 
+/// How far a request comes without waiting for anybody.
+#[derive(Debug)]
+pub enum Decided {
+    /// To its admission.
+    Now(Admission),
+    /// To the exchange of its token, which comes first.
+    AfterExchange(Errand),
+}
+
 /// A request whose token was exchanged.
 #[derive(Debug)]
 pub struct Authorized {
@@ -77,7 +86,7 @@ pub struct Authorized {
 
 /// What one request wants exchanged, and where.
 #[derive(Debug)]
-struct Errand {
+pub struct Errand {
     id: RequestId,
     route: Arc<Route>,
     stages: Arc<Protected>,
@@ -112,10 +121,26 @@ impl Pipeline {
         id: RequestId,
         trail: &mut Trail<impl Witness>,
     ) -> Result<Admission, Refusal> {
+        match self.decide(head, id, trail)? {
+            Decided::Now(admission) => Ok(admission),
+            Decided::AfterExchange(errand) => self.conclude(head, errand, trail).await,
+        }
+    }
+
+    /// The part of that which waits for nobody: for most requests all of it.
+    ///
+    /// # Errors
+    /// The first stage that refuses.
+    pub fn decide(
+        &self,
+        head: &Parts,
+        id: RequestId,
+        trail: &mut Trail<impl Witness>,
+    ) -> Result<Decided, Refusal> {
         let target = self.gate.pass(head)?;
         if let Some(asked) = preflight::answering(&self.routes, head, &target) {
             trail.route = Some(Arc::clone(asked));
-            return Ok(Admission::Preflight);
+            return Ok(Decided::Now(Admission::Preflight));
         }
         let route = self
             .routes
@@ -126,7 +151,7 @@ impl Pipeline {
             Access::Public(public) => {
                 let unread = source::imprints(&head.headers)?;
                 keep_out_of_target(&unread, head, &target, route)?;
-                return Ok(Admission::Public(*public, unread));
+                return Ok(Decided::Now(Admission::Public(*public, unread)));
             }
             Access::Protected(stages) => stages,
         };
@@ -135,26 +160,40 @@ impl Pipeline {
             .policy
             .operation(&head.method, route.below(target.path()));
         let key = key_of(stages, operation, bearer);
-        let credential = match self.remembered(&key, route, trail)? {
-            Some(Hit {
-                credential,
-                refresh: None,
-            }) => credential,
-            Some(Hit {
-                credential,
-                refresh: Some(due),
-            }) => {
-                let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
-                self.refresh_ahead(due, errand);
-                credential
-            }
-            None => {
-                let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
-                // boxed: the warm path does not carry the room that an exchange needs
-                Box::pin(self.exchange(errand, Occasion::FirstUse, trail)).await?
-            }
+        let Some(Hit {
+            credential,
+            refresh,
+        }) = self.remembered(&key, route, trail)?
+        else {
+            let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
+            return Ok(Decided::AfterExchange(errand));
         };
+        if let Some(due) = refresh {
+            let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
+            self.refresh_ahead(due, errand);
+        }
         keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
+        Ok(Decided::Now(Admission::Authorized(Authorized {
+            credential,
+            operation,
+            key,
+        })))
+    }
+
+    /// The rest, for the request with this `head`.
+    ///
+    /// # Errors
+    /// The refusal of the exchange.
+    pub async fn conclude(
+        &self,
+        head: &Parts,
+        errand: Errand,
+        trail: &mut Trail<impl Witness>,
+    ) -> Result<Admission, Refusal> {
+        let (route, operation, key) = (Arc::clone(&errand.route), errand.operation, errand.key);
+        let credential = self.exchange(errand, Occasion::FirstUse, trail).await?;
+        let target = self.gate.pass(head)?;
+        keep_out_of_target(credential.presented().as_slice(), head, &target, &route)?;
         Ok(Admission::Authorized(Authorized {
             credential,
             operation,

@@ -7,8 +7,11 @@
 
 pub mod edge;
 
+mod arrival;
+mod at_once;
 mod context;
 mod cors;
+mod departure;
 mod downstream;
 mod ending;
 mod fault;

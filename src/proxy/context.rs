@@ -11,6 +11,7 @@ use crate::{
 use http::{HeaderValue, StatusCode};
 use pingora::{Error, ErrorType};
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,6 +25,8 @@ pub struct Context {
     pub(super) trail: Trail,
     pub(super) progress: Progress,
     pub(super) trace: Option<TraceContext>,
+    /// The client's address.
+    pub(super) client: Option<IpAddr>,
     /// When the present attempt went to the downstream.
     pub(super) sent: Option<Instant>,
     /// How long the downstream took for the head of its last answer.
@@ -74,6 +77,7 @@ impl Context {
             hooks,
             progress: Progress::Received,
             trace: None,
+            client: None,
             sent: None,
             upstream: None,
             repeat: false,

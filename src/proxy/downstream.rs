@@ -3,14 +3,16 @@
 use super::{
     Serving,
     context::{Context, Progress, refused},
-    hygiene::repeats,
+    cors,
+    hygiene::{RepeatsToken, clean_fields, clean_response},
 };
 use crate::{
     error::{Refusal, UpstreamFault},
+    source::Imprint,
     telemetry::{LeakPlace, StatusClass},
 };
 use http::{HeaderMap, StatusCode};
-use pingora::{Error, ErrorType, Result, proxy::Session};
+use pingora::{Error, ErrorType, Result, http::ResponseHeader, proxy::Session};
 use std::time::Duration;
 
 impl Serving {
@@ -60,22 +62,46 @@ impl Serving {
         }
     }
 
-    pub(super) fn keep_tokens_in(
+    /// What the client gets of the head of the downstream's answer.
+    ///
+    /// # Errors
+    /// The downstream may not answer so, or repeats a token.
+    pub(super) fn pass_answer(
         &self,
-        fields: &HeaderMap,
-        place: LeakPlace,
+        session: &Session,
+        head: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        let Progress::Authorized(authorized) = &ctx.progress else {
-            return Ok(());
-        };
-        let credential = &authorized.credential;
-        if repeats(fields, [credential.issued(), credential.presented()]) {
-            if let Some(route) = &ctx.trail.route {
-                route.metrics().leak(place);
-            }
-            return Err(refused(ctx, Refusal::Leak(place)));
-        }
-        Ok(())
+        let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
+        let terms = terms.map(|terms| (terms, cors::origin(session)));
+        clean_response(head, ctx.id, terms, tokens(ctx))
+            .map_err(|RepeatsToken| leak(LeakPlace::ResponseHead, ctx))
     }
+
+    /// What the client gets of the trailers of the downstream's answer.
+    ///
+    /// # Errors
+    /// They repeat a token.
+    pub(super) fn pass_trailers(&self, trailers: &mut HeaderMap, ctx: &mut Context) -> Result<()> {
+        clean_fields(trailers, tokens(ctx))
+            .map_err(|RepeatsToken| leak(LeakPlace::ResponseTrailer, ctx))
+    }
+}
+
+/// The tokens that the client does not get from the downstream.
+fn tokens(ctx: &Context) -> [Option<&Imprint>; 2] {
+    match &ctx.progress {
+        Progress::Authorized(authorized) => {
+            let credential = &authorized.credential;
+            [credential.issued(), credential.presented()]
+        }
+        Progress::Received | Progress::Public(..) | Progress::Answered(_) => [None, None],
+    }
+}
+
+fn leak(place: LeakPlace, ctx: &mut Context) -> Box<Error> {
+    if let Some(route) = &ctx.trail.route {
+        route.metrics().leak(place);
+    }
+    refused(ctx, Refusal::Leak(place))
 }

@@ -44,7 +44,7 @@ impl Serving {
             upstream: ctx.upstream,
             request_id: ctx.id,
             trace: ctx.trace,
-            client: client_of(session),
+            client: ctx.client,
         });
     }
 }

@@ -2,23 +2,21 @@
 
 use super::{
     Serving,
-    context::{Answered, Context, Progress, refused},
-    cors,
-    ending::client_of,
+    arrival::{Received, Step, go_on, receive},
+    at_once::{self, Hook},
+    context::{Context, Progress, refused},
+    departure::attach,
     fault,
-    hygiene::{
-        Outgoing, TRACEPARENT, clean_request, clean_response, clean_trailers, forget_spelling,
-    },
+    hygiene::forget_spelling,
     peers::Peers,
-    respond, token_service, tunnel,
+    respond, tunnel,
 };
 use crate::{
     clock::SharedClock,
     error::{Refusal, UpstreamFault},
-    gate::{GateError, PathAmbiguity},
-    pipeline::{Admission, Pipeline},
+    pipeline::Pipeline,
     sts::TokenService,
-    telemetry::{AccessLog, IdSource, LeakPlace, RouteMetrics, TraceContext},
+    telemetry::{AccessLog, IdSource, RouteMetrics},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,10 +25,11 @@ use pingora::{
     Error, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
+    protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
     upstreams::peer::HttpPeer,
 };
-use std::{sync::Arc, time::Duration};
+use std::{os::fd::RawFd, sync::Arc, time::Duration};
 
 /// What the hooks work with: all that one configuration composes for requests.
 #[derive(Debug)]
@@ -51,28 +50,6 @@ pub struct Hooks {
     pub clock: SharedClock,
 }
 
-/// What a head is, before anything else is asked of it.
-pub(super) enum FirstLook {
-    /// A request for the token service, or one of its documents.
-    Service,
-    /// A request that the pipeline decides on.
-    Request,
-    /// Nothing that is looked at further.
-    Refused(Refusal),
-}
-
-impl Hooks {
-    pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
-        if self.service.serves(head.uri.path()) {
-            return FirstLook::Service;
-        }
-        match origin_form(head) {
-            Ok(()) => FirstLook::Request,
-            Err(refusal) => FirstLook::Refused(refusal),
-        }
-    }
-}
-
 #[async_trait]
 impl ProxyHttp for Serving {
     /// Boxed: pingora moves it along with what it knows of a request itself, several times.
@@ -85,41 +62,68 @@ impl ProxyHttp for Serving {
     /// None: the default ones allocate for each request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
-        let head = session.req_header();
-        ctx.trace = head
-            .headers
-            .get(TRACEPARENT)
-            .and_then(|value| TraceContext::parse(value.as_bytes()));
-        let admitted = match ctx.hooks.first_look(head) {
-            FirstLook::Service => {
-                Box::pin(token_service::answer(session, ctx)).await?;
-                return Ok(true);
-            }
-            FirstLook::Request => ctx.hooks.pipeline.admit(head, ctx.id, &mut ctx.trail).await,
-            FirstLook::Refused(refusal) => Err(refusal),
-        };
-        match admitted {
-            Ok(Admission::Authorized(authorized)) => {
-                ctx.progress = Progress::Authorized(authorized)
-            }
-            Ok(Admission::Public(public, unread)) => {
-                ctx.progress = Progress::Public(public, unread);
-            }
-            Ok(Admission::Preflight) => {
-                ctx.progress = Progress::Answered(Answered::Preflight);
-                Box::pin(cors::answer_preflight(session, ctx)).await?;
-                return Ok(true);
-            }
-            Err(refusal) => {
-                let answer = refusal.answer();
-                ctx.refuse(refusal);
-                Box::pin(respond::refuse(session, &answer, ctx)).await?;
-                return Ok(true);
-            }
+    fn early_request_filter<'s, 'r, 'c, 'a>(
+        &'s self,
+        _session: &'r mut Session,
+        _ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::passed()
+    }
+
+    fn request_filter<'s, 'r, 'c, 'a>(
+        &'s self,
+        session: &'r mut Session,
+        ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<bool>>
+    where
+        's: 'a,
+        'r: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        let received = receive(session, ctx);
+        if let Received::Step(Step::Forward) = received {
+            forget_spelling(session.req_header_mut());
+            return at_once::no();
         }
-        forget_spelling(session.req_header_mut());
-        Ok(false)
+        Box::pin(go_on(received, session, ctx))
+    }
+
+    fn request_body_filter<'s, 'r, 'b, 'c, 'a>(
+        &'s self,
+        _session: &'r mut Session,
+        _body: &'b mut Option<Bytes>,
+        _end_of_stream: bool,
+        _ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'b: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::passed()
+    }
+
+    fn proxy_upstream_filter<'s, 'r, 'c, 'a>(
+        &'s self,
+        _session: &'r mut Session,
+        _ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<bool>>
+    where
+        's: 'a,
+        'r: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::yes()
     }
 
     async fn upstream_peer(
@@ -144,55 +148,59 @@ impl ProxyHttp for Serving {
         }
     }
 
-    async fn upstream_request_filter(
-        &self,
-        session: &mut Session,
-        head: &mut RequestHeader,
-        ctx: &mut Self::CTX,
-    ) -> Result<()> {
-        // the missing case refuses: nothing leaves without one of the two proofs
-        let (authorization, presented) = match &ctx.progress {
-            Progress::Authorized(authorized) => {
-                let credential = &authorized.credential;
-                let presented = credential.presented().map(std::slice::from_ref);
-                (
-                    Some(credential.authorization()),
-                    presented.unwrap_or_default(),
-                )
-            }
-            Progress::Public(_, unread) => (None, unread.as_slice()),
-            Progress::Received | Progress::Answered(_) => {
-                return Err(refused(ctx, Refusal::Fault));
-            }
-        };
-        let (Some(route), Some(authority)) = (&ctx.trail.route, ctx.authority.take()) else {
-            return Err(refused(ctx, Refusal::Fault));
-        };
-        let outgoing = Outgoing {
-            route,
-            authorization,
-            presented,
-            authority,
-            client: client_of(session),
-            encrypted: session
-                .digest()
-                .is_some_and(|digest| digest.ssl_digest.is_some()),
-            id: ctx.id,
-            trace: ctx.trace.map(|trace| (trace, trace.child(&ctx.hooks.ids))),
-        };
-        clean_request(head, outgoing)?;
-        ctx.sent = Some(ctx.hooks.clock.instant());
-        Ok(())
+    fn connected_to_upstream<'s, 'r, 'p, 'd, 'c, 'a>(
+        &'s self,
+        _session: &'r mut Session,
+        _reused: bool,
+        _peer: &'p HttpPeer,
+        _fd: RawFd,
+        _digest: Option<&'d Digest>,
+        _ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'p: 'a,
+        'd: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::passed()
     }
 
-    async fn upstream_response_filter(
-        &self,
-        session: &mut Session,
-        head: &mut ResponseHeader,
-        ctx: &mut Self::CTX,
-    ) -> Result<()> {
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            self.open_tunnel(head, ctx)?;
+    fn upstream_request_filter<'s, 'r, 'h, 'c, 'a>(
+        &'s self,
+        session: &'r mut Session,
+        head: &'h mut RequestHeader,
+        ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'h: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::ended(attach(session, head, ctx))
+    }
+
+    fn upstream_response_filter<'s, 'r, 'h, 'c, 'a>(
+        &'s self,
+        session: &'r mut Session,
+        head: &'h mut ResponseHeader,
+        ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'h: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Err(refused) = self.open_tunnel(head, ctx)
+        {
+            return at_once::ended(Err(refused));
         }
         if !head.status.is_informational() {
             self.observe_upstream(head.status, ctx);
@@ -200,13 +208,25 @@ impl ProxyHttp for Serving {
         if head.status == StatusCode::UNAUTHORIZED
             && matches!(ctx.progress, Progress::Authorized(_))
         {
-            return Err(Box::pin(self.renew(session, ctx)).await);
+            return Box::pin(async { Err(self.renew(session, ctx).await) });
         }
-        self.keep_tokens_in(&head.headers, LeakPlace::ResponseHead, ctx)?;
-        let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
-        let terms = terms.map(|terms| (terms, cors::origin(session)));
-        clean_response(head, ctx.id, terms);
-        Ok(())
+        at_once::ended(self.pass_answer(session, head, ctx))
+    }
+
+    fn response_filter<'s, 'r, 'h, 'c, 'a>(
+        &'s self,
+        _session: &'r mut Session,
+        _head: &'h mut ResponseHeader,
+        _ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, Result<()>>
+    where
+        's: 'a,
+        'r: 'a,
+        'h: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        at_once::passed()
     }
 
     fn response_body_filter(
@@ -226,9 +246,7 @@ impl ProxyHttp for Serving {
         trailers: &mut HeaderMap,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        self.keep_tokens_in(trailers, LeakPlace::ResponseTrailer, ctx)?;
-        clean_trailers(trailers);
-        Ok(())
+        self.pass_trailers(trailers, ctx)
     }
 
     fn fail_to_connect(
@@ -314,8 +332,21 @@ impl ProxyHttp for Serving {
         }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Self::CTX) {
+    fn logging<'s, 'r, 'e, 'c, 'a>(
+        &'s self,
+        session: &'r mut Session,
+        _error: Option<&'e Error>,
+        ctx: &'c mut Self::CTX,
+    ) -> Hook<'a, ()>
+    where
+        's: 'a,
+        'r: 'a,
+        'e: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
         self.note_end(session, ctx);
+        at_once::over()
     }
 
     /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
@@ -336,16 +367,4 @@ impl ProxyHttp for Serving {
     fn request_summary(&self, _session: &Session, ctx: &Self::CTX) -> String {
         format!("request {}", ctx.id)
     }
-}
-
-/// Only `/path?query` is matched and forwarded: an absolute target names a second host (RFC 9112 §3.2.2), and bytes
-/// that are not UTF-8 would be matched in another form than they are forwarded in.
-fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
-    if !head.raw_path().starts_with(b"/") {
-        return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());
-    }
-    if !head.raw_path_is_utf8() {
-        return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
-    }
-    Ok(())
 }

@@ -11,4 +11,4 @@ mod terms;
 
 pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub(super) use request::{Outgoing, TRACEPARENT, clean_request, forget_spelling};
-pub(super) use response::{clean_response, clean_trailers, repeats};
+pub(super) use response::{RepeatsToken, clean_fields, clean_response};

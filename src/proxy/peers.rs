@@ -4,6 +4,7 @@
 //! resolved anew keeps its last addresses.
 
 mod files;
+mod terms;
 
 pub use files::UpstreamTlsError;
 
@@ -13,10 +14,7 @@ use crate::{
 };
 use files::{authorities, identity};
 use http::HeaderValue;
-use pingora::{
-    protocols::{ALPN, TcpKeepalive},
-    upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
-};
+use pingora::upstreams::peer::HttpPeer;
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -26,6 +24,7 @@ use std::{
     },
     time::Duration,
 };
+use terms::Terms;
 use tokio::sync::watch;
 use url::Host;
 
@@ -33,12 +32,6 @@ use url::Host;
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// How soon a name is tried again that was never resolved.
 const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
-/// Requests at a time on one connection of HTTP/2.
-const HTTP2_STREAMS: u32 = 100;
-/// What a target may send ahead of a client that does not read, in bytes. A connection has room for as much on every
-/// stream: with pingora's 8 MiB for either, one such client would hold back all the others (RFC 9113 §5.2.1).
-const HTTP2_WINDOW: u32 = 256 << 10;
-
 /// The peers of all routes.
 #[derive(Debug, Default)]
 pub struct Peers {
@@ -66,10 +59,18 @@ struct Target {
     authority: HeaderValue,
     template: HttpPeer,
     /// Where the host is an address: nothing is looked up, and no request takes a lock.
-    fixed: Option<HttpPeer>,
+    fixed: Option<Fixed>,
     /// Where the host is a name: what it stands for at present.
     peers: RwLock<Arc<[HttpPeer]>>,
     next: AtomicUsize,
+}
+
+/// A target at one address.
+enum Fixed {
+    /// Without TLS: making a peer anew costs half of copying one.
+    Plain(SocketAddr, Terms),
+    /// With TLS.
+    Secured(Box<HttpPeer>),
 }
 
 /// A server to send a request to, and the Host field that names it.
@@ -209,11 +210,12 @@ impl Balancer {
         let mut targets = Vec::new();
         for (index, target) in upstream.targets().iter().enumerate() {
             turns.extend(std::iter::repeat_n(index, usize::from(target.weight)));
+            let terms = Terms::of(upstream, group);
             let mut template = template(upstream, target);
-            template.group_key = group;
+            terms.bind(&mut template);
             template.options.ca = ca.clone();
             template.client_cert_key = identity.clone();
-            targets.push(Target::new(target, template));
+            targets.push(Target::new(target, template, terms));
         }
         Ok(Self {
             targets,
@@ -238,7 +240,7 @@ impl Balancer {
 }
 
 impl Target {
-    fn new(target: &UpstreamTarget, template: HttpPeer) -> Self {
+    fn new(target: &UpstreamTarget, template: HttpPeer, terms: Terms) -> Self {
         let host = target
             .url
             .url()
@@ -250,7 +252,14 @@ impl Target {
             Host::Ipv6(address) => Some(IpAddr::V6(*address)),
             Host::Domain(_) => None,
         };
-        let fixed = address.map(|address| at(&template, SocketAddr::new(address, port)));
+        let fixed = address.map(|address| {
+            let address = SocketAddr::new(address, port);
+            if target.url.is_plain() {
+                Fixed::Plain(address, terms)
+            } else {
+                Fixed::Secured(Box::new(at(&template, address)))
+            }
+        });
         Self {
             host,
             port,
@@ -263,19 +272,25 @@ impl Target {
     }
 
     fn choose(&self) -> Option<Chosen> {
-        let chosen = |peer: &HttpPeer| Chosen {
-            peer: Box::new(peer.clone()),
+        let chosen = |peer| Chosen {
+            peer,
             authority: self.authority.clone(),
         };
-        if let Some(fixed) = &self.fixed {
-            return Some(chosen(fixed));
+        match &self.fixed {
+            None => {}
+            Some(Fixed::Secured(peer)) => return Some(chosen(peer.clone())),
+            Some(Fixed::Plain(address, terms)) => {
+                let mut peer = Box::new(HttpPeer::new(*address, false, String::new()));
+                terms.bind(&mut peer);
+                return Some(chosen(peer));
+            }
         }
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         let turn = self
             .next
             .fetch_add(1, Ordering::Relaxed)
             .checked_rem(peers.len())?;
-        peers.get(turn).map(chosen)
+        peers.get(turn).map(|peer| chosen(Box::new(peer.clone())))
     }
 
     /// Whether its address has to be looked up.
@@ -332,26 +347,5 @@ fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {
         .clone()
         .unwrap_or_else(|| target.url.host().trim_matches(['[', ']']).to_owned());
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let mut peer = HttpPeer::new(nowhere, tls, if tls { name } else { String::new() });
-    let options = &mut peer.options;
-    options.connection_timeout = Some(upstream.connect_timeout());
-    options.total_connection_timeout = Some(upstream.connect_timeout());
-    options.read_timeout = Some(upstream.response_timeout());
-    options.write_timeout = Some(upstream.idle_timeout());
-    options.idle_timeout = Some(upstream.idle_timeout());
-    options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-    options.tcp_keepalive = Some(TcpKeepalive {
-        idle: Duration::from_secs(60),
-        interval: Duration::from_secs(15),
-        count: 4,
-        #[cfg(target_os = "linux")]
-        user_timeout: Duration::from_secs(0),
-    });
-    if upstream.http2() {
-        options.alpn = ALPN::H2;
-        options.max_h2_streams = HTTP2_STREAMS as usize;
-        options.h2_stream_window_size = Some(HTTP2_WINDOW);
-        options.h2_connection_window_size = Some(HTTP2_WINDOW * HTTP2_STREAMS);
-    }
-    peer
+    HttpPeer::new(nowhere, tls, if tls { name } else { String::new() })
 }

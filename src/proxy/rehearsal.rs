@@ -3,7 +3,7 @@
 //! What enters is a head; what leaves is how its request would end as far as the gateway decides. It meets the functions
 //! that requests meet, in their order, and stops where a downstream would be asked. Nothing is sent to one.
 
-use super::hooks::{FirstLook, Hooks};
+use super::{Hooks, arrival::FirstLook};
 use crate::{
     error::Refusal,
     pipeline::{Admission, Trail},

@@ -4,7 +4,6 @@
 use super::{
     context::{Answered, Context, Progress},
     edge::ClientCertificate,
-    ending::client_of,
     respond,
 };
 use crate::{
@@ -54,7 +53,7 @@ fn peer_of(session: &Session, ctx: &Context) -> Peer {
         .and_then(|digest| digest.ssl_digest.as_ref());
     let certificate = tls.and_then(|tls| tls.extension.get::<ClientCertificate>());
     Peer {
-        address: client_of(session),
+        address: ctx.client,
         certificate: certificate.map(ClientCertificate::der),
         id: ctx.id,
     }

@@ -47,6 +47,11 @@ impl Imprint {
         })
     }
 
+    /// The fewest bytes that a copy of the token takes.
+    pub fn length(&self) -> usize {
+        usize::from(self.length)
+    }
+
     /// Whether `value` holds the token: raw, percent-encoded, in base64 at any alignment (either alphabet), or base64
     /// that is percent-encoded.
     #[inline]

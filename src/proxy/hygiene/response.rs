@@ -8,21 +8,26 @@ use std::mem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// A head or trailers repeat a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) struct RepeatsToken;
+
 /// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
 /// credentials, and with the id by which the logs know the request. `terms` are the route's own, with the origin that the
-/// client's request names.
+/// client's request names; `tokens` are those of [`clean_fields`].
 pub(in crate::proxy) fn clean_response(
     head: &mut ResponseHeader,
     id: RequestId,
     terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
-) {
+    tokens: [Option<&Imprint>; 2],
+) -> Result<(), RepeatsToken> {
     let (placeholder, ()) = http::Response::new(()).into_parts();
     // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
     let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
     parts.extensions = Extensions::new();
     // copied only where a route names what else crosses
     let received = terms.map(|(terms, origin)| (terms, origin, parts.headers.clone()));
-    clean_trailers(&mut parts.headers);
+    clean_fields(&mut parts.headers, tokens)?;
     if let Some((terms, origin, received)) = received {
         add_to_response(&mut parts.headers, &received, terms, origin, |name| {
             is_dropped_from_response(name.as_str())
@@ -32,27 +37,37 @@ pub(in crate::proxy) fn clean_response(
         parts.headers.insert(X_REQUEST_ID, id);
     }
     *head = ResponseHeader::from(parts);
+    Ok(())
 }
 
-/// Drops the same from trailers.
-pub(in crate::proxy) fn clean_trailers(trailers: &mut HeaderMap) {
-    let dropped: Vec<HeaderName> = trailers
-        .keys()
-        .filter(|name| is_dropped_from_response(name.as_str()))
-        .cloned()
-        .collect();
-    for name in dropped {
-        trailers.remove(name);
-    }
-}
-
-/// Whether a field, by name or value, holds the token that the downstream was given or the one that the client
+/// Drops the same from any fields of the downstream's.
+///
+/// # Errors
+/// A field, by name or value, holds one of `tokens`: the one that the downstream was given, or the one that the client
 /// presented.
-pub(in crate::proxy) fn repeats(fields: &HeaderMap, tokens: [Option<&Imprint>; 2]) -> bool {
-    fields.iter().any(|(name, value)| {
+pub(in crate::proxy) fn clean_fields(
+    fields: &mut HeaderMap,
+    tokens: [Option<&Imprint>; 2],
+) -> Result<(), RepeatsToken> {
+    let tokens = tokens.iter().flatten();
+    let shortest = tokens.clone().map(|token| token.length()).min();
+    let mut dropped: Vec<HeaderName> = Vec::new();
+    for (name, value) in &*fields {
         // looked up once: names that every client knows are numbers in here
-        let (name, value) = (name.as_str(), value.as_bytes());
-        let mut tokens = tokens.iter().flatten();
-        tokens.any(|token| token.is_in(value) || token.is_in_name(name))
-    })
+        let (text, value) = (name.as_str(), value.as_bytes());
+        // nearly every field is too short to hold any token
+        let holds = |token: &&Imprint| token.is_in(value) || token.is_in_name(text);
+        if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
+            && tokens.clone().any(holds)
+        {
+            return Err(RepeatsToken);
+        }
+        if is_dropped_from_response(text) {
+            dropped.push(name.clone());
+        }
+    }
+    for name in dropped {
+        fields.remove(name);
+    }
+    Ok(())
 }

@@ -1,0 +1,139 @@
+//! From a whole head to what is done with its request.
+//!
+//! What enters is a session whose head was read; what leaves is that it is forwarded, with the proof of that in its
+//! context, or the answer that the gateway gives itself. Most requests wait for nobody here: those are decided on by
+//! [`receive`] alone.
+
+use super::{
+    Hooks,
+    context::{Answered, Context, Progress},
+    cors,
+    ending::client_of,
+    hygiene::{TRACEPARENT, forget_spelling},
+    respond, token_service,
+};
+use crate::{
+    error::Refusal,
+    gate::{GateError, PathAmbiguity},
+    pipeline::{Admission, Decided, Errand},
+    telemetry::TraceContext,
+};
+use pingora::{Result, http::RequestHeader, proxy::Session};
+
+/// What a head is, before anything else is asked of it.
+pub(super) enum FirstLook {
+    /// A request for the token service, or one of its documents.
+    Service,
+    /// A request that the pipeline decides on.
+    Request,
+    /// Nothing that is looked at further.
+    Refused(Refusal),
+}
+
+impl Hooks {
+    pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
+        if self.service.serves(head.uri.path()) {
+            return FirstLook::Service;
+        }
+        match origin_form(head) {
+            Ok(()) => FirstLook::Request,
+            Err(refusal) => FirstLook::Refused(refusal),
+        }
+    }
+}
+
+/// How far a request comes when its head is whole.
+pub(super) enum Received {
+    /// To what is done with it.
+    Step(Step),
+    /// To the exchange of its token, which decides on that.
+    Exchange(Errand),
+}
+
+/// What is done with a request.
+pub(super) enum Step {
+    Forward,
+    Serve,
+    AnswerPreflight,
+    Refuse(Refusal),
+}
+
+/// What is done with the request of `session`, as far as that is known without waiting.
+pub(super) fn receive(session: &Session, ctx: &mut Context) -> Received {
+    ctx.client = client_of(session);
+    let head = session.req_header();
+    let trace = head.headers.get(TRACEPARENT);
+    ctx.trace = trace.and_then(|value| TraceContext::parse(value.as_bytes()));
+    Received::Step(match ctx.hooks.first_look(head) {
+        FirstLook::Service => Step::Serve,
+        FirstLook::Refused(refusal) => Step::Refuse(refusal),
+        FirstLook::Request => match ctx.hooks.pipeline.decide(head, ctx.id, &mut ctx.trail) {
+            Ok(Decided::Now(admission)) => Step::after(Ok(admission), ctx),
+            Ok(Decided::AfterExchange(errand)) => return Received::Exchange(errand),
+            Err(refusal) => Step::Refuse(refusal),
+        },
+    })
+}
+
+impl Step {
+    fn after(admitted: Result<Admission, Refusal>, ctx: &mut Context) -> Self {
+        match admitted {
+            Ok(Admission::Authorized(authorized)) => {
+                ctx.progress = Progress::Authorized(authorized);
+                Self::Forward
+            }
+            Ok(Admission::Public(public, unread)) => {
+                ctx.progress = Progress::Public(public, unread);
+                Self::Forward
+            }
+            Ok(Admission::Preflight) => Self::AnswerPreflight,
+            Err(refusal) => Self::Refuse(refusal),
+        }
+    }
+}
+
+/// Does the rest for a request that was `received`; gives whether it was answered.
+pub(super) async fn go_on(
+    received: Received,
+    session: &mut Session,
+    ctx: &mut Context,
+) -> Result<bool> {
+    let step = match received {
+        Received::Step(step) => step,
+        Received::Exchange(errand) => {
+            let (head, trail) = (session.req_header(), &mut ctx.trail);
+            let admitted = ctx.hooks.pipeline.conclude(head, errand, trail).await;
+            Step::after(admitted, ctx)
+        }
+    };
+    match step {
+        Step::Forward => {
+            forget_spelling(session.req_header_mut());
+            return Ok(false);
+        }
+        // boxed: an exchange does not carry the room that these need
+        Step::Serve => Box::pin(token_service::answer(session, ctx)).await?,
+        Step::AnswerPreflight => {
+            ctx.progress = Progress::Answered(Answered::Preflight);
+            Box::pin(cors::answer_preflight(session, ctx)).await?;
+        }
+        Step::Refuse(refusal) => {
+            let answer = refusal.answer();
+            ctx.refuse(refusal);
+            Box::pin(respond::refuse(session, &answer, ctx)).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// Only `/path?query` is matched and forwarded: an absolute target names a second host (RFC 9112 §3.2.2), and bytes
+/// that are not UTF-8 would be matched in another form than they are forwarded in.
+fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
+    if !head.raw_path().starts_with(b"/") {
+        return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());
+    }
+    if !head.raw_path_is_utf8() {
+        return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The head with which a request leaves.
+//!
+//! What enters is a request that may be forwarded and the copy of its head that pingora would send; what leaves is the
+//! head that is sent, made for this attempt. It is the one place where a credential is attached.
+
+use super::{
+    context::{Context, Progress, refused},
+    hygiene::{Outgoing, clean_request},
+};
+use crate::error::Refusal;
+use pingora::{Result, http::RequestHeader, proxy::Session};
+
+/// Makes the head of the next attempt.
+///
+/// # Errors
+/// The request has neither a credential nor the proof that it needs none.
+pub(super) fn attach(session: &Session, head: &mut RequestHeader, ctx: &mut Context) -> Result<()> {
+    // the missing case refuses: nothing leaves without one of the two proofs
+    let (authorization, presented) = match &ctx.progress {
+        Progress::Authorized(authorized) => {
+            let credential = &authorized.credential;
+            let presented = credential.presented().map(std::slice::from_ref);
+            (
+                Some(credential.authorization()),
+                presented.unwrap_or_default(),
+            )
+        }
+        Progress::Public(_, unread) => (None, unread.as_slice()),
+        Progress::Received | Progress::Answered(_) => {
+            return Err(refused(ctx, Refusal::Fault));
+        }
+    };
+    let (Some(route), Some(authority)) = (&ctx.trail.route, ctx.authority.take()) else {
+        return Err(refused(ctx, Refusal::Fault));
+    };
+    let outgoing = Outgoing {
+        route,
+        authorization,
+        presented,
+        authority,
+        client: ctx.client,
+        encrypted: session
+            .digest()
+            .is_some_and(|digest| digest.ssl_digest.is_some()),
+        id: ctx.id,
+        trace: ctx.trace.map(|trace| (trace, trace.child(&ctx.hooks.ids))),
+    };
+    clean_request(head, outgoing)?;
+    ctx.sent = Some(ctx.hooks.clock.instant());
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! What connections to a target are used on: their deadlines, their protocol, and for whom.
+
+use crate::route::Upstream;
+use pingora::{
+    protocols::{ALPN, TcpKeepalive},
+    upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
+};
+use std::time::Duration;
+
+/// Requests at a time on one connection of HTTP/2.
+const HTTP2_STREAMS: u32 = 100;
+/// What a target may send ahead of a client that does not read, in bytes. A connection has room for as much on every
+/// stream: with pingora's 8 MiB for either, one such client would hold back all the others (RFC 9113 §5.2.1).
+const HTTP2_WINDOW: u32 = 256 << 10;
+
+/// What holds for every connection to a target.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    connect: Duration,
+    response: Duration,
+    idle: Duration,
+    http2: bool,
+    /// Connections of one group are used for its requests alone.
+    group: u64,
+}
+
+impl Terms {
+    /// Those of the connections to the targets of `upstream`, which are `group`'s.
+    pub(super) fn of(upstream: &Upstream, group: u64) -> Self {
+        Self {
+            connect: upstream.connect_timeout(),
+            response: upstream.response_timeout(),
+            idle: upstream.idle_timeout(),
+            http2: upstream.http2(),
+            group,
+        }
+    }
+
+    /// Has `peer` be used on these terms.
+    pub(super) fn bind(&self, peer: &mut HttpPeer) {
+        peer.group_key = self.group;
+        let options = &mut peer.options;
+        options.connection_timeout = Some(self.connect);
+        options.total_connection_timeout = Some(self.connect);
+        options.read_timeout = Some(self.response);
+        options.write_timeout = Some(self.idle);
+        options.idle_timeout = Some(self.idle);
+        options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+        options.tcp_keepalive = Some(TcpKeepalive {
+            idle: Duration::from_secs(60),
+            interval: Duration::from_secs(15),
+            count: 4,
+            #[cfg(target_os = "linux")]
+            user_timeout: Duration::from_secs(0),
+        });
+        if self.http2 {
+            options.alpn = ALPN::H2;
+            options.max_h2_streams = HTTP2_STREAMS as usize;
+            options.h2_stream_window_size = Some(HTTP2_WINDOW);
+            options.h2_connection_window_size = Some(HTTP2_WINDOW * HTTP2_STREAMS);
+        }
+    }
+}
