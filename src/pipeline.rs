@@ -30,6 +30,7 @@ use crate::{
 use http::request::Parts;
 use record::Principal;
 use std::{
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -275,19 +276,20 @@ impl Pipeline {
         });
     }
 
-    /// What one exchange does, not begun yet.
-    fn begin(
+    /// What one exchange does, not begun yet. Boxed: it takes kilobytes, and is handed on several times before it begins.
+    fn begin<W: Witness>(
         &self,
         errand: Errand,
-        witness: impl Witness,
-    ) -> impl Future<Output = Result<IssuedToken, Refusal>> + Send + 'static {
-        exchange(
+        witness: W,
+    ) -> Pin<Box<impl Future<Output = Result<IssuedToken, Refusal>> + Send + 'static + use<W>>>
+    {
+        Box::pin(exchange(
             errand,
             self.recorder.clone(),
             self.revocations.clone(),
             Arc::clone(&self.clock),
             witness,
-        )
+        ))
     }
 
     async fn exchange(
