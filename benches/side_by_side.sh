@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # CPU per request of each proxy, measured side by side: the variants take turns within each round, so that whatever else
 # the machine does meanwhile falls on all of them; the figure is the median over the rounds, and so is each ratio to
-# `bare`. The proxies are pinned to one core, the load and the API behind them to another.
+# `bare`. Beside them stand the lower quartiles, and their ratio: the rounds in which others on the same hardware left the
+# caches alone. The proxies are pinned to one core, the load and the API behind them to another.
 #
 #   benches/side_by_side.sh [rounds] [requests per round] [connections]
 #
@@ -15,7 +16,7 @@
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
-ROUNDS=${1:-15} REQUESTS=${2:-40000} CONNECTIONS=${3:-32}
+ROUNDS=${1:-45} REQUESTS=${2:-12000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
 HEADS=${HEADS:-usual}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
@@ -134,6 +135,7 @@ measure() {
     [ "$2" = 0 ] || awk -v ns=$((after - before)) -v n="$requests" 'BEGIN { printf "%.3f\n", ns / n / 1000 }' >>"$WORK/$name.us"
 }
 
+quartile() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 3) / 4)] }'; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
 cargo build --release --quiet --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
@@ -158,10 +160,13 @@ for round in $(seq "$ROUNDS"); do
     echo
 done
 
-printf '\n%-24s %12s %10s\n' 'median of rounds' 'µs/request' 'ratio'
+printf '\n%-24s %12s %10s %14s %10s\n' 'of all rounds' 'median, µs' 'ratio' 'quartile, µs' 'ratio'
+calm=$(quartile <"$WORK/bare.us")
 for name in "${NAMES[@]}"; do
     ratio=$(paste "$WORK/$name.us" "$WORK/bare.us" | awk '{ printf "%.4f\n", $1 / $2 }' | median)
-    printf '%-24s %12.2f %10.3f\n' "$name" "$(median <"$WORK/$name.us")" "$ratio"
+    lower=$(quartile <"$WORK/$name.us")
+    printf '%-24s %12.2f %10.3f %14.2f %10.3f\n' "$name" "$(median <"$WORK/$name.us")" "$ratio" \
+        "$lower" "$(awk -v a="$lower" -v b="$calm" 'BEGIN { print a / b }')"
 done
 
 # The cold path costs what it must: one bare request, one signature checked, one made.
