@@ -1,4 +1,7 @@
 //! pingora's hooks, in the order in which a request meets them.
+//!
+//! Those that wait for nobody are written out as `async_trait` writes an `async fn`, lifetimes and all, so that they can end
+//! [`at_once`].
 
 use super::{
     Serving,
