@@ -8,8 +8,10 @@
 mod preflight;
 mod record;
 mod target;
+mod trail;
 
 pub use record::Recorder;
+pub use trail::Trail;
 
 use crate::{
     cache::{
@@ -29,11 +31,7 @@ use crate::{
 };
 use http::request::Parts;
 use record::Principal;
-use std::{
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::Pin, sync::Arc};
 use target::keep_out_of_target;
 
 /// Everything that a request meets before it may be forwarded.
@@ -94,21 +92,6 @@ pub struct Errand {
     presented: PresentedToken,
     operation: Option<OperationId>,
     key: CacheKey,
-}
-
-/// What is known of a request besides its admission, for the logs, and who is told how that came about.
-#[derive(Debug)]
-pub struct Trail<W = ()> {
-    /// When its head was whole.
-    pub started: Instant,
-    /// The route, once one is found.
-    pub route: Option<Arc<Route>>,
-    /// What the cache said.
-    pub cache: Option<CacheResult>,
-    /// How long the request waited for an exchange.
-    pub exchange: Option<Duration>,
-    /// Who is told how an exchange is decided on: nobody, but for a decision that is explained.
-    pub witness: W,
 }
 
 impl Pipeline {
@@ -399,30 +382,5 @@ impl Errand {
             operation,
             key,
         }
-    }
-}
-
-impl Trail {
-    /// Of a request whose head was whole at `started`.
-    pub fn since(started: Instant) -> Self {
-        Self::told_to((), started)
-    }
-}
-
-impl<W> Trail<W> {
-    /// The same, and `witness` is told how it is decided on.
-    pub fn told_to(witness: W, started: Instant) -> Self {
-        Self {
-            started,
-            route: None,
-            cache: None,
-            exchange: None,
-            witness,
-        }
-    }
-
-    fn note(&mut self, route: &Route, result: CacheResult) {
-        route.metrics().cache(result);
-        self.cache = Some(result);
     }
 }
