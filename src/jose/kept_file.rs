@@ -45,29 +45,28 @@ pub(super) fn read_or_make<K>(
         warn_of_readers(path, advice.open_to_others, building);
         read(text, building)
     };
-    let error = match (fs::read_to_string(path).map(Zeroizing::new), generate) {
-        (Ok(text), _) => return read(&text, building),
-        (Err(error), generate) if error.kind() == ErrorKind::NotFound => match generate {
-            None => {
-                let what = format!("{}: no such file", path.display());
-                building.findings.error(what, advice.absent);
-                return None;
-            }
-            Some(generate) => match make(path, generate, building.effects) {
-                Ok(Some(key)) => return Some(key),
-                // another gateway was first: its key is the one
-                Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
-                    Ok(text) => return read(&text, building),
-                    Err(error) => error.to_string(),
-                },
-                Err(error) => error,
-            },
-        },
-        (Err(error), _) => {
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => return read(&text, building),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
             let what = format!("{}: {error}", path.display());
             building.findings.error(what, advice.unreadable);
             return None;
         }
+    }
+    let Some(generate) = generate else {
+        let what = format!("{}: no such file", path.display());
+        building.findings.error(what, advice.absent);
+        return None;
+    };
+    let error = match make(path, generate, building.effects) {
+        Ok(Some(key)) => return Some(key),
+        // another gateway was first: its key is the one
+        Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => return read(&text, building),
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error,
     };
     building.findings.error(
         format!("{}: the key could not be made: {error}", path.display()),
