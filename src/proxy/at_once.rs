@@ -4,7 +4,7 @@
 //! with, a dozen times a request. A hook that waits for nobody does its work when it is called, and gives back a future of
 //! no size, which takes none.
 
-use pingora::{Error, Result};
+use pingora::Result;
 use std::{
     future::{poll_fn, ready},
     pin::Pin,
@@ -38,19 +38,14 @@ pub(super) fn no<'a>() -> Hook<'a, Result<bool>> {
 pub(super) fn ended<'a>(result: Result<()>) -> Hook<'a, Result<()>> {
     match result {
         Ok(()) => passed(),
-        Err(error) => failed(error),
+        Err(error) => Box::pin(ready(Err(error))),
     }
-}
-
-/// Why the request does not go on.
-fn failed<'a>(error: Box<Error>) -> Hook<'a, Result<()>> {
-    Box::pin(ready(Err(error)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pingora::ErrorType;
+    use pingora::{Error, ErrorType};
 
     #[test]
     fn what_waits_for_nobody_takes_no_memory() {

@@ -1,7 +1,6 @@
 //! pingora's hooks, in the order in which a request meets them.
 //!
-//! Those that wait for nobody are written out as `async_trait` writes an `async fn`, lifetimes and all, so that they can end
-//! [`at_once`].
+//! Those that wait for nobody are no `async fn`, so that they can end [`at_once`].
 
 use super::{
     Serving,
@@ -53,6 +52,20 @@ pub struct Hooks {
     pub clock: SharedClock,
 }
 
+/// A hook that is not an `async fn`: with the lifetimes that `async_trait` gives the trait's, each of which outlives what
+/// the hook gives back.
+macro_rules! hook {
+    (fn $name:ident<$($lifetime:lifetime),+>(
+        &$own:lifetime $self:ident, $($argument:ident: $type:ty),+ $(,)?
+    ) -> $output:ty $body:block) => {
+        fn $name<$($lifetime,)+ 'hook>(&$own $self, $($argument: $type),+) -> Hook<'hook, $output>
+        where
+            $($lifetime: 'hook,)+
+            Self: 'hook,
+        $body
+    };
+}
+
 #[async_trait]
 impl ProxyHttp for Serving {
     /// Boxed: pingora moves it along with what it knows of a request itself, several times.
@@ -65,68 +78,51 @@ impl ProxyHttp for Serving {
     /// None: the default ones allocate for each request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    fn early_request_filter<'s, 'r, 'c, 'a>(
-        &'s self,
-        _session: &'r mut Session,
-        _ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::passed()
-    }
-
-    fn request_filter<'s, 'r, 'c, 'a>(
-        &'s self,
-        session: &'r mut Session,
-        ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<bool>>
-    where
-        's: 'a,
-        'r: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        let received = receive(session, ctx);
-        if let Received::Step(Step::Forward) = received {
-            forget_spelling(session.req_header_mut());
-            return at_once::no();
+    hook! {
+        fn early_request_filter<'s, 'r, 'c>(
+            &'s self,
+            _session: &'r mut Session,
+            _ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            at_once::passed()
         }
-        Box::pin(go_on(received, session, ctx))
     }
 
-    fn request_body_filter<'s, 'r, 'b, 'c, 'a>(
-        &'s self,
-        _session: &'r mut Session,
-        _body: &'b mut Option<Bytes>,
-        _end_of_stream: bool,
-        _ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'b: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::passed()
+    hook! {
+        fn request_filter<'s, 'r, 'c>(
+            &'s self,
+            session: &'r mut Session,
+            ctx: &'c mut Self::CTX,
+        ) -> Result<bool> {
+            let received = receive(session, ctx);
+            if let Received::Step(Step::Forward) = received {
+                forget_spelling(session.req_header_mut());
+                return at_once::no();
+            }
+            Box::pin(go_on(received, session, ctx))
+        }
     }
 
-    fn proxy_upstream_filter<'s, 'r, 'c, 'a>(
-        &'s self,
-        _session: &'r mut Session,
-        _ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<bool>>
-    where
-        's: 'a,
-        'r: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::yes()
+    hook! {
+        fn request_body_filter<'s, 'r, 'b, 'c>(
+            &'s self,
+            _session: &'r mut Session,
+            _body: &'b mut Option<Bytes>,
+            _end_of_stream: bool,
+            _ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            at_once::passed()
+        }
+    }
+
+    hook! {
+        fn proxy_upstream_filter<'s, 'r, 'c>(
+            &'s self,
+            _session: &'r mut Session,
+            _ctx: &'c mut Self::CTX,
+        ) -> Result<bool> {
+            at_once::yes()
+        }
     }
 
     async fn upstream_peer(
@@ -151,85 +147,64 @@ impl ProxyHttp for Serving {
         }
     }
 
-    fn connected_to_upstream<'s, 'r, 'p, 'd, 'c, 'a>(
-        &'s self,
-        _session: &'r mut Session,
-        _reused: bool,
-        _peer: &'p HttpPeer,
-        _fd: RawFd,
-        _digest: Option<&'d Digest>,
-        _ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'p: 'a,
-        'd: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::passed()
+    hook! {
+        fn connected_to_upstream<'s, 'r, 'p, 'd, 'c>(
+            &'s self,
+            _session: &'r mut Session,
+            _reused: bool,
+            _peer: &'p HttpPeer,
+            _fd: RawFd,
+            _digest: Option<&'d Digest>,
+            _ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            at_once::passed()
+        }
     }
 
-    fn upstream_request_filter<'s, 'r, 'h, 'c, 'a>(
-        &'s self,
-        session: &'r mut Session,
-        head: &'h mut RequestHeader,
-        ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'h: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::ended(attach(session, head, ctx))
+    hook! {
+        fn upstream_request_filter<'s, 'r, 'h, 'c>(
+            &'s self,
+            session: &'r mut Session,
+            head: &'h mut RequestHeader,
+            ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            at_once::ended(attach(session, head, ctx))
+        }
     }
 
-    fn upstream_response_filter<'s, 'r, 'h, 'c, 'a>(
-        &'s self,
-        session: &'r mut Session,
-        head: &'h mut ResponseHeader,
-        ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'h: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        if head.status == StatusCode::SWITCHING_PROTOCOLS
-            && let Err(refused) = self.open_tunnel(head, ctx)
-        {
-            return at_once::ended(Err(refused));
+    hook! {
+        fn upstream_response_filter<'s, 'r, 'h, 'c>(
+            &'s self,
+            session: &'r mut Session,
+            head: &'h mut ResponseHeader,
+            ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            if head.status == StatusCode::SWITCHING_PROTOCOLS
+                && let Err(refused) = self.open_tunnel(head, ctx)
+            {
+                return at_once::ended(Err(refused));
+            }
+            if !head.status.is_informational() {
+                self.observe_upstream(head.status, ctx);
+            }
+            if head.status == StatusCode::UNAUTHORIZED
+                && matches!(ctx.progress, Progress::Authorized(_))
+            {
+                return Box::pin(async { Err(self.renew(session, ctx).await) });
+            }
+            at_once::ended(self.pass_answer(session, head, ctx))
         }
-        if !head.status.is_informational() {
-            self.observe_upstream(head.status, ctx);
-        }
-        if head.status == StatusCode::UNAUTHORIZED
-            && matches!(ctx.progress, Progress::Authorized(_))
-        {
-            return Box::pin(async { Err(self.renew(session, ctx).await) });
-        }
-        at_once::ended(self.pass_answer(session, head, ctx))
     }
 
-    fn response_filter<'s, 'r, 'h, 'c, 'a>(
-        &'s self,
-        _session: &'r mut Session,
-        _head: &'h mut ResponseHeader,
-        _ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, Result<()>>
-    where
-        's: 'a,
-        'r: 'a,
-        'h: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        at_once::passed()
+    hook! {
+        fn response_filter<'s, 'r, 'h, 'c>(
+            &'s self,
+            _session: &'r mut Session,
+            _head: &'h mut ResponseHeader,
+            _ctx: &'c mut Self::CTX,
+        ) -> Result<()> {
+            at_once::passed()
+        }
     }
 
     fn response_body_filter(
@@ -335,21 +310,16 @@ impl ProxyHttp for Serving {
         }
     }
 
-    fn logging<'s, 'r, 'e, 'c, 'a>(
-        &'s self,
-        session: &'r mut Session,
-        _error: Option<&'e Error>,
-        ctx: &'c mut Self::CTX,
-    ) -> Hook<'a, ()>
-    where
-        's: 'a,
-        'r: 'a,
-        'e: 'a,
-        'c: 'a,
-        Self: 'a,
-    {
-        self.note_end(session, ctx);
-        at_once::over()
+    hook! {
+        fn logging<'s, 'r, 'e, 'c>(
+            &'s self,
+            session: &'r mut Session,
+            _error: Option<&'e Error>,
+            ctx: &'c mut Self::CTX,
+        ) -> () {
+            self.note_end(session, ctx);
+            at_once::over()
+        }
     }
 
     /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
