@@ -59,11 +59,14 @@ impl H2Client {
             // how the connection ends shows in its streams
             let _ = connection.await;
         });
-        Self {
+        let client = Self {
             requests,
             driving,
             address,
-        }
+        };
+        // before they are here this client knows no limit, and what it opens beyond the gateway's is refused
+        client.stream_limit().await;
+        client
     }
 
     /// How many streams the gateway lets be open at a time, once its settings are here.
