@@ -13,12 +13,14 @@
 # least that a proxy can be given to do, which makes the most of what the gateway adds). Load and API never sleep: what it
 # costs to wake them up, in a virtual machine a lot, is their idleness and no proxy's work.
 # Every other round goes through the list backwards, so that no variant is always the first on a cold core.
+# A process keeps for its life what luck it had with where its memory lies, which can be a few hundredths: all are started anew
+# GENERATIONS times in a run, 3 unless said otherwise.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
 ROUNDS=${1:-45} REQUESTS=${2:-12000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
-HEADS=${HEADS:-usual}
+HEADS=${HEADS:-usual} GENERATIONS=${GENERATIONS:-3}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
@@ -36,10 +38,16 @@ trap finish EXIT
 NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
 variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4") TOKENS+=("${5:-}"); }
 
-add_variants() {
+make_requests() {
     write_fields >"$WORK/plain"
     "$BIN/examples/tokens" --out "$WORK" --files $((ROUNDS + 1)) --tokens "$COLD_REQUESTS" --algorithm "$ALGORITHM"
     { cat "$WORK/plain"; head -1 "$WORK/tokens.0" | sed 's/^/Authorization: Bearer /'; } >"$WORK/one-token"
+}
+
+# Starts every variant, instead of those that run.
+start_variants() {
+    [ ${#PIDS[@]} = 0 ] || { kill "${PIDS[@]}" && wait "${PIDS[@]}"; } 2>/dev/null || true
+    NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
     start bare "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
     variant bare "$PID" "$PORT" "$WORK/one-token"
     start bare-again "$PROXY_CORE" "$BIN/examples/bare_proxy" --upstream "127.0.0.1:$ORIGIN_PORT"
@@ -143,12 +151,13 @@ ORIGIN=(--awake)
 [ "$HEADS" != short ] || ORIGIN+=(--short)
 start origin "$LOAD_CORE" "$BIN/examples/origin" "${ORIGIN[@]}"
 ORIGIN_PORT=$PORT
-add_variants
+make_requests
 
-for i in "${!NAMES[@]}"; do
-    measure "$i" 0
-done
 for round in $(seq "$ROUNDS"); do
+    if (((round - 1) * GENERATIONS / ROUNDS != (round - 2) * GENERATIONS / ROUNDS || round == 1)); then
+        start_variants
+        for i in "${!NAMES[@]}"; do measure "$i" 0; done
+    fi
     order=("${!NAMES[@]}")
     if ((round % 2 == 0)); then mapfile -t order < <(printf '%s\n' "${order[@]}" | tac); fi
     for i in "${order[@]}"; do
