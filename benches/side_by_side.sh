@@ -26,16 +26,16 @@ cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
 WORK=$(mktemp -d)
 
-STARTED=()
 finish() {
-    for pid in "${STARTED[@]}"; do kill "$pid" 2>/dev/null || true; done
+    # shellcheck disable=SC2046
+    kill $(jobs -p) 2>/dev/null || true
     wait 2>/dev/null || true
     rm -rf "$WORK"
 }
 trap finish EXIT
 
 # ── The variants: name, process, port, file of header lines, and where each round has tokens of its own their folder ───
-NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
+PIDS=()
 variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4") TOKENS+=("${5:-}"); }
 
 make_requests() {
@@ -107,7 +107,6 @@ start() {
     shift 2
     taskset -c "$core" "$@" >"$WORK/$name.log" 2>&1 &
     PID=$!
-    STARTED+=("$PID")
     for _ in $(seq 200); do
         PORT=$(sed -nE '/(^|"message":")listening/s/.*[0-9.]+\.[0-9]+:([0-9]+).*/\1/p' "$WORK/$name.log" | head -1)
         [ -n "$PORT" ] && return
@@ -153,8 +152,9 @@ start origin "$LOAD_CORE" "$BIN/examples/origin" "${ORIGIN[@]}"
 ORIGIN_PORT=$PORT
 make_requests
 
+of_one_start=$(((ROUNDS + GENERATIONS - 1) / GENERATIONS))
 for round in $(seq "$ROUNDS"); do
-    if (((round - 1) * GENERATIONS / ROUNDS != (round - 2) * GENERATIONS / ROUNDS || round == 1)); then
+    if (((round - 1) % of_one_start == 0)); then
         start_variants
         for i in "${!NAMES[@]}"; do measure "$i" 0; done
     fi
