@@ -14,13 +14,13 @@
 # costs to wake them up, in a virtual machine a lot, is their idleness and no proxy's work.
 # Every other round goes through the list backwards, so that no variant is always the first on a cold core.
 # A process keeps for its life what luck it had with where its memory lies, which can be a few hundredths: all are started anew
-# GENERATIONS times in a run, 3 unless said otherwise.
+# GENERATIONS times in a run, 9 unless said otherwise.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
 ROUNDS=${1:-45} REQUESTS=${2:-12000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
-HEADS=${HEADS:-usual} GENERATIONS=${GENERATIONS:-3}
+HEADS=${HEADS:-usual} GENERATIONS=${GENERATIONS:-9}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/release
@@ -105,6 +105,8 @@ YAML
 start() {
     local name=$1 core=$2
     shift 2
+    # one that ran before said another port
+    : >"$WORK/$name.log"
     taskset -c "$core" "$@" >"$WORK/$name.log" 2>&1 &
     PID=$!
     for _ in $(seq 200); do

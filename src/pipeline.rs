@@ -31,7 +31,7 @@ use crate::{
 };
 use http::request::Parts;
 use record::Principal;
-use std::{pin::Pin, sync::Arc};
+use std::{hint::cold_path, pin::Pin, sync::Arc};
 use target::keep_out_of_target;
 
 /// Everything that a request meets before it may be forwarded.
@@ -149,10 +149,12 @@ impl Pipeline {
             refresh,
         }) = self.remembered(&key, route, trail)?
         else {
+            cold_path();
             let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
             return Ok(Decided::AfterExchange(errand));
         };
         if let Some(due) = refresh {
+            cold_path();
             let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
             self.refresh_ahead(due, errand);
         }

@@ -7,6 +7,7 @@
 use pingora::Result;
 use std::{
     future::{poll_fn, ready},
+    hint::cold_path,
     pin::Pin,
     task::Poll,
 };
@@ -38,7 +39,10 @@ pub(super) fn no<'a>() -> Hook<'a, Result<bool>> {
 pub(super) fn ended<'a>(result: Result<()>) -> Hook<'a, Result<()>> {
     match result {
         Ok(()) => passed(),
-        Err(error) => Box::pin(ready(Err(error))),
+        Err(error) => {
+            cold_path();
+            Box::pin(ready(Err(error)))
+        }
     }
 }
 

@@ -106,6 +106,7 @@ impl Context {
 }
 
 /// Ends the request with `refusal`; the answer is written by `fail_to_proxy`.
+#[cold]
 pub(super) fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
     let status = refusal.answer().status.as_u16();
     ctx.refuse(refusal);

@@ -7,7 +7,7 @@ use super::{
 use crate::telemetry::{AccessRecord, Outcome, Reason};
 use http::StatusCode;
 use pingora::proxy::Session;
-use std::net::IpAddr;
+use std::{hint::cold_path, net::IpAddr};
 
 impl Serving {
     /// Counts the request and writes its line.
@@ -25,6 +25,7 @@ impl Serving {
             .map_or(ctx.hooks.no_route.as_ref(), |route| route.metrics());
         metrics.request(outcome, duration);
         if let Some(reason) = reason {
+            cold_path();
             metrics.denied(reason);
         }
         ctx.hooks.access_log.record(&AccessRecord {

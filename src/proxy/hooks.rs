@@ -31,7 +31,7 @@ use pingora::{
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
     upstreams::peer::HttpPeer,
 };
-use std::{os::fd::RawFd, sync::Arc, time::Duration};
+use std::{hint::cold_path, os::fd::RawFd, sync::Arc, time::Duration};
 
 /// What the hooks work with: all that one configuration composes for requests.
 #[derive(Debug)]
@@ -99,6 +99,7 @@ impl ProxyHttp for Serving {
                 forget_spelling(session.req_header_mut());
                 return at_once::no();
             }
+            cold_path();
             Box::pin(go_on(received, session, ctx))
         }
     }
@@ -179,10 +180,11 @@ impl ProxyHttp for Serving {
             head: &'h mut ResponseHeader,
             ctx: &'c mut Self::CTX,
         ) -> Result<()> {
-            if head.status == StatusCode::SWITCHING_PROTOCOLS
-                && let Err(refused) = self.open_tunnel(head, ctx)
-            {
-                return at_once::ended(Err(refused));
+            if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                cold_path();
+                if let Err(refused) = self.open_tunnel(head, ctx) {
+                    return at_once::ended(Err(refused));
+                }
             }
             if !head.status.is_informational() {
                 self.observe_upstream(head.status, ctx);
@@ -190,6 +192,7 @@ impl ProxyHttp for Serving {
             if head.status == StatusCode::UNAUTHORIZED
                 && matches!(ctx.progress, Progress::Authorized(_))
             {
+                cold_path();
                 return Box::pin(async { Err(self.renew(session, ctx).await) });
             }
             at_once::ended(self.pass_answer(session, head, ctx))

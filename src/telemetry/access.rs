@@ -15,7 +15,9 @@ use crate::{clock::SharedClock, settings::Building};
 use encode::Phrases;
 use std::{
     cell::RefCell,
-    fmt, io,
+    fmt,
+    hint::cold_path,
+    io,
     net::IpAddr,
     sync::{Arc, Weak},
     time::{Duration, Instant},
@@ -200,6 +202,7 @@ impl AccessLog {
             match buffer.append(|line| phrases.line(record, now, line)) {
                 writer::Appended::Waits => true,
                 writer::Appended::FullEnough => {
+                    cold_path();
                     open.writer.wake();
                     true
                 }
@@ -207,6 +210,7 @@ impl AccessLog {
             }
         });
         if !noted.unwrap_or(false) {
+            cold_path();
             open.shared.dropped.inc();
         }
     }
@@ -225,6 +229,7 @@ impl AccessLog {
 impl PerThread {
     fn of(&mut self, log: &Arc<Shared>) -> &mut Self {
         if !std::ptr::eq(self.log.as_ptr(), Arc::as_ptr(log)) {
+            cold_path();
             self.log = Arc::downgrade(log);
             self.buffer = Some(log.add_buffer());
             self.known_time = None;
@@ -240,6 +245,7 @@ impl PerThread {
         {
             return time + since;
         }
+        cold_path();
         let time = clock.since_epoch();
         self.known_time = Some((at, time));
         time

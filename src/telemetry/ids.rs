@@ -8,6 +8,7 @@ use crate::clock::{NoRandomness, Randomness};
 use std::{
     cell::RefCell,
     fmt,
+    hint::cold_path,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -84,6 +85,7 @@ impl IdSource {
     fn with<T>(&self, make: impl FnOnce(&mut PerThread) -> T) -> T {
         PER_THREAD.with_borrow_mut(|thread| {
             if !std::ptr::eq(thread.seed.as_ptr(), Arc::as_ptr(&self.0)) {
+                cold_path();
                 *thread = self.start_thread();
             }
             make(thread)

@@ -11,7 +11,7 @@ use crate::{
 };
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use pingora::{ErrorType, OrErr, Result, http::RequestHeader};
-use std::{borrow::Cow, cell::RefCell, mem, net::IpAddr};
+use std::{borrow::Cow, cell::RefCell, hint::cold_path, mem, net::IpAddr};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -48,16 +48,19 @@ pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
     outgoing: Outgoing<'_>,
 ) -> Result<()> {
-    let rewritten = rewritten_target(head, outgoing.route)?;
+    let respelled = respelled_target(&head.uri, outgoing.route)?;
     let mut parts = taken(head);
-    let asked = parts.uri.authority().map(|authority| authority.as_str());
-    let asked = asked.and_then(|asked| HeaderValue::from_str(asked).ok());
-    if let Some(target) = rewritten {
-        parts.uri = target;
+    let mut asked = None;
+    if let Some(respelled) = respelled {
+        parts.uri = respelled.target;
+        asked = respelled.authority;
     }
     // copied only where a route names what else crosses
     let received = outgoing.route.request_terms();
-    let received = received.map(|terms| (terms, parts.headers.clone()));
+    let received = received.map(|terms| {
+        cold_path();
+        (terms, parts.headers.clone())
+    });
     drop_fields(&mut parts.headers, &outgoing);
     parts.headers.reserve(OWN_FIELDS);
     // all its values go, whatever comes in their place
@@ -68,17 +71,19 @@ pub(in crate::proxy) fn clean_request(
             parts.headers.insert(field, authorization.clone());
         }
         None => {
+            cold_path();
             parts.headers.remove(header::AUTHORIZATION);
         }
     }
     set_fields(&mut parts.headers, &outgoing);
     let host = outgoing.route.upstream().host();
     set_host(&mut parts.headers, asked, outgoing.authority, host);
-    if let Some((terms, received)) = received
-        && add_to_request(&mut parts.headers, &received, terms, outgoing.presented)
-            == Cookies::HeldToken
-    {
-        outgoing.route.metrics().leak(LeakPlace::RequestHeader);
+    if let Some((terms, received)) = received {
+        cold_path();
+        let presented = outgoing.presented;
+        if add_to_request(&mut parts.headers, &received, terms, presented) == Cookies::HeldToken {
+            outgoing.route.metrics().leak(LeakPlace::RequestHeader);
+        }
     }
     *head = RequestHeader::from(parts);
     Ok(())
@@ -111,11 +116,13 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
         // looked up once: names that every client knows are numbers in here
         let text = name.as_str();
         if untraced || is_dropped_from_request(text) {
+            cold_path();
             dropped.push(name.clone());
             continue;
         }
         let repeats = |token: &Imprint| token.is_in(value.as_bytes()) || token.is_in_name(text);
         if outgoing.presented.iter().any(repeats) {
+            cold_path();
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
             dropped.push(name.clone());
         }
@@ -125,21 +132,38 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     }
 }
 
-/// Path and query as the downstream gets them, where it does not get them as they came.
-fn rewritten_target(head: &RequestHeader, route: &Route) -> Result<Option<Uri>> {
-    let written = match (route.upstream_path(head.uri.path()), head.uri.query()) {
+/// A target that does not cross as it came.
+struct Respelled {
+    /// Path and query as the downstream gets them.
+    target: Uri,
+    /// The host that the client asked for, where the target named it.
+    authority: Option<HeaderValue>,
+}
+
+/// How `target` crosses, if not as it came.
+fn respelled_target(target: &Uri, route: &Route) -> Result<Option<Respelled>> {
+    if target.authority().is_none() && route.upstream().rewrite_prefix().is_none() {
+        return Ok(None);
+    }
+    respell(target, route).map(Some)
+}
+
+/// Kept out of what every request of HTTP/1 goes through.
+#[inline(never)]
+fn respell(target: &Uri, route: &Route) -> Result<Respelled> {
+    let authority = target.authority().map(|authority| authority.as_str());
+    let authority = authority.and_then(|asked| HeaderValue::from_str(asked).ok());
+    let target = match (route.upstream_path(target.path()), target.query()) {
         // HTTP/2 names the host in the target: what stayed there would contradict the Host field
-        (Cow::Borrowed(_), _) => match (head.uri.authority(), head.uri.path_and_query()) {
-            (Some(_), Some(origin)) => Ok(Uri::from(origin.clone())),
-            (Some(_), None) => "/".parse(),
-            (None, _) => return Ok(None),
-        },
+        (Cow::Borrowed(_), _) => Ok(target
+            .path_and_query()
+            .cloned()
+            .map_or_else(Uri::default, Uri::from)),
         (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse(),
         (Cow::Owned(path), None) => path.parse(),
     };
-    written
-        .map(Some)
-        .or_err(ErrorType::InternalError, "the rewritten path is no path")
+    let target = target.or_err(ErrorType::InternalError, "the rewritten path is no path")?;
+    Ok(Respelled { target, authority })
 }
 
 /// The Host field, and what the client asked for where that is another: `authority`, or else its Host field.
@@ -191,6 +215,7 @@ fn text_of(address: IpAddr) -> Option<HeaderValue> {
     LAST.with_borrow_mut(|last| match last {
         Some((known, text)) if *known == address => Some(text.clone()),
         _ => {
+            cold_path();
             let text = HeaderValue::from_str(&address.to_string()).ok()?;
             *last = Some((address, text.clone()));
             Some(text)

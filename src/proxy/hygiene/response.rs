@@ -4,7 +4,7 @@ use super::{names::is_dropped_from_response, terms::add_to_response};
 use crate::{route::ResponseTerms, source::Imprint, telemetry::RequestId};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, response::Parts};
 use pingora::http::ResponseHeader;
-use std::mem;
+use std::{hint::cold_path, mem};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,9 +26,13 @@ pub(in crate::proxy) fn clean_response(
     let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
     parts.extensions = Extensions::new();
     // copied only where a route names what else crosses
-    let received = terms.map(|(terms, origin)| (terms, origin, parts.headers.clone()));
+    let received = terms.map(|(terms, origin)| {
+        cold_path();
+        (terms, origin, parts.headers.clone())
+    });
     clean_fields(&mut parts.headers, tokens)?;
     if let Some((terms, origin, received)) = received {
+        cold_path();
         add_to_response(&mut parts.headers, &received, terms, origin, |name| {
             is_dropped_from_response(name.as_str())
         });
@@ -60,9 +64,11 @@ pub(in crate::proxy) fn clean_fields(
         if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
             && tokens.clone().any(holds)
         {
+            cold_path();
             return Err(RepeatsToken);
         }
         if is_dropped_from_response(text) {
+            cold_path();
             dropped.push(name.clone());
         }
     }

@@ -8,7 +8,7 @@ use crate::telemetry::{
     CacheResult, Outcome, Reason,
     json::{Stamp, decimal, escape, microseconds},
 };
-use std::{io::Write, net::IpAddr, time::Duration};
+use std::{hint::cold_path, io::Write, net::IpAddr, time::Duration};
 
 /// How many beginnings of lines a thread remembers.
 const PLACES: usize = 16;
@@ -54,6 +54,7 @@ impl Phrases {
         self.beginning(record, out);
         microseconds(record.duration, out);
         if let Some(exchange) = record.exchange {
+            cold_path();
             out.extend_from_slice(b",\"exchange_us\":");
             microseconds(exchange, out);
         }
@@ -71,6 +72,7 @@ impl Phrases {
 
     fn beginning(&mut self, record: &AccessRecord<'_>, out: &mut Vec<u8>) {
         if self.beginnings.is_empty() {
+            cold_path();
             self.beginnings.resize_with(PLACES, || None);
         }
         // equal records stand in one place; where unequal ones do as well, they take turns
@@ -80,14 +82,20 @@ impl Phrases {
         };
         match place {
             Some(known) if known.is_of(record) => out.extend_from_slice(&known.text),
-            _ => out.extend_from_slice(&place.insert(Beginning::of(record)).text),
+            _ => {
+                cold_path();
+                out.extend_from_slice(&place.insert(Beginning::of(record)).text);
+            }
         }
     }
 
     fn ending(&mut self, client: Option<IpAddr>, out: &mut Vec<u8>) {
         match &self.ending {
             Some(known) if known.client == client => out.extend_from_slice(&known.text),
-            _ => out.extend_from_slice(&self.ending.insert(Ending::of(client)).text),
+            _ => {
+                cold_path();
+                out.extend_from_slice(&self.ending.insert(Ending::of(client)).text);
+            }
         }
     }
 }
