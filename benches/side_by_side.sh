@@ -12,13 +12,15 @@
 # Requests and answers are such as HTTP clients and API frameworks write (HEADS=short: two fields each and 128 bytes, the
 # least that a proxy can be given to do, which makes the most of what the gateway adds). Load and API never sleep: what it
 # costs to wake them up, in a virtual machine a lot, is their idleness and no proxy's work.
-# Every other round goes through the list backwards, so that no variant is always the first on a cold core.
+# Every other round goes through the list backwards, so that no variant is always the first on a cold core. Rounds are short,
+# a tenth of a second for each variant, and many: what else is on the hardware changes from one second to the next, and tells
+# less on two variants the sooner they follow each other (ten times the length in a tenth of the rounds is four times as vague).
 # A process keeps for its life what luck it had with where its memory lies, which can be a few hundredths: all are started anew
 # GENERATIONS times in a run, 9 unless said otherwise.
 # `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
 set -euo pipefail
 
-ROUNDS=${1:-45} REQUESTS=${2:-12000} CONNECTIONS=${3:-32}
+ROUNDS=${1:-180} REQUESTS=${2:-2000} CONNECTIONS=${3:-32}
 PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES256}
 HEADS=${HEADS:-usual} GENERATIONS=${GENERATIONS:-9}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
@@ -133,7 +135,6 @@ load() { # PORT REQUESTS ARGUMENT…
 # measure VARIANT ROUND: appends µs of CPU per request to the variant's figures. Round 0 is the warm-up.
 measure() {
     local name=${NAMES[$1]} pid=${PIDS[$1]} requests=$REQUESTS arguments=(--header-file "${HEADERS[$1]}") before after
-    [ "$2" != 0 ] || requests=$((REQUESTS / 10))
     if [ -n "${TOKENS[$1]}" ]; then
         requests=$COLD_REQUESTS
         arguments+=(--tokens "${TOKENS[$1]}/tokens.$2")
@@ -165,7 +166,7 @@ for round in $(seq "$ROUNDS"); do
     for i in "${order[@]}"; do
         measure "$i" "$round"
     done
-    taskset -c "$PROXY_CORE" "$BIN/examples/tokens" --time 2000 --algorithm "$ALGORITHM" >>"$WORK/verify-and-sign.us"
+    taskset -c "$PROXY_CORE" "$BIN/examples/tokens" --time 500 --algorithm "$ALGORITHM" >>"$WORK/verify-and-sign.us"
     printf 'round %d:' "$round"
     for name in "${NAMES[@]}"; do printf '  %s %s µs' "$name" "$(tail -1 "$WORK/$name.us")"; done
     echo
