@@ -6,7 +6,7 @@ default:
 # Format, lints and the documentation's links: what is found in seconds
 check:
     cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
 
 # All tests

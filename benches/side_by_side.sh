@@ -148,7 +148,7 @@ measure() {
 quartile() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 3) / 4)] }'; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-cargo build --release --quiet --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
+cargo build --release --quiet --features side-by-side --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
 ORIGIN=(--awake)
 [ "$HEADS" != short ] || ORIGIN+=(--short)
 start origin "$LOAD_CORE" "$BIN/examples/origin" "${ORIGIN[@]}"

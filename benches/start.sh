@@ -17,7 +17,7 @@ finish() {
 }
 trap finish EXIT
 
-build=(cargo build --quiet --bin obo-gateway --example tokens)
+build=(cargo build --quiet --features side-by-side --bin obo-gateway --example tokens)
 [ "$PROFILE" = debug ] || build+=(--release)
 [ -n "${BUILT:-}" ] || "${build[@]}"
 "$BIN/examples/tokens" --out "$WORK" --algorithm EdDSA

@@ -12,13 +12,9 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "architecture/layers.rs"]
 mod layers;
-#[path = "architecture/names.rs"]
 mod names;
-#[path = "architecture/proofs.rs"]
 mod proofs;
-#[path = "architecture/tree.rs"]
 mod tree;
 
 use tree::Tree;
@@ -47,7 +43,7 @@ fn a_forbidden_import_added_to_the_tree_is_found() {
             changed
                 .file
                 .items
-                .push(syn::parse_str(&format!("use crate::{to}::Added;")).unwrap());
+                .push(syn::parse_str(&format!("use crate::architecture::{to}::Added;")).unwrap());
             let breaches = layers::breaches(&Tree::from(changed));
             assert_eq!(breaches.len(), 1, "{from} imports {to}: {breaches:?}");
         }

@@ -8,11 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "edge/changes.rs"]
 mod changes;
-#[path = "edge/drain.rs"]
 mod drain;
-#[path = "edge/fixture.rs"]
 mod fixture;
 
 use std::net::SocketAddr;
@@ -23,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, interval};
 
-use crate::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
+use crate::edge::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
 
 #[tokio::test]
 async fn cleartext_http1_is_forwarded_on_a_kept_alive_connection() {

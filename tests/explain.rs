@@ -8,25 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "e2e"]
-mod shared {
-    #[allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        reason = "made for the end-to-end tests"
-    )]
-    pub mod support;
-}
-use shared::support;
+use crate::e2e::support;
 
-#[path = "explain/agreement.rs"]
 mod agreement;
-#[path = "explain/chance.rs"]
 mod chance;
-#[path = "explain/command.rs"]
 mod command;
-#[path = "explain/gateways.rs"]
 mod gateways;
-#[path = "explain/requests.rs"]
 mod requests;

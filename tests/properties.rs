@@ -11,31 +11,18 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "properties/accept.rs"]
 mod accept;
-#[path = "properties/attenuation.rs"]
 mod attenuation;
-#[path = "properties/cache_key.rs"]
 mod cache_key;
-#[path = "properties/endpoint.rs"]
 mod endpoint;
-#[path = "properties/exchange.rs"]
 mod exchange;
-#[path = "properties/formats.rs"]
 mod formats;
-#[path = "properties/id_tokens.rs"]
 mod id_tokens;
-#[path = "properties/paths.rs"]
 mod paths;
-#[path = "properties/routes.rs"]
 mod routes;
-#[path = "properties/rules.rs"]
 mod rules;
-#[path = "properties/scopes.rs"]
 mod scopes;
-#[path = "properties/subject.rs"]
 mod subject;
-#[path = "properties/world.rs"]
 mod world;
 
 use proptest::test_runner::Config;

@@ -1,7 +1,7 @@
 //! The order of the layers, and the crates that stay behind one door.
 
-use crate::names::{Name, named_in};
-use crate::tree::{Source, Tree};
+use crate::architecture::names::{Name, named_in};
+use crate::architecture::tree::{Source, Tree};
 
 /// A module imports from the layers before its own; modules of one layer do not import each other.
 const LAYERS: [&[&str]; 17] = [

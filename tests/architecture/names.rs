@@ -7,7 +7,7 @@ use syn::{
     Visibility,
 };
 
-use crate::tree::{Source, attributes_of, is_for_tests};
+use crate::architecture::tree::{Source, attributes_of, is_for_tests};
 
 /// A path as it is written, and the module in which it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

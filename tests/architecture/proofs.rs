@@ -11,7 +11,7 @@ use syn::{
     ItemMod, ItemStruct, PathArguments, ReturnType, Signature, TraitItemFn, Type, Visibility,
 };
 
-use crate::tree::{Source, Tree, attributes_of, is_for_tests};
+use crate::architecture::tree::{Source, Tree, attributes_of, is_for_tests};
 
 /// Each proof with its home, in the order in which a request earns them.
 const PROOFS: [(&str, &str); 10] = [

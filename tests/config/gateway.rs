@@ -12,7 +12,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// Composes a gateway from `document`, as `check` does.
-pub(super) fn read(document: &Document, findings: &mut Findings) {
+pub(crate) fn read(document: &Document, findings: &mut Findings) {
     static IO: LazyLock<Runtime> = LazyLock::new(|| {
         // the first line of `main` does this for the program
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

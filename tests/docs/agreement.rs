@@ -1,9 +1,7 @@
 //! The schema and the gateway judge alike: thousands of files that are each one change away from a good one.
 
-use super::{
-    files::{path, yaml},
-    gateway,
-};
+use super::files::{path, yaml};
+use crate::config::gateway;
 use obo_gateway::{
     config::Document,
     settings::{Finding, Findings, Severity},

@@ -10,7 +10,7 @@ mod routes;
 mod streams;
 mod tokens;
 
-use crate::support::{Answer, Lab};
+use crate::e2e::support::{Answer, Lab};
 
 /// Holds an answer of the gateway's own against what all of them promise.
 #[track_caller]

@@ -7,7 +7,7 @@ mod http2;
 mod requests;
 mod traces;
 
-use crate::support::{
+use crate::e2e::support::{
     Ask, Client, Reply, Signer, answer, encoded, lab, provider::Health, wire::Kind,
 };
 use aviary::Aviary;

@@ -1,6 +1,6 @@
 //! `check`, and what the program says when it cannot start.
 
-use crate::support::{
+use crate::e2e::support::{
     Setup, lab,
     process::{check, program},
 };

@@ -2,7 +2,7 @@
 
 pub mod broken;
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{
         Ask, Lab, Reply, Setup, Signer, answer,
@@ -48,7 +48,7 @@ fn unavailable(answer: &Message, token: &str) {
 #[tokio::test]
 async fn issuer_down_from_the_start() {
     for health in [Health::Refusing, Health::Failing] {
-        let idp = crate::support::Provider::start().await;
+        let idp = crate::e2e::support::Provider::start().await;
         idp.turn(health);
         let lab = Lab::around(
             idp,
@@ -123,7 +123,7 @@ async fn clock_panics_at_every_question_of_a_request() {
     assert_eq!(lab.present(&warm).await.status(), 200);
     for question in 0..60 {
         for token in [&warm, &lab.token()] {
-            let mut client = crate::support::Client::connect(lab.address()).await;
+            let mut client = crate::e2e::support::Client::connect(lab.address()).await;
             clock.panic_at(question);
             let answer = client.ask(&Ask::get("/orders/1").bearer(token)).await;
             clock.mend();

@@ -1,6 +1,6 @@
 //! The token that a downstream gets.
 
-use crate::support::{Lab, lab::GATEWAY_ISSUER, lab::ORDERS, obo};
+use crate::e2e::support::{Lab, lab::GATEWAY_ISSUER, lab::ORDERS, obo};
 use serde_json::json;
 use std::collections::BTreeSet;
 

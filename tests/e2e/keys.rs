@@ -1,6 +1,6 @@
 //! Keys that rotate, vanish and cannot be had.
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{Lab, Provider, Setup, Signer, provider::Health, until},
 };

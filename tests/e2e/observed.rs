@@ -1,6 +1,6 @@
 //! What an operator sees of a request.
 
-use crate::support::{Ask, Lab, PATIENCE};
+use crate::e2e::support::{Ask, Lab, PATIENCE};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs};
 

@@ -1,6 +1,6 @@
 //! Routes that give their downstreams opaque tokens.
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{
         Ask, Lab, Reply, Setup, answer, encoded,

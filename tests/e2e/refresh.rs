@@ -1,6 +1,6 @@
 //! What is remembered is made anew before it ends, and no request waits for that.
 
-use crate::{
+use crate::e2e::{
     fail_closed::broken::{BrokenRandomness, Fault},
     support::{Lab, Setup, lab::ORDERS, until},
 };

@@ -2,7 +2,7 @@
 
 mod rig;
 
-use crate::support::{Ask, Client, Reply, Signer, answer, until};
+use crate::e2e::support::{Ask, Client, Reply, Signer, answer, until};
 use rig::Rig;
 use serde_json::{Value, json};
 use std::fs;
@@ -159,7 +159,9 @@ async fn a_request_ends_with_what_it_began_with() {
     let file = rig.yaml().replace("prefix: /orders", "prefix: /books");
     rig.reload(&file).await;
     parts.send(answer("200 OK", &[], "late")).unwrap();
-    let late = client.answer(crate::support::wire::Kind::Response).await;
+    let late = client
+        .answer(crate::e2e::support::wire::Kind::Response)
+        .await;
     assert_eq!(late.unwrap().body, b"late");
     // the connection is kept, and the next request on it meets what is served now
     assert_eq!(client.ask(&ask).await.unwrap().status(), 404);
@@ -306,6 +308,6 @@ async fn signals_that_come_during_a_reload_end_in_the_file_that_was_written_last
     }
     assert_eq!(rig.status("/r18").await, 404);
     let applied = rig.metrics().await;
-    let applied = crate::support::lab::sum(&applied, "obo_config_reload_total", &["applied"]);
+    let applied = crate::e2e::support::lab::sum(&applied, "obo_config_reload_total", &["applied"]);
     assert!((1.0..=20.0).contains(&applied), "{applied}");
 }

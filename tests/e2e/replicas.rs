@@ -9,11 +9,8 @@
 mod outage;
 mod pair;
 
-#[allow(dead_code, reason = "the tests of the stores use all of it")]
-#[path = "../store/server.rs"]
-mod server;
-
-use crate::revocation::revoke_at;
+use crate::e2e::revocation::revoke_at;
+use crate::store::server;
 use pair::{Pair, member};
 use serde_json::json;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A revoked token is refused from then on, also where its exchange is remembered or under way.
 
-use crate::support::{
+use crate::e2e::support::{
     Answer, Ask, Client, Lab, Setup, Signer, process::program, provider::Health, until,
 };
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};

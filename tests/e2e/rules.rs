@@ -2,7 +2,7 @@
 
 mod chain;
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{
         Ask, Lab, Setup,

@@ -8,7 +8,7 @@ mod limits;
 mod metadata;
 mod tokens;
 
-use crate::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use obo_gateway::proxy::edge::{EdgeLimits, Http2, TlsTerms};
 
-use crate::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
+use crate::edge::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
 
 #[tokio::test]
 async fn a_connection_is_held_to_the_limits_of_its_moment() {

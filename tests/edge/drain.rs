@@ -9,7 +9,7 @@ use obo_gateway::proxy::edge::{ConnectionEvent, Http2};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
+use crate::edge::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_under_a_stream_of_requests_loses_none_and_ends_before_its_grace() {

@@ -1,6 +1,6 @@
 //! The same request, asked of a running gateway and of `explain`.
 
-use crate::{
+use crate::explain::{
     chance::Chance,
     gateways::{self, NOW},
     requests::{self, Request},

@@ -1,6 +1,6 @@
 //! The command as a person or a script meets it.
 
-use crate::support::{Ask, Lab, process::program};
+use crate::explain::support::{Ask, Lab, process::program};
 use serde_json::{Value, json};
 use std::{
     io::Write,
@@ -148,7 +148,8 @@ async fn nothing_is_left_behind() {
 #[tokio::test]
 async fn keys_that_cannot_be_had_are_told_with_their_cause() {
     let lab = Lab::start().await;
-    lab.idp.turn(crate::support::provider::Health::Failing);
+    lab.idp
+        .turn(crate::explain::support::provider::Health::Failing);
     let output = explain(&lab, "/orders/7", &lab.token(), &["--json"]).await;
     let told: Value = serde_json::from_str(&text(&output)).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -187,7 +188,7 @@ fn a_configuration_with_a_mistake_and_wrong_usage_have_status_two() {
 
 #[tokio::test]
 async fn a_preflight_is_answered_and_told_with_the_fields_of_its_answer() {
-    let routes = crate::support::lab::ORDERS.replace(
+    let routes = crate::explain::support::lab::ORDERS.replace(
         "    exchange:",
         "    cors: { origins: [https://app.example.com], methods: [GET] }\n    exchange:",
     );

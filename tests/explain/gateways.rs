@@ -1,6 +1,6 @@
 //! Configurations as they are generated: every rule of scopes, subjects, callers, chains, routes and issuers.
 
-use crate::{
+use crate::explain::{
     chance::Chance,
     support::{Setup, lab::GATEWAY_ISSUER},
 };

@@ -1,6 +1,6 @@
 //! Tokens and requests as they are generated: good ones, and those with one thing wrong.
 
-use crate::{
+use crate::explain::{
     chance::Chance,
     gateways::{NOW, SCOPES},
     support::{Ask, Lab, Signer, lab::GATEWAY_ISSUER},
@@ -122,7 +122,7 @@ fn token(chance: &mut Chance, lab: &Lab, own: Option<&str>) -> (String, Option<S
         )
     };
     let with = |name: &str, value: Value| {
-        crate::support::signer::with(header.clone(), json!({name: value}))
+        crate::explain::support::signer::with(header.clone(), json!({name: value}))
     };
     let other = Signer::es256();
     match chance.below(27) {

@@ -101,7 +101,7 @@ state() {
     echo "rss=${rss}KiB threads=$(ls "/proc/$GATEWAY/task" | wc -l) descriptors=$(ls "/proc/$GATEWAY/fd" | wc -l) series=$series"
 }
 
-build=(cargo build --quiet --bin obo-gateway --example origin --example load --example tokens)
+build=(cargo build --quiet --features side-by-side --bin obo-gateway --example origin --example load --example tokens)
 [ "$PROFILE" = debug ] || build+=(--release)
 [ -n "${BUILT:-}" ] || "${build[@]}"
 start origin "$BIN/examples/origin"

@@ -1,6 +1,6 @@
 //! The door out of the exchange: an honest answer passes, the same answer with one thing widened does not.
 
-use crate::{
+use crate::properties::{
     attenuation::payload,
     cases,
     exchange::{Case, any_case, mint, permitted_case},

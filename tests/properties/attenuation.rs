@@ -1,6 +1,6 @@
 //! Whatever subject meets whatever route, the issued token is never wider than both.
 
-use crate::{
+use crate::properties::{
     cases,
     exchange::{CONSTANTS, COPIED, Case, GATEWAY_ACTOR, Route, any_case, mint, nested},
     subject::{GATEWAY, ISSUER_NAME},

@@ -1,6 +1,6 @@
 //! Two requests share a remembered exchange only when all that decided on it is equal.
 
-use crate::{cases, subject::presenting};
+use crate::properties::{cases, subject::presenting};
 use obo_gateway::{
     cache::{AuthorizationContext, CacheKey, Terms},
     source,

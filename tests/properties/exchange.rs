@@ -1,6 +1,6 @@
 //! One exchange as it is generated: a subject token, a route, and the moment at which they meet.
 
-use crate::subject::{GATEWAY, IDP, ISSUER, NOW, build};
+use crate::properties::subject::{GATEWAY, IDP, ISSUER, NOW, build};
 use obo_gateway::{
     clock::{SystemRandomness, UnixTime},
     exchange::{Embedded, Exchange, TokenResponse},

@@ -1,6 +1,6 @@
 //! The forms of an issued token: each says what was permitted and nothing else, and whoever has the keys reads it so.
 
-use crate::{
+use crate::properties::{
     cases,
     exchange::{Case, gateway, nested, permitted_case},
     subject::{GATEWAY, IDP, ISSUER},
@@ -94,7 +94,7 @@ fn expected(case: &Case) -> Map<String, Value> {
         }
     }
     for name in &route.set {
-        let constant = crate::exchange::Route::constant(name);
+        let constant = crate::properties::exchange::Route::constant(name);
         claims.insert((*name).to_owned(), constant);
     }
     claims

@@ -1,6 +1,6 @@
 //! ID tokens: requested as such, and beside an access token.
 
-use crate::{
+use crate::properties::{
     cases,
     exchange::gateway,
     formats::MINT,

@@ -1,6 +1,6 @@
 //! What the gate lets pass means one thing, and is forwarded as it came.
 
-use crate::{
+use crate::properties::{
     cases,
     routes::{route, table},
 };

@@ -1,6 +1,6 @@
 //! The route table finds what a search through the whole list finds.
 
-use crate::cases;
+use crate::properties::cases;
 use http::Method;
 use obo_gateway::{
     clock::{SharedClock, SystemClock},

@@ -1,6 +1,6 @@
 //! The algebra of scopes.
 
-use crate::cases;
+use crate::properties::cases;
 use obo_gateway::token::ScopeSet;
 use proptest::{collection::btree_set, prelude::*};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Three providers, the gateway's engine, and verifiers that take what any of them signs.
 
-use crate::subject::{GATEWAY, NOW, build, present};
+use crate::properties::subject::{GATEWAY, NOW, build, present};
 use obo_gateway::{
     clock::{ManualClock, SharedClock, SystemRandomness},
     egress::Egress,

@@ -1,6 +1,6 @@
 //! What every store promises.
 
-use crate::{NOW, later, lineage, revoked, token};
+use crate::store::{NOW, later, lineage, revoked, token};
 use obo_gateway::{
     clock::ManualClock,
     store::{OnceOnly, RecordKey, Revocation, Store, Stores, Use},

@@ -1,6 +1,6 @@
 //! A process that is killed under a stream of revocations.
 
-use crate::{lineage, open, revoked};
+use crate::store::{lineage, open, revoked};
 use obo_gateway::store::Store;
 use std::{
     io::{BufRead, BufReader, Write},
@@ -44,7 +44,7 @@ fn child(path: &Path, from: usize, more: usize) -> (Killed, usize) {
     let mut child = Killed(
         Command::new(std::env::current_exe().unwrap())
             .args([
-                "crash::the_process_that_is_killed",
+                "store::crash::the_process_that_is_killed",
                 "--exact",
                 "--ignored",
                 "--nocapture",

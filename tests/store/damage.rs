@@ -1,6 +1,6 @@
 //! A file that was cut or changed: refused, or what was answered for is still in it.
 
-use crate::{later, lineage, open, revoked};
+use crate::store::{later, lineage, open, revoked};
 use obo_gateway::store::{RecordKey, Store};
 use std::{
     fs,

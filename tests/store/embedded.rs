@@ -1,6 +1,6 @@
 //! What the store in a file promises besides.
 
-use crate::{clock, contract, later, lineage, open, open_at, revoked};
+use crate::store::{clock, contract, later, lineage, open, open_at, revoked};
 use obo_gateway::store::{OpenError, RecordKey, Revocation, Store};
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -39,7 +39,11 @@ async fn what_has_ended_is_not_there_when_it_is_opened_again_and_its_room_is_use
     let clock = clock();
     let store = open_at(&path, Arc::clone(&clock) as _).unwrap();
     store
-        .revoke(&[Revocation::of_all(crate::token("t"), crate::NOW, later(5))])
+        .revoke(&[Revocation::of_all(
+            crate::store::token("t"),
+            crate::store::NOW,
+            later(5),
+        )])
         .await
         .unwrap();
     let key = |n: u32| RecordKey::new("test", &n.to_be_bytes());

@@ -1,6 +1,6 @@
 //! What the store on a server promises besides.
 
-use crate::{
+use crate::store::{
     NOW, clock, contract, later, lineage, revoked,
     server::{Server, free_port, wait_for},
     token,

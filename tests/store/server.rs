@@ -10,16 +10,16 @@ use std::{
 use tempfile::TempDir;
 
 /// `redis-server`, running or not.
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     arguments: Vec<String>,
     process: Option<Child>,
 }
 
 impl Server {
     /// A server that flushes each write; none, and a word about it, where the program is not installed.
-    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let installed = Command::new("redis-server")
             .arg("--version")
             .stdout(Stdio::null())
@@ -40,7 +40,7 @@ impl Server {
     }
 
     /// Starts the program, and waits until it listens.
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let port = self.port.to_string();
         let port_key = if self.is_encrypted() {
             "--tls-port"
@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// Kills it.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// The first line of the answer to a command.
-    pub(super) fn ask(&self, command: &str) -> String {
+    pub(crate) fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(5)))
@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Everything that it has written to its folder.
-    pub(super) fn written(&self) -> Vec<u8> {
+    pub(crate) fn written(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut folders = vec![self.folder.path().to_path_buf()];
         while let Some(folder) = folders.pop() {
@@ -127,14 +127,14 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// Waits for `what`, ten seconds at most; how long it took.
 #[track_caller]
-pub(super) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(10), "{what}");

@@ -21,7 +21,7 @@ pub struct Identity {
 
 impl Authority {
     pub fn new() -> Self {
-        crate::support::install_crypto();
+        crate::streaming::support::install_crypto();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();

@@ -1,6 +1,6 @@
 //! A GiB each way through a protected route, in memory that does not grow with it.
 
-use crate::{
+use crate::streaming::{
     http2::{H2Client, part, room},
     pattern::{self, PIECE},
     program::{Measure, Program},

@@ -1,6 +1,6 @@
 //! Server-sent events, in lock-step: the API writes the next one only when the one before has reached the client.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::{part, read},
     stage::Stage,

@@ -1,7 +1,7 @@
 //! `Expect: 100-continue` (RFC 9110 §10.1.1): the downstream decides whether it wants the body, and a request that is refused
 //! is refused before its body is sent.
 
-use crate::{
+use crate::streaming::{
     stage::Stage,
     support::{
         Ask, Client, Origin, PATIENCE,

@@ -1,6 +1,6 @@
 //! HTTP/2 whose every frame the test decides: a client, and an API.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     stage::NAME,
     support::{PATIENCE, until},

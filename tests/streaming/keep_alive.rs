@@ -1,6 +1,6 @@
 //! Connections are used again, on both sides.
 
-use crate::{
+use crate::streaming::{
     stage::Stage,
     support::{Ask, Origin, Reply, answer, wire::Kind},
 };

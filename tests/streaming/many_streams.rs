@@ -1,6 +1,6 @@
 //! Many requests at a time on one connection of HTTP/2.
 
-use crate::{
+use crate::streaming::{
     http2::part,
     stage::Stage,
     support::{Origin, Reply, answer, until},

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::support::PATIENCE;
+use crate::streaming::support::PATIENCE;
 
 /// The longest piece.
 pub const PIECE: usize = 64 << 10;

@@ -1,6 +1,6 @@
 //! A reader that stops: whoever writes to it is made to wait, and nobody keeps what it does not take.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::{H2Client, H2Origin, answer_with, part, room, whole},
     pattern::{self, PIECE},

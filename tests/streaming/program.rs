@@ -1,6 +1,6 @@
 //! The gateway as it is installed, whose memory can be measured.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::H2Client,
     pattern,

@@ -1,6 +1,6 @@
 //! A provider and a gateway that listens in cleartext and with TLS; the API behind it is each test's own.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::H2Client,
     support::{Client, Provider, Setup, install_crypto, lab, lab::sum, until},

@@ -1,7 +1,7 @@
 //! Fields after a body (RFC 9110 §6.5): those of an answer pass, unless they hold a token or ask for one; those of a request
 //! never do.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::{H2Answer, H2Origin, read, whole},
     stage::{NAME, Stage},

@@ -1,6 +1,6 @@
 //! Downstream APIs behind TLS of a private authority, and those that speak HTTP/2.
 
-use crate::{
+use crate::streaming::{
     authority::Authority,
     http2::{H2Origin, answer_with, read},
     stage::{NAME, Stage},

@@ -1,7 +1,7 @@
 //! How a request presents its token.
 
 use super::{assert_own, assert_untouched};
-use crate::support::{Ask, Lab};
+use crate::e2e::support::{Ask, Lab};
 
 #[tokio::test]
 async fn a_request_without_a_bearer_token_is_challenged_without_an_error_code() {
@@ -55,7 +55,7 @@ async fn a_copy_of_the_token_in_the_target_is_an_invalid_request() {
         format!("/orders/{token}"),
         format!("/orders/1?next={token}"),
         format!("/orders/1?next={signature}"),
-        format!("/orders/1?next={}", crate::support::encoded(&token)),
+        format!("/orders/1?next={}", crate::e2e::support::encoded(&token)),
     ] {
         let answer = lab.ask(Ask::get(&target).bearer(&token)).await;
         assert_own(&answer, 400, "invalid_request", &[&token, signature]);
@@ -85,7 +85,7 @@ async fn too_long_a_token_too_large_a_head_and_too_long_a_target_have_their_own_
 #[tokio::test]
 async fn a_connection_serves_on_after_a_refusal() {
     let lab = Lab::start().await;
-    let mut client = crate::support::Client::connect(lab.address()).await;
+    let mut client = crate::e2e::support::Client::connect(lab.address()).await;
     for _ in 0..3 {
         let answer = client.ask(&Ask::get("/orders/1")).await.unwrap();
         assert_eq!(answer.status(), 401);

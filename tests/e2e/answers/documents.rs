@@ -1,6 +1,6 @@
 //! The gateway's own documents.
 
-use crate::support::{Ask, Lab, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Ask, Lab, lab::GATEWAY_ISSUER};
 
 const METADATA: [&str; 2] = [
     "/.well-known/oauth-authorization-server",

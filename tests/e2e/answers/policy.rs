@@ -1,7 +1,7 @@
 //! What a genuine token may not have.
 
 use super::{assert_own, assert_untouched};
-use crate::support::{Ask, Lab};
+use crate::e2e::support::{Ask, Lab};
 use serde_json::json;
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_missing_scope_is_named_and_only_what_is_needed_is_named() {
 
 #[tokio::test]
 async fn nothing_left_of_the_scope_is_refused() {
-    let routes = crate::support::lab::ORDERS.replace(", require: [orders.read]", "");
+    let routes = crate::e2e::support::lab::ORDERS.replace(", require: [orders.read]", "");
     let lab = Lab::routes(&routes).await;
     for scope in [
         json!("profile"),
@@ -48,7 +48,8 @@ async fn nothing_left_of_the_scope_is_refused() {
 
 #[tokio::test]
 async fn excess_refuse_wants_all_that_the_route_allows() {
-    let routes = crate::support::lab::ORDERS.replace("require: [orders.read]", "excess: refuse");
+    let routes =
+        crate::e2e::support::lab::ORDERS.replace("require: [orders.read]", "excess: refuse");
     let lab = Lab::routes(&routes).await;
     let answer = lab
         .present(&lab.token_with(json!({"scope": "orders.read"})))
@@ -75,7 +76,7 @@ async fn an_application_without_a_user_is_refused_unless_the_route_takes_any_sub
         .await;
     assert_untouched(&lab);
 
-    let routes = crate::support::lab::ORDERS.replace(
+    let routes = crate::e2e::support::lab::ORDERS.replace(
         "audience: orders-api",
         "audience: orders-api\n      subjects: any",
     );
@@ -85,7 +86,7 @@ async fn an_application_without_a_user_is_refused_unless_the_route_takes_any_sub
 
 #[tokio::test]
 async fn a_caller_that_the_route_does_not_name_is_refused() {
-    let routes = crate::support::lab::ORDERS.replace(
+    let routes = crate::e2e::support::lab::ORDERS.replace(
         "audience: orders-api",
         "audience: orders-api\n      clients: [portal]",
     );
@@ -133,7 +134,7 @@ async fn may_act_must_name_the_gateway() {
 
 #[tokio::test]
 async fn a_chain_of_actors_is_nested_and_bounded() {
-    let routes = crate::support::lab::ORDERS.replace(
+    let routes = crate::e2e::support::lab::ORDERS.replace(
         "audience: orders-api",
         "audience: orders-api\n      chain: { max_depth: 3 }",
     );

@@ -1,7 +1,7 @@
 //! A downstream that refuses the token it was given.
 
 use super::assert_own;
-use crate::support::{Ask, Lab, Reply, Setup, answer, wire::Message};
+use crate::e2e::support::{Ask, Lab, Reply, Setup, answer, wire::Message};
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use serde_json::json;
 use std::{

@@ -1,7 +1,7 @@
 //! Which route a request meets, and what its downstream is told.
 
 use super::{assert_own, assert_untouched};
-use crate::support::{Ask, Lab, Origin, answer};
+use crate::e2e::support::{Ask, Lab, Origin, answer};
 
 /// Public routes tell where a request went without token work.
 fn public(routes: &[(&str, &str)]) -> String {
@@ -115,7 +115,7 @@ async fn the_matched_prefix_is_replaced_and_joined_with_one_slash() {
             ],
         ),
     ] {
-        let routes = crate::support::lab::ORDERS.replace(
+        let routes = crate::e2e::support::lab::ORDERS.replace(
             "timeouts: { response: 10s }",
             &format!("rewrite_prefix: {rewrite}"),
         );
@@ -137,7 +137,8 @@ async fn the_downstream_is_told_its_own_host_the_clients_or_a_name() {
         ("host: preserve", Some("api.example.com")),
         ("host: orders.internal", Some("orders.internal")),
     ] {
-        let routes = crate::support::lab::ORDERS.replace("timeouts: { response: 10s }", setting);
+        let routes =
+            crate::e2e::support::lab::ORDERS.replace("timeouts: { response: 10s }", setting);
         let lab = Lab::routes(&routes).await;
         let ask = Ask::get("/orders").bearer(&lab.token());
         assert_eq!(
@@ -171,7 +172,7 @@ async fn several_targets_take_turns_by_weight() {
         "targets: [ {{ url: ORIGIN, weight: 2 }}, {{ url: \"{}\" }} ]",
         other.url()
     );
-    let routes = crate::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
+    let routes = crate::e2e::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
     let lab = Lab::routes(&routes).await;
     let token = lab.token();
     for _ in 0..9 {
@@ -187,7 +188,7 @@ async fn several_targets_take_turns_by_weight() {
 async fn a_target_that_is_gone_is_passed_over() {
     let gone = { Origin::start().await.url() };
     let targets = format!("targets: [ {{ url: \"{gone}\" }}, {{ url: ORIGIN }} ]");
-    let routes = crate::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
+    let routes = crate::e2e::support::lab::ORDERS.replace("targets: [ { url: ORIGIN } ]", &targets);
     let lab = Lab::routes(&routes).await;
     for _ in 0..4 {
         let answer = lab

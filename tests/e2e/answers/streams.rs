@@ -1,6 +1,6 @@
 //! Bodies, both ways.
 
-use crate::support::{Answer, Ask, Client, Lab, Reply, answer, until, wire::Kind};
+use crate::e2e::support::{Answer, Ask, Client, Lab, Reply, answer, until, wire::Kind};
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 

@@ -1,7 +1,7 @@
 //! Tokens that are not acceptable: one answer for every reason.
 
 use super::{assert_own, assert_untouched};
-use crate::support::{
+use crate::e2e::support::{
     Lab, Setup, Signer,
     signer::{signing_input, with},
 };
@@ -258,7 +258,7 @@ async fn what_is_not_an_access_token_is_refused() {
     let lab = Lab::with(Setup {
         issuer: format!(
             "{}, required_claims: {{ token_use: access }}",
-            crate::support::lab::ISSUER
+            crate::e2e::support::lab::ISSUER
         ),
         ..Setup::default()
     })

@@ -1,6 +1,6 @@
 //! A real browser, where there is one: `.ci/run` asks for this test by name and says so where it cannot.
 
-use crate::support::{Lab, PATIENCE, answer};
+use crate::e2e::support::{Lab, PATIENCE, answer};
 use std::{
     net::SocketAddr,
     path::Path,

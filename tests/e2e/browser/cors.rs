@@ -1,6 +1,6 @@
 //! Scripts of other origins.
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{Answer, Ask, Lab, answer},
 };
@@ -132,7 +132,7 @@ async fn a_script_can_read_that_the_downstream_failed() {
     let leak = lab.token();
     lab.origin.answers(|request| {
         let own = request.bearer().unwrap().to_owned();
-        crate::support::Reply::Send(answer("200 OK", &[("X-Debug", &own)], ""))
+        crate::e2e::support::Reply::Send(answer("200 OK", &[("X-Debug", &own)], ""))
     });
     let ask = Ask::get("/orders/1").bearer(&leak).field("Origin", APP);
     let answer = lab.ask(ask).await;

@@ -1,6 +1,6 @@
 //! Streams of events, which last longer than an answer does.
 
-use crate::support::{Ask, Client, Lab, PATIENCE, Reply, Setup, wire::Kind};
+use crate::e2e::support::{Ask, Client, Lab, PATIENCE, Reply, Setup, wire::Kind};
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use reqwest::{Certificate, Version};
 use std::{
@@ -99,7 +99,7 @@ async fn over_http_2_no_event_passes_after_the_token_has_ended_and_other_streams
     assert!(end.is_err(), "{end:?}");
 
     lab.origin
-        .always(crate::support::answer("200 OK", &[], "on"));
+        .always(crate::e2e::support::answer("200 OK", &[], "on"));
     let answer = get().send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "on");
     lab.counts("obo_requests_total", &["events", "forwarded"], 2)

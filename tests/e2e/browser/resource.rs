@@ -1,6 +1,6 @@
 //! Protected resources, and where clients read about them (RFC 9728).
 
-use crate::{
+use crate::e2e::{
     answers::{assert_own, assert_untouched},
     support::{Ask, Lab, Setup},
 };

@@ -1,6 +1,6 @@
 //! Cookies and header fields that a route names.
 
-use crate::support::{Ask, Lab, Setup, answer, lab};
+use crate::e2e::support::{Ask, Lab, Setup, answer, lab};
 
 const ROUTES: &str = r"
   - name: orders
@@ -56,7 +56,7 @@ async fn a_cookie_that_holds_the_token_is_dropped_whole_though_its_name_may_pass
     let lab = start().await;
     let token = lab.token();
     let signature = token.rsplit('.').next().unwrap();
-    let encoded = crate::support::encoded(&token);
+    let encoded = crate::e2e::support::encoded(&token);
     for copy in [&token, signature, &encoded] {
         lab.origin.forget();
         let ask = Ask::get("/orders/1")
@@ -128,7 +128,7 @@ async fn a_cookie_that_would_carry_the_issued_token_to_the_client_is_a_leak() {
     let lab = start().await;
     lab.origin.answers(|request| {
         let cookie = format!("session={}", request.bearer().unwrap());
-        crate::support::Reply::Send(answer("200 OK", &[("Set-Cookie", &cookie)], ""))
+        crate::e2e::support::Reply::Send(answer("200 OK", &[("Set-Cookie", &cookie)], ""))
     });
     let got = lab.ask(Ask::get("/orders/1").bearer(&lab.token())).await;
     assert_eq!(got.status(), 502);

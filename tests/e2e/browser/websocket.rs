@@ -1,6 +1,6 @@
 //! WebSockets through the gateway, a real client at one end and a real server at the other.
 
-use crate::support::{Ask, Client, Lab, PATIENCE, until};
+use crate::e2e::support::{Ask, Client, Lab, PATIENCE, until};
 use futures_util::{SinkExt, StreamExt};
 use std::{
     sync::{Arc, Mutex},
@@ -148,7 +148,7 @@ async fn a_websocket_is_opened_with_the_exchanged_token_and_carries_messages_bot
     let sent = head["authorization"].to_str().unwrap();
     let issued = sent.strip_prefix("Bearer ").unwrap();
     assert_ne!(issued, token);
-    let claims = crate::support::obo::verify(lab.address(), issued, lab.now())
+    let claims = crate::e2e::support::obo::verify(lab.address(), issued, lab.now())
         .await
         .claims;
     assert_eq!(claims["aud"], "live-api");
@@ -300,7 +300,7 @@ async fn what_is_no_whole_handshake_is_an_ordinary_request() {
     for ask in [post, keyless, other.field("Upgrade", "h2c")] {
         lab.origin.forget();
         lab.origin
-            .always(crate::support::answer("200 OK", &[], "plain"));
+            .always(crate::e2e::support::answer("200 OK", &[], "plain"));
         assert_eq!(lab.ask(ask.clone()).await.status(), 200);
         assert!(lab.origin.request().field("upgrade").is_none());
         lab.origin.always(SWITCH.to_vec());
@@ -322,8 +322,11 @@ async fn a_switch_to_another_protocol_than_was_asked_for_is_refused() {
 async fn a_handshake_that_the_downstream_declines_is_an_ordinary_answer() {
     let echo = Echo::start().await;
     let lab = Lab::routes(&routes(&echo, "2m")).await;
-    lab.origin
-        .always(crate::support::answer("426 Upgrade Required", &[], "no"));
+    lab.origin.always(crate::e2e::support::answer(
+        "426 Upgrade Required",
+        &[],
+        "no",
+    ));
     let mut client = Client::connect(lab.address()).await;
     let answer = client
         .ask(&handshake("/scripted/1", &lab.token()))

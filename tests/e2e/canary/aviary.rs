@@ -1,7 +1,7 @@
 //! The program among its neighbours, and the search through all that it leaves behind.
 
 use super::traces::{Canary, Text};
-use crate::support::{
+use crate::e2e::support::{
     Answer, Ask, Client, Origin, Provider, Setup, Signer, install_crypto, lab, process::Process,
     wire::Kind,
 };

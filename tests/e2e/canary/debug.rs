@@ -1,7 +1,7 @@
 //! What a careless `{:?}` would print, at every stage of an exchange.
 
 use super::traces::{Canary, Text};
-use crate::support::{Setup, Signer, install_crypto, lab};
+use crate::e2e::support::{Setup, Signer, install_crypto, lab};
 use http::Request;
 use obo_gateway::{
     clock::{Clock, SystemClock, SystemRandomness},

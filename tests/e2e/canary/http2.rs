@@ -25,7 +25,7 @@ async fn start() -> (Aviary, Client, String) {
         .tls_certs_only([Certificate::from_pem(certificate.as_bytes()).unwrap()])
         .no_proxy()
         .resolve(HOST, aviary.process.address)
-        .timeout(crate::support::PATIENCE)
+        .timeout(crate::e2e::support::PATIENCE)
         .build()
         .unwrap();
     let origin = format!("https://{HOST}:{}", aviary.process.address.port());

@@ -1,6 +1,6 @@
 //! Requests that repeat their token wherever a client can write something.
 
-use crate::support::{Ask, encoded};
+use crate::e2e::support::{Ask, encoded};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},

@@ -105,15 +105,15 @@ fn a_trace_is_found_however_it_is_written() {
     let token = &canary.token;
     for text in [
         token.clone(),
-        crate::support::encoded(token),
-        crate::support::encoded(token).to_lowercase(),
-        crate::support::encoded(&crate::support::encoded(token)),
+        crate::e2e::support::encoded(token),
+        crate::e2e::support::encoded(token).to_lowercase(),
+        crate::e2e::support::encoded(&crate::e2e::support::encoded(token)),
         token.to_ascii_lowercase(),
         STANDARD.encode(token),
         STANDARD.encode(format!("x{token}")),
         STANDARD.encode(format!("Bearer {token}")),
         URL_SAFE.encode(format!("xy{token}z")),
-        crate::support::encoded(&STANDARD.encode(token)),
+        crate::e2e::support::encoded(&STANDARD.encode(token)),
         canary.signature().to_owned(),
     ] {
         let text = Text::new(format!("before {text} after").as_bytes());

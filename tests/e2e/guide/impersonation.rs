@@ -4,7 +4,7 @@ use super::rig::{
     ACCESS_TOKEN, ADMINISTRATOR, APP, AUDIENCES, COLLEAGUE, END_USER, Guide, ID_TOKEN,
     IMPERSONATOR, JWT, STRANGER, USER_ID, WEB, audiences, granted, names, refused, scopes, text,
 };
-use crate::support::{Answer, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Answer, lab::GATEWAY_ISSUER};
 use serde_json::{Value, json};
 
 fn all() -> Vec<&'static str> {

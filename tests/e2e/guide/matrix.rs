@@ -4,7 +4,7 @@ use super::rig::{
     ACCESS_TOKEN, END_USER, Guide, ID_TOKEN, IMPERSONATOR, JWT, REFRESH_TOKEN, USER_ID, refused,
     text,
 };
-use crate::support::Answer;
+use crate::e2e::support::Answer;
 use serde_json::json;
 
 /// The tokens of one run, each valid where it belongs.

@@ -1,7 +1,7 @@
 //! What an operator's revocation of the gateway's own tokens ends.
 
 use super::rig::{ACCESS_TOKEN, AGGREGATES, Guide, WEB, granted, refused, text};
-use crate::revocation::revoke;
+use crate::e2e::revocation::revoke;
 use serde_json::{Value, json};
 
 async fn revoked(guide: &Guide, token: &str) -> Value {

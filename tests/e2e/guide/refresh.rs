@@ -4,7 +4,7 @@ use super::rig::{
     ACCESS_TOKEN, AGGREGATES, END_USER, Guide, IMPERSONATOR, JWT, USER_ID, WEB, audiences, granted,
     names, refused, scopes, text,
 };
-use crate::support::Answer;
+use crate::e2e::support::Answer;
 use serde_json::{Value, json};
 
 async fn impersonated(guide: &Guide) -> Value {

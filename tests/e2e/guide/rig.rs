@@ -2,7 +2,7 @@
 //! signed in at the provider.
 
 use super::described::assert_described;
-use crate::support::{Answer, Ask, Lab, Setup, Signer, lab, signer::with};
+use crate::e2e::support::{Answer, Ask, Lab, Setup, Signer, lab, signer::with};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},

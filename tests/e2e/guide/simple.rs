@@ -4,7 +4,7 @@ use super::rig::{
     ACCESS_TOKEN, AGGREGATES, AUDIENCES, END_USER, FORM, GRANT, Guide, ID_TOKEN, JWT, SETTINGS,
     WEB, audiences, form_of, granted, names, refused, scopes, text,
 };
-use crate::support::{Ask, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Ask, lab::GATEWAY_ISSUER};
 use serde_json::{Value, json};
 
 const FIVE: [&str; 5] = [

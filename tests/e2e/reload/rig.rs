@@ -1,6 +1,6 @@
 //! A provider, a downstream, the program between them, and the file that it is told to read again.
 
-use crate::support::{
+use crate::e2e::support::{
     Answer, Ask, Client, Origin, Provider, Setup, install_crypto,
     lab::{sum, yaml},
     obo::{self, Obo},
@@ -74,7 +74,10 @@ impl Rig {
                 }
             }
         };
-        if timeout(crate::support::PATIENCE, counted).await.is_err() {
+        if timeout(crate::e2e::support::PATIENCE, counted)
+            .await
+            .is_err()
+        {
             panic!(
                 "{family}{labels:?} is not {expected}:\n{}\n{}",
                 self.metrics().await,

@@ -4,7 +4,7 @@ use super::{
     WITHIN,
     pair::{self, Pair, member},
 };
-use crate::{
+use crate::e2e::{
     revocation::revoke_at,
     support::{Answer, process::Process},
 };

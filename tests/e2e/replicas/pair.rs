@@ -1,7 +1,7 @@
 //! Two processes of the program with the same keys on one server.
 
 use super::server::Server;
-use crate::support::{
+use crate::e2e::support::{
     Answer, Ask, Client, Origin, PATIENCE, Provider, Setup, Signer, install_crypto,
     lab::{GATEWAY_ISSUER, sum, yaml},
     process::{Process, program},

@@ -1,7 +1,7 @@
 //! The gateway's own tokens, presented to it again.
 
 use super::{SCOPE, route, with};
-use crate::{
+use crate::e2e::{
     answers::assert_own,
     support::{
         Ask, Lab, Provider, Setup,

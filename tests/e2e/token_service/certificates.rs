@@ -1,7 +1,7 @@
 //! Clients that are known by the certificate of their connection.
 
 use super::FORM;
-use crate::support::{Lab, PATIENCE, Setup};
+use crate::e2e::support::{Lab, PATIENCE, Setup};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };

@@ -4,7 +4,7 @@ use super::{
     ASSERTION_TYPE, SECRET, Service, assert_authenticated, assert_invalid, assert_stranger, basic,
     post, told,
 };
-use crate::support::{Answer, Signer};
+use crate::e2e::support::{Answer, Signer};
 use serde_json::json;
 
 /// As RFC 6749 §2.3.1 says.
@@ -92,7 +92,11 @@ async fn an_assertion_counts_once() {
     let assertion = service.assertion(json!({}));
     assert_authenticated(&service.present(&assertion).await);
     assert_stranger(&service.present(&assertion).await);
-    let endpoint = format!("{}{}", crate::support::lab::GATEWAY_ISSUER, super::PATH);
+    let endpoint = format!(
+        "{}{}",
+        crate::e2e::support::lab::GATEWAY_ISSUER,
+        super::PATH
+    );
     let other = service.assertion(json!({"jti": "2", "aud": [endpoint]}));
     let form = [
         ("client_assertion", other.as_str()),

@@ -1,7 +1,7 @@
 //! What a request must look like before anybody asks who sent it.
 
 use super::{FORM, PATH, SECRET, Service, assert_invalid, post, told};
-use crate::support::{Ask, Client};
+use crate::e2e::support::{Ask, Client};
 
 fn body(text: impl Into<Vec<u8>>) -> Ask {
     Ask::post(PATH, text).field("Content-Type", FORM)
@@ -110,7 +110,7 @@ async fn a_body_that_is_too_long_is_not_read_and_the_connection_ends() {
         let mut client = Client::connect(service.lab.address()).await;
         client.send(request.as_bytes()).await;
         let answer = client
-            .answer(crate::support::wire::Kind::Response)
+            .answer(crate::e2e::support::wire::Kind::Response)
             .await
             .unwrap();
         assert_eq!(told(&answer), (413, "invalid_request".to_owned()));
@@ -129,7 +129,7 @@ async fn a_body_that_comes_too_slowly_is_given_up_after_ten_seconds() {
     );
     client.send(head.as_bytes()).await;
     let answer = client
-        .answer(crate::support::wire::Kind::Response)
+        .answer(crate::e2e::support::wire::Kind::Response)
         .await
         .unwrap();
     assert_eq!(told(&answer), (408, "invalid_request".to_owned()));
@@ -150,7 +150,7 @@ async fn a_client_that_waits_for_leave_to_send_gets_it_and_the_connection_is_kep
         client.until_received(b"100 Continue\r\n\r\n").await;
         client.send(body.as_bytes()).await;
         let answer = client
-            .answer(crate::support::wire::Kind::Response)
+            .answer(crate::e2e::support::wire::Kind::Response)
             .await
             .unwrap();
         assert_eq!(told(&answer), (400, "unsupported_grant_type".to_owned()));

@@ -1,7 +1,7 @@
 //! What an API is told about the tokens that it is given, opaque or signed.
 
 use super::FORM;
-use crate::support::{Answer, Ask, Client, Lab, Setup, encoded, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Answer, Ask, Client, Lab, Setup, encoded, lab::GATEWAY_ISSUER};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! How often the token service may be called.
 
 use super::{Service, assert_authenticated, basic, post, told};
-use crate::support::{Answer, Ask, Setup};
+use crate::e2e::support::{Answer, Ask, Setup};
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use std::{sync::Arc, time::Duration};
 

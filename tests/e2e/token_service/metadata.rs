@@ -1,7 +1,7 @@
 //! What the token service says of itself.
 
 use super::Service;
-use crate::support::{Ask, Lab, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Ask, Lab, lab::GATEWAY_ISSUER};
 use serde_json::Value;
 
 const PATHS: [&str; 2] = [

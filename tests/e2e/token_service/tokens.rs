@@ -1,7 +1,7 @@
 //! Tokens that end before their time: by their own client, by an operator, by being used twice; and the exchange in the
 //! words of Microsoft Entra.
 
-use crate::support::{Answer, Ask, Client, Lab, Setup};
+use crate::e2e::support::{Answer, Ask, Client, Lab, Setup};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

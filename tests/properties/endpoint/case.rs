@@ -1,7 +1,7 @@
 //! Generated directories, clients, tokens and requests.
 
 use super::world::{Ask, Endpoint, GROUND, at, url};
-use crate::subject::GATEWAY;
+use crate::properties::subject::GATEWAY;
 use obo_gateway::{
     policy::PermittedExchange,
     token::{TokenFormat, TokenTypeUri},

@@ -8,7 +8,7 @@ mod rules;
 mod tokens;
 
 use super::world::{Ask, Endpoint, GROUND, at, time, url, with};
-use crate::subject::{GATEWAY, NOW};
+use crate::properties::subject::{GATEWAY, NOW};
 use obo_gateway::{
     policy::PolicyError,
     store::{Revocation, RevocationKey},

@@ -5,7 +5,7 @@ use super::{
     model::{self, Expected},
     world::{Ask, Endpoint, time},
 };
-use crate::{cases, subject::NOW};
+use crate::properties::{cases, subject::NOW};
 use obo_gateway::policy::PermittedExchange;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use std::collections::BTreeSet;

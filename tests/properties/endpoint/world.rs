@@ -1,6 +1,6 @@
 //! Two providers, a client that signs JWTs of its own, users with permissions, and the token endpoint's parts over them.
 
-use crate::subject::{GATEWAY, NOW, build, present};
+use crate::properties::subject::{GATEWAY, NOW, build, present};
 use obo_gateway::{
     clock::{ManualClock, SharedClock, UnixTime},
     egress::Egress,

@@ -1,6 +1,6 @@
 //! A subject token and the routes that it passes one after the other, as they are generated.
 
-use crate::{
+use crate::properties::{
     attenuation::payload,
     subject::{GATEWAY, NOW},
     world::{WORLD, url},

@@ -4,7 +4,7 @@ use super::{
     case::{SCOPES, any_case},
     model,
 };
-use crate::{
+use crate::properties::{
     attenuation::payload,
     cases,
     subject::{GATEWAY, NOW, presenting},

@@ -1,7 +1,7 @@
 //! What is to come of a case, in the words of the specification.
 
 use super::case::{Case, Ceiling, Hop, Operation, Subject};
-use crate::{
+use crate::properties::{
     subject::{GATEWAY, NOW},
     world::{NAMES, ROLES},
 };
@@ -147,13 +147,13 @@ impl Ceiling {
 
 /// The gateway's own name for itself never becomes a client's.
 pub fn client(held: &Held) -> &str {
-    held.client.unwrap_or(crate::world::ACTOR)
+    held.client.unwrap_or(crate::properties::world::ACTOR)
 }
 
 /// How deep an `act` claim is, every level of which has to name the gateway.
 pub fn depth(act: Option<&serde_json::Value>) -> Option<usize> {
     let Some(act) = act else { return Some(0) };
-    let is_gateway = act["iss"] == GATEWAY && act["sub"] == crate::world::ACTOR;
+    let is_gateway = act["iss"] == GATEWAY && act["sub"] == crate::properties::world::ACTOR;
     is_gateway
         .then(|| depth(act.get("act")))?
         .map(|below| below + 1)

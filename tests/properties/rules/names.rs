@@ -1,6 +1,6 @@
 //! Who is called what: pseudonyms of one audience, and names with their issuer in front.
 
-use crate::{
+use crate::properties::{
     attenuation::payload,
     cases,
     subject::{GATEWAY, NOW},

@@ -8,13 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "load/client.rs"]
 mod client;
-#[path = "load/fixture.rs"]
 mod fixture;
-#[path = "load/memory.rs"]
 mod memory;
-#[path = "load/shutdown.rs"]
 mod shutdown;
-#[path = "load/single_flight.rs"]
 mod single_flight;

@@ -26,4 +26,4 @@ mod revocation;
 mod rules;
 mod token_service;
 
-mod support;
+pub mod support;

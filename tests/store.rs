@@ -15,7 +15,7 @@ mod crash;
 mod damage;
 mod embedded;
 mod redis;
-mod server;
+pub(crate) mod server;
 
 use obo_gateway::{
     clock::{Clock, ManualClock, SystemRandomness, UnixTime},

@@ -8,8 +8,6 @@
 
 mod agreement;
 mod files;
-#[path = "../config/gateway.rs"]
-mod gateway;
 mod links;
 mod names;
 mod openapi;

@@ -8,6 +8,6 @@
 
 mod fixtures;
 mod garbage;
-mod gateway;
+pub(crate) mod gateway;
 mod places;
 mod wording;
