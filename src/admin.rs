@@ -16,7 +16,7 @@ pub use settings::{AdminSettings, AdminTerms};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use entrance::{Admitted, Entrance, Refused};
+use entrance::{Admitted, Entrance, Purpose, Refused};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
@@ -82,9 +82,10 @@ impl Admin {
     /// `POST /revocations`. JSON alone, and nothing that a browser sends for a page: what a page can send without asking
     /// first is a form or plain text, and asking first is answered with a refusal.
     async fn revoke(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        if let Err(refused) = self.entrance.load().admit(request) {
-            return refusal(refused);
-        }
+        let credential = match self.entrance.load().admit(request, Purpose::Revoke) {
+            Ok(credential) => credential,
+            Err(refused) => return refusal(refused),
+        };
         if request.headers().contains_key(ORIGIN) {
             return error(
                 StatusCode::FORBIDDEN,
@@ -109,6 +110,11 @@ impl Admin {
         };
         match done {
             Ok(done) => {
+                tracing::info!(
+                    kind = done.kind.as_str(),
+                    credential = credential.as_str(),
+                    "revoked"
+                );
                 let body = json!({
                     "revoked": done.kind.as_str(),
                     "at": done.at.as_secs(),
@@ -123,8 +129,8 @@ impl Admin {
     fn document<B>(&self, request: &Request<B>) -> Response<Bytes> {
         let document = Document::at(request.uri().path());
         let is_probe = matches!(document, Some(Document::Health | Document::Readiness));
-        let admitted = match self.entrance.load().admit(request) {
-            Ok(admitted) => admitted,
+        let admitted = match self.entrance.load().admit(request, Purpose::Read) {
+            Ok(_) => Admitted::Operator,
             Err(Refused::TokenMissing) if is_probe => Admitted::Anonymous,
             Err(refused) => return refusal(refused),
         };
@@ -181,6 +187,14 @@ fn refusal(refused: Refused) -> Response<Bytes> {
             StatusCode::FORBIDDEN,
             "access_denied",
             "the Host field names neither this machine nor the listener's address",
+        ),
+        Refused::OtherPurpose(purpose) => error(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            match purpose {
+                Purpose::Read => "this token is for revoking; reading takes admin.tokens.read",
+                Purpose::Revoke => "this token is for reading; revoking takes admin.tokens.revoke",
+            },
         ),
         Refused::TokenMissing | Refused::TokenWrong => {
             let mut answer = error(

@@ -13,8 +13,28 @@ use subtle::ConstantTimeEq;
 /// The check before every document.
 #[derive(Debug)]
 pub(super) struct Entrance {
-    token: Option<Secret>,
+    tokens: Tokens,
     bound: SocketAddr,
+}
+
+/// What opens the admin listener.
+#[derive(Debug)]
+pub(super) enum Tokens {
+    /// Nothing but the host that the caller names: whoever is on this machine.
+    None,
+    /// One token for everything.
+    One(Secret),
+    /// One token for each purpose.
+    Separate { read: Secret, revoke: Secret },
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Metrics and health.
+    Read,
+    /// Revocations.
+    Revoke,
 }
 
 /// Who asks.
@@ -26,6 +46,31 @@ pub(super) enum Admitted {
     Anonymous,
 }
 
+/// By which credential of the configuration an operator was admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    /// None is configured: a caller on this machine.
+    Loopback,
+    /// `admin.token`.
+    Token,
+    /// `admin.tokens.read`.
+    Read,
+    /// `admin.tokens.revoke`.
+    Revoke,
+}
+
+impl Credential {
+    /// The name in the configuration, for the audit log.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Token => "admin.token",
+            Self::Read => "admin.tokens.read",
+            Self::Revoke => "admin.tokens.revoke",
+        }
+    }
+}
+
 /// Why the caller is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -35,23 +80,46 @@ pub(super) enum Refused {
     TokenMissing,
     /// Another token was presented.
     TokenWrong,
+    /// The token of the other purpose was presented.
+    OtherPurpose(Purpose),
 }
 
 impl Entrance {
     pub(super) fn new(terms: AdminTerms, bound: SocketAddr) -> Self {
         Self {
-            token: terms.token,
+            tokens: terms.tokens,
             bound,
         }
     }
 
-    pub(super) fn admit<B>(&self, request: &Request<B>) -> Result<Admitted, Refused> {
-        match &self.token {
+    pub(super) fn admit<B>(
+        &self,
+        request: &Request<B>,
+        purpose: Purpose,
+    ) -> Result<Credential, Refused> {
+        let credential = match &self.tokens {
             // A page that rebinds a name has no token to send.
-            Some(token) => check_token(token, request).map(|()| Admitted::Operator),
-            None if self.is_our_host(request) => Ok(Admitted::Operator),
-            None => Err(Refused::Host),
-        }
+            Tokens::One(token) => {
+                check_token(token, presented(request)?).map(|()| Credential::Token)?
+            }
+            Tokens::Separate { read, revoke } => {
+                let presented = presented(request)?;
+                // both are compared, so that the time does not tell which one is nearly right
+                let reads = check_token(read, presented);
+                let revokes = check_token(revoke, presented);
+                match (purpose, reads, revokes) {
+                    (Purpose::Read, Ok(()), _) => Credential::Read,
+                    (Purpose::Revoke, _, Ok(())) => Credential::Revoke,
+                    (Purpose::Read, _, Ok(())) | (Purpose::Revoke, Ok(()), _) => {
+                        return Err(Refused::OtherPurpose(purpose));
+                    }
+                    (_, Err(refused), Err(_)) => return Err(refused),
+                }
+            }
+            Tokens::None if self.is_our_host(request) => Credential::Loopback,
+            Tokens::None => return Err(Refused::Host),
+        };
+        Ok(credential)
     }
 
     /// Whether every host that the request names, and at least one, is this listener.
@@ -81,21 +149,25 @@ impl Entrance {
     }
 }
 
-/// The comparison takes as long for a token that is nearly right as for one that is all wrong; its length may show.
-fn check_token<B>(token: &Secret, request: &Request<B>) -> Result<(), Refused> {
+/// The bearer token of the one Authorization field.
+fn presented<B>(request: &Request<B>) -> Result<&[u8], Refused> {
     let mut fields = request.headers().get_all(AUTHORIZATION).iter();
-    let presented = match (fields.next(), fields.next()) {
+    let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Refused::TokenMissing),
         (Some(field), None) => field.as_bytes(),
         (Some(_), Some(_)) => return Err(Refused::TokenWrong),
     };
     // RFC 9110 §11.1: the scheme's name is compared without regard to case.
-    let credentials = presented
+    field
         .split_at_checked(7)
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
         .map(|(_, credentials)| credentials)
-        .ok_or(Refused::TokenWrong)?;
-    if bool::from(token.expose().ct_eq(credentials)) {
+        .ok_or(Refused::TokenWrong)
+}
+
+/// The comparison takes as long for a token that is nearly right as for one that is all wrong; its length may show.
+fn check_token(token: &Secret, presented: &[u8]) -> Result<(), Refused> {
+    if bool::from(token.expose().ct_eq(presented)) {
         Ok(())
     } else {
         Err(Refused::TokenWrong)

@@ -1,11 +1,13 @@
 //! The `admin` section of the configuration.
 
+use super::entrance::Tokens;
 use crate::settings::{Building, Secret, SecretSettings, listen_address, socket_address};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
+use subtle::ConstantTimeEq;
 
-/// The operator's listener: `/metrics`, `/healthz` and `/readyz`.
+/// The operator's listener: `/metrics`, `/healthz`, `/readyz` and `/revocations`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminSettings {
@@ -13,9 +15,21 @@ pub struct AdminSettings {
     #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
-    /// What a caller must present as a bearer token; required where the address is not loopback. Without it
-    /// `/healthz` and `/readyz` still say yes or no.
+    /// The bearer token of all requests, 16 characters or more. Write either this or `tokens`; one of them is required
+    /// where the address is not loopback. Without the token `/healthz` and `/readyz` still say yes or no.
     pub token: Option<SecretSettings>,
+    /// Two bearer tokens instead of one `token`, so that whoever scrapes metrics cannot revoke.
+    pub tokens: Option<AdminTokensSettings>,
+}
+
+/// A bearer token for each purpose, 16 characters or more. Neither opens what the other is for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdminTokensSettings {
+    /// Reads metrics and health.
+    pub read: SecretSettings,
+    /// Revokes, and lists and lifts revocations.
+    pub revoke: SecretSettings,
 }
 
 /// Admin settings that were found sound.
@@ -23,13 +37,29 @@ pub struct AdminSettings {
 pub struct AdminTerms {
     /// Where to listen.
     pub address: SocketAddr,
-    pub(super) token: Option<Secret>,
+    pub(super) tokens: Tokens,
 }
 
+/// The shortest admin token, in bytes: 16 random letters are more than anybody can try.
+const SHORTEST_TOKEN: usize = 16;
+
 impl AdminTerms {
-    /// What a caller must present, for the one command that is such a caller.
-    pub fn expose_token(&self) -> Option<&[u8]> {
-        self.token.as_ref().map(Secret::expose)
+    /// What a caller must present to read, for the commands that are such callers.
+    pub fn expose_read_token(&self) -> Option<&[u8]> {
+        match &self.tokens {
+            Tokens::None => None,
+            Tokens::One(token) => Some(token.expose()),
+            Tokens::Separate { read, .. } => Some(read.expose()),
+        }
+    }
+
+    /// What a caller must present to revoke, for the commands that are such callers.
+    pub fn expose_revoke_token(&self) -> Option<&[u8]> {
+        match &self.tokens {
+            Tokens::None => None,
+            Tokens::One(token) => Some(token.expose()),
+            Tokens::Separate { revoke, .. } => Some(revoke.expose()),
+        }
     }
 }
 
@@ -38,18 +68,16 @@ impl Default for AdminSettings {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             token: None,
+            tokens: None,
         }
     }
 }
 
 impl AdminSettings {
-    /// Reads the token; a finding where the listener could be reached from elsewhere and has none.
+    /// Reads the tokens; a finding where the listener could be reached from elsewhere and has none.
     pub fn build(&self, building: &mut Building<'_>) -> Option<AdminTerms> {
-        let token = match &self.token {
-            Some(settings) => Some(building.within("token", |building| settings.build(building))?),
-            None => None,
-        };
-        if token.is_none() && !self.address.ip().to_canonical().is_loopback() {
+        let tokens = self.tokens(building)?;
+        if matches!(tokens, Tokens::None) && !self.address.ip().to_canonical().is_loopback() {
             building.findings.within("address", |findings| {
                 findings.error_because(
                     format!("{} can be reached from other machines", self.address),
@@ -61,7 +89,60 @@ impl AdminSettings {
         }
         Some(AdminTerms {
             address: self.address,
-            token,
+            tokens,
         })
     }
+
+    fn tokens(&self, building: &mut Building<'_>) -> Option<Tokens> {
+        match (&self.token, &self.tokens) {
+            (None, None) => Some(Tokens::None),
+            (Some(token), None) => {
+                let token = building.within("token", |b| read_token(token, b))?;
+                Some(Tokens::One(token))
+            }
+            (None, Some(tokens)) => building.within("tokens", |b| tokens.build(b)),
+            (Some(_), Some(_)) => {
+                building.within("tokens", |b| {
+                    b.findings.error(
+                        "token and tokens are both written",
+                        "keep token for one that opens everything, or tokens for one per purpose",
+                    );
+                });
+                None
+            }
+        }
+    }
+}
+
+impl AdminTokensSettings {
+    fn build(&self, building: &mut Building<'_>) -> Option<Tokens> {
+        let read = building.within("read", |b| read_token(&self.read, b));
+        let revoke = building.within("revoke", |b| read_token(&self.revoke, b));
+        let (read, revoke) = (read?, revoke?);
+        if bool::from(read.expose().ct_eq(revoke.expose())) {
+            building.within("revoke", |b| {
+                b.findings.error_because(
+                    "the same token as for reading",
+                    "whoever scrapes metrics could revoke",
+                    "store two different tokens, or write one `token`",
+                );
+            });
+            return None;
+        }
+        Some(Tokens::Separate { read, revoke })
+    }
+}
+
+fn read_token(settings: &SecretSettings, building: &mut Building<'_>) -> Option<Secret> {
+    let token = settings.build(building)?;
+    let length = token.expose().len();
+    if length < SHORTEST_TOKEN {
+        building.findings.error_because(
+            format!("expected a token of {SHORTEST_TOKEN} bytes or more, found {length}"),
+            "a short token can be guessed",
+            "store a random one, e.g. of `openssl rand -hex 32`",
+        );
+        return None;
+    }
+    Some(token)
 }

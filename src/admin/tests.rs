@@ -14,7 +14,7 @@ mod revocations;
 
 use revocations::revoker;
 
-const TOKEN: &str = "correct horse";
+const TOKEN: &str = "correct horse battery";
 
 fn build(yaml: &str) -> (Option<AdminTerms>, Vec<Finding>) {
     let settings: AdminSettings = serde_yaml::from_str(yaml).unwrap();
@@ -212,11 +212,11 @@ fn with_a_token_nobody_else_sees_metrics() {
     for (value, status) in [
         (right.as_str(), 200),
         (lower.as_str(), 200),
-        ("Bearer correct hors", 401),
-        ("Bearer correct horsf", 401),
+        ("Bearer correct horse batter", 401),
+        ("Bearer correct horse batterz", 401),
         ("Bearer ", 401),
         ("Bearer", 401),
-        ("Basic correct horse", 401),
+        ("Basic correct horse battery", 401),
         (TOKEN, 401),
     ] {
         let headers = [("host", "gateway.internal:9090"), ("authorization", value)];
@@ -269,4 +269,71 @@ fn a_listener_that_others_can_reach_needs_a_token() {
     let (terms, findings) = build("{ token: { env: SURELY_NOT_SET_ANYWHERE } }");
     assert!(terms.is_none());
     assert_eq!(findings[0].path.to_string(), "token");
+}
+
+fn secret_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+const READ: &str = "read-0123456789abcdef";
+const REVOKE: &str = "revoke-0123456789abcdef";
+
+fn with_two_tokens(read: &str, revoke: &str) -> (Option<AdminTerms>, Vec<Finding>) {
+    let (read, revoke) = (secret_file(read), secret_file(revoke));
+    build(&format!(
+        "{{ tokens: {{ read: {{ file: '{}' }}, revoke: {{ file: '{}' }} }} }}",
+        read.path().display(),
+        revoke.path().display()
+    ))
+}
+
+#[test]
+fn the_token_for_reading_does_not_revoke_and_the_other_does_not_read() {
+    let admin = admin(with_two_tokens(READ, REVOKE).0.unwrap());
+    for (method, path, token, status) in [
+        ("GET", "/metrics", READ, 200),
+        ("GET", "/metrics", REVOKE, 403),
+        ("GET", "/readyz", READ, 200),
+        ("GET", "/readyz", REVOKE, 403),
+        ("POST", "/revocations", READ, 403),
+        // it is let in, and the body is none
+        ("POST", "/revocations", REVOKE, 415),
+        ("GET", "/metrics", "another-0123456789abcdef", 401),
+        ("POST", "/revocations", "another-0123456789abcdef", 401),
+    ] {
+        let value = format!("Bearer {token}");
+        let headers = [("host", "localhost"), ("authorization", value.as_str())];
+        let answer = answered(&admin, &request(method, path, &headers));
+        assert_eq!(answer.status(), status, "{method} {path} {token}");
+    }
+    assert_eq!(ask(&admin, "/metrics").status(), 401);
+    assert_eq!(ask(&admin, "/healthz").status(), 200);
+}
+
+#[test]
+fn a_token_that_is_short_or_the_same_for_both_purposes_is_a_finding() {
+    for (read, revoke, path) in [
+        (READ, READ, "tokens.revoke"),
+        ("short", REVOKE, "tokens.read"),
+        (READ, "15-bytes-123456", "tokens.revoke"),
+        (READ, "", "tokens.revoke"),
+    ] {
+        let (terms, findings) = with_two_tokens(read, revoke);
+        assert!(terms.is_none());
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].path.to_string(), path);
+    }
+    let short = secret_file("0123456789abcde");
+    let (terms, findings) = build(&format!(
+        "{{ token: {{ file: '{}' }} }}",
+        short.path().display()
+    ));
+    assert!(terms.is_none());
+    assert_eq!(findings[0].path.to_string(), "token");
+    let both = "{ token: { env: A }, tokens: { read: { env: A }, revoke: { env: B } } }";
+    let (terms, findings) = build(both);
+    assert!(terms.is_none());
+    assert_eq!(findings[0].path.to_string(), "tokens");
 }

@@ -59,7 +59,9 @@ impl Listener {
         }
         Ok(Self {
             address,
-            token: terms.expose_token().map(|token| token.to_vec().into()),
+            token: terms
+                .expose_revoke_token()
+                .map(|token| token.to_vec().into()),
         })
     }
 
