@@ -29,6 +29,7 @@ fn note(ids: &IdSource, log: &AccessLog, trace: Option<TraceContext>) {
         ended: SystemClock.instant(),
         exchange: None,
         upstream: Some(Duration::from_micros(400)),
+        upstream_error: None,
         request_id: ids.request_id(),
         trace,
         client: Some([192, 0, 2, 1].into()),

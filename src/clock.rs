@@ -53,6 +53,23 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// `text` with every number of seconds since 1970 that follows 1985 written as a date: TLS libraries say so when a
+/// certificate has expired.
+pub fn with_dates(text: &str) -> String {
+    const FROM: i64 = 500_000_000;
+    const TO: i64 = 99_999_999_999;
+    let words = text.split(' ').filter(|word| *word != "(UNIX),");
+    let words = words.map(|word| {
+        let seconds = word
+            .parse()
+            .ok()
+            .filter(|seconds| (FROM..=TO).contains(seconds));
+        let date = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        date.map_or_else(|| word.to_owned(), |date| date.to_string())
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

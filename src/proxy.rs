@@ -11,6 +11,7 @@ mod arrival;
 mod at_once;
 mod context;
 mod cors;
+mod deadline;
 mod departure;
 mod downstream;
 mod ending;

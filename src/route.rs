@@ -208,4 +208,10 @@ impl Route {
             Some(replacement) => Cow::Owned(self.matches.rewrite(path, replacement)),
         }
     }
+
+    /// The path by which clients reach what the upstream knows as `path`; `None` where no path is rewritten, or none of
+    /// this route's leads there.
+    pub fn public_path(&self, path: &str) -> Option<String> {
+        self.matches.restore(path, self.upstream.rewrite_prefix()?)
+    }
 }

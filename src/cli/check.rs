@@ -16,6 +16,8 @@ pub(super) struct Loaded {
     pub(super) configuration: Option<Configuration>,
     pub(super) findings: Vec<Finding>,
     pub(super) marks: Marks,
+    /// Whether all that is wrong is that something cannot be reached.
+    pub(super) only_unavailable: bool,
 }
 
 impl Loaded {
@@ -59,6 +61,7 @@ impl Loaded {
                     configuration: None,
                     findings: unreadable.findings.into_vec(),
                     marks: unreadable.marks,
+                    only_unavailable: false,
                 };
             }
         };
@@ -66,6 +69,7 @@ impl Loaded {
         let configuration = compose(&document, &BaseDir::of_file(path), &mut findings);
         Self {
             configuration,
+            only_unavailable: findings.only_unavailable(),
             findings: findings.into_vec(),
             marks: document.marks().clone(),
         }

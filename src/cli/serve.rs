@@ -68,6 +68,12 @@ pub enum StartError {
         /// The findings, one below the other.
         report: String,
     },
+    /// What the configuration names cannot be reached now; starting again later may help.
+    #[error("{report}")]
+    Unavailable {
+        /// The findings, one below the other.
+        report: String,
+    },
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -105,6 +111,7 @@ impl Gateway {
                 }
                 Self::run(path, configuration, surroundings)
             }
+            None if loaded.only_unavailable => Err(StartError::Unavailable { report }),
             None => Err(StartError::Configuration { report }),
         }
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::address::AddressRefused;
+use crate::clock::with_dates;
 
 /// How long a request may take: from the resolution of the name to the last byte.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -97,7 +98,7 @@ fn explain(error: &reqwest::Error) -> EgressError {
         }
         cause = inner;
     }
-    EgressError::Connect(cause.to_string())
+    EgressError::Connect(with_dates(&cause.to_string()))
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {

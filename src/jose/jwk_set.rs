@@ -28,7 +28,7 @@ pub struct SkippedKey {
 }
 
 /// Why a text is no key set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JwkSetError {
     /// Not a JSON object with distinct members and an array `keys`, or longer than 1 MiB.
     #[error("not a json object with an array of keys")]
@@ -37,11 +37,29 @@ pub enum JwkSetError {
     #[error("more than {MAX_KEYS} keys")]
     TooManyKeys,
     /// Not one of its keys can be used.
-    #[error("none of its {found} keys can be used")]
+    #[error("none of its {found} keys can be used{}", reasons(.skipped))]
     NoUsableKey {
         /// How many keys it lists.
         found: usize,
+        /// Why each of them is not used.
+        skipped: Vec<SkippedKey>,
     },
+}
+
+/// Why each key is not used, for people; of many the first.
+fn reasons(skipped: &[SkippedKey]) -> String {
+    const SHOWN: usize = 8;
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let shown = skipped.iter().take(SHOWN);
+    let mut reasons: Vec<String> = shown
+        .map(|SkippedKey { position, why }| format!("key {position}: {why}"))
+        .collect();
+    if skipped.len() > SHOWN {
+        reasons.push(format!("and {} more", skipped.len() - SHOWN));
+    }
+    format!(" ({})", reasons.join("; "))
 }
 
 /// Why no key of a set verifies a token.
@@ -89,11 +107,11 @@ impl JwkSet {
             }
         }
         let keys = without_ambiguous(read, &mut skipped);
+        skipped.sort_by_key(|skipped| skipped.position);
         if keys.is_empty() {
             let found = entries.len();
-            return Err(JwkSetError::NoUsableKey { found });
+            return Err(JwkSetError::NoUsableKey { found, skipped });
         }
-        skipped.sort_by_key(|skipped| skipped.position);
         Ok((Self { keys }, skipped))
     }
 
@@ -268,8 +286,18 @@ mod tests {
         }
         assert_eq!(
             parse(vec![]).unwrap_err(),
-            JwkSetError::NoUsableKey { found: 0 }
+            JwkSetError::NoUsableKey {
+                found: 0,
+                skipped: Vec::new()
+            }
         );
+        let none = parse(vec![json!({"kty": "oct"}), json!(7)]).unwrap_err();
+        let text = none.to_string();
+        for part in ["none of its 2 keys can be used (key 0: ", "; key 1: "] {
+            assert!(text.contains(part), "{text}");
+        }
+        let many = parse(vec![json!({}); 20]).unwrap_err().to_string();
+        assert!(many.ends_with("; and 12 more)"), "{many}");
         assert_eq!(
             parse(vec![json!({}); 257]).unwrap_err(),
             JwkSetError::TooManyKeys

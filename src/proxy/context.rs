@@ -1,6 +1,11 @@
 //! What one request carries from hook to hook.
 
-use super::{Hooks, tunnel::Lasting};
+use super::{
+    Hooks,
+    deadline::HeadDeadline,
+    fault::{Failure, Stage},
+    tunnel::Lasting,
+};
 use crate::{
     error::Refusal,
     pipeline::{Authorized, Trail},
@@ -43,6 +48,16 @@ pub struct Context {
     pub(super) attempts: usize,
     /// What the request is beyond one answer.
     pub(super) lasting: Lasting,
+    /// How far the present attempt has come.
+    pub(super) stage: Stage,
+    /// How many informational responses the present attempt got.
+    pub(super) informational: u8,
+    /// Ends the wait for the head of the response.
+    pub(super) deadline: Option<HeadDeadline>,
+    /// The status that the client got in place of one whose head was kept back.
+    pub(super) replaced: Option<StatusCode>,
+    /// How the last attempt failed.
+    pub(super) failure: Option<Failure>,
 }
 
 /// How far the request has come. Only the two middle states let it out.
@@ -86,6 +101,11 @@ impl Context {
             authority: None,
             attempts: 0,
             lasting: Lasting::default(),
+            stage: Stage::Connecting,
+            informational: 0,
+            deadline: None,
+            replaced: None,
+            failure: None,
         }
     }
 

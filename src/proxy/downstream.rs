@@ -4,16 +4,18 @@ use super::{
     Serving,
     context::{Context, Progress, refused},
     cors,
-    hygiene::{RepeatsToken, clean_fields, clean_response},
+    edge::Lease,
+    fault::{Failure, Stage},
+    hygiene::{Unfit, Unreadable, check_framing, clean_fields, clean_response, lead_back},
 };
 use crate::{
     error::{Refusal, UpstreamFault},
     source::Imprint,
     telemetry::{LeakPlace, StatusClass},
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use pingora::{Error, ErrorType, Result, http::ResponseHeader, proxy::Session};
-use std::time::Duration;
+use std::{hint::cold_path, time::Duration};
 
 impl Serving {
     pub(super) fn observe_upstream(&self, status: StatusCode, ctx: &mut Context) {
@@ -65,17 +67,37 @@ impl Serving {
     /// What the client gets of the head of the downstream's answer.
     ///
     /// # Errors
-    /// The downstream may not answer so, or repeats a token.
+    /// It has more than one reading, or repeats a token.
     pub(super) fn pass_answer(
         &self,
         session: &Session,
         head: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
+        check_framing(head, &session.req_header().method)
+            .map_err(|unreadable| self.unreadable(unreadable, ctx))?;
+        if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
+            cold_path();
+            ctx.informational = ctx.informational.saturating_add(1);
+            if ctx.informational > MOST_INFORMATIONAL {
+                return Err(self.unreadable(Unreadable::Informational, ctx));
+            }
+        } else {
+            ctx.stage = Stage::Body;
+            ctx.deadline = None;
+        }
         let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
         let terms = terms.map(|terms| (terms, cors::origin(session)));
         clean_response(head, ctx.id, terms, tokens(ctx))
-            .map_err(|RepeatsToken| leak(LeakPlace::ResponseHead, ctx))
+            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseHead, ctx))?;
+        if announces_body(head, &session.req_header().method) {
+            // an upstream that dies before it sends any of it is answered for by the gateway
+            Lease::hold_head();
+        }
+        if let Some(route) = &ctx.trail.route {
+            lead_back(head, route, || asked_host(session));
+        }
+        Ok(())
     }
 
     /// What the client gets of the trailers of the downstream's answer.
@@ -84,8 +106,51 @@ impl Serving {
     /// They repeat a token.
     pub(super) fn pass_trailers(&self, trailers: &mut HeaderMap, ctx: &mut Context) -> Result<()> {
         clean_fields(trailers, tokens(ctx))
-            .map_err(|RepeatsToken| leak(LeakPlace::ResponseTrailer, ctx))
+            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseTrailer, ctx))
     }
+
+    #[cold]
+    fn unfit(&self, unfit: Unfit, place: LeakPlace, ctx: &mut Context) -> Box<Error> {
+        match unfit {
+            Unfit::RepeatsToken => leak(place, ctx),
+            Unfit::Unreadable(unreadable) => self.unreadable(unreadable, ctx),
+        }
+    }
+
+    #[cold]
+    fn unreadable(&self, unreadable: Unreadable, ctx: &mut Context) -> Box<Error> {
+        ctx.failure = Some(Failure::of(unreadable.as_str()));
+        refused(ctx, UpstreamFault::Framing.into())
+    }
+}
+
+/// Whether something is certain to follow the head: bytes of a length, or the last chunk.
+fn announces_body(head: &ResponseHeader, method: &Method) -> bool {
+    let fields = &head.headers;
+    let announced = match fields.get(header::CONTENT_LENGTH) {
+        Some(length) => length.as_bytes().iter().any(|digit| *digit != b'0'),
+        None => fields.contains_key(header::TRANSFER_ENCODING),
+    };
+    announced
+        && *method != Method::HEAD
+        && !head.status.is_informational()
+        && !matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+}
+
+/// More than any server sends: one for each hint, and 102 every few seconds of long work.
+const MOST_INFORMATIONAL: u8 = 16;
+
+/// The host that the client named.
+fn asked_host(session: &Session) -> Option<&str> {
+    let head = session.req_header();
+    let field = || head.headers.get(header::HOST)?.to_str().ok();
+    head.uri
+        .authority()
+        .map(|name| name.as_str())
+        .or_else(field)
 }
 
 /// The tokens that the client does not get from the downstream.

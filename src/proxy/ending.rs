@@ -12,9 +12,13 @@ use std::{hint::cold_path, net::IpAddr};
 impl Serving {
     /// Counts the request and writes its line.
     pub(super) fn note_end(&self, session: &Session, ctx: &Context) {
-        let status = session
-            .response_written()
-            .map_or(0, |head| head.status.as_u16());
+        let status = ctx.replaced.map_or_else(
+            || {
+                let written = session.response_written();
+                written.map_or(0, |head| head.status.as_u16())
+            },
+            |status| status.as_u16(),
+        );
         let ended = ctx.hooks.clock.instant();
         let duration = ended.saturating_duration_since(ctx.trail.started);
         let (outcome, reason) = outcome(ctx);
@@ -43,6 +47,7 @@ impl Serving {
             ended,
             exchange: ctx.trail.exchange,
             upstream: ctx.upstream,
+            upstream_error: ctx.failure.as_ref().map(|failure| failure.cause),
             request_id: ctx.id,
             trace: ctx.trace,
             client: ctx.client,

@@ -7,8 +7,10 @@ use super::{
     arrival::{Received, Step, go_on, receive},
     at_once::{self, Hook},
     context::{Context, Progress, refused},
+    deadline::HeadDeadline,
     departure::attach,
-    fault,
+    edge::Lease,
+    fault::{self, Attempt, Failure, Stage},
     hygiene::forget_spelling,
     peers::Peers,
     respond, tunnel,
@@ -50,6 +52,21 @@ pub struct Hooks {
     pub no_route: Arc<RouteMetrics>,
     /// The time.
     pub clock: SharedClock,
+}
+
+impl Serving {
+    /// Writes the line that says why an attempt failed.
+    #[cold]
+    fn tell(&self, failure: &Failure, peer: Option<&HttpPeer>, ctx: &Context) {
+        let route = ctx.trail.route.as_ref();
+        let attempt = Attempt {
+            route: route.map_or("none", |route| route.name()),
+            request_id: ctx.id,
+            peer,
+            now: ctx.hooks.clock.now(),
+        };
+        fault::log(failure, &attempt);
+    }
 }
 
 /// A hook that is not an `async fn`: with the lifetimes that `async_trait` gives the trait's, each of which outlives what
@@ -108,10 +125,14 @@ impl ProxyHttp for Serving {
         fn request_body_filter<'s, 'r, 'b, 'c>(
             &'s self,
             _session: &'r mut Session,
-            _body: &'b mut Option<Bytes>,
+            body: &'b mut Option<Bytes>,
             _end_of_stream: bool,
-            _ctx: &'c mut Self::CTX,
+            ctx: &'c mut Self::CTX,
         ) -> Result<()> {
+            // the upstream is waited for once it has the request
+            if let (Some(deadline), Some(_)) = (&ctx.deadline, body) {
+                deadline.begin_again();
+            }
             at_once::passed()
         }
     }
@@ -133,6 +154,9 @@ impl ProxyHttp for Serving {
     ) -> Result<Box<HttpPeer>> {
         ctx.attempts += 1;
         ctx.repeat = false;
+        ctx.stage = Stage::Connecting;
+        ctx.informational = 0;
+        ctx.failure = None;
         let chosen = ctx
             .trail
             .route
@@ -144,7 +168,12 @@ impl ProxyHttp for Serving {
                 ctx.authority = Some(chosen.authority);
                 Ok(chosen.peer)
             }
-            None => Err(refused(ctx, UpstreamFault::Unreachable.into())),
+            None => {
+                let failure = Failure::of("no address of the target is known");
+                self.tell(&failure, None, ctx);
+                ctx.failure = Some(failure);
+                Err(refused(ctx, UpstreamFault::Unreachable.into()))
+            }
         }
     }
 
@@ -153,11 +182,17 @@ impl ProxyHttp for Serving {
             &'s self,
             _session: &'r mut Session,
             _reused: bool,
-            _peer: &'p HttpPeer,
-            _fd: RawFd,
+            peer: &'p HttpPeer,
+            socket: RawFd,
             _digest: Option<&'d Digest>,
-            _ctx: &'c mut Self::CTX,
+            ctx: &'c mut Self::CTX,
         ) -> Result<()> {
+            ctx.stage = Stage::Head;
+            // a connection of HTTP/2 is also that of others, and its heads come whole
+            ctx.deadline = match (peer.options.alpn.get_max_http_version(), peer.options.read_timeout) {
+                (1, Some(within)) => Some(HeadDeadline::begin(socket, within)),
+                _ => None,
+            };
             at_once::passed()
         }
     }
@@ -233,10 +268,14 @@ impl ProxyHttp for Serving {
     fn fail_to_connect(
         &self,
         _session: &mut Session,
-        _peer: &HttpPeer,
+        peer: &HttpPeer,
         ctx: &mut Self::CTX,
         mut error: Box<Error>,
     ) -> Box<Error> {
+        ctx.failure = fault::explain(&error, Stage::Connecting);
+        if let Some(failure) = &ctx.failure {
+            self.tell(failure, Some(peer), ctx);
+        }
         // nothing was sent: another target may take any request
         let others = ctx
             .trail
@@ -249,21 +288,39 @@ impl ProxyHttp for Serving {
 
     fn error_while_proxy(
         &self,
-        _peer: &HttpPeer,
+        peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
         ctx: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
         if ctx.repeat {
+            ctx.deadline = None;
             error.set_retry(true);
-        } else if ctx.refusal().is_some()
+            return error;
+        }
+        // the connection is closed by now, and its descriptor may soon be another's
+        let late = ctx
+            .deadline
+            .take()
+            .is_some_and(|deadline| deadline.has_come());
+        if late && ctx.refusal().is_none() {
+            ctx.failure = Some(Failure::of("timed out reading the response head"));
+            ctx.refuse(UpstreamFault::Timeout.into());
+        } else if ctx.refusal().is_none() {
+            ctx.failure = fault::explain(&error, ctx.stage);
+        }
+        if ctx.refusal().is_some()
             || !session.req_header().method.is_idempotent()
             || session.as_ref().retry_buffer_truncated()
         {
             error.set_retry(false);
         } else {
             error.retry.decide_reuse(reused);
+        }
+        // that an idle connection was closed is no failure: the next attempt has one of its own
+        if let Some(failure) = ctx.failure.as_ref().filter(|_| !error.retry()) {
+            self.tell(failure, Some(peer), ctx);
         }
         error
     }
@@ -282,7 +339,7 @@ impl ProxyHttp for Serving {
             };
         }
         if ctx.refusal().is_none() {
-            match fault::classify(error) {
+            match fault::classify(error, ctx.stage) {
                 Some(refusal) => ctx.refuse(refusal),
                 None => {
                     ctx.client_gone = true;
@@ -304,8 +361,21 @@ impl ProxyHttp for Serving {
             .response_written()
             .is_some_and(|head| !head.status.is_informational());
         session.set_keepalive(None);
-        if !begun && respond::refuse(session, &answer, ctx).await.is_err() {
-            ctx.client_gone = true;
+        if begun {
+            let kept = Lease::current().filter(|lease| lease.holds());
+            if let Some(lease) = kept {
+                // nothing of the response has left: the gateway's own is sent in its place
+                lease.end_with(respond::whole(session, &answer, ctx));
+                session.as_downstream_mut().shutdown().await;
+                ctx.replaced = Some(answer.status);
+            }
+        } else {
+            if let Some(lease) = Lease::current() {
+                lease.release();
+            }
+            if respond::refuse(session, &answer, ctx).await.is_err() {
+                ctx.client_gone = true;
+            }
         }
         FailToProxy {
             error_code: answer.status.as_u16(),

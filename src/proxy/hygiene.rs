@@ -4,11 +4,15 @@
 //! repeats the presented token in whatever encoding. Towards the client: no challenge, no cookie and no policy for the
 //! gateway's own origin, and never the token that the downstream was given.
 
+mod framing;
+mod location;
 mod names;
 mod request;
 mod response;
 mod terms;
 
+pub(super) use framing::{Unreadable, check_framing};
+pub(super) use location::lead_back;
 pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub(super) use request::{Outgoing, TRACEPARENT, clean_request, forget_spelling};
-pub(super) use response::{RepeatsToken, clean_fields, clean_response};
+pub(super) use response::{Unfit, clean_fields, clean_response};

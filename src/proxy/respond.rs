@@ -11,6 +11,30 @@ pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context
     if answer.closes {
         session.set_keepalive(None);
     }
+    let head = head_of(session, answer, ctx)?;
+    write(session, head, answer.body()).await
+}
+
+/// `answer` as the bytes of a response of HTTP/1.1 that ends its connection.
+pub(super) fn whole(session: &Session, answer: &Answer, ctx: &Context) -> Bytes {
+    let body = answer.body();
+    let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
+    let head = head_of(session, answer, ctx).ok();
+    for (name, value) in head.iter().flat_map(|head| &head.headers) {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    let length = body.len();
+    bytes.extend_from_slice(
+        format!("content-length: {length}\r\nconnection: close\r\n\r\n").as_bytes(),
+    );
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
+
+fn head_of(session: &Session, answer: &Answer, ctx: &Context) -> Result<ResponseHeader> {
     let mut head = ResponseHeader::build(answer.status, Some(6))?;
     let resource = ctx.trail.route.as_ref().and_then(|route| route.resource());
     for (name, value) in answer.headers(resource.map(|resource| resource.metadata_url())) {
@@ -18,7 +42,7 @@ pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context
     }
     head.insert_header("x-request-id", ctx.id.as_str())?;
     cors::open_refusal(&mut head, session, ctx)?;
-    write(session, head, answer.body()).await
+    Ok(head)
 }
 
 /// Writes a document.

@@ -86,6 +86,25 @@ impl Match {
             rest.trim_start_matches('/')
         )
     }
+
+    /// Undoes [`Self::rewrite`]: the path that becomes `path`; `None` where there is none.
+    pub(super) fn restore(&self, path: &str, replacement: &str) -> Option<String> {
+        match &self.path {
+            PathPattern::Exact(own) => (path == replacement).then(|| own.to_string()),
+            PathPattern::Prefix(prefix) => {
+                let rest = path.strip_prefix(replacement.trim_end_matches('/'))?;
+                let whole_segments = rest.is_empty() || rest.starts_with('/');
+                let restored = format!("{prefix}{rest}");
+                whole_segments.then(|| {
+                    if restored.is_empty() {
+                        "/".to_owned()
+                    } else {
+                        restored
+                    }
+                })
+            }
+        }
+    }
 }
 
 impl fmt::Display for Match {

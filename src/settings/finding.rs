@@ -96,6 +96,8 @@ pub struct Finding {
 pub struct Findings {
     at: ConfigPath,
     found: Vec<Finding>,
+    /// How many errors are about something that cannot be had now.
+    unavailable: usize,
 }
 
 impl Findings {
@@ -124,6 +126,22 @@ impl Findings {
         mend: impl Into<String>,
     ) {
         self.push(Severity::Error, what.into(), Some(why.into()), mend.into());
+    }
+
+    /// Reports that what the configuration names cannot be had now: the file is right, and trying again may help.
+    pub fn unavailable(
+        &mut self,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.unavailable += 1;
+        self.error_because(what, why, mend);
+    }
+
+    /// Whether all that keeps the configuration from being used may pass by itself.
+    pub fn only_unavailable(&self) -> bool {
+        self.unavailable > 0 && self.errors() == self.unavailable
     }
 
     /// Reports what is legal and unwise at the present place.

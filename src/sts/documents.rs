@@ -19,6 +19,10 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// For how long documents may be kept. A key that was withdrawn is gone from every cache after this time; a new one is
+/// published before it signs, so that nobody misses it meanwhile.
+const CACHEABLE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
 /// The path of the key set below the issuer's own.
 const KEYS_PATH: &str = "/oauth/v2/keys";
 
@@ -139,9 +143,10 @@ impl Documents {
             return response;
         }
         let mut response = with_status(StatusCode::OK);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, document.content_type.clone());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, document.content_type.clone());
+        headers.insert(header::CACHE_CONTROL, CACHEABLE);
+        headers.remove(header::PRAGMA);
         *response.body_mut() = document.body.clone();
         response
     }

@@ -47,6 +47,8 @@ pub struct AccessRecord<'a> {
     pub exchange: Option<Duration>,
     /// How long the downstream took to answer.
     pub upstream: Option<Duration>,
+    /// What the upstream failed with: one of the gateway's own texts.
+    pub upstream_error: Option<&'static str>,
     /// The request's id.
     pub request_id: RequestId,
     /// The trace that the request belongs to.

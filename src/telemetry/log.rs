@@ -1,7 +1,7 @@
 //! The gateway's own log: to standard error, as JSON or text.
 //!
 //! What enters are this crate's events and those of every crate below it; what leaves are this crate's events at the
-//! configured level. Of another crate's events only the fact leaves: proxy and HTTP crates put whole request heads,
+//! configured level. Another crate's events are only counted: proxy and HTTP crates put whole request heads,
 //! `Authorization` included, into their messages at any level, so an allow-list of one target is the only safe filter.
 
 mod notice;
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::clock::SharedClock;
 use notice::Notices;
+pub(super) use notice::library_events;
 use std::{
     fmt,
     sync::{
@@ -39,7 +40,7 @@ const FROM_LOG_CRATE: &str = "log";
 pub enum Admission {
     /// It is written as it is.
     Whole,
-    /// That it happened is written, without a word of its own.
+    /// It is counted, and nothing of it is written.
     Notice,
     /// Nothing is written.
     Nothing,
@@ -70,7 +71,7 @@ pub fn admission(target: &str, level: Level, configured: LogLevel) -> Admission 
     }
 }
 
-/// Sets up the log of this process: this crate's events, and notices of all others'.
+/// Sets up the log of this process: this crate's events; all others' are counted.
 ///
 /// # Errors
 /// [`LogAlreadySet`] where something in this process did so before.
@@ -153,8 +154,8 @@ where
     W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(out.clone())
-        .with_timer(Timer(SharedClock::clone(&clock)));
+        .with_writer(out)
+        .with_timer(Timer(clock));
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Json => lines
             .json()
@@ -166,7 +167,7 @@ where
             .with_filter(Own(threshold.clone()))
             .boxed(),
     };
-    let notices = Notices::new(format, clock, out).with_filter(Foreign);
+    let notices = Notices.with_filter(Foreign);
     tracing_subscriber::registry().with(lines).with(notices)
 }
 

@@ -12,7 +12,10 @@ mod route;
 pub use family::Counter;
 pub use route::RouteMetrics;
 
-use super::labels::{ConnectionEvent, ReloadOutcome};
+use super::{
+    labels::{ConnectionEvent, ReloadOutcome},
+    log::library_events,
+};
 use family::{ByLabel, CounterFamily, Gauge, HistogramFamily};
 use prometheus::{Registry, TextEncoder};
 use std::{
@@ -50,6 +53,8 @@ struct Inner {
     connection_events: ByLabel<ConnectionEvent>,
     reloads: ByLabel<ReloadOutcome>,
     log_dropped: Counter,
+    /// In the order of [`library_events`].
+    library_events: Vec<Counter>,
     gauges: Gauges,
     at_scrape: Mutex<Vec<AtScrape>>,
 }
@@ -112,6 +117,12 @@ impl Metrics {
             "Access-log lines that could not be written in time.",
             &[],
         );
+        let libraries = CounterFamily::register(
+            &registry,
+            "obo_library_events_total",
+            "Errors and warnings of the libraries that the gateway is made of.",
+            &["library", "level"],
+        );
         register_process(&registry);
         Self(Arc::new(Inner {
             open_connections: Gauge::register(
@@ -123,6 +134,9 @@ impl Metrics {
             connection_events: ByLabel::resolve(|event| connection_events.with(&[event])),
             reloads: ByLabel::resolve(|outcome| reloads.with(&[outcome])),
             log_dropped: log_dropped.with(&[]),
+            library_events: library_events()
+                .map(|(library, level, _)| libraries.with(&[library, level]))
+                .collect(),
             gauges: Gauges::register(&registry),
             at_scrape: Mutex::default(),
             families,
@@ -210,6 +224,9 @@ impl Metrics {
     pub fn render(&self) -> String {
         for set in self.callbacks().iter() {
             set(&self.0.gauges);
+        }
+        for (counter, (_, _, seen)) in self.0.library_events.iter().zip(library_events()) {
+            counter.add(seen.saturating_sub(counter.value()));
         }
         // It fails only for a family without a type or a name, which the registry does not take.
         TextEncoder::new()

@@ -42,9 +42,11 @@ pub(super) struct FetchedKeys {
 /// Why no keys were fetched.
 #[derive(Debug, Error)]
 pub(super) enum SourceError {
-    #[error("{document} could not be fetched")]
+    #[error("{document} could not be fetched from {url}")]
     Fetch {
         document: &'static str,
+        /// Without its query.
+        url: Box<str>,
         #[source]
         error: EgressError,
     },
@@ -54,8 +56,13 @@ pub(super) enum SourceError {
     KeySet(#[source] JwkSetError),
     #[error("the metadata is no json object with an issuer and a jwks_uri")]
     Metadata,
-    #[error("the metadata is that of another issuer")]
-    OtherIssuer,
+    #[error("the metadata at {url} is that of the issuer {found:?}, expected {expected:?}")]
+    OtherIssuer {
+        url: Box<str>,
+        expected: Box<str>,
+        /// At most 200 characters of it.
+        found: Box<str>,
+    },
     #[error("the metadata names a jwks_uri that is not fetched")]
     JwksUri(#[source] UrlError),
     #[error("the metadata of an issuer elsewhere names a jwks_uri on this machine")]
@@ -127,7 +134,17 @@ async fn get(
     document: &'static str,
 ) -> Result<crate::egress::Fetched, SourceError> {
     let fetched = egress.get(url, reach).await;
-    fetched.map_err(|error| SourceError::Fetch { document, error })
+    fetched.map_err(|error| SourceError::Fetch {
+        document,
+        url: shown(url),
+        error,
+    })
+}
+
+/// The URL without its query, which may hold a secret.
+fn shown(url: &OutboundUrl) -> Box<str> {
+    let text = url.to_string();
+    text.split(['?', '#']).next().unwrap_or_default().into()
 }
 
 impl Discovery {
@@ -137,9 +154,11 @@ impl Discovery {
             bytes: 1 << 20,
             depth: 16,
         };
-        let fetched = match get(egress, &self.openid, Reach::Named, METADATA).await {
+        let mut asked = &self.openid;
+        let fetched = match get(egress, asked, Reach::Named, METADATA).await {
             Err(SourceError::Fetch { error, .. }) if error == NOT_FOUND => {
-                get(egress, &self.oauth, Reach::Named, METADATA).await?
+                asked = &self.oauth;
+                get(egress, asked, Reach::Named, METADATA).await?
             }
             other => other?,
         };
@@ -150,8 +169,13 @@ impl Discovery {
                 .map_err(|_| SourceError::Metadata)
         };
         // RFC 8414 §3.3: identical, or the document must not be used.
-        if text("issuer")? != &*self.issuer {
-            return Err(SourceError::OtherIssuer);
+        let found = text("issuer")?;
+        if found != &*self.issuer {
+            return Err(SourceError::OtherIssuer {
+                url: shown(asked),
+                expected: self.issuer.clone(),
+                found: found.chars().take(200).collect(),
+            });
         }
         let url = OutboundUrl::parse(text("jwks_uri")?).map_err(SourceError::JwksUri)?;
         let reach = self.reach(&url)?;

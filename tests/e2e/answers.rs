@@ -3,6 +3,8 @@
 mod credentials;
 mod documents;
 mod downstream;
+mod framing;
+mod locations;
 mod paths;
 mod policy;
 mod repeat;

@@ -35,6 +35,9 @@ pub(crate) struct Guard<S> {
     partial_reads: usize,
     /// Bytes of a dripped head, kept until it is whole.
     held: Vec<u8>,
+    /// The head of a response, kept back until its body begins, and how much of it was written.
+    kept: Vec<u8>,
+    kept_written: usize,
     lease: Arc<Lease>,
     /// When the lease is over, once there is one.
     end: Option<Pin<Box<Sleep>>>,
@@ -63,9 +66,10 @@ impl<S: IO> Guard<S> {
     /// Begins the next request of a kept-alive connection: a head is owed again, its deadline begins at its first byte.
     /// None if bytes of the request before were left unread: where the next head begins is not known then.
     pub(crate) fn next_request(mut self: Box<Self>) -> Option<Box<Self>> {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || !self.kept.is_empty() {
             return None;
         }
+        self.lease.release();
         self.owed = Some(Head::request(self.terms.head_bytes));
         self.partial_reads = 0;
         self.end = None;
@@ -83,6 +87,8 @@ impl<S: IO> Guard<S> {
             linger: None,
             partial_reads: 0,
             held: Vec::new(),
+            kept: Vec::new(),
+            kept_written: 0,
             lease: Arc::default(),
             end: None,
         })

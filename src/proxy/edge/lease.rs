@@ -2,17 +2,22 @@
 //! opened it. The app sets the limit while it serves a request; the guard beneath ends the stream when it is over, as if
 //! the client had closed it. Only connections of HTTP/1 have a lease: on others one stream is not the connection.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::futures::TaskLocalFuture;
 
-/// A limit that was set and not seen by the guard yet.
+/// A limit that was set and not seen by the guard yet, and what becomes of the response's head.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
     /// Milliseconds and one; zero: none.
     left: AtomicU64,
+    /// Whether the guard keeps the head back until its body begins.
+    holds: AtomicBool,
+    /// What is sent in place of a head that was kept back.
+    instead: Mutex<Option<Bytes>>,
 }
 
 tokio::task_local! {
@@ -35,6 +40,36 @@ impl Lease {
         let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         self.left
             .store(milliseconds.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Has the guard of the running task's connection keep back what is written next, the head of a response, until more
+    /// is written: while nothing of a response has left, another can be sent in its place.
+    pub(crate) fn hold_head() {
+        // a connection of HTTP/2 has no lease
+        let _ = CURRENT.try_with(|lease| lease.holds.store(true, Ordering::Relaxed));
+    }
+
+    /// Whether a head is kept back, or will be.
+    pub(crate) fn holds(&self) -> bool {
+        self.holds.load(Ordering::Relaxed)
+    }
+
+    /// Keeps nothing back any more.
+    pub(crate) fn release(&self) {
+        self.holds.store(false, Ordering::Relaxed);
+    }
+
+    /// Has the connection end with `response` in place of the head that is kept back.
+    pub(crate) fn end_with(&self, response: Bytes) {
+        *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+    }
+
+    /// What the connection ends with, where that was said.
+    pub(crate) fn take_ending(&self) -> Option<Bytes> {
+        self.instead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// The limit, if one was set since the last time.

@@ -91,6 +91,14 @@ pub(crate) fn is_dropped_from_response(name: &str) -> bool {
     )
 }
 
+/// Fields that concern one connection (RFC 9110 §7.6.1); Transfer-Encoding is another matter, which frames what follows.
+pub(crate) fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "upgrade"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -69,6 +69,7 @@ impl Follower {
     pub(super) async fn follow(mut self, first: Sender<Result<(), StoreError>>) {
         let mut news: Option<News> = None;
         let mut begun = false;
+        let mut failures = 0_u64;
         loop {
             let read = self.read().await;
             self.tell_staleness();
@@ -79,6 +80,7 @@ impl Follower {
             }
             match read {
                 Ok(()) => {
+                    failures = 0;
                     self.sweep().await;
                     if news.is_none() {
                         news = self.subscribe().await;
@@ -86,7 +88,11 @@ impl Follower {
                     news = Self::wait(news).await;
                 }
                 Err(error) => {
-                    tracing::warn!(target: "obo_gateway::store", %error, "revocations of other gateways cannot be followed");
+                    failures = failures.saturating_add(1);
+                    // the 1st, 2nd, 4th, 8th … in a row: an hour without the server is a dozen lines
+                    if failures.is_power_of_two() {
+                        tracing::warn!(target: "obo_gateway::store", %error, failures, "revocations of other gateways cannot be followed");
+                    }
                     // another server may have come in its place, whose stream is another
                     BEGINNING.clone_into(&mut self.last);
                     news = None;

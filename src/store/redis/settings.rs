@@ -98,10 +98,10 @@ impl RedisSettings {
             Ok(store) => Some(store),
             Err(error) => {
                 building.within("url", |b| {
-                    b.findings.error_because(
+                    b.findings.unavailable(
                         error.to_string(),
                         "a gateway that knows no revocations would accept what was revoked",
-                        "start the server, or let the gateway reach it, and start the gateway then",
+                        "the file is right: start the server, or let the gateway reach it, and try again",
                     );
                 });
                 None

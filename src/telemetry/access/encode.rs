@@ -62,6 +62,12 @@ impl Phrases {
             out.extend_from_slice(b",\"upstream_us\":");
             microseconds(upstream, out);
         }
+        if let Some(error) = record.upstream_error {
+            cold_path();
+            out.extend_from_slice(b",\"upstream_error\":\"");
+            escape(error, out);
+            out.push(b'"');
+        }
         out.extend_from_slice(b",\"request_id\":\"");
         out.extend_from_slice(record.request_id.digits());
         if let Some(trace) = &record.trace {

@@ -26,6 +26,7 @@ fn record(ids: &IdSource) -> AccessRecord<'static> {
         ended: SystemClock.instant(),
         exchange: None,
         upstream: Some(Duration::from_micros(1_000)),
+        upstream_error: None,
         request_id: ids.request_id(),
         trace: None,
         client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),

@@ -1,103 +1,50 @@
-//! Other crates' warnings and errors, reduced to the fact that there were some.
+//! Other crates' warnings and errors, reduced to their number.
 //!
-//! What enters are their events; what leaves is one line for the 1st, 2nd, 4th, 8th … event of a crate at a level:
-//! its name, the level and the count, never a word of the message. A flood of them writes a handful of lines.
+//! Their texts may hold parts of a request, and without them a line says nothing that anybody could act on: what matters
+//! to an operator the gateway logs in its own words. So they are counted, by library, for `obo_library_events_total`.
 
-use crate::{
-    clock::SharedClock,
-    telemetry::{
-        LogFormat,
-        json::{Stamp, ascii},
-    },
-};
-use std::{
-    collections::HashMap,
-    io::Write,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_log::NormalizeEvent;
-use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context};
+use tracing_subscriber::{Layer, layer::Context};
 
-/// More crates than are linked; beyond them all count as one.
-const CRATES: usize = 256;
-/// The one name for crates that have none that can be shown.
-const UNNAMED: &str = "other";
+/// The libraries that are told apart: by the beginning of their crates' names.
+const LIBRARIES: [&str; 8] = [
+    "pingora", "h2", "hyper", "reqwest", "rustls", "redis", "redb", "other",
+];
+/// The levels that are counted.
+const LEVELS: [&str; 2] = ["error", "warn"];
+
+/// In the order of [`LIBRARIES`], and in each of [`LEVELS`].
+static SEEN: [[AtomicU64; LEVELS.len()]; LIBRARIES.len()] =
+    [const { [const { AtomicU64::new(0) }; LEVELS.len()] }; LIBRARIES.len()];
+
+/// What was counted since the process began: library, level, events.
+pub(in crate::telemetry) fn library_events()
+-> impl Iterator<Item = (&'static str, &'static str, u64)> {
+    let libraries = LIBRARIES.into_iter().zip(&SEEN);
+    libraries.flat_map(|(library, levels)| {
+        let levels = LEVELS.into_iter().zip(levels);
+        levels.map(move |(level, seen)| (library, level, seen.load(Ordering::Relaxed)))
+    })
+}
 
 /// Counts other crates' events.
-pub(super) struct Notices<W> {
-    format: LogFormat,
-    clock: SharedClock,
-    out: W,
-    seen: Mutex<HashMap<(String, Level), u64>>,
-}
+pub(super) struct Notices;
 
-impl<W> Notices<W> {
-    pub(super) fn new(format: LogFormat, clock: SharedClock, out: W) -> Self {
-        Self {
-            format,
-            clock,
-            out,
-            seen: Mutex::default(),
-        }
-    }
-
-    /// The number of events of this crate at this level, this one included.
-    fn count(&self, library: &str, level: Level) -> u64 {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = if seen.len() < CRATES {
-            library
-        } else {
-            UNNAMED
-        };
-        let times = seen.entry((name.to_owned(), level)).or_default();
-        *times = times.saturating_add(1);
-        *times
-    }
-
-    fn line(&self, library: &str, level: Level, times: u64) -> String {
-        let mut stamp = Vec::with_capacity(24);
-        Stamp::new().write(self.clock.since_epoch(), &mut stamp);
-        let ts = ascii(&stamp);
-        let message =
-            "another crate reported this; its text may hold parts of a request and is withheld";
-        match self.format {
-            LogFormat::Json => format!(
-                "{{\"timestamp\":\"{ts}\",\"level\":\"{level}\",\"target\":\"{library}\",\"message\":\"{message}\",\"times\":{times}}}\n"
-            ),
-            LogFormat::Text => format!("{ts} {level:>5} {library}: {message} times={times}\n"),
-        }
-    }
-}
-
-impl<S, W> Layer<S> for Notices<W>
-where
-    S: Subscriber,
-    W: for<'a> MakeWriter<'a> + 'static,
-{
+impl<S: Subscriber> Layer<S> for Notices {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let normalized = event.normalized_metadata();
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
-        let library = crate_name(metadata.target());
-        let level = *metadata.level();
-        let times = self.count(library, level);
-        if times.is_power_of_two() {
-            // Standard error that cannot be written to leaves nowhere to say so.
-            let _ = self
-                .out
-                .make_writer()
-                .write_all(self.line(library, level, times).as_bytes());
+        let target = metadata.target();
+        let known = LIBRARIES.iter().zip(&SEEN);
+        let library = known
+            .clone()
+            .find(|(library, _)| target.starts_with(*library))
+            .or_else(|| known.last());
+        let level = usize::from(*metadata.level() != Level::ERROR);
+        if let Some(seen) = library.and_then(|(_, levels)| levels.get(level)) {
+            seen.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// The first part of a target, where it looks like the name of a crate.
-fn crate_name(target: &str) -> &str {
-    let name = target.split("::").next().unwrap_or_default();
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    if (1..=40).contains(&name.len()) && name.bytes().all(plain) {
-        name
-    } else {
-        UNNAMED
     }
 }

@@ -14,7 +14,8 @@ async fn metadata_names_the_issuer_and_where_its_keys_are_and_nothing_that_does_
         let answer = lab.ask(Ask::get(path).host("anything.example")).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.field("content-type"), Some("application/json"));
-        assert_eq!(answer.field("cache-control"), Some("no-store"));
+        assert_eq!(answer.field("cache-control"), Some("public, max-age=300"));
+        assert_eq!(answer.field("pragma"), None);
         let metadata = answer.json();
         assert_eq!(metadata["issuer"], GATEWAY_ISSUER);
         assert_eq!(
@@ -40,6 +41,7 @@ async fn keys_are_public_and_no_private_number_is_among_them() {
         answer.field("content-type"),
         Some("application/jwk-set+json")
     );
+    assert_eq!(answer.field("cache-control"), Some("public, max-age=300"));
     let keys = answer.json();
     let keys = keys["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1);
@@ -56,6 +58,7 @@ async fn documents_are_read_only_and_a_token_sent_to_them_goes_nowhere() {
         let answer = lab.ask(Ask::post(path, "x=1").bearer(&lab.token())).await;
         assert_eq!(answer.status(), 405);
         assert_eq!(answer.field("allow"), Some("GET, HEAD"));
+        assert_eq!(answer.field("cache-control"), Some("no-store"));
         let answer = lab.ask(Ask::new("HEAD", path)).await;
         assert_eq!((answer.status(), answer.body.len()), (200, 0));
     }

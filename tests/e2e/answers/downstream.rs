@@ -219,7 +219,6 @@ async fn other_statuses_of_the_downstream_pass_and_redirects_are_not_followed() 
         "302 Found",
         "403 Forbidden",
         "404 Not Found",
-        "407 Proxy Authentication Required",
         "500 Oops",
         "503 Busy",
     ] {

@@ -1,9 +1,10 @@
-//! All that a guard does not touch, but for the end of a lease: writes, TLS and socket facts go to the stream beneath it.
+//! All that a guard does not touch, but for the end of a lease and a head that is kept back until its body begins: writes,
+//! TLS and socket facts go to the stream beneath it.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use pingora::protocols::raw_connect::ProxyDigest;
@@ -25,14 +26,37 @@ impl<S: IO> AsyncWrite for Guard<S> {
         if self.is_over(context) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if self.lease.holds() && self.kept.is_empty() {
+            self.kept.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        if !self.kept.is_empty() {
+            self.lease.release();
+            ready!(self.poll_kept(context))?;
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.kept.is_empty() {
+            if self.lease.holds() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_kept(context))?;
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(response) = self.lease.take_ending() {
+            self.lease.release();
+            self.kept_written = 0;
+            self.kept = response.into();
+        }
+        // what is still kept back is not sent: a head without its body
+        if !self.kept.is_empty() && !self.lease.holds() {
+            ready!(self.poll_kept(context))?;
+        }
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
@@ -44,11 +68,35 @@ impl<S: IO> AsyncWrite for Guard<S> {
         if self.is_over(context) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if self.lease.holds() || !self.kept.is_empty() {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(context, first.map_or(&[], |slice| slice));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+impl<S: IO> Guard<S> {
+    /// Writes what was kept back.
+    fn poll_kept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self
+            .kept
+            .get(self.kept_written..)
+            .filter(|rest| !rest.is_empty())
+        {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.kept_written += written;
+        }
+        self.kept.clear();
+        self.kept_written = 0;
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,0 +1,233 @@
+//! Whether the head of an upstream's response has one reading.
+//!
+//! The parser below accepts more than the gateway may pass on: line breaks inside values, lists of lengths, codings that
+//! nobody decoded. What has more than one reading is refused (RFC 9112 §6.3, §11.1), and the connection that it came on is
+//! discarded with it.
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use memchr::memchr3;
+use pingora::http::ResponseHeader;
+use std::hint::cold_path;
+
+/// The most bytes of the fields of one response, names and values together.
+pub(in crate::proxy) const MAX_HEAD: usize = 64 << 10;
+
+/// What about a response head cannot be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Unreadable {
+    /// A status outside of 100 to 599 (RFC 9110 §15).
+    Status,
+    /// The upstream asks the gateway for a proxy's credentials (RFC 9110 §15.5.8).
+    ProxyAuthentication,
+    /// Transfer-Encoding is not exactly one `chunked`.
+    TransferCoding,
+    /// Transfer-Encoding in a response of HTTP/1.0 (RFC 9112 §6.1).
+    CodingInHttp10,
+    /// Transfer-Encoding, or a length, in a response that has no body (RFC 9110 §8.6, RFC 9112 §6.1).
+    FramingWithoutBody,
+    /// Content-Length is not exactly one decimal number.
+    ContentLength,
+    /// A line break or a NUL inside a value (RFC 9112 §5.2, RFC 9110 §5.5).
+    FieldValue,
+    /// More than [`MAX_HEAD`].
+    TooLarge,
+    /// More informational responses than anybody needs.
+    Informational,
+}
+
+impl Unreadable {
+    /// For the log.
+    pub(in crate::proxy) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status outside of 100 to 599",
+            Self::ProxyAuthentication => "status 407, which only a proxy may send",
+            Self::TransferCoding => "Transfer-Encoding is not exactly one `chunked`",
+            Self::CodingInHttp10 => "Transfer-Encoding in a response of HTTP/1.0",
+            Self::FramingWithoutBody => "length or coding on a response without a body",
+            Self::ContentLength => "Content-Length is not exactly one decimal number",
+            Self::FieldValue => "line break or NUL in a field value",
+            Self::TooLarge => "response head over 64 KiB",
+            Self::Informational => "too many informational responses",
+        }
+    }
+}
+
+/// Checks the head of a response to a request of `method`, and leaves one spelling of what frames it.
+///
+/// # Errors
+/// It has more than one reading, or none.
+pub(in crate::proxy) fn check_framing(
+    head: &mut ResponseHeader,
+    method: &Method,
+) -> Result<(), Unreadable> {
+    let status = head.status;
+    if status.as_u16() > 599 {
+        return Err(Unreadable::Status);
+    }
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(Unreadable::ProxyAuthentication);
+    }
+    let coded = check_coding(&head.headers, head.version)?;
+    let length = one_length(&head.headers)?;
+    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT;
+    if bodiless && (coded || length.is_some()) {
+        cold_path();
+        // `Content-Length: 0` on a 204 is common, wrong, and harmless once it is gone
+        let harmless = !coded && length.is_some_and(is_zero);
+        if !harmless {
+            return Err(Unreadable::FramingWithoutBody);
+        }
+        head.remove_header(&header::CONTENT_LENGTH);
+    } else if coded && *method != Method::HEAD {
+        cold_path();
+        let _ = head.insert_header(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+    }
+    Ok(())
+}
+
+/// Whether `value` may stand in a head: the parser keeps folded lines as they came.
+pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
+    memchr3(b'\r', b'\n', 0, value).is_none()
+}
+
+/// Whether there is a transfer coding, which is then `chunked`.
+fn check_coding(fields: &HeaderMap, version: Version) -> Result<bool, Unreadable> {
+    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Ok(false);
+    };
+    if version == Version::HTTP_10 {
+        return Err(Unreadable::CodingInHttp10);
+    }
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(Unreadable::TransferCoding);
+    }
+    Ok(true)
+}
+
+/// The one length.
+fn one_length(fields: &HeaderMap) -> Result<Option<&HeaderValue>, Unreadable> {
+    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
+        return Ok(None);
+    };
+    let text = length.as_bytes();
+    let decimal = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    if lengths.next().is_some() || !decimal {
+        return Err(Unreadable::ContentLength);
+    }
+    Ok(Some(length))
+}
+
+fn is_zero(length: &HeaderValue) -> bool {
+    length.as_bytes().iter().all(|byte| *byte == b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(status: u16, version: Version, fields: &[(&'static str, &str)]) -> Checked {
+        let mut head = ResponseHeader::build(status, None).unwrap();
+        head.set_version(version);
+        for (name, value) in fields {
+            head.append_header(*name, *value).unwrap();
+        }
+        let checked = check_framing(&mut head, &Method::GET);
+        checked.map(|()| head)
+    }
+
+    type Checked = Result<ResponseHeader, Unreadable>;
+
+    #[test]
+    fn a_coding_counts_only_where_it_is_exactly_chunked() {
+        let coded = |value| checked(200, Version::HTTP_11, &[("transfer-encoding", value)]);
+        for value in ["chunked", "Chunked", "CHUNKED"] {
+            let head = coded(value).unwrap();
+            assert_eq!(head.headers["transfer-encoding"], "chunked");
+        }
+        for value in [
+            "",
+            "gzip",
+            "identity",
+            "gzip, chunked",
+            "chunked, gzip",
+            "chunked, chunked",
+            "chunked,",
+            "xchunked",
+            "chunked;q=1",
+            "\"chunked\"",
+            "chun ked",
+        ] {
+            assert_eq!(
+                coded(value).unwrap_err(),
+                Unreadable::TransferCoding,
+                "{value}"
+            );
+        }
+        let twice = [
+            ("transfer-encoding", "chunked"),
+            ("transfer-encoding", "chunked"),
+        ];
+        assert_eq!(
+            checked(200, Version::HTTP_11, &twice).unwrap_err(),
+            Unreadable::TransferCoding
+        );
+        assert_eq!(
+            checked(200, Version::HTTP_10, &twice[..1]).unwrap_err(),
+            Unreadable::CodingInHttp10
+        );
+    }
+
+    #[test]
+    fn a_length_counts_only_where_it_is_one_decimal_number() {
+        let long = |value| checked(200, Version::HTTP_11, &[("content-length", value)]);
+        for value in ["0", "5", "005", "18446744073709551"] {
+            assert!(long(value).is_ok(), "{value}");
+        }
+        for value in [
+            "",
+            "+5",
+            "-5",
+            "5, 5",
+            "5,",
+            "0x5",
+            "5.0",
+            "5 5",
+            "five",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                long(value).unwrap_err(),
+                Unreadable::ContentLength,
+                "{value}"
+            );
+        }
+        let twice = [("content-length", "5"), ("content-length", "5")];
+        assert!(checked(200, Version::HTTP_11, &twice).is_err());
+    }
+
+    #[test]
+    fn what_has_no_body_has_no_framing() {
+        let of = |status, name, value| checked(status, Version::HTTP_11, &[(name, value)]);
+        assert!(of(204, "content-length", "0").unwrap().headers.is_empty());
+        for (status, name, value) in [
+            (204, "content-length", "5"),
+            (204, "transfer-encoding", "chunked"),
+            (103, "content-length", "1"),
+            (101, "transfer-encoding", "chunked"),
+        ] {
+            assert_eq!(
+                of(status, name, value).unwrap_err(),
+                Unreadable::FramingWithoutBody,
+                "{status} {name}"
+            );
+        }
+        assert!(of(304, "content-length", "5").is_ok());
+        assert!(of(999, "x", "y").is_err() && of(600, "x", "y").is_err());
+        assert!(of(407, "x", "y").is_err() && of(599, "x", "y").is_ok());
+    }
+}
