@@ -556,3 +556,57 @@ async fn the_access_line_says_what_an_upstream_failed_with() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_access_line_says_what_is_wrong_with_an_upstreams_certificate() {
+    for (name, until, trusted, cause) in [
+        ("localhost", 2021, true, "certificate expired"),
+        ("other.example", 2100, true, "certificate name mismatch"),
+        ("localhost", 2100, false, "certificate unknown issuer"),
+    ] {
+        let (address, certificate) = serve_tls(name, until).await;
+        let mut upstream = format!("{{ url: 'https://localhost:{}' }} ]", address.port());
+        if trusted {
+            upstream.push_str(", tls: { ca: own.pem }");
+        }
+        let routes = crate::e2e::support::lab::ORDERS.replacen("{ url: ORIGIN } ]", &upstream, 1);
+        let lab = Lab::with(Setup {
+            routes,
+            files: vec![("own.pem", certificate)],
+            ..Setup::default()
+        })
+        .await;
+        let got = lab.present(&lab.token()).await;
+        assert_own(&got, 502, "bad_gateway", &[cause]);
+        let wanted = format!("\"upstream_error\":\"{cause}\"");
+        crate::e2e::support::until(cause, || {
+            std::fs::read_to_string(lab.file("access.jsonl")).is_ok_and(|log| log.contains(&wanted))
+        })
+        .await;
+    }
+}
+
+/// A server whose certificate is for `name` and ends with the year `until`; its address, and the certificate.
+async fn serve_tls(name: &str, until: i32) -> (std::net::SocketAddr, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let certificate = parameters.self_signed(&key).unwrap();
+    let chain = vec![certificate.der().clone()];
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    crate::e2e::support::install_crypto();
+    let server = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    (address, certificate.pem())
+}

@@ -89,3 +89,36 @@ async fn with_the_server_back_revocations_go_on_and_earlier_ones_hold() {
         assert_eq!(pair::present(process, &ended).await.status(), 401);
     }
 }
+
+#[test]
+fn a_server_that_cannot_be_reached_at_the_start_is_no_mistake_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}/0", gone.local_addr().unwrap());
+    drop(gone);
+    std::fs::write(folder.path().join("redis.url"), url).unwrap();
+    let yaml = r#"
+listeners: [ { address: "127.0.0.1:0" } ]
+admin: { address: "127.0.0.1:0" }
+issuer:
+  url: https://gateway.example.com
+  signing_keys: [ { file: signing.pem, generate: ES256 } ]
+  opaque_keys: [ { file: opaque.key, generate: true } ]
+trusted_issuers: [ { name: corp, issuer: "http://127.0.0.1:1", audiences: [a], algorithms: [ES256], keys: { discovery: true } } ]
+store: { redis: { url: { file: redis.url } } }
+routes: [ { name: all, match: { prefix: / }, upstream: { targets: [ { url: "http://127.0.0.1:1" } ] }, public: true } ]
+"#;
+    std::fs::write(&file, yaml).unwrap();
+    let run = |file: &std::path::Path| {
+        let mut program = crate::e2e::support::process::program();
+        program.arg("--config").arg(file).output().unwrap()
+    };
+    let ended = run(&file);
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{text}");
+    assert!(text.contains("try again"), "{text}");
+    // beside a mistake, the mistake counts
+    std::fs::write(&file, yaml.replace("prefix: /", "prefix: nowhere")).unwrap();
+    assert_eq!(run(&file).status.code(), Some(2));
+}
