@@ -136,10 +136,12 @@ fn client(gateway: &GatewayIdentity, clock: &SharedClock, runtime: &Runtime) -> 
         let parts = ClientParts {
             gateway,
             lifetime: Duration::from_secs(300),
-            issuers: 1,
+            issuers: &BTreeSet::new(),
+            listed_issuers: 1,
             directory: None,
             directory_written: false,
             opaque: true,
+            stored: false,
             audiences: &BTreeSet::new(),
             clock,
             egress: &egress,

@@ -20,7 +20,7 @@ mod told;
 pub use claims::ClaimPolicy;
 pub use client::{
     AudienceRule, ClientCeilings, ClientChainSettings, ClientParts, ClientPolicy,
-    ClientScopeSettings, ClientSettings, Clients, Grant, ImpersonatedSubject,
+    ClientScopeSettings, ClientSettings, ClientSubject, Clients, Grant, ImpersonatedSubject,
     ImpersonationSettings, Names, RefreshSettings, RefreshTerms, ResourceSettings,
 };
 pub use delegation::{GatewayIdentity, OutgoingActor};

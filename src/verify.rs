@@ -20,11 +20,11 @@ mod settings;
 mod subject;
 
 pub use client::{
-    AssertionError, AssertionTerms, CertificateName, ClientAuthenticationSettings,
-    ClientAuthenticator, ClientError, ClientKeys, ClientMethod, DistinguishedName, Jti,
-    NotADistinguishedName, PresentedClient, ProofTerms, ProvenClient, VerifiedAssertion,
+    AssertionError, AssertionReuse, AssertionTerms, CertificateName, ClientAuthenticationSettings,
+    ClientAuthenticator, ClientError, ClientKeys, ClientMethod, DistinguishedName,
+    NotADistinguishedName, PresentedClient, ProofTerms, ProvenClient, Uses, VerifiedAssertion,
 };
-pub use directory::{Directory, DirectorySettings, User};
+pub use directory::{Directory, DirectorySettings, User, UserIds};
 pub use endpoint::{ClientTerms, TokenEndpointVerifier};
 pub use error::VerifyError;
 pub use issuer::TrustedIssuer;
@@ -35,7 +35,9 @@ pub use own::{
 };
 pub use roles::{RoleGrant, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
-pub use subject::{ActorToken, FamilySubject, Impersonator, SubjectKindOfToken, SubjectToken};
+pub use subject::{
+    ActorToken, FamilySubject, Impersonator, RevocableToken, SubjectKindOfToken, SubjectToken,
+};
 
 use crate::{
     clock::SharedClock,

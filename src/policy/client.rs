@@ -1,12 +1,13 @@
 //! `clients`: what each calling application may have at most.
 
 mod checks;
+mod issuers;
 mod registry;
 mod settings;
 
 pub use registry::{ClientParts, ClientPolicy, Clients, RefreshTerms};
 pub use settings::{
-    AudienceRule, ClientChainSettings, ClientScopeSettings, ClientSettings, Grant,
+    AudienceRule, ClientChainSettings, ClientScopeSettings, ClientSettings, ClientSubject, Grant,
     ImpersonatedSubject, ImpersonationSettings, Names, RefreshSettings, ResourceSettings,
 };
 

@@ -12,7 +12,7 @@ mod scope;
 pub(super) use actors::{Acting, acting};
 pub(super) use audience::audiences;
 pub(super) use profile::{authentication, profile};
-pub(super) use scope::scope;
+pub(super) use scope::{may_be_empty, scope};
 
 use super::{ClientPolicy, PermittedExchange, PolicyError, RequestedScope, permit};
 use crate::{
@@ -85,13 +85,8 @@ impl ClientPolicy {
             }
     }
 
-    /// The user as the token endpoint names it.
+    /// The user as the directory names it.
     pub(super) fn user_id(&self, issuer_name: &str, sub: &str) -> String {
-        match self.naming {
-            super::naming::SubjectNaming::Qualified => format!("{issuer_name}:{sub}"),
-            super::naming::SubjectNaming::Same | super::naming::SubjectNaming::Pairwise(_) => {
-                sub.to_owned()
-            }
-        }
+        self.terms().user_ids.id(issuer_name, sub)
     }
 }

@@ -4,8 +4,13 @@ use crate::{settings::Building, token::ScopeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names that ask for all that the user holds within the ceiling; they are never scopes themselves.
-pub const MY_SCOPES: [&str; 2] = ["urn:opc:idm:__myscopes__", "__myscopes__"];
+/// Names that ask for all that the user holds within the ceiling; they are never scopes themselves. The last one is how
+/// some printed documentation spells the first.
+pub const MY_SCOPES: [&str; 3] = [
+    "urn:opc:idm:__myscopes__",
+    "__myscopes__",
+    "urn:opc:idm:_myscopes_",
+];
 
 /// What is asked for of a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,8 +146,16 @@ mod tests {
             assert_eq!(requested, RequestedScope::AllHeld(set("a x")));
             assert_eq!(requested.within(&ceiling, &held), set("b c"));
         }
-        let requested = RequestedScope::of(&set("a b d x __myscopes"));
-        assert_eq!(requested.within(&ceiling, &held), set("b"));
-        assert_eq!(requested.named(), &set("a b d x __myscopes"));
+        for other in [
+            "__myscopes",
+            "_myscopes_",
+            "urn:opc:idm:_myscopes",
+            "urn:opc:idm:_MyScopes_",
+        ] {
+            let names = set(&format!("a b d x {other}"));
+            let requested = RequestedScope::of(&names);
+            assert_eq!(requested.within(&ceiling, &held), set("b"), "{other}");
+            assert_eq!(requested.named(), &names);
+        }
     }
 }

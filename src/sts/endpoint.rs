@@ -1,6 +1,6 @@
 //! The endpoints: where they are, and what the head of a request to each must be like.
 
-use super::error::OAuthError;
+use super::{error::OAuthError, form};
 use http::{HeaderMap, Method, header, request::Parts};
 
 /// One endpoint.
@@ -52,11 +52,9 @@ impl Endpoint {
                 return Err(OAuthError::method_not_allowed("POST"));
             }
         }
-        // RFC 6749 §2.3.1: a URL with credentials ends in logs
-        if head.uri.query().is_some_and(|query| !query.is_empty()) {
-            return Err(OAuthError::invalid_request(
-                "parameters belong in the body, not in the query",
-            ));
+        // RFC 6749 §3.2: the query is the client's own, but §2.3.1: a URL with credentials ends in logs
+        if let Some(query) = head.uri.query() {
+            form::check_query(query.as_bytes())?;
         }
         if !is_form(&head.headers) {
             return Err(OAuthError::invalid_request(
@@ -123,19 +121,23 @@ mod tests {
     }
 
     #[test]
-    fn each_endpoint_takes_its_methods_and_no_query() {
+    fn each_endpoint_takes_its_methods_and_no_parameter_in_the_query() {
         let form = ["application/x-www-form-urlencoded"];
         for (endpoint, method, uri, expected) in [
             (Endpoint::Token, "GET", "/", 405),
             (Endpoint::Token, "OPTIONS", "/", 405),
             (Endpoint::Token, "POST", "/?client_id=a", 400),
+            (Endpoint::Introspect, "POST", "/?token=a", 400),
+            (Endpoint::Revoke, "POST", "/?x=1&token=a", 400),
             (Endpoint::Authorize, "DELETE", "/", 405),
         ] {
             let head = head(method, uri, &form);
             let status = status(endpoint, &head).map(|status| status.as_u16());
             assert_eq!(status, Some(expected), "{method} {uri}");
         }
-        assert_eq!(status(Endpoint::Token, &head("POST", "/?", &form)), None);
+        for uri in ["/?", "/?client-request-id=1&x", "/?x=1&x=2"] {
+            assert_eq!(status(Endpoint::Token, &head("POST", uri, &form)), None);
+        }
         assert_eq!(
             status(Endpoint::Authorize, &head("GET", "/?client_id=a", &[])),
             None

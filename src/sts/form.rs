@@ -10,6 +10,70 @@ pub const MAX_BODY: usize = 64 << 10;
 const MAX_PARAMETERS: usize = 64;
 /// Parameters that may stand there more than once (RFC 8693 §2.1, RFC 8707 §2).
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
+/// What belongs in the body: what the endpoints read, and what clients of other servers send as credentials or grants.
+const IN_THE_BODY: [&str; 31] = [
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "requested_token_type",
+    "requested_token_use",
+    "audience",
+    "resource",
+    "scope",
+    "authorization_details",
+    "assertion",
+    "refresh_token",
+    "token",
+    "token_type_hint",
+    "access_token",
+    "id_token",
+    "username",
+    "password",
+    "code",
+    "code_verifier",
+    "redirect_uri",
+    "device_code",
+    "auth_req_id",
+    "claims",
+    "request",
+    "request_uri",
+];
+
+/// Reads the query of a request whose parameters are in its body. Parameters that nobody here knows are ignored, also
+/// where they are repeated (RFC 6749 §3.2); they are never read.
+///
+/// # Errors
+/// `invalid_request` for a parameter that belongs in the body, whether it is there too or not, for too many parameters,
+/// and where percent-encoding or UTF-8 is broken.
+pub(super) fn check_query(query: &[u8]) -> Result<(), OAuthError> {
+    for (count, parameter) in query.split(|byte| *byte == b'&').enumerate() {
+        if count == MAX_PARAMETERS {
+            return Err(OAuthError::invalid_request("too many parameters"));
+        }
+        let (name, value) = decoded(parameter)
+            .ok_or_else(|| OAuthError::invalid_request("the query is no UTF-8 form"))?;
+        if !value.is_empty() && IN_THE_BODY.contains(&name.as_str()) {
+            return Err(OAuthError::invalid_request(
+                "parameters belong in the body, not in the query",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Name and value of a parameter; none where its percent-encoding or UTF-8 is broken.
+fn decoded(parameter: &[u8]) -> Option<(String, Zeroizing<String>)> {
+    let at = parameter.iter().position(|byte| *byte == b'=');
+    let (name, value) = parameter.split_at(at.unwrap_or(parameter.len()));
+    let value = value.strip_prefix(b"=").unwrap_or(value);
+    Some((form_decoded(name)?, Zeroizing::new(form_decoded(value)?)))
+}
 
 /// The parameters of a form, each once but for `audience` and `resource`. One without a value is absent (RFC 6749 §3.2).
 pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
@@ -29,12 +93,8 @@ impl Form {
             if count == MAX_PARAMETERS {
                 return Err(OAuthError::invalid_request("too many parameters"));
             }
-            let at = parameter.iter().position(|byte| *byte == b'=');
-            let (name, value) = parameter.split_at(at.unwrap_or(parameter.len()));
-            let value = value.strip_prefix(b"=").unwrap_or(value);
-            let broken = || OAuthError::invalid_request("the body is no UTF-8 form");
-            let name = form_decoded(name).ok_or_else(broken)?;
-            let value = form_decoded(value).map(Zeroizing::new).ok_or_else(broken)?;
+            let (name, value) = decoded(parameter)
+                .ok_or_else(|| OAuthError::invalid_request("the body is no UTF-8 form"))?;
             if value.is_empty() {
                 continue;
             }
@@ -137,6 +197,44 @@ mod tests {
         ] {
             assert!(Form::parse(body.as_bytes()).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_query_holds_nothing_that_belongs_in_the_body() {
+        for name in IN_THE_BODY {
+            let query = format!("client-request-id=1&{name}=x");
+            assert!(check_query(query.as_bytes()).is_err(), "{name}");
+        }
+        for query in [
+            "grant%5Ftype=a",
+            "%63lient_id=a",
+            "x=1&scope=&scope=b",
+            "token=+",
+            "x=%zz",
+            "%FF=1",
+            "client_secret=a=b",
+        ] {
+            assert!(check_query(query.as_bytes()).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_in_a_query_is_ignored() {
+        for query in [
+            "",
+            "&&",
+            "client-request-id=9f1b&x-client-SKU=msal.js.node",
+            "Client_Id=a",
+            "x=1&x=2",
+            "scope",
+            "scope=",
+            "tokens=1&xscope=a",
+            "a%3Dclient_id=1",
+        ] {
+            assert!(check_query(query.as_bytes()).is_ok(), "{query}");
+        }
+        let many = vec!["a=1"; MAX_PARAMETERS + 1].join("&");
+        assert!(check_query(many.as_bytes()).is_err());
     }
 
     #[test]

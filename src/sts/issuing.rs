@@ -10,7 +10,7 @@ use super::{
     refused,
 };
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, UnixTime},
     exchange::{Embedded, Exchanger, IssuedToken},
     policy::{Clients, PermittedExchange},
     store::{OnceOnly, Revocations},
@@ -126,6 +126,18 @@ impl Issuing {
         self.write(&AuditEvent {
             actor: permitted.actors().current(),
             ..of(AuditedAct::TokenIssued)
+        })
+    }
+
+    /// When the last thing ends by itself that may have been made of a token which ends at `expires_at`: families of
+    /// refresh tokens outlive it.
+    pub(super) fn last_end(&self, expires_at: UnixTime) -> UnixTime {
+        let refresh = self
+            .families
+            .as_ref()
+            .and_then(|_| self.clients.longest_refresh());
+        refresh.map_or(expires_at, |longest| {
+            expires_at.max(self.clock.now().plus(longest))
         })
     }
 

@@ -31,11 +31,13 @@ pub(super) fn token(
 /// What the policy of the client refuses.
 pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthError {
     let (code, description) = match &error {
-        PolicyError::ScopeExceeds { .. }
-        | PolicyError::ScopeNotHeld { .. }
-        | PolicyError::NoScopeLeft { .. } => (
+        PolicyError::ScopeExceeds { .. } | PolicyError::ScopeNotHeld { .. } => (
             "invalid_scope",
             "the scope exceeds what the tokens hold or the client may have",
+        ),
+        PolicyError::NoScopeLeft { .. } => (
+            "invalid_scope",
+            "the tokens hold no scope that the client may have",
         ),
         PolicyError::TargetNotAllowed | PolicyError::AudienceNotForClient => {
             ("invalid_target", "the client gets no token for this target")

@@ -1,4 +1,4 @@
-//! `POST /oauth/v2/revoke` (RFC 7009): a client ends a token of its own.
+//! `POST /oauth/v2/revoke` (RFC 7009): a client ends a token that was issued to it, by the gateway or by a trusted issuer.
 //!
 //! What enters is a form of a client that was authenticated; what leaves is 200 with nothing, which says that the token is
 //! worth nothing: because that is durable now, or because it never was worth anything. A hint is only a hint: a token says
@@ -13,11 +13,13 @@ use super::{
     refused,
 };
 use crate::{
+    clock::UnixTime,
+    error::Refusal,
     policy::ClientPolicy,
     store::{Revocation, RevocationKey, Store, Stores},
     telemetry::{AuditEvent, AuditedAct, Reason, Revoked},
     token::{RawToken, TokenFormat},
-    verify::{OwnToken, OwnTokenReader},
+    verify::{OwnToken, OwnTokenReader, VerifyError},
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -53,8 +55,10 @@ pub(super) async fn answer(
         }
     } else if let Ok(own) = revoking.reader.read(&token, issuing.clock.now()) {
         end_token(store, issuing, client, &own, peer).await?;
+    } else {
+        end_issuers_token(store, issuing, client, &token, peer).await?;
     }
-    // RFC 7009 §2.2: what is no token of ours is worth nothing already
+    // RFC 7009 §2.2: what is no token is worth nothing already
     Ok(unstored(StatusCode::OK))
 }
 
@@ -101,9 +105,7 @@ async fn end_token(
     }
     if let (Some(iss), Some(jti)) = (text("iss"), text("jti")) {
         let key = RevocationKey::token(iss, jti);
-        let revocation = Revocation::of_all(key, issuing.clock.now(), own.expires_at());
-        let revoked = store.revoke(&[revocation]).await;
-        revoked.map_err(|error| refused::store(&error))?;
+        end(store, issuing, key, own.expires_at()).await?;
     }
     issuing.write(&AuditEvent {
         issuer: text("iss"),
@@ -114,6 +116,51 @@ async fn end_token(
         jti: text("jti"),
         ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::Token), peer.id)
     })
+}
+
+/// Ends a token of a trusted issuer, so that the gateway takes it nowhere any more, nor what was made of it.
+async fn end_issuers_token(
+    store: &Stores,
+    issuing: &Issuing,
+    client: &ClientPolicy,
+    token: &RawToken,
+    peer: &Peer,
+) -> Result<(), OAuthError> {
+    let token = match issuing.verifier.revocable(token).await {
+        Ok(token) => token,
+        // whether it is genuine cannot be said
+        Err(error @ VerifyError::KeysUnavailable { .. }) => {
+            return Err(OAuthError::unavailable(Refusal::from(error).reason()));
+        }
+        Err(_) => return Ok(()),
+    };
+    let issued_to_it = token.client_id() == Some(client.id());
+    if !issued_to_it || !client.terms().accept(token.issuer_name()) {
+        return Err(another_clients());
+    }
+    end(store, issuing, token.key(), token.expires_at()).await?;
+    issuing.write(&AuditEvent {
+        issuer: Some(token.issuer_url()),
+        subject: token.sub(),
+        client_id: Some(client.id()),
+        audiences: token.audiences(),
+        expires_at: Some(token.expires_at()),
+        jti: token.id(),
+        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::Token), peer.id)
+    })
+}
+
+/// Ends the token with this `key`, which ends by itself at `expires_at`, and all that was made of it. It is durable then.
+async fn end(
+    store: &Stores,
+    issuing: &Issuing,
+    key: RevocationKey,
+    expires_at: UnixTime,
+) -> Result<(), OAuthError> {
+    let until = issuing.last_end(expires_at);
+    let revocation = Revocation::of_all(key, issuing.clock.now(), until);
+    let revoked = store.revoke(&[revocation]).await;
+    revoked.map_err(|error| refused::store(&error))
 }
 
 /// RFC 7009 §2.1: it is refused, and the client told.

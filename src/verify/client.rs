@@ -11,7 +11,7 @@ mod distinguished_name;
 mod keys;
 mod settings;
 
-pub use assertion::{AssertionError, AssertionTerms, Jti, VerifiedAssertion};
+pub use assertion::{AssertionError, AssertionReuse, AssertionTerms, Uses, VerifiedAssertion};
 pub use certificate::CertificateName;
 pub use distinguished_name::{DistinguishedName, NotADistinguishedName};
 pub use keys::ClientKeys;
@@ -34,7 +34,7 @@ pub struct ClientAuthenticator {
 enum Expected {
     SecretBasic(SecretDigest),
     SecretPost(SecretDigest),
-    Assertion(ClientKeys),
+    Assertion(ClientKeys, AssertionReuse),
     Certificate(CertificateName),
     Nothing,
 }
@@ -110,7 +110,7 @@ impl ClientAuthenticator {
         match &self.expected {
             Expected::SecretBasic(_) => ClientMethod::ClientSecretBasic,
             Expected::SecretPost(_) => ClientMethod::ClientSecretPost,
-            Expected::Assertion(_) => ClientMethod::PrivateKeyJwt,
+            Expected::Assertion(..) => ClientMethod::PrivateKeyJwt,
             Expected::Certificate(_) => ClientMethod::TlsClientAuth,
             Expected::Nothing => ClientMethod::Public,
         }
@@ -144,8 +144,8 @@ impl ClientAuthenticator {
                 let right = expected.is_of(secret);
                 right.then_some(()).ok_or(ClientError::Secret)?;
             }
-            (Expected::Assertion(keys), PresentedClient::Assertion(token)) => {
-                let expected = AssertionTerms::of_client(&self.id, terms.audiences);
+            (Expected::Assertion(keys, reuse), PresentedClient::Assertion(token)) => {
+                let expected = AssertionTerms::of_client(&self.id, terms.audiences, *reuse);
                 let verified = keys.verify_assertion(token, &expected, terms.once, terms.now);
                 verified.await.map_err(ClientError::of_assertion)?;
             }
@@ -159,7 +159,7 @@ impl ClientAuthenticator {
             (
                 Expected::SecretBasic(_)
                 | Expected::SecretPost(_)
-                | Expected::Assertion(_)
+                | Expected::Assertion(..)
                 | Expected::Certificate(_)
                 | Expected::Nothing,
                 other,

@@ -1,8 +1,8 @@
 //! Who the users are, where the gateway itself has to know it: whether a user exists, and who may impersonate whom.
 //!
 //! What enters is the id of a user; what leaves is what the operator wrote down about that user. An id names a user as
-//! the token service names subjects: by `sub` where one issuer is trusted, and by `<issuer name>:<sub>` where several are,
-//! since two providers may know different people by one name. Whoever is not in the directory has no permission.
+//! the token service names subjects: by `sub` where the clients accept one issuer, and by `<issuer name>:<sub>` where they accept
+//! several, since two providers may know different people by one name. Whoever is not in the directory has no permission.
 
 mod file;
 mod settings;
@@ -18,6 +18,28 @@ use std::{collections::BTreeSet, fmt};
 pub trait Directory: Send + Sync + fmt::Debug {
     /// The user with this id, compared character by character.
     fn user(&self, id: &str) -> Option<Arc<User>>;
+
+    /// The ids of all users, sorted.
+    fn ids(&self) -> Vec<&str>;
+}
+
+/// How the directory's ids name users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserIds {
+    /// By `sub`: the clients accept the tokens of one issuer.
+    Bare,
+    /// By `<issuer name>:<sub>`: the clients accept the tokens of several issuers.
+    Qualified,
+}
+
+impl UserIds {
+    /// The id of the user `sub` of the issuer with that name.
+    pub fn id(self, issuer_name: &str, sub: &str) -> String {
+        match self {
+            Self::Bare => sub.to_owned(),
+            Self::Qualified => format!("{issuer_name}:{sub}"),
+        }
+    }
 }
 
 /// What is known about one user.

@@ -7,8 +7,8 @@
 
 use super::{
     Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
-    Jti, Origins, OwnTokenReader, OwnTokens, SubjectKindOfToken, SubjectToken, TokenSeal,
-    TrustedIssuer, VerifyError, counted,
+    Origins, OwnTokenReader, OwnTokens, RevocableToken, SubjectKindOfToken, SubjectToken,
+    TokenSeal, TrustedIssuer, UserIds, Uses, VerifyError, counted,
     subject::{self, Addressee, Proven, Vouched},
 };
 use crate::{
@@ -44,6 +44,18 @@ pub struct ClientTerms<'a> {
     pub id: &'a str,
     /// Whether it may exchange the gateway's own tokens.
     pub accept_own: bool,
+    /// The names of the issuers whose tokens it may present; none: all that are trusted.
+    pub accepts: Option<&'a [Box<str>]>,
+    /// How it and the directory name users.
+    pub user_ids: UserIds,
+}
+
+impl ClientTerms<'_> {
+    /// Whether it may present tokens of the issuer with this name.
+    pub fn accept(&self, issuer_name: &str) -> bool {
+        self.accepts
+            .is_none_or(|names| names.iter().any(|name| **name == *issuer_name))
+    }
 }
 
 impl TokenEndpointVerifier {
@@ -91,7 +103,8 @@ impl TokenEndpointVerifier {
         }
     }
 
-    /// Verifies a subject token that was `declared` an access token or an ID token.
+    /// Verifies a subject token that was `declared` an access token, an ID token or a JWT (RFC 8693 §3), which is an
+    /// access token that is not opaque.
     ///
     /// Waits at most 5 s, and only where the token names a key that is not known yet.
     ///
@@ -106,10 +119,11 @@ impl TokenEndpointVerifier {
         let kind = match declared {
             TokenTypeUri::AccessToken => Declared::AccessToken,
             TokenTypeUri::IdToken => Declared::IdToken,
-            TokenTypeUri::RefreshToken
+            TokenTypeUri::Jwt if !TokenSeal::is_opaque(presented.token()) => Declared::AccessToken,
+            TokenTypeUri::Jwt
+            | TokenTypeUri::RefreshToken
             | TokenTypeUri::Saml1
             | TokenTypeUri::Saml2
-            | TokenTypeUri::Jwt
             | TokenTypeUri::UserId => return Err(VerifyError::NotTaken),
         };
         self.unrevoked(self.verify(presented.token(), kind, by).await?)
@@ -144,8 +158,9 @@ impl TokenEndpointVerifier {
         actor: &ActorToken,
     ) -> Result<SubjectToken, VerifyError> {
         let directory = self.directory.as_ref().ok_or(VerifyError::UserUnknown)?;
-        directory.user(id).ok_or(VerifyError::UserUnknown)?;
-        let (issuer, sub) = self.known_as(id)?;
+        let (issuer, sub) = self.known_as(id, by)?;
+        let listed = directory.user(&by.user_ids.id(issuer.name(), sub));
+        listed.ok_or(VerifyError::UserUnknown)?;
         let vouched = Vouched {
             issuer,
             sub: sub.into(),
@@ -178,7 +193,7 @@ impl TokenEndpointVerifier {
             subject: None,
             audiences: &audiences,
             typ: &["jwt"],
-            jti: Jti::Optional,
+            uses: Uses::Once,
         };
         let token = presented.token();
         let now = self.clock.now();
@@ -193,7 +208,7 @@ impl TokenEndpointVerifier {
         if verified.claims().get("cnf").is_some() {
             return Err(VerifyError::SenderConstrained);
         }
-        let (issuer, sub) = self.known_as(verified.sub())?;
+        let (issuer, sub) = self.known_as(verified.sub(), by)?;
         let vouched = Vouched {
             issuer,
             sub: sub.into(),
@@ -208,26 +223,67 @@ impl TokenEndpointVerifier {
     /// The subject of a family of refresh tokens, as a record of the gateway's own says it.
     ///
     /// # Errors
-    /// [`VerifyError::UnknownIssuer`] where the issuer that knows the subject is not trusted any more,
-    /// [`VerifyError::Expired`] past the family's end, [`VerifyError::Revoked`], and others where the record is none.
-    pub fn family(&self, family: FamilySubject) -> Result<SubjectToken, VerifyError> {
-        let issuer = Arc::clone(&self.accepted(&family.issuer)?.issuer);
+    /// [`VerifyError::UnknownIssuer`] where the issuer that knows the subject is not trusted any more or not accepted of
+    /// the client, [`VerifyError::Expired`] past the family's end, [`VerifyError::Revoked`], and others where the record
+    /// is none.
+    pub fn family(
+        &self,
+        family: FamilySubject,
+        by: ClientTerms<'_>,
+    ) -> Result<SubjectToken, VerifyError> {
+        let issuer = Arc::clone(&self.accepted(&family.issuer, by)?.issuer);
         self.unrevoked(family.subject(issuer, self.clock.now())?)
     }
 
-    /// The issuer that knows the user whom the token service calls `id`, and the user's name there.
-    fn known_as<'a>(&self, id: &'a str) -> Result<(Arc<TrustedIssuer>, &'a str), VerifyError> {
-        if let [only] = self.accepted.as_slice() {
-            return Ok((Arc::clone(&only.issuer), id));
-        }
+    /// A token of a trusted issuer, to be revoked: its signature is verified, and that it has not expired.
+    ///
+    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed. But for [`VerifyError::KeysUnavailable`], such a token is accepted
+    /// nowhere.
+    pub async fn revocable(&self, token: &RawToken) -> Result<RevocableToken, VerifyError> {
+        let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
+        let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
+        let issuer = &self.trusted(claimed)?.issuer;
+        let proven = issuer.prove(token, jws, &mut ()).await?;
+        RevocableToken::of(issuer, proven, self.clock.now())
+    }
+
+    /// The issuer that knows the user whom the client calls `id`, and the user's name there. Where ids are qualified, a
+    /// client that accepts one issuer may leave its name out.
+    fn known_as<'a>(
+        &self,
+        id: &'a str,
+        by: ClientTerms<'_>,
+    ) -> Result<(Arc<TrustedIssuer>, &'a str), VerifyError> {
+        let mut accepted = self.accepted_of(by);
+        let sole = match (accepted.next(), accepted.next()) {
+            (Some(only), None) => Some(only),
+            (Some(_), Some(_)) | (None, _) => None,
+        };
         // an issuer's name holds no colon
-        let (name, sub) = id.split_once(':').ok_or(VerifyError::UserUnknown)?;
-        let named = |accepted: &&Accepted| accepted.issuer.name() == name;
-        let found = self.accepted.iter().find(named);
-        match found {
-            Some(accepted) if !sub.is_empty() => Ok((Arc::clone(&accepted.issuer), sub)),
-            Some(_) | None => Err(VerifyError::UserUnknown),
+        let prefixed = id
+            .split_once(':')
+            .filter(|_| by.user_ids == UserIds::Qualified);
+        let prefixed = prefixed.and_then(|(name, sub)| {
+            let mut all = self.accepted.iter();
+            Some((all.find(|accepted| accepted.issuer.name() == name)?, sub))
+        });
+        let (issuer, sub) = match (prefixed, sole) {
+            (Some((Accepted { issuer, .. }, sub)), _) => (issuer, sub),
+            (None, Some(Accepted { issuer, .. })) => (issuer, id),
+            (None, None) => return Err(VerifyError::UserUnknown),
+        };
+        if sub.is_empty() || !by.accept(issuer.name()) {
+            return Err(VerifyError::UserUnknown);
         }
+        Ok((Arc::clone(issuer), sub))
+    }
+
+    fn accepted_of<'a>(&'a self, by: ClientTerms<'a>) -> impl Iterator<Item = &'a Accepted> {
+        let all = self.accepted.iter();
+        all.filter(move |accepted| by.accept(accepted.issuer.name()))
     }
 
     async fn verify(
@@ -244,7 +300,7 @@ impl TokenEndpointVerifier {
         if claimed == &*self.own_issuer {
             return self.verify_own(token, Some(jws), kind, by).await;
         }
-        let Accepted { issuer, .. } = self.accepted(claimed)?;
+        let Accepted { issuer, .. } = self.accepted(claimed, by)?;
         let proven = issuer.prove(token, jws, &mut ()).await;
         let verified = proven.and_then(|proven| {
             let addressee = Addressee::OneOf(issuer.audiences());
@@ -266,7 +322,11 @@ impl TokenEndpointVerifier {
         let proven = own.prove(token, jws, &mut ()).await;
         let traced = proven.and_then(|proven| {
             let subject = self.accept_as(kind, &own.issuer, Addressee::Anybody, proven, by)?;
-            subject.traced(own, &self.accepted)
+            let subject = subject.traced(own, &self.accepted)?;
+            if !by.accept(subject.issuer_name()) {
+                return Err(VerifyError::Origin);
+            }
+            Ok(subject)
         });
         counted(&own.issuer, traced)
     }
@@ -292,8 +352,15 @@ impl TokenEndpointVerifier {
         }
     }
 
+    /// The issuer with exactly that `iss`, if the client may present its tokens.
+    fn accepted(&self, claimed: &str, by: ClientTerms<'_>) -> Result<&Accepted, VerifyError> {
+        let found = self.trusted(claimed)?;
+        let accepted = by.accept(found.issuer.name()).then_some(found);
+        accepted.ok_or(VerifyError::UnknownIssuer)
+    }
+
     /// The issuer with exactly that `iss`.
-    fn accepted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
+    fn trusted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
         self.accepted
             .iter()
             .find(|accepted| accepted.issuer.url() == claimed)

@@ -4,6 +4,7 @@ mod actor;
 mod family;
 mod id_token;
 mod lineage;
+mod revocable;
 mod rules;
 mod trace;
 mod vouched;
@@ -11,6 +12,7 @@ mod vouched;
 pub use actor::ActorToken;
 pub use family::{FamilySubject, Impersonator};
 pub(super) use id_token::{accept_id_token, is_only_id_token};
+pub use revocable::RevocableToken;
 pub(super) use rules::{Addressee, Proven, accept};
 pub(super) use vouched::Vouched;
 

@@ -9,7 +9,7 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 45] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 49] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
@@ -24,8 +24,24 @@ const BEYOND_A_SCHEMA: [(&str, &str); 45] = [
     ("client_lifetime", "a length of time is a text"),
     ("client_public_exchanges", "legal, and a warning"),
     ("client_refresh", "compares two keys of an item"),
+    (
+        "client_refresh_without_both",
+        "depends on other sections of the file",
+    ),
+    (
+        "client_refresh_without_keys",
+        "depends on other sections of the file",
+    ),
+    (
+        "client_refresh_without_store",
+        "depends on other sections of the file",
+    ),
     ("client_resources", "compares two keys of an item"),
     ("client_twice", "compares two items of a list"),
+    (
+        "client_users_without_issuer",
+        "legal, and a warning, and depends on another file",
+    ),
     (
         "client_without_scope",
         "depends on the other keys of the item",

@@ -51,6 +51,19 @@ async fn a_user_whom_an_operator_revokes_at_one_is_refused_at_the_other_within_a
 }
 
 #[tokio::test]
+async fn an_issuers_token_that_its_client_revokes_at_one_is_refused_at_the_other_within_a_second() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let token = pair.clients_own();
+    pair.two.warm(&token).await;
+    assert_eq!(pair.one.revoke(&token).await.status(), 200);
+    let took = pair.two.until_refused(&token).await;
+    println!("an issuer's token is refused at the other {took:?} after its revocation");
+    assert!(took <= WITHIN, "{took:?}");
+}
+
+#[tokio::test]
 async fn an_opaque_token_of_one_is_known_to_the_other_until_it_is_revoked() {
     let Some(pair) = Pair::start().await else {
         return;

@@ -2,10 +2,14 @@
 
 mod certificates;
 mod client;
+mod exchanging;
 mod form;
 mod introspection;
 mod limits;
 mod metadata;
+mod revoking;
+mod scopes;
+mod several;
 mod tokens;
 
 use crate::e2e::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER};

@@ -88,10 +88,12 @@ static CLIENT: LazyLock<Arc<ClientPolicy>> = LazyLock::new(|| {
         let parts = ClientParts {
             gateway: &gateway,
             lifetime: Duration::from_secs(300),
-            issuers: 1,
+            issuers: &BTreeSet::new(),
+            listed_issuers: 1,
             directory: None,
             directory_written: false,
             opaque: true,
+            stored: true,
             audiences: &BTreeSet::new(),
             clock: &clock,
             egress: &egress,

@@ -7,7 +7,7 @@ use crate::{
     policy::{ClientParts, Clients},
     settings::Building,
     token::Audience,
-    verify::{Directory, TokenEndpointVerifier, TrustedIssuer},
+    verify::{Directory, TokenEndpointVerifier, TrustedIssuer, UserIds},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,20 +44,27 @@ impl Composer<'_> {
             .filter_map(|(_, route)| route.exchange.as_ref());
         let audiences: BTreeSet<Audience> =
             routed.map(|exchange| exchange.audience.clone()).collect();
+        let trusted = read.trusted_issuers.iter();
+        let names: BTreeSet<String> = trusted.map(|(_, issuer)| issuer.name.clone()).collect();
         let clients = building.within("clients", |b| {
             let parts = ClientParts {
                 gateway: &engine.identity,
                 lifetime: engine.lifetime,
-                issuers: read.listed_issuers,
+                issuers: &names,
+                listed_issuers: read.listed_issuers,
                 directory: directory.as_ref(),
                 directory_written: read.directory.is_some(),
                 opaque: engine.opaque_keys.is_some(),
+                stored: read.store.is_some(),
                 audiences: &audiences,
                 clock: &self.surroundings.clock,
                 egress: &egress,
             };
             Clients::build(&read.clients, b, &parts)
         });
+        if let (Some(directory), Some(UserIds::Qualified)) = (&directory, clients.user_ids()) {
+            building.within("directory", |b| warn_of_bare_ids(&**directory, &names, b));
+        }
         let verifier = self.endpoint_verifier(engine, issuers, directory, &egress);
         Some(TokenEndpoint { clients, verifier })
     }
@@ -82,4 +89,25 @@ impl Composer<'_> {
             None => verifier,
         }
     }
+}
+
+/// Users that nobody can be: where clients accept several issuers, an id begins with its issuer's name.
+fn warn_of_bare_ids(
+    directory: &dyn Directory,
+    issuers: &BTreeSet<String>,
+    building: &mut Building<'_>,
+) {
+    let is_bare = |id: &&str| {
+        let prefix = id.split_once(':').map(|(name, _)| name);
+        prefix.is_none_or(|name| !issuers.contains(name))
+    };
+    let bare: Vec<&str> = directory.ids().into_iter().filter(is_bare).collect();
+    let Some(first) = bare.first() else { return };
+    building.within("file", |b| {
+        b.findings.warn(
+            format!("{} of its users name no issuer, e.g. {first:?}", bare.len()),
+            "the clients accept several issuers, so users are called <issuer name>:<sub>: nobody is called this",
+            "write the issuer's name and a colon in front of each id",
+        );
+    });
 }

@@ -12,6 +12,9 @@ use crate::{
 use std::collections::BTreeSet;
 use url::Url;
 
+/// The scope of a refresh token (OpenID Connect Core §11).
+const OFFLINE_ACCESS: &str = "offline_access";
+
 impl ClientSettings {
     pub(super) fn grants(&self) -> &[Grant] {
         self.grants.as_deref().unwrap_or_default()
@@ -37,6 +40,7 @@ impl ClientSettings {
         self.check_what_exchanges_need(building, parts);
         self.check_needless(building);
         self.check_refresh(building);
+        self.check_what_refreshing_needs(building, parts);
         building.within("resources", |b| self.check_resources(b));
         if let Some(impersonation) = &self.impersonation {
             building.within("impersonation", |b| {
@@ -141,6 +145,8 @@ impl ClientSettings {
             ("chain", self.chain.accept_own),
             ("resources", !self.resources.is_empty()),
             ("impersonation", self.impersonation.is_some()),
+            ("accepts", self.accepts.is_some()),
+            ("subject", self.subject.is_some()),
         ];
         for (key, _) in written.into_iter().filter(|(_, written)| *written) {
             building.within(key, |b| {
@@ -162,7 +168,7 @@ impl ClientSettings {
                 );
             });
         }
-        let allows = |scope: &super::ClientScopeSettings| scope.allow.contains("offline_access");
+        let allows = |scope: &super::ClientScopeSettings| scope.allow.contains(OFFLINE_ACCESS);
         if granted && self.exchanges() && !self.scope.as_ref().is_some_and(allows) {
             building.within("scope", |b| {
                 b.findings.warn(
@@ -190,6 +196,38 @@ impl ClientSettings {
                 );
             }
         });
+    }
+
+    fn check_what_refreshing_needs(&self, building: &mut Building<'_>, parts: &ClientParts<'_>) {
+        let missing = match (parts.stored, parts.opaque) {
+            (true, true) => return,
+            (false, true) => "store",
+            (true, false) => "issuer.opaque_keys",
+            (false, false) => "store and issuer.opaque_keys",
+        };
+        let mend = "write store: { embedded: { path: data/store } } and, in issuer, opaque_keys: [ { file: keys/opaque-1.key, generate: true } ]; or remove it";
+        let why =
+            "refresh tokens are kept in the store, and sealed with these keys: nobody gets one";
+        if let Some(position) = self.grants().iter().position(|g| *g == Grant::RefreshToken) {
+            building.within("grants", |b| {
+                b.within(position, |b| {
+                    b.findings
+                        .error_because(format!("refresh_token needs {missing}"), why, mend);
+                });
+            });
+        }
+        let scope = self.scope.as_ref();
+        if scope.is_some_and(|scope| scope.allow.contains(OFFLINE_ACCESS)) {
+            building.within("scope", |b| {
+                b.within("allow", |b| {
+                    b.findings.error_because(
+                        format!("{OFFLINE_ACCESS} needs {missing}"),
+                        why,
+                        mend,
+                    );
+                });
+            });
+        }
     }
 
     fn check_resources(&self, building: &mut Building<'_>) {

@@ -10,7 +10,7 @@ use crate::{
     policy::{Excess, GatewayIdentity, naming::SubjectNaming, requested::UserScopes},
     settings::{Building, HumanDuration},
     token::{Audience, ScopeSet, TokenFormat},
-    verify::{ClientAuthenticator, ClientTerms, Directory},
+    verify::{ClientAuthenticator, ClientTerms, Directory, UserIds},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +27,8 @@ pub struct ClientPolicy {
     introspects: Box<[Audience]>,
     formats: Box<[TokenFormat]>,
     accept_own: bool,
+    accepts: Option<Box<[Box<str>]>>,
+    user_ids: UserIds,
     refresh: RefreshTerms,
     resources: BTreeMap<String, Audience>,
     pub(in crate::policy) audiences: Box<[Audience]>,
@@ -58,14 +60,18 @@ pub struct ClientParts<'a> {
     pub gateway: &'a GatewayIdentity,
     /// How long an issued token lives where a client does not say.
     pub lifetime: Duration,
-    /// How many issuers are trusted: with several, subjects are named with their issuer's name.
-    pub issuers: usize,
+    /// The names of the trusted issuers.
+    pub issuers: &'a BTreeSet<String>,
+    /// How many issuers are trusted, those included whose settings cannot be read.
+    pub listed_issuers: usize,
     /// Who the users are; none where there is no directory, or it has a mistake, which was reported.
     pub directory: Option<&'a Arc<dyn Directory>>,
     /// Whether a directory is written.
     pub directory_written: bool,
     /// Whether opaque tokens can be made (`issuer.opaque_keys`).
     pub opaque: bool,
+    /// Whether refresh tokens can be kept (`store`).
+    pub stored: bool,
     /// The audiences of the routes.
     pub audiences: &'a BTreeSet<Audience>,
     /// The time.
@@ -90,11 +96,13 @@ impl Clients {
             .iter()
             .filter_map(|(_, client)| client.audiences.as_ref());
         let known: BTreeSet<&Audience> = parts.audiences.iter().chain(named.flatten()).collect();
+        let user_ids = parts.user_ids(settings);
         let mut clients = BTreeMap::new();
         for (position, client) in settings {
             let policy = building.within(*position, |b| {
                 client.check_service(b, parts, &known);
-                ClientPolicy::build(client, b, parts)
+                client.check_issuers(b, parts, user_ids);
+                ClientPolicy::build(client, b, parts, user_ids)
             });
             clients.entry(policy.id.clone()).or_insert(Arc::new(policy));
         }
@@ -104,6 +112,19 @@ impl Clients {
     /// The client with this id, compared character by character.
     pub fn of(&self, id: &str) -> Option<&Arc<ClientPolicy>> {
         self.0.get(id)
+    }
+
+    /// How the directory names users; none where there is no client.
+    pub fn user_ids(&self) -> Option<UserIds> {
+        self.iter().next().map(|client| client.user_ids)
+    }
+
+    /// The longest time for which any client's refresh tokens serve; none where no client gets any.
+    pub fn longest_refresh(&self) -> Option<Duration> {
+        let refreshing = self
+            .iter()
+            .filter(|client| client.may_use(Grant::RefreshToken));
+        refreshing.map(|client| client.refresh.absolute).max()
     }
 
     /// All clients, by id.
@@ -117,6 +138,7 @@ impl ClientPolicy {
         settings: &ClientSettings,
         building: &mut Building<'_>,
         parts: &ClientParts<'_>,
+        user_ids: UserIds,
     ) -> Self {
         let authenticator = settings.authentication.as_ref().and_then(|written| {
             building.within("authentication", |b| {
@@ -132,6 +154,10 @@ impl ClientPolicy {
             introspects: settings.introspects.as_slice().into(),
             formats: settings.token_formats.as_slice().into(),
             accept_own: settings.chain.accept_own,
+            accepts: settings
+                .accepted()
+                .map(|names| names.map(Into::into).collect()),
+            user_ids,
             refresh: RefreshTerms {
                 idle: refresh.idle.get(),
                 absolute: refresh.absolute.get(),
@@ -151,11 +177,8 @@ impl ClientPolicy {
             excess: scope.map_or(Excess::Refuse, |scope| scope.excess),
             subjects_of: settings.subjects_of.clone(),
             lifetime: settings.lifetime.map_or(parts.lifetime, HumanDuration::get),
-            impersonation: settings.impersonation.clone(),
-            naming: match parts.issuers {
-                0 | 1 => SubjectNaming::Same,
-                _ => SubjectNaming::Qualified,
-            },
+            impersonation: settings.impersonation_of(parts, user_ids),
+            naming: settings.naming(parts),
             directory: parts.directory.map(Arc::clone),
             gateway: parts.gateway.clone(),
         }
@@ -181,6 +204,8 @@ impl ClientPolicy {
         ClientTerms {
             id: &self.id,
             accept_own: self.accept_own,
+            accepts: self.accepts.as_deref(),
+            user_ids: self.user_ids,
         }
     }
 

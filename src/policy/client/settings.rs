@@ -22,6 +22,14 @@ pub struct ClientSettings {
     pub id: String,
     /// How it proves at the token service who it is; without it the client has no business there.
     pub authentication: Option<ClientAuthenticationSettings>,
+    /// The names of the trusted issuers whose tokens it may exchange; all where absent. With one, `sub` stays as that
+    /// issuer writes it, and another issuer's tokens are refused.
+    #[serde(default, deserialize_with = "written_list")]
+    #[schemars(length(min = 1))]
+    pub accepts: Option<Vec<String>>,
+    /// How the token service names the subject in tokens for it: `same`, which is the default where it accepts one issuer
+    /// and refused where it accepts several, or `qualified`, which is the default there.
+    pub subject: Option<ClientSubject>,
     /// What it may ask the token service for; nothing where absent.
     #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
@@ -71,6 +79,16 @@ pub enum Grant {
     RefreshToken,
     /// A token for another one, in the way of Microsoft Entra.
     EntraObo,
+}
+
+/// How the token service names the subject of a client's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientSubject {
+    /// As the issuer names it.
+    Same,
+    /// `<issuer name>:<sub>`.
+    Qualified,
 }
 
 /// What bounds the audiences of a token besides the client's list.

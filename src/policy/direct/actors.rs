@@ -67,6 +67,9 @@ fn impersonation_again(
     let Some(impersonator) = subject.impersonator() else {
         return Ok(None);
     };
+    if !client.terms().accept(&impersonator.issuer_name) {
+        return Err(PolicyError::ImpersonationNotAllowed);
+    }
     let actor = client.user_id(&impersonator.issuer_name, &impersonator.sub);
     permitted(client, subject, &actor)?;
     Ok(Some(Impersonation {

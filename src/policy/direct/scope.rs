@@ -3,7 +3,7 @@
 use super::DirectRequest;
 use crate::{
     policy::{ClientPolicy, Excess, PolicyError, RequestedScope},
-    token::ScopeSet,
+    token::{ScopeSet, TokenFormat},
     verify::SubjectKindOfToken,
 };
 
@@ -14,15 +14,35 @@ const PROFILE: [&str; 3] = ["openid", "profile", "email"];
 /// list, its grant and the family's end, and whoever acts is asked for the permission at each refresh.
 const OFFLINE: &str = "offline_access";
 
-/// The scope of the issued token.
+/// The scope of the issued token: never empty, but where it is an ID token, or the client's `allow` is.
 ///
 /// # Errors
 /// [`PolicyError::ScopeExceeds`] where more was asked for than is left, and [`PolicyError::NoScopeLeft`] where nothing was
-/// asked for and nothing is left of what the tokens hold.
+/// asked for and nothing is left of what the tokens hold, which may be nothing.
 pub(in crate::policy) fn scope(
     client: &ClientPolicy,
     request: &DirectRequest,
 ) -> Result<ScopeSet, PolicyError> {
+    let scope = granted(client, request)?;
+    if scope.is_empty() && !may_be_empty(client, request.format) {
+        let allowed = client.allow.clone();
+        return Err(PolicyError::NoScopeLeft { allowed });
+    }
+    Ok(scope)
+}
+
+/// Whether a token without scope may be issued, which some API could take for an unlimited one: not an access token,
+/// unless the configuration says that the client's tokens have none.
+pub(in crate::policy) fn may_be_empty(client: &ClientPolicy, format: TokenFormat) -> bool {
+    match format {
+        TokenFormat::IdToken => true,
+        TokenFormat::Jwt | TokenFormat::Opaque => {
+            client.allow.is_empty() && !client.user_scopes.is_some()
+        }
+    }
+}
+
+fn granted(client: &ClientPolicy, request: &DirectRequest) -> Result<ScopeSet, PolicyError> {
     let subject = request.subject.scopes();
     let none = ScopeSet::empty();
     let actor = request.actor.as_ref().map_or(&none, |actor| actor.scopes());
@@ -36,7 +56,8 @@ pub(in crate::policy) fn scope(
     let Some(requested) = &request.scope else {
         let held = if subject.is_empty() { actor } else { subject };
         let left = within(held);
-        if left.is_empty() && !held.is_empty() {
+        let none_wanted = client.allow.is_empty() && !client.user_scopes.is_some();
+        if left.is_empty() && !held.is_empty() && !none_wanted {
             let allowed = client.allow.clone();
             return Err(PolicyError::NoScopeLeft { allowed });
         }

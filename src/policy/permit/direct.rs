@@ -13,6 +13,9 @@ use crate::{
 };
 use serde_json::{Map, Value};
 
+/// The scope of a refresh token (OpenID Connect Core §11).
+const OFFLINE_ACCESS: &str = "offline_access";
+
 /// Decides on `request`; its rules stand in [`direct`], one a file.
 pub(in crate::policy) fn permit_directly(
     client: &ClientPolicy,
@@ -62,6 +65,24 @@ pub(in crate::policy) fn permit_directly(
         expires_at,
         subject: request.subject,
     })
+}
+
+impl ClientPolicy {
+    /// The same without `offline_access`, for a token beside which no refresh token is given: a scope says what was given.
+    ///
+    /// # Errors
+    /// [`PolicyError::NoScopeLeft`] where nothing else was permitted.
+    pub fn without_refresh_token(
+        &self,
+        permitted: PermittedExchange,
+    ) -> Result<PermittedExchange, PolicyError> {
+        let scope = permitted.scope.filtered(|scope| scope != OFFLINE_ACCESS);
+        if scope.is_empty() && !direct::may_be_empty(self, permitted.format) {
+            let allowed = self.scope_ceiling().clone();
+            return Err(PolicyError::NoScopeLeft { allowed });
+        }
+        Ok(PermittedExchange { scope, ..permitted })
+    }
 }
 
 impl DirectRequest {

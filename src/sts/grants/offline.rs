@@ -2,7 +2,7 @@
 //!
 //! What enters is what a client asks for a verified subject; what leaves is the token that it gets, and the first token of
 //! a family, where the scope and the client are such that there is one. Without its store an exchange goes on, and gives
-//! none.
+//! none; neither the token nor the answer then says `offline_access`.
 
 use crate::{
     policy::{ClientPolicy, DirectRequest, Grant, PermittedExchange},
@@ -34,6 +34,10 @@ pub(super) async fn issue(
         .in_family(family.map(FamilyId::key))
         .map_err(refused)?;
     let refresh_token = begin(issuing, client, &permitted, family, manner).await;
+    let permitted = match &refresh_token {
+        Some(_) => permitted,
+        None => client.without_refresh_token(permitted).map_err(refused)?,
+    };
     let minted = issuing.mint(permitted, peer, code).await?;
     Ok((minted, refresh_token))
 }

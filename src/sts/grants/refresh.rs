@@ -77,7 +77,7 @@ async fn refresh(
     peer: &Peer,
     who: &mut Who,
 ) -> Result<TokenAnswer, OAuthError> {
-    let subject = issuing.verifier.family(member.subject());
+    let subject = issuing.verifier.family(member.subject(), client.terms());
     let subject = subject.map_err(|error| refused::token(error, INVALID_GRANT, UNACCEPTABLE))?;
     who.is(&subject);
     let asked = asked(form, client, &subject, member.manner())?;

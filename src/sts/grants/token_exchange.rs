@@ -95,7 +95,11 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
         Some(TokenTypeUri::Jwt) => {
             let token =
                 source::form_token(subject, limit).map_err(parameters::not_a_token(SUBJECT))?;
-            needs_actor(Subject::SelfSigned(token))?
+            match &actor {
+                Some(_) => Subject::SelfSigned(token),
+                // what a client signs itself counts only together with an actor
+                None => Subject::Token(token, TokenTypeUri::Jwt),
+            }
         }
         Some(TokenTypeUri::UserId) => needs_actor(Subject::User(subject))?,
         Some(TokenTypeUri::RefreshToken | TokenTypeUri::Saml1 | TokenTypeUri::Saml2) | None => {

@@ -8,6 +8,8 @@ use crate::{
     token::{Claims, ClaimsError, RawToken},
     verify::{KeyLease, VerifyError, issuer::normalized_typ},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -23,17 +25,30 @@ pub struct AssertionTerms<'a> {
     pub audiences: &'a [Box<str>],
     /// What the header's `typ` may be, in lower case and without `application/`; it may always be absent.
     pub typ: &'a [&'a str],
-    /// Whether it must have an identifier.
-    pub jti: Jti,
+    /// How often it may be presented.
+    pub uses: Uses,
 }
 
-/// Whether a JWT must have a `jti`. One that has is taken once.
+/// How often a JWT may be presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Jti {
-    /// Without one it is refused.
-    Required,
-    /// Without one it is bounded by its short life alone.
-    Optional,
+pub enum Uses {
+    /// Once, by its `jti`. Without one: as often as it likes until it expires.
+    Once,
+    /// Once, by its `jti`. Without one it must not live longer than five minutes, in which it may be presented again.
+    OnceOrShortLived,
+    /// Until it expires, whatever its `jti`. Without one it must not live longer than five minutes.
+    UntilExpiry,
+}
+
+/// `clients[].authentication.assertion_reuse`: how often a client may present one assertion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionReuse {
+    /// Each assertion is accepted once, by its `jti` (RFC 7523 §3).
+    #[default]
+    SingleUse,
+    /// An assertion is accepted until it expires: for libraries that reuse one, such as Microsoft's MSAL.
+    UntilExpiry,
 }
 
 /// A JWT whose signature is its client's, current and meant for the gateway.
@@ -43,6 +58,7 @@ pub struct VerifiedAssertion {
     sub: Box<str>,
     expires_at: UnixTime,
     issued_at: Option<UnixTime>,
+    lifetime: Duration,
     lease: KeyLease,
 }
 
@@ -82,6 +98,9 @@ pub enum AssertionError {
     /// It lives longer than an hour.
     #[error("lives longer than an hour")]
     LivesTooLong,
+    /// It has no `jti`, and lives longer than five minutes.
+    #[error("has no jti and lives longer than five minutes")]
+    NoIdentifier,
     /// Its `jti` was used before.
     #[error("used before")]
     Replayed,
@@ -92,6 +111,8 @@ pub enum AssertionError {
 
 /// The longest life, whatever it says of its beginning.
 const LONGEST_LIFE: Duration = Duration::from_secs(3_600);
+/// The longest life of what could be presented again, because it has no `jti`.
+const SHORT_LIFE: Duration = Duration::from_secs(300);
 /// How far clocks may differ at its beginning.
 const LEEWAY: Duration = Duration::from_secs(30);
 /// The longest `jti`, in bytes.
@@ -104,13 +125,16 @@ const CLIENT_ASSERTION: [&str; 2] = ["jwt", "client-authentication+jwt"];
 
 impl<'a> AssertionTerms<'a> {
     /// A client assertion of the client with this `id`.
-    pub fn of_client(id: &'a str, audiences: &'a [Box<str>]) -> Self {
+    pub fn of_client(id: &'a str, audiences: &'a [Box<str>], reuse: AssertionReuse) -> Self {
         Self {
             issuer: id,
             subject: Some(id),
             audiences,
             typ: &CLIENT_ASSERTION,
-            jti: Jti::Required,
+            uses: match reuse {
+                AssertionReuse::SingleUse => Uses::OnceOrShortLived,
+                AssertionReuse::UntilExpiry => Uses::UntilExpiry,
+            },
         }
     }
 }
@@ -170,12 +194,13 @@ impl VerifiedAssertion {
         if named.is_empty() || !named.iter().all(ours) {
             return Err(AssertionError::Audience);
         }
-        let (expires_at, issued_at) = lifetime(&claims, now)?;
+        let (expires_at, issued_at, lifetime) = lifetime(&claims, now)?;
         Ok(Self {
             claims,
             sub,
             expires_at,
             issued_at,
+            lifetime,
             lease,
         })
     }
@@ -188,13 +213,16 @@ impl VerifiedAssertion {
         now: UnixTime,
     ) -> Result<(), AssertionError> {
         let jti = self.claims.text("jti").map_err(AssertionError::Claims)?;
-        let jti = match (jti, terms.jti) {
-            (Some(jti), _) if !jti.is_empty() && jti.len() <= LONGEST_JTI => jti,
-            (None, Jti::Optional) => return Ok(()),
-            (None, Jti::Required) => {
-                return Err(AssertionError::Claims(ClaimsError::Missing("jti")));
+        let jti = match (jti, terms.uses) {
+            (Some(jti), _) if jti.is_empty() || jti.len() > LONGEST_JTI => {
+                return Err(AssertionError::Claims(ClaimsError::WrongType("jti")));
             }
-            (Some(_), _) => return Err(AssertionError::Claims(ClaimsError::WrongType("jti"))),
+            (Some(_), Uses::UntilExpiry) | (None, Uses::Once) => return Ok(()),
+            (Some(jti), Uses::Once | Uses::OnceOrShortLived) => jti,
+            (None, Uses::OnceOrShortLived | Uses::UntilExpiry) => {
+                let short = self.lifetime <= SHORT_LIFE;
+                return short.then_some(()).ok_or(AssertionError::NoIdentifier);
+            }
         };
         let id = FieldDigest::new("obo-gateway/client jti/1")
             .field(terms.issuer.as_bytes())
@@ -237,10 +265,11 @@ impl VerifiedAssertion {
     }
 }
 
+/// `exp`, `iat`, and the whole lifetime: from the earliest of `iat`, `nbf` and now until `exp`.
 fn lifetime(
     claims: &Claims,
     now: UnixTime,
-) -> Result<(UnixTime, Option<UnixTime>), AssertionError> {
+) -> Result<(UnixTime, Option<UnixTime>, Duration), AssertionError> {
     let time = |name| claims.time(name).map_err(AssertionError::Claims);
     let missing = AssertionError::Claims(ClaimsError::Missing("exp"));
     let expires_at = time("exp")?.ok_or(missing)?;
@@ -256,5 +285,6 @@ fn lifetime(
     if expires_at.since(begins) > LONGEST_LIFE {
         return Err(AssertionError::LivesTooLong);
     }
-    Ok((expires_at, issued_at))
+    let earliest = not_before.unwrap_or(begins).min(begins);
+    Ok((expires_at, issued_at, expires_at.since(earliest)))
 }

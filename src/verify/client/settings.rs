@@ -1,7 +1,7 @@
 //! `clients[].authentication` as it is written.
 
 use super::{
-    CertificateName, ClientAuthenticator, Expected,
+    AssertionReuse, CertificateName, ClientAuthenticator, Expected,
     keys::{ClientKeyPlace, ClientKeys},
 };
 use crate::{
@@ -30,6 +30,10 @@ pub struct ClientAuthenticationSettings {
     pub jwks_uri: Option<String>,
     /// How the TLS of `jwks_uri`'s server is verified; by the system's certificates where absent.
     pub tls: Option<EgressTlsSettings>,
+    /// For `private_key_jwt`: `single_use` (the default), or `until_expiry` for libraries that present one assertion more
+    /// than once, such as Microsoft's MSAL. An assertion without `jti` must not live longer than 5m either way, and may
+    /// be presented until then.
+    pub assertion_reuse: Option<AssertionReuse>,
     /// For `tls_client_auth`: the subject of its certificate as RFC 4514 writes it (`CN=portal,O=Example`), the way
     /// `openssl x509 -subject -nameopt RFC2253` prints it.
     pub subject_dn: Option<String>,
@@ -97,7 +101,10 @@ impl ClientAuthenticationSettings {
                 self.secret(building).map(Expected::SecretBasic)
             }
             ClientMethod::ClientSecretPost => self.secret(building).map(Expected::SecretPost),
-            ClientMethod::PrivateKeyJwt => keys.clone().map(Expected::Assertion),
+            ClientMethod::PrivateKeyJwt => {
+                let reuse = self.assertion_reuse.unwrap_or_default();
+                keys.clone().map(|keys| Expected::Assertion(keys, reuse))
+            }
             ClientMethod::TlsClientAuth => self.certificate(building).map(Expected::Certificate),
             ClientMethod::Public => Some(Expected::Nothing),
         };
@@ -195,6 +202,10 @@ impl ClientAuthenticationSettings {
         let mut unused = vec![
             ("secret", self.secret.is_some() && !takes_secret),
             ("tls", self.tls.is_some() && self.jwks_uri.is_none()),
+            (
+                "assertion_reuse",
+                self.assertion_reuse.is_some() && self.method != ClientMethod::PrivateKeyJwt,
+            ),
         ];
         if self.method != ClientMethod::TlsClientAuth {
             let names = self.certificate_names();

@@ -47,10 +47,20 @@ struct Signing {
 
 impl Signing {
     fn new(alg: Algorithm) -> Self {
+        Self::reusing(alg, AssertionReuse::SingleUse)
+    }
+
+    fn reusing(alg: Algorithm, reuse: AssertionReuse) -> Self {
         let folder = TempDir::new().unwrap();
         let key = key(alg);
         std::fs::write(folder.path().join("jwks.json"), jwks(&[&key])).unwrap();
-        let settings = json!({ "method": "private_key_jwt", "jwks_file": "jwks.json" });
+        let reuse = match reuse {
+            AssertionReuse::SingleUse => "single_use",
+            AssertionReuse::UntilExpiry => "until_expiry",
+        };
+        let settings = json!({
+            "method": "private_key_jwt", "jwks_file": "jwks.json", "assertion_reuse": reuse,
+        });
         let clock = clock();
         Self {
             authenticator: build(settings, folder.path()).0.unwrap(),
@@ -204,7 +214,6 @@ async fn an_assertion_that_says_anything_else_is_refused() {
         (json!({ "exp": null }), missing("exp")),
         (json!({ "iss": null }), missing("iss")),
         (json!({ "sub": null }), missing("sub")),
-        (json!({ "jti": null }), missing("jti")),
         (json!({ "exp": now }), AssertionError::Expired),
         (json!({ "exp": now + 3_601 }), AssertionError::LivesTooLong),
         (json!({ "iat": now - 3_400 }), AssertionError::LivesTooLong),
@@ -243,6 +252,62 @@ async fn an_assertion_is_taken_once() {
     client.clock.advance(Duration::from_secs(299));
     let late = client.ends("JWT", json!({})).await;
     assert_eq!(late, Err(ClientError::Assertion(AssertionError::Replayed)));
+}
+
+#[tokio::test]
+async fn without_an_identifier_an_assertion_lives_for_five_minutes_at_most() {
+    let now = NOW.as_secs();
+    for reuse in [AssertionReuse::SingleUse, AssertionReuse::UntilExpiry] {
+        let client = Signing::reusing(Algorithm::ES256, reuse);
+        for (changes, short) in [
+            (json!({}), true),
+            (json!({ "exp": now + 301 }), false),
+            (json!({ "iat": now - 1 }), false),
+            (json!({ "iat": now - 240, "exp": now + 60 }), true),
+            (json!({ "iat": now - 240, "exp": now + 61 }), false),
+            (json!({ "iat": now + 30, "exp": now + 301 }), false),
+            (json!({ "iat": null }), true),
+            (json!({ "iat": null, "exp": now + 301 }), false),
+            (json!({ "iat": null, "nbf": now - 1 }), false),
+            (json!({ "nbf": now - 600, "exp": now + 60 }), false),
+        ] {
+            let mut changes = changes;
+            changes["jti"] = Value::Null;
+            let expected = if short {
+                Ok(())
+            } else {
+                Err(ClientError::Assertion(AssertionError::NoIdentifier))
+            };
+            for _ in 0..2 {
+                let ended = client.ends("JWT", changes.clone()).await;
+                assert_eq!(ended, expected, "{reuse:?} {changes}");
+            }
+        }
+        let wrong = AssertionError::Claims(crate::token::ClaimsError::WrongType("jti"));
+        for jti in [json!(""), json!("x".repeat(257))] {
+            let ended = client.ends("JWT", json!({ "jti": jti })).await;
+            assert_eq!(ended, Err(ClientError::Assertion(wrong.clone())));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_of_a_client_that_reuses_it_is_taken_until_it_expires() {
+    let client = Signing::reusing(Algorithm::ES256, AssertionReuse::UntilExpiry);
+    let long = json!({ "exp": NOW.as_secs() + 600 });
+    for after in [0, 0, 300, 299] {
+        client.clock.advance(Duration::from_secs(after));
+        assert_eq!(client.ends("JWT", long.clone()).await, Ok(()));
+    }
+    client.clock.advance(Duration::from_secs(1));
+    let late = client.ends("JWT", long).await;
+    assert_eq!(late, Err(ClientError::Assertion(AssertionError::Expired)));
+    let later = json!({ "exp": NOW.as_secs() + 600 + 3_601 });
+    let long = client.ends("JWT", later).await;
+    assert_eq!(
+        long,
+        Err(ClientError::Assertion(AssertionError::LivesTooLong))
+    );
 }
 
 #[tokio::test]
@@ -330,6 +395,10 @@ async fn what_a_method_lacks_or_does_not_use_is_reported_where_it_stands() {
             "san_dns",
         ),
         (json!({ "method": "none", "tls": { "ca": "a.pem" } }), "tls"),
+        (
+            json!({ "method": "client_secret_post", "secret": secret, "assertion_reuse": "until_expiry" }),
+            "assertion_reuse",
+        ),
     ] {
         let (authenticator, findings) = build(settings.clone(), folder.path());
         assert!(authenticator.is_none(), "{settings}");

@@ -118,6 +118,12 @@ impl Directory for FileDirectory {
     fn user(&self, id: &str) -> Option<Arc<User>> {
         self.users.get(id).map(Arc::clone)
     }
+
+    fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.users.keys().map(AsRef::as_ref).collect();
+        ids.sort_unstable();
+        ids
+    }
 }
 
 impl WrittenUser {

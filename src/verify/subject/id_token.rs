@@ -124,7 +124,7 @@ fn is_something_else(claims: &Claims) -> bool {
 }
 
 /// The client that the token was issued to: the authorized party, and where it names none its only audience.
-fn authorized_party(
+pub(super) fn authorized_party(
     issuer: &TrustedIssuer,
     claims: &Claims,
     audiences: &[Audience],

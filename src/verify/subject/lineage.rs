@@ -28,11 +28,7 @@ impl Ancestry<'_> {
         made_from: Option<&Lineage>,
     ) -> Result<Lineage, TooManyKeys> {
         let text = |name| self.claims.get(name).and_then(|value| value.as_str());
-        let jti = text("jti").filter(|jti| !jti.is_empty());
-        let itself = match jti {
-            Some(jti) => RevocationKey::token(self.iss, jti),
-            None => RevocationKey::token_bytes(token),
-        };
+        let itself = token_key(self.iss, self.claims, token);
         // `sub` is what an operator reads in the token, also where another claim names the subject
         let plain = text("sub").filter(|sub| *sub != self.sub);
         let keys = [
@@ -54,6 +50,20 @@ impl Ancestry<'_> {
             Some(made_from) => lineage.union(made_from),
         }
     }
+}
+
+/// What ends `token` alone, and what was made of it: its `jti`, or else its bytes.
+pub(super) fn token_key(iss: &str, claims: &Claims, token: &RawToken) -> RevocationKey {
+    match token_id(claims) {
+        Some(jti) => RevocationKey::token(iss, jti),
+        None => RevocationKey::token_bytes(token),
+    }
+}
+
+/// `jti`, where there is one.
+pub(super) fn token_id(claims: &Claims) -> Option<&str> {
+    let jti = claims.get("jti").and_then(|value| value.as_str());
+    jti.filter(|jti| !jti.is_empty())
 }
 
 /// The keys of the actors of a chain; one without an issuer of its own is known to `iss`, which wrote it.

@@ -1,7 +1,7 @@
 //! Where the gateway answers otherwise than the guide, on purpose.
 
 use super::rig::{
-    ACCESS_TOKEN, END_USER, Guide, JWT, USER_ID, audiences, names, refused, scopes, text,
+    ACCESS_TOKEN, END_USER, Guide, ID_TOKEN, JWT, USER_ID, audiences, names, refused, scopes, text,
 };
 use serde_json::json;
 
@@ -119,4 +119,35 @@ async fn a_known_resource_is_its_audience_and_an_unknown_one_an_invalid_target()
     ] {
         refused(&guide.ask(&form(resource)).await, "invalid_target");
     }
+}
+
+#[tokio::test]
+async fn an_id_token_gives_no_access_token_without_scope() {
+    let guide = Guide::start().await;
+    let subject = guide.id_token(json!({}));
+    let form = [
+        ("subject_token", subject.as_str()),
+        ("subject_token_type", ID_TOKEN),
+    ];
+    refused(&guide.ask(&form).await, "invalid_scope");
+    let form = [&form[..], &[("scope", "aggregates.read")]].concat();
+    refused(&guide.ask(&form).await, "invalid_scope");
+    for more in [("scope", "openid"), ("requested_token_type", ID_TOKEN)] {
+        let form = [&form[..2], &[more]].concat();
+        guide.exchange(&form).await;
+    }
+}
+
+#[tokio::test]
+async fn an_actor_that_holds_no_scope_gives_none_to_a_subject_that_has_none() {
+    let guide = Guide::start().await;
+    let actor = guide.id_token(json!({"sub": super::rig::IMPERSONATOR}));
+    let form = [
+        ("subject_token", END_USER),
+        ("subject_token_type", USER_ID),
+        ("actor_token", &actor),
+        ("actor_token_type", ID_TOKEN),
+        ("requested_token_type", JWT),
+    ];
+    refused(&guide.ask(&form).await, "invalid_scope");
 }

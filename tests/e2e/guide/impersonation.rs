@@ -148,6 +148,7 @@ async fn an_id_token_of_the_impersonator_is_as_good() {
         ("actor_token", &actor),
         ("actor_token_type", ID_TOKEN),
         ("requested_token_type", JWT),
+        ("scope", "openid"),
     ];
     let answer = guide.exchange(&form).await;
     let claims = guide.claims(&text(&answer, "access_token")).await;

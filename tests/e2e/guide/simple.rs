@@ -239,21 +239,3 @@ async fn an_id_token_becomes_an_access_token_of_either_form() {
         );
     }
 }
-
-#[tokio::test]
-async fn an_id_token_gives_a_token_without_scope_where_none_is_asked_for() {
-    let guide = Guide::start().await;
-    let subject = guide.id_token(json!({}));
-    let form = [
-        ("subject_token", subject.as_str()),
-        ("subject_token_type", ID_TOKEN),
-    ];
-    let answer = guide.exchange(&form).await;
-    assert_eq!(answer["scope"], "");
-    assert_eq!(answer.get("id_token"), None);
-    let token = text(&answer, "access_token");
-    let told = guide.introspect(AGGREGATES, &token).await;
-    assert_eq!(told.get("scope"), None, "{told}");
-    let form = [&form[..], &[("scope", "aggregates.read")]].concat();
-    refused(&guide.ask(&form).await, "invalid_scope");
-}

@@ -39,6 +39,7 @@ async fn without_the_server_tokens_are_exchanged_and_neither_refreshed_nor_revok
         assert_eq!(replica.introspect(&token).await["active"], true);
         let without = replica.exchange(&pair.user()).await;
         assert!(without.get("refresh_token").is_none(), "{without}");
+        assert_eq!(without["scope"], "orders.read");
         assert_eq!(replica.present(&ended).await.status(), 401);
         let refresh = member(&issued, "refresh_token");
         let began = Instant::now();

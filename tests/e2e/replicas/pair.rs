@@ -111,6 +111,13 @@ impl Pair {
         self.idp.signer().sign(&claims)
     }
 
+    /// A token that the provider issued to the client that exchanges.
+    pub(super) fn clients_own(&self) -> String {
+        let changes = json!({"scope": "orders.read", "client_id": "portal"});
+        let claims = self.idp.claims(SystemClock.now().as_secs(), changes);
+        self.idp.signer().sign(&claims)
+    }
+
     /// What the client that signs authenticates with, once.
     pub(super) fn assertion(&self) -> String {
         let exp = SystemClock.now().as_secs() + 60;

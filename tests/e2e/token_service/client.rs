@@ -4,8 +4,8 @@ use super::{
     ASSERTION_TYPE, SECRET, Service, assert_authenticated, assert_invalid, assert_stranger, basic,
     post, told,
 };
-use crate::e2e::support::{Answer, Signer};
-use serde_json::json;
+use crate::e2e::support::{Answer, Setup, Signer};
+use serde_json::{Value, json};
 
 /// As RFC 6749 §2.3.1 says.
 const ENCODED: &str = "web%40portal:a%2Bsecret%25of+sixteen+bytes%3Aor+more";
@@ -120,7 +120,10 @@ async fn an_assertion_that_is_somebody_elses_or_not_current_is_refused() {
         json!({"sub": "post"}),
         json!({"iss": "post"}),
         json!({"iss": "nobody", "sub": "nobody"}),
-        json!({"jti": null}),
+        json!({"jti": null, "exp": now + 400}),
+        json!({"jti": null, "iat": now - 400}),
+        json!({"jti": null, "iat": null, "exp": now + 600}),
+        json!({"jti": ""}),
     ] {
         let answer = service.present(&service.assertion(changes)).await;
         assert_stranger(&answer);
@@ -141,6 +144,61 @@ async fn an_assertion_that_is_somebody_elses_or_not_current_is_refused() {
     assert_stranger(&service.lab.ask(post(&other)).await);
     // none of this used it up
     assert_authenticated(&service.present(&right).await);
+}
+
+#[tokio::test]
+async fn an_assertion_without_an_identifier_is_accepted_for_its_five_minutes() {
+    let service = Service::start().await;
+    let now = service.lab.now();
+    for changes in [
+        json!({"jti": null}),
+        json!({"jti": null, "iat": null}),
+        json!({"jti": null, "iat": now - 100, "exp": now + 60}),
+    ] {
+        let assertion = service.assertion(changes);
+        for _ in 0..2 {
+            assert_authenticated(&service.present(&assertion).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_says_so_uses_one_assertion_until_it_expires() {
+    let sections = "  - id: again
+    authentication: { method: private_key_jwt, jwks_file: signs.jwks, assertion_reuse: until_expiry }
+    audiences: [orders-api]
+    scope: { allow: [orders.read] }
+";
+    let service = Service::with(Setup {
+        sections: sections.to_owned(),
+        ..Setup::default()
+    })
+    .await;
+    let now = service.lab.now();
+    let own = |changes: Value| {
+        let mut claims = json!({"iss": "again", "sub": "again"});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        service.assertion(claims)
+    };
+    for assertion in [own(json!({})), own(json!({"exp": now + 600}))] {
+        for _ in 0..3 {
+            assert_authenticated(&service.present(&assertion).await);
+        }
+    }
+    for changes in [
+        json!({"exp": now}),
+        json!({"exp": now + 3_700}),
+        json!({"jti": null, "exp": now + 600}),
+        json!({"aud": "https://other.example"}),
+    ] {
+        assert_stranger(&service.present(&own(changes)).await);
+    }
+    // the others still use each once
+    let once = service.assertion(json!({}));
+    assert_authenticated(&service.present(&once).await);
+    assert_stranger(&service.present(&once).await);
 }
 
 #[tokio::test]

@@ -59,6 +59,43 @@ async fn credentials_in_the_query_are_refused() {
 }
 
 #[tokio::test]
+async fn what_a_client_adds_to_the_url_is_ignored_unless_it_belongs_in_the_body() {
+    let service = Service::start().await;
+    let asked = async |query: &str| {
+        let mut ask = post(&[("client_id", "post"), ("client_secret", SECRET)]);
+        ask.target = format!("{PATH}?{query}");
+        service.lab.ask(ask).await
+    };
+    for query in [
+        "client-request-id=5f1c3f0e-6f5b-4b0e-9b1a-1f1f1f1f1f1f",
+        "x=1&x=2&y",
+        "scope=",
+        "",
+        "api-version=1.0&Client_Id=other",
+    ] {
+        let answer = asked(query).await;
+        assert_eq!(
+            told(&answer),
+            (400, "unsupported_grant_type".to_owned()),
+            "{query}"
+        );
+    }
+    for query in [
+        "client_id=post",
+        "client-request-id=1&grant_type=password",
+        "cl%69ent_secret=x",
+        "subject_token=a",
+        "scope=openid",
+        "resource=https://a.example",
+        "token=a",
+        "password=a",
+        "x=%zz",
+    ] {
+        assert_invalid(&asked(query).await);
+    }
+}
+
+#[tokio::test]
 async fn other_methods_are_told_which_there_are() {
     let service = Service::start().await;
     for (method, path, allow) in [

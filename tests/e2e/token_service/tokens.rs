@@ -32,12 +32,12 @@ struct Service(Lab);
 
 impl Service {
     async fn start() -> Self {
-        Self::with(STORE).await
+        Self::of(&format!("{CLIENTS}{STORE}")).await
     }
 
-    async fn with(store: &str) -> Self {
+    async fn of(sections: &str) -> Self {
         let setup = Setup {
-            sections: format!("{CLIENTS}{store}"),
+            sections: sections.to_owned(),
             service: ", opaque_keys: [ { file: opaque.key, generate: true } ]".to_owned(),
             files: vec![("secret", SECRET.to_owned())],
             ..Setup::default()
@@ -234,9 +234,18 @@ async fn what_an_operator_revokes_ends_what_was_issued_and_what_would_be() {
 
 #[tokio::test]
 async fn without_a_store_tokens_are_exchanged_and_neither_refreshed_nor_revoked() {
-    let service = Service::with("").await;
+    let clients = r"
+clients:
+  - id: portal
+    authentication: { method: client_secret_post, secret: { file: secret } }
+    grants: [token_exchange, entra_obo]
+    audiences: [orders-api, portal]
+    scope: { allow: [openid, orders.read] }
+";
+    let service = Service::of(clients).await;
     let issued = service.exchange(JWT).await;
     assert!(issued.get("refresh_token").is_none());
+    assert_eq!(issued["scope"], "openid orders.read");
     let token = member(&issued, "access_token");
     let answer = service.revoke("portal", &[("token", &token)]).await;
     assert_eq!(
@@ -246,7 +255,7 @@ async fn without_a_store_tokens_are_exchanged_and_neither_refreshed_nor_revoked(
     assert!(answer.field("retry-after").is_some());
     assert_eq!(
         service.refresh("oborf_x").await.error(),
-        "unsupported_grant_type"
+        "unauthorized_client"
     );
     let metadata = service
         .0

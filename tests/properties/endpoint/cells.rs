@@ -2,6 +2,8 @@
 
 #[path = "cells/ends.rs"]
 mod ends;
+#[path = "cells/issuers.rs"]
+mod issuers;
 #[path = "cells/rules.rs"]
 mod rules;
 #[path = "cells/tokens.rs"]

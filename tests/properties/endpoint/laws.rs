@@ -84,7 +84,7 @@ fn refreshed(
     scope: Option<Vec<&'static str>>,
     case: &Case,
 ) -> Option<PermittedExchange> {
-    let subject = endpoint.verifier.family(family.clone()).unwrap();
+    let subject = endpoint.family(family.clone()).unwrap();
     let ask = Ask {
         scope: scope.map(|scope| scope.join(" ")),
         format: case.format,

@@ -3,6 +3,7 @@
 //! Nothing here is taken from the gateway: sets are sets of names, and every rule is one function.
 
 use super::case::{Case, Client, Named, PROFILE, Person};
+use obo_gateway::token::TokenFormat;
 use std::collections::BTreeSet;
 
 /// What an honest gateway issues.
@@ -98,7 +99,8 @@ fn scope(case: &Case) -> Option<BTreeSet<&'static str>> {
     let Some(asked) = &case.scope else {
         let held = if subject.is_empty() { actor } else { subject };
         let left: BTreeSet<_> = held.intersection(&allow).copied().collect();
-        return (held.is_empty() || !left.is_empty()).then_some(left);
+        let may_be_empty = held.is_empty() && case.format == TokenFormat::IdToken;
+        return (may_be_empty || !left.is_empty()).then_some(left);
     };
     let mut most: BTreeSet<&str> = subject.union(&actor).copied().collect();
     if case.subject.named != Named::AccessToken {

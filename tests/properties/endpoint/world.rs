@@ -14,8 +14,8 @@ use obo_gateway::{
     telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
     verify::{
-        ActorToken, ClientTerms, Directory, IssuerSettings, OwnTokenReader, SubjectToken,
-        TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
+        ActorToken, ClientTerms, Directory, FamilySubject, IssuerSettings, OwnTokenReader,
+        SubjectToken, TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
     },
 };
 use serde_json::{Value, json};
@@ -137,14 +137,18 @@ impl Endpoint {
         };
         let egress = Egress::new(ground.runtime.handle().clone());
         let base = BaseDir::of_file(&ground.client_jwks.path().join("x"));
+        let names = PROVIDERS.iter().take(issuers);
+        let names: BTreeSet<String> = names.map(ToString::to_string).collect();
         let clients = build(&base, |building| {
             let parts = ClientParts {
                 gateway: &gateway,
                 lifetime: Duration::from_secs(LIFETIME as u64),
-                issuers,
+                issuers: &names,
+                listed_issuers: issuers,
                 directory: directory.as_ref(),
                 directory_written: directory.is_some(),
                 opaque: true,
+                stored: true,
                 audiences: &BTreeSet::new(),
                 clock: &ground.clock,
                 egress: &egress,
@@ -210,6 +214,10 @@ impl Endpoint {
             .verifier
             .self_signed(&presented, keys, &self.once, self.terms(), actor);
         GROUND.runtime.block_on(verified)
+    }
+
+    pub fn family(&self, family: FamilySubject) -> Result<SubjectToken, VerifyError> {
+        self.verifier.family(family, self.terms())
     }
 
     pub fn permit(&self, ask: Ask) -> Result<PermittedExchange, PolicyError> {

@@ -123,7 +123,7 @@ fn a_family_goes_on_with_what_was_granted_and_asks_again() {
     let family = family(&granting);
     let stored = serde_json::to_string(&family).unwrap();
     let family: FamilySubject = serde_json::from_str(&stored).unwrap();
-    let subject = granting.verifier.family(family.clone()).unwrap();
+    let subject = granting.family(family.clone()).unwrap();
     assert_eq!(subject.kind(), SubjectKindOfToken::Refresh);
     let permitted = granting.permit(Ask::of(subject)).unwrap();
     assert_eq!(permitted.sub(), "alice");
@@ -135,7 +135,7 @@ fn a_family_goes_on_with_what_was_granted_and_asks_again() {
         family,
         "a second refresh token keeps all"
     );
-    let wider = granting.verifier.family(family.clone()).unwrap();
+    let wider = granting.family(family.clone()).unwrap();
     let wider = granting.permit(Ask {
         scope: Some("email".into()),
         ..Ask::of(wider)
@@ -145,7 +145,7 @@ fn a_family_goes_on_with_what_was_granted_and_asks_again() {
     let mut bob_lost_it = users();
     bob_lost_it[1]["permissions"] = json!([]);
     let later = Endpoint::new(1, Some(&bob_lost_it), vec![portal(json!({}))]);
-    let subject = later.verifier.family(family.clone()).unwrap();
+    let subject = later.family(family.clone()).unwrap();
     let refused = later.permit(Ask::of(subject)).unwrap_err();
     assert_eq!(refused, PolicyError::ImpersonationNotAllowed);
 }
@@ -158,33 +158,27 @@ fn a_family_ends_with_its_time_its_issuer_its_client_and_its_revocation() {
         expires_at: at(0),
         ..family.clone()
     };
-    assert_eq!(
-        endpoint.verifier.family(ended).unwrap_err(),
-        VerifyError::Expired
-    );
+    assert_eq!(endpoint.family(ended).unwrap_err(), VerifyError::Expired);
     let gone = FamilySubject {
         issuer: url(1),
         ..family.clone()
     };
     assert_eq!(
-        endpoint.verifier.family(gone).unwrap_err(),
+        endpoint.family(gone).unwrap_err(),
         VerifyError::UnknownIssuer
     );
     let anothers = FamilySubject {
         client_id: "other".into(),
         ..family.clone()
     };
-    let subject = endpoint.verifier.family(anothers).unwrap();
+    let subject = endpoint.family(anothers).unwrap();
     let refused = endpoint.permit(Ask::of(subject)).unwrap_err();
     assert_eq!(refused, PolicyError::NotThisClientsToken);
     let key = RevocationKey::actor(&url(0), "bob");
     endpoint
         .revocations
         .insert([Revocation::of_earlier(key, NOW, time(1_000))]);
-    assert_eq!(
-        endpoint.verifier.family(family).unwrap_err(),
-        VerifyError::Revoked
-    );
+    assert_eq!(endpoint.family(family).unwrap_err(), VerifyError::Revoked);
 }
 
 #[test]

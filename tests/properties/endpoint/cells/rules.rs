@@ -119,7 +119,8 @@ fn scope_is_never_more_than_held_and_allowed() {
     };
     assert_eq!(ask("refuse", "read admin", None), Ok("read".into()));
     assert_eq!(ask("refuse", "admin", None), Err(true));
-    assert_eq!(ask("refuse", "", None), Ok(String::new()));
+    assert_eq!(ask("refuse", "", None), Err(true));
+    assert_eq!(ask("drop", "", None), Err(true));
     assert_eq!(ask("refuse", "read admin", Some("read")), Ok("read".into()));
     assert_eq!(ask("refuse", "read admin", Some("read write")), Err(true));
     assert_eq!(ask("refuse", "read admin", Some("read admin")), Err(true));
@@ -130,6 +131,10 @@ fn scope_is_never_more_than_held_and_allowed() {
     assert_eq!(ask("drop", "read admin", Some("write")), Err(true));
     assert_eq!(
         ask("refuse", "read admin", Some("__myscopes__")),
+        Ok("read".into())
+    );
+    assert_eq!(
+        ask("refuse", "read admin", Some("urn:opc:idm:_myscopes_")),
         Ok("read".into())
     );
     assert_eq!(ask("refuse", "admin", Some("__myscopes__")), Err(true));

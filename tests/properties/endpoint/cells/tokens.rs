@@ -9,7 +9,6 @@ fn tokens_of_types_that_are_not_taken_are_refused_as_subject_and_as_actor() {
         TokenTypeUri::RefreshToken,
         TokenTypeUri::Saml1,
         TokenTypeUri::Saml2,
-        TokenTypeUri::Jwt,
         TokenTypeUri::UserId,
     ] {
         let refused = endpoint.subject(&access(json!({})), declared);
@@ -17,6 +16,21 @@ fn tokens_of_types_that_are_not_taken_are_refused_as_subject_and_as_actor() {
         let refused = endpoint.actor(&access(json!({})), declared);
         assert_eq!(refused.unwrap_err(), VerifyError::NotTaken, "{declared}");
     }
+}
+
+#[test]
+fn a_jwt_is_an_access_token_and_nothing_that_is_none() {
+    let endpoint = endpoint(json!({ "chain": { "accept_own": true } }));
+    let verify = |token: &str| endpoint.subject(token, TokenTypeUri::Jwt);
+    let subject = verify(&access(json!({}))).unwrap();
+    assert_eq!(subject.kind(), SubjectKindOfToken::AccessToken);
+    assert!(verify(&own(json!({}))).is_ok(), "one of the gateway's own");
+    let opaque = verify("oboat_AAAA").unwrap_err();
+    assert_eq!(opaque, VerifyError::NotTaken);
+    let identity = verify(&id_token(json!({ "aud": ["gateway", "portal"] }))).unwrap_err();
+    assert_eq!(identity, VerifyError::NotAnAccessToken);
+    let own = verify(&own_jwt(json!({}))).unwrap_err();
+    assert_eq!(own, VerifyError::UnknownIssuer, "what the client signs");
 }
 
 #[test]

@@ -1,0 +1,162 @@
+//! Which issuers' users a client works with, and how these are named.
+
+use super::{ClientParts, ClientSettings, ClientSubject, ImpersonationSettings, Names};
+use crate::{policy::naming::SubjectNaming, settings::Building, verify::UserIds};
+use std::collections::BTreeSet;
+
+impl ClientParts<'_> {
+    /// How the directory names users: bare where all clients that get tokens accept the same issuer.
+    pub(super) fn user_ids(&self, clients: &[(usize, ClientSettings)]) -> UserIds {
+        let mut accepted: BTreeSet<&str> = BTreeSet::new();
+        for (_, client) in clients
+            .iter()
+            .filter(|(_, client)| !client.grants().is_empty())
+        {
+            match client.accepted() {
+                Some(names) => accepted.extend(names),
+                None if self.listed_issuers > 1 => return UserIds::Qualified,
+                None => accepted.extend(self.issuers.iter().map(String::as_str)),
+            }
+        }
+        match accepted.len() {
+            0 | 1 => UserIds::Bare,
+            _ => UserIds::Qualified,
+        }
+    }
+}
+
+impl ClientSettings {
+    /// The issuers that are named, each once; none where all are accepted.
+    pub(super) fn accepted(&self) -> Option<impl Iterator<Item = &str>> {
+        let names: BTreeSet<&str> = self.accepts.as_ref()?.iter().map(String::as_str).collect();
+        Some(names.into_iter())
+    }
+
+    /// How many issuers it accepts.
+    fn issuers(&self, parts: &ClientParts<'_>) -> usize {
+        self.accepted()
+            .map_or(parts.listed_issuers, Iterator::count)
+    }
+
+    /// The one issuer that it accepts by name.
+    fn sole_issuer(&self) -> Option<&str> {
+        let mut names = self.accepted()?;
+        names.next().filter(|_| names.next().is_none())
+    }
+
+    pub(super) fn naming(&self, parts: &ClientParts<'_>) -> SubjectNaming {
+        match (self.subject, self.issuers(parts)) {
+            (Some(ClientSubject::Same), _) | (None, 0 | 1) => SubjectNaming::Same,
+            (Some(ClientSubject::Qualified) | None, _) => SubjectNaming::Qualified,
+        }
+    }
+
+    /// The same impersonation, with every user named as the directory does: a client that accepts one issuer may leave
+    /// its name out.
+    pub(super) fn impersonation_of(
+        &self,
+        parts: &ClientParts<'_>,
+        user_ids: UserIds,
+    ) -> Option<ImpersonationSettings> {
+        let mut impersonation = self.impersonation.clone()?;
+        if let (Names::These(ids), UserIds::Qualified, Some(sole)) =
+            (&mut impersonation.may_act_for, user_ids, self.sole_issuer())
+        {
+            for id in ids.iter_mut().filter(|id| prefix(id, parts).is_none()) {
+                *id = user_ids.id(sole, id);
+            }
+        }
+        Some(impersonation)
+    }
+
+    /// Reports issuers that do not exist, and users that nobody can be.
+    pub(super) fn check_issuers(
+        &self,
+        building: &mut Building<'_>,
+        parts: &ClientParts<'_>,
+        user_ids: UserIds,
+    ) {
+        building.within("accepts", |b| self.check_accepts(b, parts));
+        let issuers = self.issuers(parts);
+        if self.subject == Some(ClientSubject::Same) && issuers > 1 {
+            building.within("subject", |b| {
+                b.findings.error_because(
+                    format!("the subject keeps its name, and {issuers} issuers are accepted"),
+                    "two issuers may know different people by one name",
+                    "write subject: qualified, or accept one issuer",
+                );
+            });
+        }
+        let bare = matches!(self.naming(parts), SubjectNaming::Same);
+        if self.chain.accept_own && bare && parts.listed_issuers > 1 {
+            building.within("chain", |b| {
+                b.findings.warn(
+                    "the client's own tokens name subjects without their issuer, and several issuers are trusted",
+                    "a bare name does not say whose it is: the client cannot exchange these tokens again",
+                    "write subject: qualified beside it",
+                );
+            });
+        }
+        if user_ids == UserIds::Qualified {
+            building.within("impersonation", |b| {
+                b.within("may_act_for", |b| self.check_may_act_for(b, parts));
+            });
+        }
+    }
+
+    fn check_accepts(&self, building: &mut Building<'_>, parts: &ClientParts<'_>) {
+        let Some(accepts) = &self.accepts else { return };
+        if accepts.is_empty() {
+            building.findings.error(
+                "expected at least one issuer, found none",
+                "name the issuers whose tokens it may exchange, or remove accepts",
+            );
+        }
+        // an issuer that cannot be read may be the one
+        let all_known = parts.listed_issuers == parts.issuers.len();
+        for (position, name) in accepts.iter().enumerate() {
+            let unknown = all_known && !parts.issuers.contains(name);
+            let twice = accepts.iter().take(position).any(|other| other == name);
+            building.within(position, |b| {
+                if unknown {
+                    let known: Vec<&str> = parts.issuers.iter().map(String::as_str).collect();
+                    b.findings.error(
+                        format!("no trusted issuer is called {name:?}"),
+                        format!(
+                            "write the name of one of trusted_issuers: {}",
+                            known.join(", ")
+                        ),
+                    );
+                }
+                if twice {
+                    b.findings
+                        .error(format!("{name:?} is listed twice"), "keep one of them");
+                }
+            });
+        }
+    }
+
+    fn check_may_act_for(&self, building: &mut Building<'_>, parts: &ClientParts<'_>) {
+        let impersonation = self.impersonation.as_ref();
+        let Some(Names::These(ids)) = impersonation.map(|settings| &settings.may_act_for) else {
+            return;
+        };
+        for (position, id) in ids.iter().enumerate() {
+            if prefix(id, parts).is_none() && self.sole_issuer().is_none() {
+                building.within(position, |b| {
+                    b.findings.warn(
+                        format!("{id:?} names no issuer"),
+                        "several issuers are accepted, so users are called <issuer name>:<sub>: nobody is called this",
+                        "write the issuer's name and a colon in front of it",
+                    );
+                });
+            }
+        }
+    }
+}
+
+/// The name of the trusted issuer in front of a user's id, where there is one.
+fn prefix<'a>(id: &'a str, parts: &ClientParts<'_>) -> Option<&'a str> {
+    let (name, _) = id.split_once(':')?;
+    parts.issuers.contains(name).then_some(name)
+}
