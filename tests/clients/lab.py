@@ -24,7 +24,7 @@ from pathlib import Path
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 PATIENCE = 20  # seconds until the gateway is ready
@@ -56,6 +56,28 @@ class Signer:
 
     def sign(self, claims, typ="at+jwt"):
         return jwt.encode(claims, self.key, "ES256", {"kid": self.kid, "typ": typ})
+
+
+class Certified:
+    """A certificate with its RSA key, as Microsoft's libraries take them, and the public half as JWKS has it."""
+
+    def __init__(self, name):
+        key = rsa.generate_private_key(65537, 2048)
+        self.private_key = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        certificate = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1))
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.sha256 = certificate.fingerprint(hashes.SHA256()).hex()
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+        self.jwk = {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": uuid.uuid4().hex, "alg": "PS256", "use": "sig"}
 
 
 class Lab:

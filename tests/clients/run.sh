@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A client of others' making completes its flows against the program.
 #
-#   tests/clients/run.sh google|msal|oauth4webapi|schemathesis GATEWAY_BINARY
+#   tests/clients/run.sh google|msal|msal-node|oauth4webapi|spring|schemathesis GATEWAY_BINARY
 #
-# What it needs of PyPI and npm is installed once, in the folder that CLIENTS names, or else in one that is removed at the end.
+# What it needs of PyPI, npm and Maven Central is installed once, in the folder that CLIENTS names, or else in one that is removed at the end.
 # Exit status: 0, 1, or 77 where it cannot run here ("skipped: …").
 set -euo pipefail
 name=${1:?which client} binary=$(realpath "${2:?which gateway}")
@@ -21,7 +21,7 @@ fi
 
 # no way to a registry is no fault of this repository's; anything else is
 unreachable() {
-    grep -qE 'E(NOTFOUND|CONN[A-Z]+|TIMEDOUT|AI_AGAIN|HOSTUNREACH|NETUNREACH|SOCKETTIMEDOUT)|ERR_SOCKET_TIMEOUT|NewConnectionError|NameResolutionError|ConnectTimeoutError|Max retries exceeded' "$1"
+    grep -qE 'E(NOTFOUND|CONN[A-Z]+|TIMEDOUT|AI_AGAIN|HOSTUNREACH|NETUNREACH|SOCKETTIMEDOUT)|ERR_SOCKET_TIMEOUT|NewConnectionError|NameResolutionError|ConnectTimeoutError|Max retries exceeded|UnknownHostException|Unknown host|Connection (refused|timed out|reset)|Network is unreachable|Temporary failure in name resolution' "$1"
 }
 
 install_python() {
@@ -53,6 +53,24 @@ install_node() {
     fi
 }
 
+# The client and all that it needs, as one folder of jars; what Maven downloads is kept beside it.
+install_spring() {
+    local to=$CLIENTS/spring
+    [ -e "$to/complete" ] && return
+    command -v java >/dev/null || skip 'java is not installed'
+    command -v mvn >/dev/null || skip 'mvn is not installed'
+    java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || skip 'java is older than 17'
+    mkdir -p "$to"
+    cp -r "$here"/spring/. "$to/"
+    # shellcheck disable=SC2086
+    if ! mvn ${MAVEN_ARGS:-} --batch-mode --quiet --file "$to/pom.xml" package >"$CLIENTS/log" 2>&1; then
+        ! unreachable "$CLIENTS/log" || skip 'Maven cannot reach its repository'
+        cat "$CLIENTS/log"
+        exit 1
+    fi
+    touch "$to/complete"
+}
+
 install_python
 case $name in
 google) script=google_sts.py ;;
@@ -60,6 +78,14 @@ msal) script=msal_obo.py ;;
 oauth4webapi)
     install_node
     script=node.py
+    ;;
+msal-node)
+    install_node
+    script=msal_node.py
+    ;;
+spring)
+    install_spring
+    script=spring.py
     ;;
 schemathesis) script=openapi.py ;;
 *)
