@@ -17,6 +17,7 @@ mod fail_closed;
 mod guide;
 mod issued;
 mod keys;
+mod long_lived;
 mod observed;
 mod opaque;
 mod refresh;

@@ -13,6 +13,7 @@ use crate::e2e::support;
 
 mod authority;
 mod bulk;
+mod ended;
 mod events;
 mod expect;
 mod http2;

@@ -203,6 +203,11 @@ impl ForwardCredential {
         self.0.usable_until
     }
 
+    /// What its token comes from: whatever of it is revoked ends the token.
+    pub fn lineage(&self) -> &Lineage {
+        &self.0.lineage
+    }
+
     /// Recognises copies of the token that the client presented.
     pub fn presented(&self) -> Option<&Imprint> {
         self.0.presented.as_ref()

@@ -93,6 +93,7 @@ impl Recorder {
                     | Outcome::Unavailable
                     | Outcome::UpstreamFailed
                     | Outcome::Served
+                    | Outcome::Ended
                     | Outcome::ClientGone => ExchangeOutcome::Failed,
                 }
             }

@@ -3,8 +3,9 @@
 use super::{
     Hooks,
     deadline::HeadDeadline,
+    ending::note_end,
     fault::{Failure, Stage},
-    tunnel::Lasting,
+    lease::{EndReason, LeaseGuard},
 };
 use crate::{
     error::Refusal,
@@ -13,9 +14,10 @@ use crate::{
     source::Imprint,
     telemetry::{Reason, RequestId, TraceContext},
 };
-use http::{HeaderValue, StatusCode};
-use pingora::{Error, ErrorType};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use pingora::{Error, ErrorType, http::RequestHeader};
 use std::{
+    hint::cold_path,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -46,8 +48,6 @@ pub struct Context {
     pub(super) authority: Option<HeaderValue>,
     /// How many attempts were made.
     pub(super) attempts: usize,
-    /// What the request is beyond one answer.
-    pub(super) lasting: Lasting,
     /// How far the present attempt has come.
     pub(super) stage: Stage,
     /// How many informational responses the present attempt got.
@@ -58,6 +58,18 @@ pub struct Context {
     pub(super) replaced: Option<StatusCode>,
     /// How the last attempt failed.
     pub(super) failure: Option<Failure>,
+    /// How long the head of the response is waited for.
+    pub(super) head_within: Option<Duration>,
+    /// Whether the request asks for a tunnel that its route allows.
+    pub(super) tunnel: bool,
+    /// Ends the request with its credential.
+    pub(super) lease: Option<LeaseGuard>,
+    /// The status of the response that has begun; 0 before.
+    pub(super) status: u16,
+    /// Method and target, for the log line of a request that pingora does not end itself.
+    kept: Option<(Method, Uri)>,
+    /// Whether the request was counted and logged.
+    pub(super) noted: bool,
 }
 
 /// How far the request has come. Only the two middle states let it out.
@@ -100,12 +112,17 @@ impl Context {
             client_gone: false,
             authority: None,
             attempts: 0,
-            lasting: Lasting::default(),
             stage: Stage::Connecting,
             informational: 0,
             deadline: None,
             replaced: None,
             failure: None,
+            head_within: None,
+            tunnel: false,
+            lease: None,
+            status: 0,
+            kept: None,
+            noted: false,
         }
     }
 
@@ -122,6 +139,43 @@ impl Context {
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         self.progress = Progress::Answered(Answered::Refused(refusal));
+    }
+
+    /// Returns why the lease ended the request, if it did.
+    pub(super) fn ended(&self) -> Option<EndReason> {
+        self.lease.as_ref().and_then(LeaseGuard::ended)
+    }
+
+    /// Returns `true` if the request's credential has expired.
+    pub(super) fn is_expired(&self) -> bool {
+        match &self.progress {
+            Progress::Authorized(authorized) => {
+                self.hooks.clock.now() >= authorized.credential.usable_until()
+            }
+            Progress::Received | Progress::Public(..) | Progress::Answered(_) => false,
+        }
+    }
+
+    /// Keeps what the log line needs of the head of a request that may have to be dropped.
+    pub(super) fn keep_for_log(&mut self, head: &RequestHeader) {
+        if self.kept.is_none() {
+            self.kept = Some((head.method.clone(), head.uri.clone()));
+        }
+    }
+}
+
+impl Drop for Context {
+    /// Counts and logs a request that was dropped because its credential ended: pingora calls no hook for it.
+    fn drop(&mut self) {
+        if self.noted || self.ended().is_none() {
+            return;
+        }
+        cold_path();
+        let (mut head, ()) = Request::new(()).into_parts();
+        if let Some((method, uri)) = self.kept.take() {
+            (head.method, head.uri) = (method, uri);
+        }
+        note_end(&RequestHeader::from(head), self.status, self);
     }
 }
 

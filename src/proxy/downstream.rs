@@ -4,9 +4,10 @@ use super::{
     Serving,
     context::{Context, Progress, refused},
     cors,
-    edge::Lease,
     fault::{Failure, Stage},
     hygiene::{Unfit, Unreadable, check_framing, clean_fields, clean_response, lead_back},
+    lease::Lease,
+    media,
 };
 use crate::{
     error::{Refusal, UpstreamFault},
@@ -90,7 +91,9 @@ impl Serving {
         let terms = terms.map(|terms| (terms, cors::origin(session)));
         clean_response(head, ctx.id, terms, tokens(ctx))
             .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseHead, ctx))?;
-        if announces_body(head, &session.req_header().method) {
+        if announces_body(head, &session.req_header().method)
+            && !media::is_stream_type(&head.headers)
+        {
             // an upstream that dies before it sends any of it is answered for by the gateway
             Lease::hold_head();
         }

@@ -14,7 +14,6 @@ mod connection;
 mod drain;
 mod guard;
 mod head;
-mod lease;
 mod listener;
 mod reception;
 mod socket;
@@ -38,7 +37,6 @@ use tokio::task::JoinHandle;
 pub use census::{ConnectionEvent, ConnectionObserver};
 pub(super) use client_certificate::ClientCertificate;
 pub use client_certificate::ClientTrust;
-pub(super) use lease::Lease;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::{Http2, TlsError, TlsTerms};
 

@@ -9,11 +9,12 @@ use super::{
     context::{Context, Progress, refused},
     deadline::HeadDeadline,
     departure::attach,
-    edge::Lease,
+    ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
     hygiene::forget_spelling,
+    lease::{EndReason, Lease},
     peers::Peers,
-    respond, tunnel,
+    respond,
 };
 use crate::{
     clock::SharedClock,
@@ -21,12 +22,13 @@ use crate::{
     pipeline::Pipeline,
     sts::TokenService,
     telemetry::{AccessLog, IdSource, RouteMetrics},
+    verify::VerifyError,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora::{
-    Error, Result,
+    Error, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
     protocols::Digest,
@@ -67,6 +69,11 @@ impl Serving {
         };
         fault::log(failure, &attempt);
     }
+}
+
+/// Returns `true` if nothing of the response that was begun has left: another can be sent in its place.
+fn holds_head() -> bool {
+    Lease::current().is_some_and(|lease| lease.holds())
 }
 
 /// A hook that is not an `async fn`: with the lifetimes that `async_trait` gives the trait's, each of which outlives what
@@ -124,14 +131,20 @@ impl ProxyHttp for Serving {
     hook! {
         fn request_body_filter<'s, 'r, 'b, 'c>(
             &'s self,
-            _session: &'r mut Session,
+            session: &'r mut Session,
             body: &'b mut Option<Bytes>,
-            _end_of_stream: bool,
+            end_of_stream: bool,
             ctx: &'c mut Self::CTX,
         ) -> Result<()> {
             // the upstream is waited for once it has the request
             if let (Some(deadline), Some(_)) = (&ctx.deadline, body) {
                 deadline.begin_again();
+            }
+            if let Some(lease) = &ctx.lease {
+                lease.sent(end_of_stream);
+            }
+            if !end_of_stream {
+                ctx.keep_for_log(session.req_header());
             }
             at_once::passed()
         }
@@ -189,7 +202,7 @@ impl ProxyHttp for Serving {
         ) -> Result<()> {
             ctx.stage = Stage::Head;
             // a connection of HTTP/2 is also that of others, and its heads come whole
-            ctx.deadline = match (peer.options.alpn.get_max_http_version(), peer.options.read_timeout) {
+            ctx.deadline = match (peer.options.alpn.get_max_http_version(), ctx.head_within) {
                 (1, Some(within)) => Some(HeadDeadline::begin(socket, within)),
                 _ => None,
             };
@@ -204,7 +217,11 @@ impl ProxyHttp for Serving {
             head: &'h mut RequestHeader,
             ctx: &'c mut Self::CTX,
         ) -> Result<()> {
-            at_once::ended(attach(session, head, ctx))
+            let attached = attach(session, head, ctx);
+            if let Some(lease) = &ctx.lease {
+                lease.sending();
+            }
+            at_once::ended(attached)
         }
     }
 
@@ -230,7 +247,11 @@ impl ProxyHttp for Serving {
                 cold_path();
                 return Box::pin(async { Err(self.renew(session, ctx).await) });
             }
-            at_once::ended(self.pass_answer(session, head, ctx))
+            let passed = self.pass_answer(session, head, ctx);
+            if passed.is_ok() && !head.status.is_informational() {
+                self.note_response(head, ctx);
+            }
+            at_once::ended(passed)
         }
     }
 
@@ -252,8 +273,13 @@ impl ProxyHttp for Serving {
         _end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<Option<Duration>> {
-        self.go_on(ctx)?;
-        Ok(None)
+        let Some(lease) = &ctx.lease else {
+            return Ok(None);
+        };
+        match lease.received(|| ctx.is_expired()) {
+            Ok(()) => Ok(None),
+            Err(_) => Error::e_explain(ErrorType::ConnectionClosed, "its token has expired"),
+        }
     }
 
     fn upstream_response_trailer_filter(
@@ -331,12 +357,23 @@ impl ProxyHttp for Serving {
         error: &Error,
         ctx: &mut Self::CTX,
     ) -> FailToProxy {
-        if ctx.refusal().is_none() && tunnel::is_over(ctx) {
-            session.set_keepalive(None);
-            return FailToProxy {
-                error_code: 0,
-                can_reuse_downstream: false,
-            };
+        // what was begun cannot be taken back: the connection is cut instead
+        let begun = session
+            .response_written()
+            .is_some_and(|head| !head.status.is_informational() || ctx.tunnel);
+        if let (None, Some(ended)) = (ctx.refusal(), ctx.ended()) {
+            match ended {
+                EndReason::Quiet => ctx.refuse(UpstreamFault::Timeout.into()),
+                EndReason::Expired | EndReason::Revoked if begun && !holds_head() => {
+                    session.set_keepalive(None);
+                    return FailToProxy {
+                        error_code: 0,
+                        can_reuse_downstream: false,
+                    };
+                }
+                EndReason::Expired => ctx.refuse(VerifyError::Expired.into()),
+                EndReason::Revoked => ctx.refuse(VerifyError::Revoked.into()),
+            }
         }
         if ctx.refusal().is_none() {
             match fault::classify(error, ctx.stage) {
@@ -356,10 +393,6 @@ impl ProxyHttp for Serving {
                 can_reuse_downstream: false,
             };
         };
-        // what was begun cannot be taken back: the connection is cut instead
-        let begun = session
-            .response_written()
-            .is_some_and(|head| !head.status.is_informational());
         session.set_keepalive(None);
         if begun {
             let kept = Lease::current().filter(|lease| lease.holds());
@@ -390,7 +423,8 @@ impl ProxyHttp for Serving {
             _error: Option<&'e Error>,
             ctx: &'c mut Self::CTX,
         ) -> () {
-            self.note_end(session, ctx);
+            ctx.noted = true;
+            note_end(session.req_header(), status_of(session, ctx), ctx);
             at_once::over()
         }
     }

@@ -1,121 +1,100 @@
-//! What outlives one answer: WebSockets, where the route says so, and streams of events.
+//! What a request expects of its response: WebSockets, where the route allows them, and streams.
 //!
-//! What enters are requests that ask for one; what leaves is a tunnel or a stream that ends no later than the token
-//! that opened it. Everything else that asks for another protocol is forwarded without the question.
+//! A request for any other protocol is forwarded without its Upgrade field.
 
 use super::{
     Serving,
     context::{Context, Progress, refused},
-    edge::Lease,
+    lease::{Lease, Phase},
+    media,
 };
 use crate::{
-    clock::UnixTime,
     error::{Refusal, UpstreamFault},
     route::Upgrade,
 };
 use http::{HeaderValue, Method, StatusCode, Version, header};
 use pingora::{
-    Error, ErrorType, Result,
+    Result,
     http::{RequestHeader, ResponseHeader},
     upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
 };
-
-/// How long a request may go on.
-#[derive(Debug, Default)]
-pub(super) enum Lasting {
-    /// For one answer.
-    #[default]
-    Answer,
-    /// A stream of events; `None` where no token ends it.
-    Events(Option<UnixTime>),
-    /// A tunnel, if the downstream agrees.
-    Tunnel(Option<UnixTime>),
-}
-
-impl Lasting {
-    fn ends(&self) -> Option<UnixTime> {
-        match self {
-            Self::Answer => None,
-            Self::Events(ends) | Self::Tunnel(ends) => *ends,
-        }
-    }
-}
+use std::time::Duration;
 
 impl Serving {
-    /// Looks at what a request asks for, before it goes to `peer`.
+    /// Prepares `peer` for a request, and registers the request with its lease.
     pub(super) fn expect(&self, asked: &RequestHeader, ctx: &mut Context, peer: &mut HttpPeer) {
         let upgrade = ctx.trail.route.as_ref().map(|route| route.upgrade());
-        let tunnel = upgrade == Some(Upgrade::WebSocket) && opens_websocket(asked);
-        if !tunnel && !asks_for_events(asked) {
-            return;
-        }
+        ctx.tunnel = upgrade == Some(Upgrade::WebSocket) && opens_websocket(asked);
+        let streams = ctx.tunnel || expects_stream(asked);
         let options = &mut peer.options;
-        // pingora has one read timeout for head and body: a stream may be quiet for longer than a head may take
-        options.read_timeout = options.read_timeout.max(options.idle_timeout);
-        let ends = match &ctx.progress {
-            Progress::Authorized(authorized) => Some(authorized.credential.usable_until()),
-            Progress::Public(..) | Progress::Received | Progress::Answered(_) => None,
-        };
-        if tunnel {
+        if ctx.tunnel {
             // the field and its nomination are written anew; in any other case they do not cross
             options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
-            ctx.lasting = Lasting::Tunnel(ends);
+        }
+        // pingora has one read timeout for head and body: a stream may be silent for longer than a head may take
+        let longer = options.read_timeout.max(options.idle_timeout);
+        let patience = if streams {
+            longer
         } else {
-            // where streams share a connection the lease is not theirs: they end with their next event
-            let _ = lease(ends, ctx);
-            ctx.lasting = Lasting::Events(ends);
+            options.read_timeout
+        };
+        ctx.head_within = patience;
+        let lease = Lease::current();
+        // `deadline` and the lease keep the shorter ones
+        if streams
+            || options.alpn.get_max_http_version() == 1
+            || lease.as_ref().is_some_and(|lease| lease.keeps_deadlines())
+        {
+            options.read_timeout = longer;
+        }
+        let credential = match &ctx.progress {
+            Progress::Authorized(authorized) => Some(authorized.credential.clone()),
+            Progress::Public(..) | Progress::Received | Progress::Answered(_) => None,
+        };
+        // first the end of the attempt before, if there was one: it would unregister this one
+        drop(ctx.lease.take());
+        ctx.lease =
+            lease.map(|lease| lease.begin(credential, patience.unwrap_or(Duration::MAX), self));
+        if asked.version == Version::HTTP_2 {
+            ctx.keep_for_log(asked);
         }
     }
 
-    /// Opens the tunnel that the downstream agrees to.
+    /// Records that a response begins.
+    pub(super) fn note_response(&self, head: &ResponseHeader, ctx: &mut Context) {
+        ctx.status = head.status.as_u16();
+        if let Some(lease) = &ctx.lease {
+            lease.answered(if media::is_stream_type(&head.headers) {
+                Phase::Stream
+            } else {
+                Phase::Body
+            });
+        }
+    }
+
+    /// Opens the tunnel that the upstream agrees to.
     ///
     /// # Errors
-    /// Nobody asked for one, or it is another.
+    /// The client did not ask for a tunnel, or the upstream agrees to another protocol.
     pub(super) fn open_tunnel(&self, head: &ResponseHeader, ctx: &mut Context) -> Result<()> {
-        let Lasting::Tunnel(ends) = &ctx.lasting else {
-            return Err(refused(ctx, UpstreamFault::Upgrade.into()));
-        };
-        if !is_websocket(head.headers.get(header::UPGRADE)) {
+        if !ctx.tunnel || !is_websocket(head.headers.get(header::UPGRADE)) {
             return Err(refused(ctx, UpstreamFault::Upgrade.into()));
         }
-        if lease(*ends, ctx).is_none() {
+        // without a lease nothing would end it
+        let Some(lease) = &ctx.lease else {
             return Err(refused(ctx, Refusal::Fault));
-        }
+        };
+        lease.answered(Phase::Stream);
+        ctx.status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         self.observe_upstream(StatusCode::SWITCHING_PROTOCOLS, ctx);
         Ok(())
     }
-
-    /// Lets a piece of what lasts pass, as long as its token counts.
-    ///
-    /// # Errors
-    /// The token has ended.
-    pub(super) fn go_on(&self, ctx: &Context) -> Result<()> {
-        if is_over(ctx) {
-            return Error::e_explain(ErrorType::ConnectionClosed, "its token has ended");
-        }
-        Ok(())
-    }
 }
 
-/// Whether the token that the request lasts with has ended.
-pub(super) fn is_over(ctx: &Context) -> bool {
-    let ends = ctx.lasting.ends();
-    ends.is_some_and(|ends| ctx.hooks.clock.now() >= ends)
-}
-
-/// Has the connection end at `ends`; none where that cannot be done.
-fn lease(ends: Option<UnixTime>, ctx: &Context) -> Option<()> {
-    let lease = Lease::current()?;
-    if let Some(ends) = ends {
-        lease.end_in(ends.since(ctx.hooks.clock.now()));
-    }
-    Some(())
-}
-
-/// Whether the client asks for server-sent events.
-fn asks_for_events(head: &RequestHeader) -> bool {
-    let accept = head.headers.get(header::ACCEPT);
-    accept.is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
+/// Returns `true` if a request says that its response is a stream.
+fn expects_stream(asked: &RequestHeader) -> bool {
+    media::accepts_stream(&asked.headers)
+        || (asked.version == Version::HTTP_2 && media::is_streaming_call(&asked.headers))
 }
 
 /// Whether this is the opening handshake of a WebSocket (RFC 6455 §4.1): one that only looks like it would be read as

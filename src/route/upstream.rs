@@ -58,11 +58,14 @@ const fn one() -> u8 {
 pub struct TimeoutSettings {
     /// Until the connection stands, its TLS handshake included.
     pub connect: HumanDuration,
-    /// Until the answer's head is there, and between two pieces of its body. Where a client asks for
-    /// `text/event-stream`, the longer of this and `idle`.
+    /// Until the response's head is there, and between two pieces of its body. For streams, the longer of this and `idle`
+    /// applies: until the head where `Accept` names a streaming type or the request is a gRPC call, then where the
+    /// `Content-Type` of the response is one (with `http2: true` for the API and HTTP/2 to the client, only where the request said so). Streaming types are
+    /// `text/event-stream`, `multipart/x-mixed-replace`, `application/grpc*`, `application/connect+*` and JSON or other records
+    /// one by one (`application/x-ndjson`, `jsonl`, `json-seq`, `stream+json`, …).
     pub response: HumanDuration,
-    /// Between two events of an event stream, between two pieces of a request's body, and how long an unused connection
-    /// is kept.
+    /// Between two pieces of a streaming response, between two pieces of a request's body, and how long an unused
+    /// connection is kept.
     pub idle: HumanDuration,
 }
 

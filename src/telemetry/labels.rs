@@ -177,6 +177,10 @@ labels! {
         GrantNotOffered = "grant_not_offered",
         /// More requests than anybody may send.
         RateLimited = "rate_limited",
+        /// The token expired while the response was sent.
+        TokenExpired = "token_expired",
+        /// The token was revoked while the response was sent.
+        TokenRevoked = "token_revoked",
         /// The body is over its limit or unreadable.
         BodyRefused = "body_refused",
         /// The client went away.
@@ -191,6 +195,8 @@ labels! {
     Outcome {
         /// Sent on, and the downstream's answer passed back.
         Forwarded = "forwarded",
+        /// Sent on, and cut off when the token expired or was revoked.
+        Ended = "ended",
         /// Refused by the gateway: 4xx.
         Refused = "refused",
         /// The gateway or an identity provider could not: 5xx.

@@ -6,6 +6,7 @@
     reason = "how long a revocation takes is measured and shown"
 )]
 
+mod open;
 mod outage;
 mod pair;
 

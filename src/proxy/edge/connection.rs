@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
-use pingora::apps::{HttpServerApp, ServerApp};
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
 use pingora::protocols::{ALPN, IO, Ssl};
 use pingora::server::ShutdownWatch;
 use tokio::time::sleep;
@@ -14,6 +16,7 @@ use super::census::ConnectionEvent;
 use super::guard::{Guard, Terms};
 use super::socket::Socket;
 use super::tls::TlsTerms;
+use crate::proxy::lease::Lease;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<A>(app: Arc<A>, socket: Socket, tls: Option<TlsTerms>, terms: Arc<Terms>)
@@ -35,7 +38,9 @@ where
         return (terms.report)(ConnectionEvent::HandshakeFailed);
     };
     if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-        app.process_new(Guard::http2(stream, terms, deadline), &shutdown)
+        let streams = Arc::new(LeasedStreams(app));
+        streams
+            .process_new(Guard::http2(stream, terms, deadline), &shutdown)
             .await;
     } else {
         serve_http1(&app, Guard::http1(stream, terms, deadline), &shutdown).await;
@@ -48,8 +53,9 @@ where
     A: HttpServerApp + Send + Sync + 'static,
     S: IO + 'static,
 {
-    let lease = guard.lease();
-    lease.serve(serve_requests(app, guard, shutdown)).await;
+    if let Some(lease) = guard.lease() {
+        lease.serve(serve_requests(app, guard, shutdown)).await;
+    }
 }
 
 async fn serve_requests<A, S>(app: &Arc<A>, guard: Box<Guard<S>>, shutdown: &ShutdownWatch)
@@ -81,6 +87,32 @@ where
         if let Some(settings) = settings {
             settings.apply_to_session(&mut session);
         }
+    }
+}
+
+/// Serves each HTTP/2 stream under a lease of its own.
+struct LeasedStreams<A>(Arc<A>);
+
+#[async_trait]
+impl<A> HttpServerApp for LeasedStreams<A>
+where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let serving = self.0.process_new_http(session, shutdown);
+        Lease::of_stream().serve(serving).await.flatten()
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        self.0.h2_options()
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        self.0.server_options()
     }
 }
 

@@ -3,8 +3,8 @@
 //! and no request is on its way. While a request is served, reads pass straight through.
 //!
 //! A deadline runs over the whole head, not over each read: from accept for the first one (a TLS handshake included),
-//! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout. What a
-//! request leaves running, such as a tunnel, ends with its lease.
+//! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout. A
+//! request whose credential ends while it is served ends with its lease.
 
 mod beneath;
 
@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 use super::census::ConnectionEvent;
 use super::drain::DrainSignal;
 use super::head::{Head, Progress};
-use super::lease::Lease;
+use crate::proxy::lease::Lease;
 
 /// A stream whose request heads are bounded in time and bytes.
 pub(crate) struct Guard<S> {
@@ -38,9 +38,8 @@ pub(crate) struct Guard<S> {
     /// The head of a response, kept back until its body begins, and how much of it was written.
     kept: Vec<u8>,
     kept_written: usize,
-    lease: Arc<Lease>,
-    /// When the lease is over, once there is one.
-    end: Option<Pin<Box<Sleep>>>,
+    /// `None` on HTTP/2, whose streams have a lease each.
+    lease: Option<Arc<Lease>>,
 }
 
 /// What every connection of an edge is held to.
@@ -55,7 +54,9 @@ impl<S: IO> Guard<S> {
     /// Guards a connection that owes its first request head. `deadline` began at accept.
     pub(crate) fn http1(stream: S, terms: Arc<Terms>, deadline: Pin<Box<Sleep>>) -> Box<Self> {
         let head = Head::request(terms.head_bytes);
-        Self::owing(stream, terms, head, deadline)
+        let mut guard = Self::owing(stream, terms, head, deadline);
+        guard.lease = Some(Lease::of_connection());
+        guard
     }
 
     /// Guards a connection that owes the HTTP/2 preface. Heads behind it are bounded by pingora's HTTP/2 options.
@@ -69,11 +70,9 @@ impl<S: IO> Guard<S> {
         if !self.held.is_empty() || !self.kept.is_empty() {
             return None;
         }
-        self.lease.release();
+        self.release_head();
         self.owed = Some(Head::request(self.terms.head_bytes));
         self.partial_reads = 0;
-        self.end = None;
-        let _ = self.lease.take();
         Some(self)
     }
 
@@ -89,24 +88,47 @@ impl<S: IO> Guard<S> {
             held: Vec::new(),
             kept: Vec::new(),
             kept_written: 0,
-            lease: Arc::default(),
-            end: None,
+            lease: None,
         })
     }
 
-    /// Where the app limits what the connection carries.
-    pub(crate) fn lease(&self) -> Arc<Lease> {
-        Arc::clone(&self.lease)
+    /// The lease under which the connection's requests are served.
+    pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
+        self.lease.clone()
     }
 
-    /// Whether the lease is over; wakes the task when it will be.
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        if let Some(left) = self.lease.take() {
-            self.end = Some(Box::pin(sleep(left)));
+    /// Returns `true` if the request under way was ended: the client is not listened to any more.
+    fn is_ended(&self) -> bool {
+        self.lease
+            .as_ref()
+            .is_some_and(|lease| lease.ended().is_some())
+    }
+
+    /// Returns `true` if the response under way was ended: no more of it is written.
+    fn cuts_response(&self) -> bool {
+        self.lease
+            .as_ref()
+            .is_some_and(|lease| lease.cuts_response())
+    }
+
+    /// Returns `true` if a head is kept back, or will be.
+    fn holds_head(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.holds())
+    }
+
+    /// Keeps no head back any more.
+    fn release_head(&self) {
+        if let Some(lease) = &self.lease {
+            lease.release();
         }
-        self.end
-            .as_mut()
-            .is_some_and(|end| end.is_elapsed() || end.as_mut().poll(context).is_ready())
+    }
+
+    /// Records whether the write just made is blocked.
+    fn note_write<T>(&self, written: Poll<T>) -> Poll<T> {
+        if let Some(lease) = &self.lease {
+            lease.stalls(written.is_pending());
+        }
+        written
     }
 
     /// Reads on while a head is owed.
@@ -213,7 +235,7 @@ impl<S: IO> AsyncRead for Guard<S> {
         let this = self.get_mut();
         if this.owed.is_some() {
             this.poll_owed(context, buffer)
-        } else if this.is_over(context) {
+        } else if this.is_ended() {
             Poll::Ready(Ok(()))
         } else if this.held.is_empty() {
             Pin::new(&mut this.stream).poll_read(context, buffer)
@@ -247,6 +269,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::proxy::lease::EndReason;
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -331,6 +354,39 @@ mod tests {
         let (read, ()) = tokio::join!(guard.read_exact(&mut message), drip);
         read.unwrap();
         assert_eq!(message, [HEAD, b"body"].concat());
+    }
+
+    /// A connection whose first head was read.
+    async fn serving() -> (DuplexStream, Box<Guard<DuplexStream>>) {
+        let (mut client, mut guard, _, _) = guarded();
+        client.write_all(HEAD).await.unwrap();
+        guard.read_exact(&mut [0; HEAD.len()]).await.unwrap();
+        (client, guard)
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_ended_reads_as_closed_and_can_still_be_refused() {
+        let (mut client, mut guard) = serving().await;
+        client.write_all(b"upload").await.unwrap();
+        guard.lease().unwrap().end(EndReason::Revoked);
+        assert_eq!(guard.read(&mut [0; 8]).await.unwrap(), 0);
+        guard.write_all(b"401").await.unwrap();
+        guard.flush().await.unwrap();
+        let mut refusal = [0; 3];
+        client.read_exact(&mut refusal).await.unwrap();
+        assert_eq!(&refusal, b"401");
+    }
+
+    #[tokio::test]
+    async fn a_response_that_was_ended_is_not_written_on() {
+        let (_client, mut guard) = serving().await;
+        let lease = guard.lease().unwrap();
+        guard.write_all(b"part").await.unwrap();
+        lease.set_response_begun();
+        lease.end(EndReason::Expired);
+        assert!(guard.write_all(b"rest").await.is_err());
+        assert!(guard.flush().await.is_err());
+        assert_eq!(guard.read(&mut [0; 8]).await.unwrap(), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -49,7 +49,9 @@ async fn a_quiet_stream_ends_when_its_token_does() {
     client.until_received(b"data: 1").await;
     let answer = client.answer(Kind::Response).await.unwrap();
     assert!(!answer.complete, "a cut stream does not look whole");
-    lab.counts("obo_requests_total", &["events", "forwarded"], 1)
+    lab.counts("obo_requests_total", &["events", "ended"], 1)
+        .await;
+    lab.counts("obo_denied_total", &["events", "token_expired"], 1)
         .await;
 }
 
@@ -102,6 +104,8 @@ async fn over_http_2_no_event_passes_after_the_token_has_ended_and_other_streams
         .always(crate::e2e::support::answer("200 OK", &[], "on"));
     let answer = get().send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "on");
-    lab.counts("obo_requests_total", &["events", "forwarded"], 2)
+    lab.counts("obo_requests_total", &["events", "forwarded"], 1)
+        .await;
+    lab.counts("obo_requests_total", &["events", "ended"], 1)
         .await;
 }

@@ -180,7 +180,7 @@ async fn a_tunnel_ends_when_its_token_does_though_nobody_says_anything() {
         *echo.ended.lock().unwrap() == 1
     })
     .await;
-    lab.counts("obo_requests_total", &["live", "forwarded"], 1)
+    lab.counts("obo_requests_total", &["live", "ended"], 1)
         .await;
     // and the next one gets a token of its own
     let mut socket = open(&lab, "/live/1", &[("Authorization", &bearer)])

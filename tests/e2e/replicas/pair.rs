@@ -21,6 +21,7 @@ const ROUTES: &str = r"
   - name: orders
     match: { prefix: /orders }
     upstream: { targets: [ { url: ORIGIN } ] }
+    upgrade: websocket
     exchange:
       audience: orders-api
       scope: { allow: [orders.read] }
@@ -50,7 +51,7 @@ pub(super) struct Pair {
     pub idp: Provider,
     pub server: Server,
     signing: Signer,
-    _origin: Origin,
+    pub origin: Origin,
     folder: TempDir,
 }
 
@@ -99,7 +100,7 @@ impl Pair {
             idp,
             server,
             signing,
-            _origin: origin,
+            origin,
             folder,
         })
     }

@@ -150,6 +150,14 @@ impl Client {
         rest.is_empty()
     }
 
+    /// All that was received by the end of the connection and not read as an answer; a reset ends it as well.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = self.reader.held.clone();
+        let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        let _ = read.expect("the connection stays open");
+        rest
+    }
+
     /// Reads until `wanted` stands in what was received so far.
     pub async fn until_received(&mut self, wanted: &[u8]) {
         let reading = async {

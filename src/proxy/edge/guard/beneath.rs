@@ -1,5 +1,5 @@
-//! All that a guard does not touch, but for the end of a lease and a head that is kept back until its body begins: writes,
-//! TLS and socket facts go to the stream beneath it.
+//! All that a guard does not touch, except at the end of a lease, and for a head that is kept back until its body begins:
+//! writes, TLS and socket facts go to the stream beneath it.
 
 use std::io;
 use std::pin::Pin;
@@ -23,38 +23,43 @@ impl<S: IO> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.is_over(context) {
+        if self.cuts_response() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if self.lease.holds() && self.kept.is_empty() {
+        if self.holds_head() && self.kept.is_empty() {
             self.kept.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         if !self.kept.is_empty() {
-            self.lease.release();
+            self.release_head();
             ready!(self.poll_kept(context))?;
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_write(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.cuts_response() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         if !self.kept.is_empty() {
-            if self.lease.holds() {
+            if self.holds_head() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_kept(context))?;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.note_write(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(response) = self.lease.take_ending() {
-            self.lease.release();
+        if let Some(response) = self.lease.as_ref().and_then(|lease| lease.take_ending()) {
+            self.release_head();
             self.kept_written = 0;
             self.kept = response.into();
         }
         // what is still kept back is not sent: a head without its body
-        if !self.kept.is_empty() && !self.lease.holds() {
+        if !self.kept.is_empty() && !self.holds_head() {
             ready!(self.poll_kept(context))?;
         }
         Pin::new(&mut self.stream).poll_shutdown(context)
@@ -65,14 +70,15 @@ impl<S: IO> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.is_over(context) {
+        if self.cuts_response() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if self.lease.holds() || !self.kept.is_empty() {
+        if self.holds_head() || !self.kept.is_empty() {
             let first = slices.iter().find(|slice| !slice.is_empty());
             return self.poll_write(context, first.map_or(&[], |slice| slice));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,0 +1,403 @@
+//! Ends requests whose credential expires or is revoked while they are served.
+//!
+//! An HTTP/1 connection has one lease for all its requests; an HTTP/2 stream has a lease of its own. [`Lease::begin`]
+//! registers a forwarded request, and dropping the [`LeaseGuard`] removes it. The thread's [`monitor`] checks every lease
+//! ten times a second. A short request has ended before the first check: it costs two uncontended locks.
+//!
+//! On HTTP/1, an ended lease makes the connection read as closed and accept no further bytes of the response, so that
+//! pingora ends the request through its usual hooks. If no response has begun, the client still receives a refusal. A
+//! request that pingora does not end this way, and every HTTP/2 stream, is dropped: h2 then resets that stream
+//! (RFC 9113 §5.4.2), and the other streams of the connection go on.
+
+mod monitor;
+
+use super::Serving;
+use crate::{cache::ForwardCredential, clock::UnixTime, store::Revocations};
+use bytes::Bytes;
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+    },
+    task::{Poll, Waker},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Why a request was ended before its response was complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndReason {
+    /// The credential has expired.
+    Expired,
+    /// The credential, or something that it comes from, was revoked.
+    Revoked,
+    /// The upstream sent nothing for longer than `response`.
+    Quiet,
+}
+
+/// What a lease belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    /// A connection of HTTP/1.
+    Connection,
+    /// A stream of HTTP/2.
+    Stream,
+}
+
+/// How far the request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// There is no request, or it has not been sent yet.
+    Idle,
+    /// Its head was sent, and its body may follow.
+    Sending,
+    /// All of it was sent.
+    Waiting,
+    /// A response has begun whose chunks follow each other.
+    Body,
+    /// A streaming response or a tunnel has begun: it may be silent for as long as `idle` allows.
+    Stream,
+}
+
+/// The lease of an HTTP/1 connection or an HTTP/2 stream.
+#[derive(Debug)]
+pub(super) struct Lease {
+    carrier: Carrier,
+    /// Wakes the task that serves it.
+    waker: OnceLock<Waker>,
+    /// Whether a monitor checks it.
+    listed: AtomicBool,
+    phase: AtomicU8,
+    /// How many chunks of either body have passed.
+    pieces: AtomicU32,
+    /// Whether a write to the client is blocked.
+    stalled: AtomicBool,
+    /// Zero, or the [`EndReason`] plus one.
+    ended: AtomicU8,
+    /// Whether the task must drop the future that serves the request.
+    dropped: AtomicBool,
+    /// Whether the guard keeps the head of the response back until its body begins.
+    holds: AtomicBool,
+    /// What is sent in place of a head that was kept back.
+    instead: Mutex<Option<Bytes>>,
+    request: Mutex<Option<MonitoredRequest>>,
+}
+
+/// The request that is served under a lease.
+#[derive(Debug)]
+struct MonitoredRequest {
+    /// `None` on a public route, whose requests carry no credential.
+    credential: Option<ForwardCredential>,
+    /// How long the request may make no progress, unless its response is a stream.
+    patience: Duration,
+    /// What the monitor saw when something last passed, and when.
+    seen: Option<(Phase, u32, Instant)>,
+    /// The generation of the revocations for which the credential was checked.
+    cleared: Option<u64>,
+    ended_at: Option<Instant>,
+}
+
+tokio::task_local! {
+    static CURRENT: Arc<Lease>;
+}
+
+impl Lease {
+    /// The lease of a connection of HTTP/1.
+    pub(super) fn of_connection() -> Arc<Self> {
+        Arc::new(Self::of(Carrier::Connection))
+    }
+
+    /// The lease of a stream of HTTP/2.
+    pub(super) fn of_stream() -> Arc<Self> {
+        Arc::new(Self::of(Carrier::Stream))
+    }
+
+    fn of(carrier: Carrier) -> Self {
+        Self {
+            carrier,
+            waker: OnceLock::new(),
+            listed: AtomicBool::new(false),
+            phase: AtomicU8::new(Phase::Idle as u8),
+            pieces: AtomicU32::new(0),
+            stalled: AtomicBool::new(false),
+            ended: AtomicU8::new(0),
+            dropped: AtomicBool::new(false),
+            holds: AtomicBool::new(false),
+            instead: Mutex::new(None),
+            request: Mutex::new(None),
+        }
+    }
+
+    /// Returns the lease under which the running task serves a request.
+    pub(super) fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Polls `serving` under this lease. Returns `None` if it had to be dropped.
+    pub(super) async fn serve<F: Future>(self: Arc<Self>, serving: F) -> Option<F::Output> {
+        let mut serving = pin!(CURRENT.scope(Arc::clone(&self), serving));
+        poll_fn(|context| {
+            if self.dropped.load(Ordering::Relaxed) {
+                return Poll::Ready(None);
+            }
+            self.waker.get_or_init(|| context.waker().clone());
+            serving.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    /// Returns `true` if the lease enforces the `response` timeout until the head, too. An HTTP/2 stream that is dropped
+    /// could not be answered with 504.
+    pub(super) fn keeps_deadlines(&self) -> bool {
+        self.carrier == Carrier::Connection
+    }
+
+    /// Registers a request until the returned guard is dropped.
+    pub(super) fn begin(
+        self: Arc<Self>,
+        credential: Option<ForwardCredential>,
+        patience: Duration,
+        serving: &Serving,
+    ) -> LeaseGuard {
+        *self.request() = Some(MonitoredRequest {
+            credential,
+            patience,
+            seen: None,
+            cleared: None,
+            ended_at: None,
+        });
+        if !self.listed.swap(true, Ordering::Relaxed) {
+            monitor::add(&self, serving);
+        }
+        LeaseGuard(self)
+    }
+
+    /// Returns why the request was ended, if it was.
+    pub(super) fn ended(&self) -> Option<EndReason> {
+        match self.ended.load(Ordering::Relaxed) {
+            0 => None,
+            1 => Some(EndReason::Expired),
+            2 => Some(EndReason::Revoked),
+            _ => Some(EndReason::Quiet),
+        }
+    }
+
+    /// Returns `true` if the request was ended after its response had begun: the response must not be completed.
+    pub(super) fn cuts_response(&self) -> bool {
+        self.ended().is_some() && matches!(self.phase(), Phase::Body | Phase::Stream)
+    }
+
+    /// Has the guard of the running task's HTTP/1 connection keep back what is written next, the head of a response, until
+    /// more is written: while nothing of a response has left, another can be sent in its place.
+    pub(super) fn hold_head() {
+        let _ = CURRENT.try_with(|lease| {
+            if lease.carrier == Carrier::Connection {
+                lease.holds.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Returns `true` if a head is kept back, or will be.
+    pub(super) fn holds(&self) -> bool {
+        self.holds.load(Ordering::Relaxed)
+    }
+
+    /// Keeps no head back any more.
+    pub(super) fn release(&self) {
+        self.holds.store(false, Ordering::Relaxed);
+    }
+
+    /// Has the connection end with `response` in place of the head that is kept back.
+    pub(super) fn end_with(&self, response: Bytes) {
+        *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+    }
+
+    /// Takes what the connection ends with, where that was said.
+    pub(super) fn take_ending(&self) -> Option<Bytes> {
+        self.instead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Records whether a write to the client is blocked.
+    pub(super) fn stalls(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_response_begun(&self) {
+        self.set(Phase::Body);
+    }
+
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            1 => Phase::Sending,
+            2 => Phase::Waiting,
+            3 => Phase::Body,
+            4 => Phase::Stream,
+            _ => Phase::Idle,
+        }
+    }
+
+    fn set(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    fn request(&self) -> MutexGuard<'_, Option<MonitoredRequest>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the request if it must end. `generation` changes whenever `revocations` does.
+    fn look_after(&self, now: UnixTime, at: Instant, revocations: &Revocations, generation: u64) {
+        let mut request = self.request();
+        let Some(request) = request.as_mut() else {
+            return;
+        };
+        if let Some(since) = request.ended_at {
+            // pingora is waiting for something else, such as a connection to the upstream
+            if at.saturating_duration_since(since) >= COOPERATIVE_END
+                && self.ended() != Some(EndReason::Quiet)
+            {
+                self.drop_it();
+            }
+            return;
+        }
+        let ended = request
+            .ended(self, now, revocations, generation)
+            .or_else(|| self.is_quiet(request, at).then_some(EndReason::Quiet));
+        if let Some(ended) = ended {
+            request.ended_at = Some(at);
+            self.end(ended);
+        }
+    }
+
+    /// Returns `true` if nothing has passed for longer than `response`. Time in which the client does not read does not
+    /// count.
+    fn is_quiet(&self, request: &mut MonitoredRequest, at: Instant) -> bool {
+        let (phase, pieces) = (self.phase(), self.pieces.load(Ordering::Relaxed));
+        let is_watched = match phase {
+            Phase::Idle | Phase::Stream => false,
+            Phase::Sending | Phase::Waiting => self.keeps_deadlines(),
+            Phase::Body => true,
+        };
+        if !is_watched {
+            return false;
+        }
+        match request.seen {
+            Some((seen, so_many, since))
+                if seen == phase && so_many == pieces && !self.stalled.load(Ordering::Relaxed) =>
+            {
+                at.saturating_duration_since(since) >= request.patience
+            }
+            _ => {
+                request.seen = Some((phase, pieces, at));
+                false
+            }
+        }
+    }
+
+    /// Ends the request for this reason.
+    pub(super) fn end(&self, ended: EndReason) {
+        self.ended.store(ended as u8 + 1, Ordering::Relaxed);
+        match self.carrier {
+            Carrier::Stream => self.drop_it(),
+            Carrier::Connection => self.wake(),
+        }
+    }
+
+    fn drop_it(&self) {
+        self.dropped.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl MonitoredRequest {
+    /// Returns how the credential has ended, if it has.
+    fn ended(
+        &mut self,
+        lease: &Lease,
+        now: UnixTime,
+        revocations: &Revocations,
+        generation: u64,
+    ) -> Option<EndReason> {
+        let credential = self.credential.as_ref()?;
+        if self.cleared != Some(generation) {
+            if revocations.ends(credential.lineage()) {
+                return Some(EndReason::Revoked);
+            }
+            self.cleared = Some(generation);
+        }
+        // a request that was sent in full before its credential expired may still be answered: `response` limits how long
+        // that takes, and a client that is refused would send it again to an upstream that may have acted on it
+        let awaits_response = matches!(lease.phase(), Phase::Idle | Phase::Waiting);
+        (now >= credential.usable_until() && !awaits_response).then_some(EndReason::Expired)
+    }
+}
+
+/// How long pingora may take to end an HTTP/1 request by itself before it is dropped.
+const COOPERATIVE_END: Duration = Duration::from_millis(300);
+
+/// Keeps a request registered with its lease.
+#[derive(Debug)]
+pub(super) struct LeaseGuard(Arc<Lease>);
+
+impl LeaseGuard {
+    /// Records that the head of the request is sent.
+    pub(super) fn sending(&self) {
+        self.0.set(Phase::Sending);
+    }
+
+    /// Records that a chunk of the request's body, or its end, passes.
+    pub(super) fn sent(&self, whole: bool) {
+        self.0.pieces.fetch_add(1, Ordering::Relaxed);
+        if whole && self.0.phase() == Phase::Sending {
+            self.0.set(Phase::Waiting);
+        }
+    }
+
+    /// Records that a response begins, as [`Phase::Body`] or [`Phase::Stream`].
+    pub(super) fn answered(&self, phase: Phase) {
+        self.0.set(phase);
+    }
+
+    /// Records that a chunk of the response's body passes. Of a stream, none passes once its credential has expired.
+    ///
+    /// # Errors
+    /// The credential has expired.
+    pub(super) fn received(&self, is_expired: impl FnOnce() -> bool) -> Result<(), EndReason> {
+        self.0.pieces.fetch_add(1, Ordering::Relaxed);
+        if self.0.phase() == Phase::Stream && is_expired() {
+            let expired = EndReason::Expired;
+            self.0.ended.store(expired as u8 + 1, Ordering::Relaxed);
+            return Err(expired);
+        }
+        Ok(())
+    }
+
+    /// Returns why the request was ended, if it was.
+    pub(super) fn ended(&self) -> Option<EndReason> {
+        self.0.ended()
+    }
+}
+
+impl Drop for LeaseGuard {
+    fn drop(&mut self) {
+        self.0.set(Phase::Idle);
+        self.0.stalls(false);
+        *self.0.request() = None;
+    }
+}
+
+#[cfg(test)]
+#[path = "lease/tests.rs"]
+mod tests;

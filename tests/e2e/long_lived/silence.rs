@@ -1,0 +1,91 @@
+//! How long a response may be silent: `idle` where it is a stream, `response` where it is not.
+
+use super::{EVENTS, ROUTES, Told, chunk};
+use crate::e2e::support::{Ask, Client, Lab, Reply};
+
+/// Waits until a request that began now has run out of `response`.
+async fn until_response_is_over(lab: &Lab, told: &Told, token: &str) {
+    let mut hanging = Client::connect(lab.address()).await;
+    let ask = Ask::get("/orders/hangs").bearer(token);
+    let answer = hanging.ask(&ask).await.unwrap();
+    assert_eq!(answer.status(), 504);
+    told.arrived("/orders/hangs").await;
+}
+
+#[tokio::test]
+async fn a_stream_may_be_silent_whoever_says_that_it_is_one() {
+    let lab = Lab::routes(ROUTES).await;
+    let told = Told::by(&lab);
+    let token = lab.token();
+    let typed = |content_type: &str| EVENTS.replace("text/event-stream", content_type);
+    let accepts: [(&[&str], String); 14] = [
+        (&["text/event-stream"], typed("text/event-stream")),
+        (&["application/json, text/event-stream"], EVENTS.to_owned()),
+        (&["TEXT/EVENT-STREAM;q=0.9 , */*;q=0.1"], EVENTS.to_owned()),
+        (
+            &["application/json", "text/event-stream"],
+            EVENTS.to_owned(),
+        ),
+        (&[], EVENTS.to_owned()),
+        (&["*/*"], EVENTS.to_owned()),
+        (&["application/json"], EVENTS.to_owned()),
+        (&["text/event-stream;q=0"], EVENTS.to_owned()),
+        (&["*/*"], typed("Text/Event-Stream; charset=utf-8")),
+        (&["*/*"], typed("application/x-ndjson")),
+        (&["*/*"], typed("application/stream+json")),
+        (&["*/*"], typed("application/json-seq")),
+        (&["*/*"], typed("multipart/x-mixed-replace;boundary=b")),
+        (&["*/*"], typed("application/grpc-web+proto")),
+    ];
+    let mut open = Vec::new();
+    for (number, (accept, head)) in accepts.iter().enumerate() {
+        let path = format!("/orders/{number}");
+        let mut ask = Ask::get(&path).bearer(&token);
+        for value in *accept {
+            ask = ask.field("Accept", value);
+        }
+        open.push((told.open(lab.address(), ask, head).await, path, accept));
+    }
+    until_response_is_over(&lab, &told, &token).await;
+    until_response_is_over(&lab, &told, &token).await;
+    for (client, path, _) in &mut open {
+        told.says(path, &chunk("second"));
+        client.until_received(b"second").await;
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_no_stream_is_cut_when_it_is_silent_for_longer_than_response() {
+    let lab = Lab::routes(ROUTES).await;
+    let told = Told::by(&lab);
+    let token = lab.token();
+    for (number, content_type) in ["application/json", "text/plain; x=text/event-stream", ""]
+        .iter()
+        .enumerate()
+    {
+        let path = format!("/orders/{number}");
+        let head = EVENTS.replace("text/event-stream", content_type);
+        let ask = Ask::get(&path).bearer(&token).field("Accept", "*/*");
+        let mut client = told.open(lab.address(), ask, &head).await;
+        told.says(&path, &chunk("first"));
+        client.until_received(b"first").await;
+        assert!(!client.rest().await.ends_with(b"0\r\n\r\n"));
+        lab.counts(
+            "obo_denied_total",
+            &["reason=\"upstream_timeout\""],
+            number + 1,
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_to_come_within_response_where_no_stream_was_asked_for() {
+    let lab = Lab::routes(ROUTES).await;
+    lab.origin.answers(|_| Reply::Hang);
+    let token = lab.token();
+    for accept in ["*/*", "application/json", "text/event-stream;q=0", "text/*"] {
+        let ask = Ask::get("/orders/1").bearer(&token).field("Accept", accept);
+        assert_eq!(lab.ask(ask).await.status(), 504, "{accept}");
+    }
+}
