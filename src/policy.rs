@@ -4,6 +4,7 @@
 //! nowhere else, whose every field is at most what the subject held and what the route allows. Whoever mints or fetches
 //! a token has to stay within it.
 
+mod authorization_details;
 mod claims;
 mod client;
 mod delegation;
@@ -17,6 +18,7 @@ mod scope_map;
 mod settings;
 mod told;
 
+pub use authorization_details::{AUTHORIZATION_DETAILS, DetailsRule};
 pub use claims::ClaimPolicy;
 pub use client::{
     AudienceRule, ClientCeilings, ClientChainSettings, ClientParts, ClientPolicy,
@@ -38,7 +40,7 @@ use crate::{
     clock::UnixTime,
     store::TooManyKeys,
     telemetry::Witness,
-    token::{Audience, ScopeSet, TokenFormat},
+    token::{AccessTokenType, Audience, ScopeSet, TokenFormat},
     verify::SubjectToken,
 };
 use http::Method;
@@ -61,6 +63,9 @@ pub enum PolicyError {
     /// The token was issued to an application for itself, and the route serves users.
     #[error("an app-only token where a user is needed")]
     AppOnlySubject,
+    /// A token carries `authorization_details` (RFC 9396) where they are not carried over, or cannot be.
+    #[error("authorization_details that are not carried over")]
+    AuthorizationDetails,
     /// The subject does not hold scopes that the route requires.
     #[error("scope not held: {missing} of {wanted}")]
     ScopeNotHeld {
@@ -129,8 +134,10 @@ pub struct ExchangePolicy {
     scope: ScopePolicy,
     clients: Option<BTreeSet<String>>,
     subjects: SubjectKinds,
+    details: DetailsRule,
     naming: SubjectNaming,
     format: TokenFormat,
+    typ: AccessTokenType,
     lifetime: Duration,
     claims: ClaimPolicy,
     actor: OutgoingActor,
@@ -143,7 +150,7 @@ impl ExchangePolicy {
     /// Decides on `request` at the moment `now`.
     ///
     /// # Errors
-    /// The first rule that refuses, in this order: caller, kind of subject, audience, operation, scope, delegation,
+    /// The first rule that refuses, in this order: caller, kind of subject, authorization details, audience, operation, scope, delegation,
     /// lifetime, subject.
     pub fn permit(
         &self,

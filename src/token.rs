@@ -14,7 +14,7 @@ mod type_uri;
 pub use actor::{Actor, ActorChain, ActorError};
 pub use audience::{Audience, AudienceError};
 pub use claims::{Claims, ClaimsError, Limits};
-pub use format::TokenFormat;
+pub use format::{AccessTokenType, TokenFormat};
 pub use provenance::{Naming, Provenance};
 pub use raw::RawToken;
 pub use scope::{ScopeError, ScopeSet};

@@ -225,7 +225,9 @@ impl Composer<'_> {
                 .build(b, Arc::clone(clock), Arc::clone(randomness))
         });
         let issuers = building.within("trusted_issuers", |b| {
-            self.issuers(&read.trusted_issuers, engine.as_ref(), b)
+            let issuers = self.issuers(&read.trusted_issuers, engine.as_ref(), b);
+            Self::warn_of_unmarked_applications(&read, &issuers, b);
+            issuers
         });
         let store = building.within("store", |b| {
             self.store(read.store.as_ref(), engine.as_ref(), b)

@@ -56,6 +56,7 @@ fn policy_reason(error: &PolicyError) -> Reason {
         PolicyError::AudienceNotForClient => Reason::AudienceNotForClient,
         PolicyError::NoOperation => Reason::NoOperation,
         PolicyError::AppOnlySubject => Reason::AppOnlySubject,
+        PolicyError::AuthorizationDetails => Reason::AuthorizationDetails,
         PolicyError::ScopeNotHeld { .. } => Reason::ScopeNotHeld,
         PolicyError::NoScopeLeft { .. } => Reason::NoScopeLeft,
         PolicyError::NotAuthorizedActor => Reason::NotAuthorizedActor,

@@ -93,6 +93,7 @@ fn policy(error: &PolicyError) -> Answer {
         | PolicyError::AudienceNotForClient
         | PolicyError::NoOperation
         | PolicyError::AppOnlySubject
+        | PolicyError::AuthorizationDetails
         | PolicyError::NotAuthorizedActor
         | PolicyError::ActorChainTooDeep { .. }
         | PolicyError::SubjectNotExpressible
@@ -220,6 +221,7 @@ mod tests {
             (PolicyError::AudienceNotForClient.into(), 403),
             (PolicyError::NoOperation.into(), 403),
             (PolicyError::AppOnlySubject.into(), 403),
+            (PolicyError::AuthorizationDetails.into(), 403),
             (PolicyError::NotAuthorizedActor.into(), 403),
             (PolicyError::NoLifetimeLeft.into(), 401),
             (ExchangeError::NotAsPermitted(Wider::Scope).into(), 503),

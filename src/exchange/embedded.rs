@@ -18,8 +18,6 @@ use claims::Occasion;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// `typ` of an access token in JWT form (RFC 9068 §2.1).
-const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// `typ` of an ID token: OpenID Connect has none of its own, and clients expect this one.
 const ID_TOKEN_TYPE: &str = "JWT";
 
@@ -94,7 +92,7 @@ impl Embedded {
         match permitted.format() {
             TokenFormat::Jwt => {
                 let occasion = occasion(self.token_id(permitted, lineage)?);
-                self.sign(ACCESS_TOKEN_TYPE, &occasion.access_token(permitted))
+                self.sign(permitted.typ().as_str(), &occasion.access_token(permitted))
             }
             TokenFormat::Opaque => {
                 let seal = self.seal.as_ref().ok_or(ExchangeError::NoOpaqueKeys)?;

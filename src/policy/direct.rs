@@ -42,7 +42,8 @@ impl ClientPolicy {
     /// Decides on `request` of this client at the moment `now`.
     ///
     /// # Errors
-    /// The first rule that refuses, in this order: whose tokens, format, delegation, audience, scope, lifetime, subject.
+    /// The first rule that refuses, in this order: whose tokens, format, authorization details, delegation, audience,
+    /// scope, lifetime, subject.
     pub fn permit(
         &self,
         request: DirectRequest,

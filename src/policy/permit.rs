@@ -4,12 +4,12 @@ mod direct;
 
 pub(super) use direct::permit_directly;
 
-use super::{ExchangePolicy, OperationId, PolicyError, told};
+use super::{AUTHORIZATION_DETAILS, ExchangePolicy, OperationId, PolicyError, told};
 use crate::{
     clock::UnixTime,
     store::Lineage,
     telemetry::{Facts, Step, Witness},
-    token::{ActorChain, Audience, Provenance, ScopeSet, TokenFormat},
+    token::{AccessTokenType, ActorChain, Audience, Provenance, ScopeSet, TokenFormat},
     verify::{Impersonator, SubjectToken},
 };
 use serde_json::{Map, Value};
@@ -49,6 +49,7 @@ pub struct PermittedExchange {
     audience: Audience,
     audiences: Box<[Audience]>,
     format: TokenFormat,
+    typ: AccessTokenType,
     direct: bool,
     scope: ScopeSet,
     actors: ActorChain,
@@ -111,6 +112,11 @@ impl PermittedExchange {
         self.format
     }
 
+    /// `typ` in the header of an access token in JWT form.
+    pub fn typ(&self) -> AccessTokenType {
+        self.typ
+    }
+
     /// The most scope.
     pub fn scope(&self) -> &ScopeSet {
         &self.scope
@@ -136,7 +142,7 @@ impl PermittedExchange {
         self.expires_at
     }
 
-    /// Further claims: those that the route names, and how the subject authenticated.
+    /// Further claims: those that the route names, how the subject authenticated, and `authorization_details`.
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
@@ -158,6 +164,10 @@ pub(super) fn permit(
     policy.admit_caller(&subject)?;
     witness.begin(Step::SubjectKind, || told::subject_kind(policy, &subject));
     policy.admit_subject_kind(&subject)?;
+    witness.begin(Step::AuthorizationDetails, || {
+        told::authorization_details(policy, &subject)
+    });
+    let details = policy.details.carried([subject.claims()])?;
     let client = policy.ceilings.of(subject.client_id());
     witness.begin(Step::ClientAudience, || {
         told::client_audience(policy, client)
@@ -204,6 +214,7 @@ pub(super) fn permit(
         audience: policy.audience.clone(),
         audiences: [policy.audience.clone()].into(),
         format: policy.format,
+        typ: policy.typ,
         direct: false,
         scope,
         actors,
@@ -212,7 +223,14 @@ pub(super) fn permit(
         lineage: subject.lineage().clone(),
         expires_at,
         profile: Map::new(),
-        claims: policy.claims.apply(subject.claims()),
+        claims: with_details(policy.claims.apply(subject.claims()), details),
         subject,
     })
+}
+
+/// The claims with the details that the issued token is restricted by.
+fn with_details(mut claims: Map<String, Value>, details: Option<Value>) -> Map<String, Value> {
+    let details = details.map(|details| (AUTHORIZATION_DETAILS.to_owned(), details));
+    claims.extend(details);
+    claims
 }

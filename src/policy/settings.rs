@@ -1,13 +1,13 @@
 //! `routes[].exchange` as it is written, and how it becomes an [`ExchangePolicy`].
 
 use super::{
-    ClaimPolicy, ClientCeilings, Excess, ExchangePolicy, GatewayIdentity, OperationSettings,
-    OutgoingActor, ScopePolicy, ScopeRule, naming::SubjectNaming,
+    ClaimPolicy, ClientCeilings, DetailsRule, Excess, ExchangePolicy, GatewayIdentity,
+    OperationSettings, OutgoingActor, ScopePolicy, ScopeRule, naming::SubjectNaming,
 };
 use crate::{
     jose::HmacKey,
     settings::{Building, HumanDuration, written_list},
-    token::{ActorChain, Audience, ScopeSet, TokenFormat},
+    token::{AccessTokenType, ActorChain, Audience, ScopeSet, TokenFormat},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,10 @@ pub struct ExchangeSettings {
     /// Whether tokens that an application got for itself are taken.
     #[serde(default)]
     pub subjects: SubjectKinds,
+    /// Tokens that carry `authorization_details` (RFC 9396): `refuse` them, or `copy` the details unchanged into the issued
+    /// token.
+    #[serde(default)]
+    pub authorization_details: DetailsRule,
     /// `aud` of the issued token: exactly one. What the API expects there.
     pub audience: Audience,
     /// Which scopes the issued token may hold.
@@ -98,6 +102,9 @@ pub struct ScopeSettings {
 pub struct TokenSettings {
     /// The form of the issued token.
     pub format: AccessTokenForm,
+    /// `typ` in the header of an issued JWT; `at+jwt` where absent. `JWT` is for APIs that know no other, such as those that
+    /// use Spring Boot's default resource server.
+    pub typ: Option<AccessTokenType>,
     /// The longest life of an issued token, 2s to 24h; default `issuer.lifetime`. It never outlives the presented one.
     pub lifetime: Option<HumanDuration>,
     /// How the issued token names the subject; `same` where absent, which is legal only with one accepted issuer.
@@ -219,6 +226,7 @@ impl ExchangeSettings {
     ) -> Option<ExchangePolicy> {
         let before = building.findings.errors();
         let lifetime = building.within("token", |b| self.token.build_lifetime(b, parts.lifetime));
+        building.within("token", |b| self.token.check_typ(b));
         let naming = building.within("token", |b| {
             b.within("subject", |b| self.token.build_naming(b, parts))
         });
@@ -239,8 +247,10 @@ impl ExchangeSettings {
                 .as_ref()
                 .map(|clients| clients.iter().cloned().collect()),
             subjects: self.subjects,
+            details: self.authorization_details,
             naming: naming?,
             format: self.token.format.into(),
+            typ: self.token.typ.unwrap_or_default(),
             lifetime,
             claims: claims?,
             actor: self.actor.kind,
@@ -282,6 +292,17 @@ impl TokenSettings {
                 None
             }
             (SubjectForm::Pairwise, Salt::Unknown) => None,
+        }
+    }
+
+    fn check_typ(&self, building: &mut Building<'_>) {
+        if self.typ.is_some() && self.format == AccessTokenForm::Opaque {
+            building.within("typ", |b| {
+                b.findings.error(
+                    "an opaque token has no header",
+                    "remove typ, or write format: jwt",
+                );
+            });
         }
     }
 

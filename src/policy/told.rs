@@ -1,6 +1,9 @@
 //! The rules of a route and what they were held against, in words: for who asks how a decision came about.
 
-use super::{ExchangePolicy, Operation, OperationId, SubjectKinds, client::ClientCeiling};
+use super::{
+    AUTHORIZATION_DETAILS, DetailsRule, ExchangePolicy, Operation, OperationId, SubjectKinds,
+    client::ClientCeiling,
+};
 use crate::{clock::UnixTime, telemetry::Facts, verify::SubjectToken};
 
 pub(super) fn caller(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
@@ -15,13 +18,25 @@ pub(super) fn caller(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
 }
 
 pub(super) fn subject_kind(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
-    let found = match subject.is_app_only() {
-        true => "an application alone",
-        false => "a user",
+    let found = match subject.application_mark() {
+        Some(mark) => format!("an application alone: {mark}"),
+        None => "a user".to_owned(),
     };
     let wanted = match policy.subjects {
         SubjectKinds::Users => "a user",
         SubjectKinds::Any => "any",
+    };
+    Facts::new(found, wanted)
+}
+
+pub(super) fn authorization_details(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
+    let found = match subject.claims().get(AUTHORIZATION_DETAILS) {
+        None => "none",
+        Some(_) => "the token carries some",
+    };
+    let wanted = match policy.details {
+        DetailsRule::Refuse => "none",
+        DetailsRule::Copy => "none, or a list of objects with a type",
     };
     Facts::new(found, wanted)
 }

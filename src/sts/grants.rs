@@ -87,6 +87,7 @@ async fn dispatch(
     if !client.may_use(grant) {
         return Err(refused::unauthorized_client());
     }
+    parameters::no_authorization_details(form)?;
     match grant {
         Grant::TokenExchange => token_exchange::answer(issuing, client, form, peer, who).await,
         Grant::RefreshToken => refresh::answer(issuing, client, form, peer, who).await,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 const ANSWER_TYPE: &str = "token-introspection+jwt";
 
 /// Members that a token that has them tells as they are.
-const TOLD: [&str; 9] = [
+const TOLD: [&str; 10] = [
     "scope",
     "client_id",
     "exp",
@@ -34,6 +34,7 @@ const TOLD: [&str; 9] = [
     "jti",
     "act",
     "cnf",
+    "authorization_details",
 ];
 
 /// Answers questions about the gateway's own access tokens.

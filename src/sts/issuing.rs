@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::{SharedClock, UnixTime},
     exchange::{Embedded, Exchanger, IssuedToken},
-    policy::{Clients, PermittedExchange},
+    policy::{AUTHORIZATION_DETAILS, Clients, PermittedExchange},
     store::{OnceOnly, Revocations},
     telemetry::{AuditEvent, AuditLog, AuditedAct, Reason, RequestId},
     token::{Actor, RawToken, ScopeSet, TokenTypeUri},
@@ -220,6 +220,10 @@ impl Minted {
         put("token_type", Value::from("Bearer"));
         put("expires_in", Value::from(lives));
         put("scope", Value::from(issued.scope().to_string()));
+        // RFC 9396 §7
+        if let Some(details) = issued.claims().get(AUTHORIZATION_DETAILS) {
+            put(AUTHORIZATION_DETAILS, details.clone());
+        }
         members
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
         PolicyError::CallerNotAdmitted
         | PolicyError::NoOperation
         | PolicyError::AppOnlySubject
+        | PolicyError::AuthorizationDetails
         | PolicyError::NotAuthorizedActor
         | PolicyError::ActorChainTooDeep { .. }
         | PolicyError::SubjectNotExpressible

@@ -119,6 +119,8 @@ labels! {
         NoOperation = "no_operation",
         /// The token speaks for an application alone.
         AppOnlySubject = "app_only_subject",
+        /// `authorization_details` that are not carried over, or a request for them.
+        AuthorizationDetails = "authorization_details",
         /// `may_act` names another actor.
         NotAuthorizedActor = "not_authorized_actor",
         /// More actors than the route allows.

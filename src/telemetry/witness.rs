@@ -135,6 +135,8 @@ steps! {
     Caller = "caller", "caller";
     /// The route serves this kind of subject.
     SubjectKind = "subject_kind", "kind of subject";
+    /// The token carries no `authorization_details`, or the route carries them over.
+    AuthorizationDetails = "authorization_details", "authorization details";
     /// The application may have tokens for the route's audience.
     ClientAudience = "client_audience", "audience of caller";
     /// The request is an operation of the route.

@@ -107,16 +107,35 @@ impl Claims {
         self.text(name)?.ok_or(ClaimsError::Missing(name))
     }
 
-    /// A `NumericDate` (RFC 7519 §2) written as a whole, non-negative number, where it is there.
+    /// A `NumericDate` (RFC 7519 §2), where it is there, rounded to a whole second so that the token never counts longer
+    /// than it says: an end (`exp`) down, a start (`nbf`, `iat`, `auth_time`) up.
     ///
     /// # Errors
-    /// [`ClaimsError::WrongType`] where it is something else, a fraction, or out of range.
+    /// [`ClaimsError::WrongType`] where it is no number, is negative, or is later than the year 9999.
     pub fn time(&self, name: &'static str) -> Result<Option<UnixTime>, ClaimsError> {
+        match name {
+            "exp" => self.rounded(name, f64::floor),
+            _ => self.rounded(name, f64::ceil),
+        }
+    }
+
+    /// The second that a `NumericDate` lies in, where it is there: for what is compared with the second of a revocation,
+    /// which is rounded down too.
+    ///
+    /// # Errors
+    /// Those of [`Self::time`].
+    pub fn second_of(&self, name: &'static str) -> Result<Option<UnixTime>, ClaimsError> {
+        self.rounded(name, f64::floor)
+    }
+
+    fn rounded(
+        &self,
+        name: &'static str,
+        round: fn(f64) -> f64,
+    ) -> Result<Option<UnixTime>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(Value::Number(number)) => number
-                .as_i64()
-                .filter(|seconds| (0..=MAX_NUMERIC_DATE).contains(seconds))
+            Some(Value::Number(number)) => whole_seconds(number, round)
                 .map(|seconds| Some(UnixTime::from_secs(seconds)))
                 .ok_or(ClaimsError::WrongType(name)),
             Some(_) => Err(ClaimsError::WrongType(name)),
@@ -142,6 +161,20 @@ impl Claims {
 
 /// 9999-12-31T23:59:59Z: what lies beyond is a mistake or an attempt to overflow.
 const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
+
+/// The whole seconds of a number of seconds, fractions and exponents included; none outside of 1970 to 9999.
+fn whole_seconds(number: &Number, round: fn(f64) -> f64) -> Option<i64> {
+    if let Some(seconds) = number.as_i64() {
+        return (0..=MAX_NUMERIC_DATE).contains(&seconds).then_some(seconds);
+    }
+    // a whole number that is no i64 is far out of range as an f64 too
+    let written = number.as_f64()?;
+    #[allow(clippy::cast_precision_loss)] // below 2^53 every whole number is an f64
+    let latest = MAX_NUMERIC_DATE as f64;
+    let seconds = round(written);
+    #[allow(clippy::cast_possible_truncation)] // within the bounds it is an i64
+    (written >= 0.0 && seconds <= latest).then_some(seconds as i64)
+}
 
 fn strings(value: &Value) -> Option<Vec<&str>> {
     match value {
@@ -286,20 +319,62 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_whole_numbers_within_reason() {
-        let time = |json: &str| parse(json).unwrap().time("exp");
-        assert_eq!(time(r#"{"exp":5}"#), Ok(Some(UnixTime::from_secs(5))));
-        assert_eq!(time("{}"), Ok(None));
-        for json in [
-            r#"{"exp":1.5}"#,
-            r#"{"exp":"5"}"#,
-            r#"{"exp":-1}"#,
-            r#"{"exp":null}"#,
-            r#"{"exp":1e300}"#,
-            r#"{"exp":9223372036854775807}"#,
-            r#"{"exp":18446744073709551616}"#,
+    fn a_date_may_have_a_fraction_or_an_exponent_and_never_widens_by_it() {
+        let at = |seconds| Ok(Some(UnixTime::from_secs(seconds)));
+        for (written, down, up) in [
+            ("5", 5, 5),
+            ("5.0", 5, 5),
+            ("5e0", 5, 5),
+            ("0.5e1", 5, 5),
+            ("1.5", 1, 2),
+            ("1795900000.336421", 1_795_900_000, 1_795_900_001),
+            ("1.795900000336421e9", 1_795_900_000, 1_795_900_001),
+            ("0.000001", 0, 1),
+            ("0", 0, 0),
+            ("-0.0", 0, 0),
+            ("253402300799", 253_402_300_799, 253_402_300_799),
         ] {
-            assert_eq!(time(json), Err(ClaimsError::WrongType("exp")), "{json}");
+            let claims = format!(r#"{{"exp":{written},"nbf":{written},"iat":{written}}}"#);
+            let claims = parse(&claims).unwrap();
+            assert_eq!(claims.time("exp"), at(down), "{written}");
+            assert_eq!(claims.time("nbf"), at(up), "{written}");
+            assert_eq!(claims.time("iat"), at(up), "{written}");
+            assert_eq!(claims.second_of("iat"), at(down), "{written}");
+        }
+        assert_eq!(parse("{}").unwrap().time("exp"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_date_within_reason_is_refused() {
+        for written in [
+            r#""5""#,
+            r#""5.5""#,
+            r#""NaN""#,
+            "-1",
+            "-0.5",
+            "-1e-9",
+            "null",
+            "true",
+            "[5]",
+            "1e300",
+            "253402300799.5",
+            "253402300800",
+            "9223372036854775807",
+            "18446744073709551616",
+        ] {
+            let claims = parse(&format!(r#"{{"exp":{written},"iat":{written}}}"#)).unwrap();
+            let refused = |name| Err(ClaimsError::WrongType(name));
+            let late = written == "253402300799.5";
+            // rounded down it is the last second there is
+            let exp = claims.time("exp");
+            assert!(exp == refused("exp") || late, "{written}: {exp:?}");
+            assert_eq!(claims.time("iat"), refused("iat"), "{written}");
+        }
+        for written in ["NaN", "Infinity", "1e400", "01", ".5", "5.", "+5", "0x5"] {
+            assert!(
+                parse(&format!(r#"{{"exp":{written}}}"#)).is_err(),
+                "{written}"
+            );
         }
     }
 

@@ -3,6 +3,28 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// `typ` in the header of an issued access token in JWT form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum AccessTokenType {
+    /// As RFC 9068 §2.1 has it.
+    #[default]
+    #[serde(rename = "at+jwt")]
+    AtJwt,
+    /// For APIs that know no other.
+    #[serde(rename = "JWT")]
+    Jwt,
+}
+
+impl AccessTokenType {
+    /// As the header has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtJwt => "at+jwt",
+            Self::Jwt => "JWT",
+        }
+    }
+}
+
 /// The form of an issued token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

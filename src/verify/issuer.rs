@@ -21,6 +21,8 @@ pub struct TrustedIssuer {
     /// None: `sub`.
     pub(super) subject_claim: Option<Box<str>>,
     pub(super) client_claim: Option<Box<str>>,
+    /// What only users' tokens have.
+    pub(super) user_claim: Option<Box<str>>,
     pub(super) roles: Option<RoleGrants>,
     pub(super) known_as: Option<Box<str>>,
     pub(super) max_lifetime: Duration,
@@ -101,6 +103,10 @@ impl TrustedIssuer {
 
     pub(super) fn client_claim(&self) -> Option<&str> {
         self.client_claim.as_deref()
+    }
+
+    pub(super) fn user_claim(&self) -> Option<&str> {
+        self.user_claim.as_deref()
     }
 
     pub(super) fn scope_claim(&self) -> &str {

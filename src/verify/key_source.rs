@@ -73,14 +73,16 @@ const METADATA: &str = "the metadata";
 const KEY_SET: &str = "the key set";
 
 impl KeySource {
-    /// The documents of `issuer`, which `base` is the URL of.
+    /// The documents of `issuer`, which `base` is the URL of; over plain http off loopback where the operator said so of
+    /// `base`.
     pub(super) fn discovery(issuer: &str, base: &OutboundUrl) -> Option<Self> {
         let url = base.url();
         let path = url.path().trim_end_matches('/');
         let at = |path: &str| {
             let mut url = url.clone();
             url.set_path(path);
-            OutboundUrl::parse(url.as_str()).ok()
+            // as `base` was: what is checked here is the rest of it
+            OutboundUrl::parse_insecure(url.as_str()).ok()
         };
         Some(Self::Discovery(Discovery {
             issuer: issuer.into(),
@@ -149,14 +151,17 @@ fn shown(url: &OutboundUrl) -> Box<str> {
 
 impl Discovery {
     async fn jwks_uri(&self, egress: &Egress) -> Result<(OutboundUrl, Reach), SourceError> {
-        const NOT_FOUND: EgressError = EgressError::Status(404);
         const LIMITS: Limits = Limits {
             bytes: 1 << 20,
             depth: 16,
         };
         let mut asked = &self.openid;
         let fetched = match get(egress, asked, Reach::Named, METADATA).await {
-            Err(SourceError::Fetch { error, .. }) if error == NOT_FOUND => {
+            // a server that has RFC 8414 metadata alone answers what it does not know in many ways: 400, 401, 403, 405
+            Err(SourceError::Fetch {
+                error: EgressError::Status(400..=499),
+                ..
+            }) => {
                 asked = &self.oauth;
                 get(egress, asked, Reach::Named, METADATA).await?
             }
@@ -177,9 +182,21 @@ impl Discovery {
                 found: found.chars().take(200).collect(),
             });
         }
-        let url = OutboundUrl::parse(text("jwks_uri")?).map_err(SourceError::JwksUri)?;
+        let url = self.checked(text("jwks_uri")?)?;
         let reach = self.reach(&url)?;
         Ok((url, reach))
+    }
+
+    /// Plain http off loopback leads to the issuer's own host alone, where the operator said so of its URL.
+    fn checked(&self, jwks_uri: &str) -> Result<OutboundUrl, SourceError> {
+        let refused = match OutboundUrl::parse(jwks_uri) {
+            Ok(url) => return Ok(url),
+            Err(error) => SourceError::JwksUri(error),
+        };
+        let insecure = OutboundUrl::parse_insecure(jwks_uri).ok();
+        insecure
+            .filter(|url| self.base.is_plain() && url.host() == self.base.host())
+            .ok_or(refused)
     }
 
     /// The operator wrote down the issuer's host and no other: what a document names elsewhere must be public.
@@ -221,6 +238,39 @@ mod tests {
             discovery("https://idp.example").oauth.to_string(),
             "https://idp.example/.well-known/oauth-authorization-server"
         );
+    }
+
+    #[test]
+    fn plain_http_leads_to_the_issuers_own_host_alone_and_only_where_the_issuer_is_reached_so() {
+        let insecure = |issuer: &str| {
+            let base = OutboundUrl::parse_insecure(issuer).unwrap();
+            match KeySource::discovery(issuer, &base) {
+                Some(KeySource::Discovery(discovery)) => discovery,
+                _ => unreachable!(),
+            }
+        };
+        let keycloak = insecure("http://keycloak:8080/realms/x");
+        assert_eq!(
+            keycloak.openid.to_string(),
+            "http://keycloak:8080/realms/x/.well-known/openid-configuration"
+        );
+        for url in [
+            "http://keycloak:8080/keys",
+            "http://keycloak/keys",
+            "https://keys.example/",
+        ] {
+            assert!(keycloak.checked(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://keys.example/",
+            "http://keycloak.example/",
+            "http://a@keycloak/",
+        ] {
+            assert!(keycloak.checked(url).is_err(), "{url}");
+        }
+        let https = discovery("https://idp.example");
+        assert!(https.checked("http://idp.example/keys").is_err());
+        assert!(https.checked("https://idp.example/keys").is_ok());
     }
 
     #[test]

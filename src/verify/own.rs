@@ -13,6 +13,7 @@ pub use seal::{OPAQUE_PREFIX, TokenSeal};
 
 use super::{
     KeyLease, TrustedIssuer, VerifyError,
+    issuer::normalized_typ,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
     subject::Proven,
@@ -22,7 +23,7 @@ use crate::{
     egress::Egress,
     jose::{JwkSet, SigningKeys, UnverifiedJws},
     telemetry::{IssuerMetrics, Witness},
-    token::{Audience, RawToken},
+    token::{Audience, RawToken, TokenFormat},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -97,8 +98,16 @@ impl OwnTokens {
             (Some(reader), Ok(claims)) => reader.made_from(claims)?,
             (None, _) | (_, Err(_)) => None,
         };
+        let typ = proven.typ.as_deref().map(normalized_typ);
+        let claims = proven.claims.as_ref().ok();
+        let format = claims.and_then(|claims| reader::format_of(typ.as_deref(), claims));
         Ok(Proven {
             made_from,
+            // an access token, whatever its route had it say
+            typ: match format {
+                Some(TokenFormat::Jwt) => Some(ACCESS_TOKEN_TYPE.into()),
+                Some(TokenFormat::Opaque | TokenFormat::IdToken) | None => proven.typ,
+            },
             ..proven
         })
     }
@@ -151,6 +160,7 @@ impl TrustedIssuer {
             scope_claim: "scope".into(),
             subject_claim: None,
             client_claim: Some("client_id".into()),
+            user_claim: None,
             roles: None,
             known_as: None,
             max_lifetime: MAX_LIFETIME,

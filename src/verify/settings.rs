@@ -5,6 +5,7 @@ use super::{
     issuer::normalized_typ,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
+    subject::is_never_access_token,
 };
 use crate::{
     clock::SharedClock,
@@ -61,12 +62,20 @@ pub struct IssuerSettings {
     /// The claim that names the calling application; default the first that is there of `client_id`, `azp`, `cid`,
     /// `appid`.
     pub client_claim: Option<String>,
+    /// A claim that only users' tokens have, e.g. `preferred_username`; a name, or names with dots between them. A token
+    /// without it, or in which it is empty, is an application's own. For providers whose tokens carry no mark of that.
+    #[schemars(length(min = 1))]
+    pub user_claim: Option<String>,
     /// A token that lives longer, from `iat` to `exp`, is refused.
     #[serde(default = "default_max_lifetime")]
     pub max_lifetime: HumanDuration,
     /// How far clocks may differ: counts for `nbf` and `iat`, never for `exp`. At most 60s.
     #[serde(default = "default_leeway")]
     pub leeway: HumanDuration,
+    /// Says that plain http to another machine is meant, for `issuer` with `discovery` and for `jwks_uri`: whoever is on the
+    /// way can then change the keys, and sign in the issuer's name.
+    #[serde(default)]
+    pub insecure: bool,
     /// Whether `/readyz` waits for its keys.
     #[serde(default = "default_required")]
     pub required: bool,
@@ -82,6 +91,9 @@ pub struct KeysSettings {
     /// At this URL, a JWK set (RFC 7517 §5).
     #[schemars(with = "Option<OutboundUrl>")]
     pub jwks_uri: Option<String>,
+    /// The same as the issuer's `insecure`, beside the URL of the keys.
+    #[serde(default)]
+    pub insecure: bool,
     /// In this file, a JWK set (RFC 7517 §5). It is read at start, and again as often as keys are fetched.
     pub jwks_file: Option<PathBuf>,
     /// A key that the issuer removed is refused within this time, 1s to 24h; the keys are fetched again that often.
@@ -155,7 +167,7 @@ impl IssuerSettings {
         let sound = sound && building.findings.errors() == before;
         let name: Arc<str> = self.name.as_str().into();
         let keys = building.within("keys", |building| {
-            let (source, egress) = self.keys.source(&self.issuer, egress, building)?;
+            let (source, egress) = self.keys.source(&self, egress, building)?;
             let times = KeyTimes {
                 max_age: self.keys.max_age.get(),
                 max_stale: self.keys.max_stale.get(),
@@ -188,6 +200,7 @@ impl IssuerSettings {
                 .filter(|claim| claim != SUB)
                 .map(Into::into),
             client_claim: self.client_claim.map(Into::into),
+            user_claim: self.user_claim.map(Into::into),
             roles,
             known_as,
             max_lifetime: self.max_lifetime.get(),
@@ -245,6 +258,11 @@ impl IssuerSettings {
                 "name the claim, e.g. azp",
             ),
             (
+                "user_claim",
+                self.user_claim.as_deref(),
+                "name a claim that only users' tokens have, e.g. preferred_username",
+            ),
+            (
                 "scope_claim",
                 Some(self.scope_claim.as_str()),
                 "name the claim, e.g. scp",
@@ -270,6 +288,19 @@ impl IssuerSettings {
                 "write [at+jwt], or [JWT] for a provider that does not write at+jwt",
             )
         });
+        for (position, typ) in self.typ.iter().enumerate() {
+            if is_never_access_token(typ) {
+                findings.within("typ", |findings| {
+                    findings.within(position, |findings| {
+                        findings.warn(
+                            format!("{typ} is never the type of an access token"),
+                            "tokens of this type are refused whatever stands here",
+                            "remove it",
+                        );
+                    });
+                });
+            }
+        }
         let plain = self.typ.iter().any(|typ| normalized_typ(typ) == "jwt");
         if plain && self.required_claims.is_empty() {
             findings.within("typ", |findings| {
@@ -306,10 +337,11 @@ fn check(
 impl KeysSettings {
     fn source(
         &self,
-        issuer: &str,
+        of: &IssuerSettings,
         egress: &Egress,
         building: &mut Building<'_>,
     ) -> Option<(KeySource, Egress)> {
+        let insecure = of.insecure || self.insecure;
         let (max_age, max_stale) = (self.max_age.get(), self.max_stale.get());
         let mut sound = (SHORTEST_MAX_AGE..=LONGEST_MAX_AGE).contains(&max_age);
         check(building.findings, "max_age", sound, || {
@@ -332,10 +364,10 @@ impl KeysSettings {
             Some(tls) => building.within("tls", |building| egress.trusting(tls, building))?,
         };
         let source = match (self.discovery, &self.jwks_uri, &self.jwks_file) {
-            (Some(true), None, None) => discovery(issuer, building.findings),
+            (Some(true), None, None) => discovery(&of.issuer, insecure, building.findings),
             (None | Some(false), Some(uri), None) => building
                 .findings
-                .within("jwks_uri", |f| url(uri, f).map(KeySource::Uri)),
+                .within("jwks_uri", |f| url(uri, insecure, f).map(KeySource::Uri)),
             (None | Some(false), None, Some(file)) => {
                 Some(KeySource::File(building.base.resolve(file)))
             }
@@ -351,35 +383,48 @@ impl KeysSettings {
     }
 }
 
-fn discovery(issuer: &str, findings: &mut Findings) -> Option<KeySource> {
-    match OutboundUrl::parse(issuer) {
-        Ok(url) if url.url().query().is_none() => KeySource::discovery(issuer, &url),
-        Ok(_) => {
-            findings.within("discovery", |f| {
-                f.error(
-                    "the issuer has a query, so it has no well-known document",
-                    "name the keys with jwks_uri instead",
-                );
-            });
+fn discovery(issuer: &str, insecure: bool, findings: &mut Findings) -> Option<KeySource> {
+    findings.within("discovery", |findings| {
+        let base = url(issuer, insecure, findings)?;
+        if base.url().query().is_some() {
+            findings.error(
+                "the issuer has a query, so it has no well-known document",
+                "name the keys with jwks_uri instead",
+            );
+            return None;
+        }
+        KeySource::discovery(issuer, &base)
+    })
+}
+
+fn url(text: &str, insecure: bool, findings: &mut Findings) -> Option<OutboundUrl> {
+    const WHY: &str = "whoever can change the keys on their way can sign in the issuer's name";
+    let parsed = match insecure {
+        true => OutboundUrl::parse_insecure(text),
+        false => OutboundUrl::parse(text),
+    };
+    match parsed {
+        Ok(url) => {
+            if url.is_plain() && !url.is_loopback() {
+                let what = format!("the keys come from {} over plain http", url.host());
+                findings.warn(what, WHY, "use https where the provider offers it");
+            }
+            Some(url)
+        }
+        Err(error @ UrlError::Unencrypted(_)) => {
+            findings.error_because(
+                error.to_string(),
+                WHY,
+                "write an https URL, or insecure: true beside this one if that is meant",
+            );
             None
         }
         Err(error) => {
-            findings.within("discovery", |f| refuse_url(&error, f));
+            findings.error(
+                error.to_string(),
+                "write an https URL; plain http is for loopback only",
+            );
             None
         }
     }
-}
-
-fn url(text: &str, findings: &mut Findings) -> Option<OutboundUrl> {
-    OutboundUrl::parse(text)
-        .map_err(|error| refuse_url(&error, findings))
-        .ok()
-}
-
-fn refuse_url(error: &UrlError, findings: &mut Findings) {
-    findings.error_because(
-        error.to_string(),
-        "whoever can change the keys on their way can sign in the issuer's name",
-        "write an https URL; plain http is for loopback only",
-    );
 }

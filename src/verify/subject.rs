@@ -1,8 +1,10 @@
 //! A token that was verified.
 
 mod actor;
+mod application;
 mod family;
 mod id_token;
+mod kind;
 mod lineage;
 mod revocable;
 mod rules;
@@ -11,7 +13,8 @@ mod vouched;
 
 pub use actor::ActorToken;
 pub use family::{FamilySubject, Impersonator};
-pub(super) use id_token::{accept_id_token, is_only_id_token};
+pub(super) use id_token::accept_id_token;
+pub(super) use kind::is_never_access_token;
 pub use revocable::RevocableToken;
 pub(super) use rules::{Addressee, Proven, accept};
 pub(super) use vouched::Vouched;
@@ -40,7 +43,8 @@ pub struct SubjectToken {
     scopes: ScopeSet,
     client_id: Option<Box<str>>,
     actor_chain: ActorChain,
-    app_only: bool,
+    /// By which mark the token is an application's own.
+    application: Option<&'static str>,
     impersonated: bool,
     impersonator: Option<Impersonator>,
     pseudonym_for: Option<Audience>,
@@ -143,7 +147,12 @@ impl SubjectToken {
 
     /// Whether an application holds the token for itself, without a user.
     pub fn is_app_only(&self) -> bool {
-        self.app_only
+        self.application.is_some()
+    }
+
+    /// By which mark the token is an application's own, in words for `explain`; `None` for a user's.
+    pub fn application_mark(&self) -> Option<&'static str> {
+        self.application
     }
 
     /// Everything whose revocation ends the token.

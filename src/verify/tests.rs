@@ -1,4 +1,6 @@
+mod applications;
 mod claims;
+mod kinds;
 mod own;
 mod settings;
 

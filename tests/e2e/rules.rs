@@ -1,6 +1,8 @@
 //! The rules that a route sets for scopes, subjects, callers and chains, each through the whole gateway.
 
 mod chain;
+mod details;
+mod kinds;
 
 use crate::e2e::{
     answers::{assert_own, assert_untouched},

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod client;
+mod details;
 mod exchanging;
 mod form;
 mod introspection;

@@ -39,6 +39,9 @@ enum Change {
     NoIssuer,
     MoreInTheActor(String),
     OtherValue,
+    DetailsLost,
+    OtherDetails(String),
+    NoDetails,
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
@@ -66,6 +69,9 @@ fn any_change() -> impl Strategy<Value = Change> {
         Just(Change::NoIssuer),
         name().prop_map(Change::MoreInTheActor),
         Just(Change::OtherValue),
+        Just(Change::DetailsLost),
+        name().prop_map(Change::OtherDetails),
+        Just(Change::NoDetails),
     ]
 }
 
@@ -166,6 +172,18 @@ impl Change {
                 act.insert(format!("x-{name}"), json!(true));
                 Wider::Actors
             }
+            Self::DetailsLost => {
+                let lost = claims.remove("authorization_details");
+                return lost.map(|_| Wider::AuthorizationDetails);
+            }
+            Self::OtherDetails(name) => {
+                put("authorization_details", json!([{ "type": name }]));
+                Wider::AuthorizationDetails
+            }
+            Self::NoDetails => {
+                put("authorization_details", json!(null));
+                Wider::AuthorizationDetails
+            }
             Self::OtherValue => {
                 let chosen = |name: &&String| !STANDARD.contains(&name.as_str());
                 let name = claims.keys().find(chosen)?.clone();
@@ -177,7 +195,7 @@ impl Change {
 }
 
 /// The claims of every token; whatever else one carries was named by the route.
-const STANDARD: [&str; 9] = [
+const STANDARD: [&str; 10] = [
     "iss",
     "sub",
     "aud",
@@ -187,6 +205,7 @@ const STANDARD: [&str; 9] = [
     "jti",
     "scope",
     "act",
+    "authorization_details",
 ];
 
 fn answered(claims: &Map<String, Value>, honest: &TokenResponse) -> TokenResponse {

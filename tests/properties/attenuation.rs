@@ -2,7 +2,7 @@
 
 use crate::properties::{
     cases,
-    exchange::{CONSTANTS, COPIED, Case, GATEWAY_ACTOR, Route, any_case, mint, nested},
+    exchange::{CONSTANTS, COPIED, Case, GATEWAY_ACTOR, Route, any_case, details, mint, nested},
     subject::{GATEWAY, ISSUER_NAME},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -64,6 +64,7 @@ impl Case {
         let depth = subject.actors.len() + usize::from(route.names_gateway);
         client_admitted
             && (route.any_subject || !app_only)
+            && (route.copies_details || subject.details.is_none())
             && scope_suffices
             && gateway_may_act
             && depth <= route.max_depth
@@ -137,7 +138,10 @@ impl Case {
             "act",
         ];
         const OF_THE_SIGN_IN: [&str; 3] = ["auth_time", "acr", "amr"];
-        for (name, value) in claims {
+        let restricted = self.subject.details.map(details);
+        prop_assert_eq!(claims.get("authorization_details"), restricted.as_ref());
+        let others = claims.iter();
+        for (name, value) in others.filter(|(name, _)| *name != "authorization_details") {
             let name = name.as_str();
             let copied = OF_THE_SIGN_IN.contains(&name)
                 || (COPIED.contains(&name) && self.route.copy.contains(&name));

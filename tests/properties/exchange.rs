@@ -46,6 +46,8 @@ pub struct Subject {
     pub actors: Vec<(Option<&'static str>, &'static str)>,
     pub may_act: Option<Value>,
     pub audiences: Vec<&'static str>,
+    /// Which of the [`details`] restrict it.
+    pub details: Option<usize>,
     pub further: Map<String, Value>,
 }
 
@@ -62,6 +64,12 @@ pub struct Route {
     pub max_depth: usize,
     pub copy: Vec<&'static str>,
     pub set: Vec<&'static str>,
+    pub copies_details: bool,
+}
+
+/// `authorization_details` (RFC 9396), two of them.
+pub fn details(number: usize) -> Value {
+    json!([{ "type": "payment", "limit": number, "actions": ["read"], "nested": { "a": [null, 0.5] } }])
 }
 
 pub fn any_case() -> impl Strategy<Value = Case> {
@@ -93,6 +101,7 @@ pub fn permitted_case() -> impl Strategy<Value = Case> {
         case.route.clients = None;
         case.route.any_subject = true;
         case.route.max_depth = 8;
+        case.route.copies_details = true;
         case.subject.actors.truncate(7);
         case
     })
@@ -133,10 +142,11 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         prop_oneof![2 => Just(Vec::new()), 1 => vec(actor, 0..=8)],
         option::weighted(0.2, may_act),
         subsequence(vec!["portal", "orders-api", "elsewhere"], 1..=3),
+        option::weighted(0.2, 0..2_usize),
         subsequence(further.to_vec(), 0..=further.len()),
     )
         .prop_map(
-            |(held, sub, client, life, actors, may_act, mut audiences, further)| {
+            |(held, sub, client, life, actors, may_act, mut audiences, details, further)| {
                 if !audiences.contains(&"portal") {
                     audiences.push("portal");
                 }
@@ -148,6 +158,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
                     actors,
                     may_act,
                     audiences,
+                    details,
                     further: further
                         .into_iter()
                         .map(|name| (name.to_owned(), json!(format!("{name} of the subject"))))
@@ -170,6 +181,7 @@ fn any_route() -> impl Strategy<Value = Route> {
         1..=8_usize,
         subsequence(COPIED.to_vec(), 0..=COPIED.len()),
         subsequence(CONSTANTS.to_vec(), 0..=CONSTANTS.len()),
+        any::<bool>(),
     )
         .prop_map(
             |(
@@ -184,6 +196,7 @@ fn any_route() -> impl Strategy<Value = Route> {
                 depth,
                 copy,
                 set,
+                copies_details,
             )| {
                 Route {
                     refuses_excess: refuses && !allow.is_empty(),
@@ -197,6 +210,7 @@ fn any_route() -> impl Strategy<Value = Route> {
                     max_depth: depth,
                     copy,
                     set,
+                    copies_details,
                 }
             },
         )
@@ -249,6 +263,9 @@ impl Subject {
         if let Some(client) = self.client {
             put("azp", json!(client));
         }
+        if let Some(number) = self.details {
+            put("authorization_details", details(number));
+        }
         if let Some(act) = self.act() {
             put("act", act);
         }
@@ -299,6 +316,7 @@ impl Route {
                 "subject": if self.qualified { "qualified" } else { "same" },
                 "claims": { "copy": self.copy, "set": set.collect::<Map<_, _>>() },
             },
+            "authorization_details": if self.copies_details { "copy" } else { "refuse" },
             "actor": { "type": if self.names_gateway { "gateway" } else { "none" } },
             "chain": { "max_depth": self.max_depth },
         });

@@ -2,7 +2,7 @@
 
 use crate::properties::{
     cases,
-    exchange::{Case, gateway, nested, permitted_case},
+    exchange::{Case, details, gateway, nested, permitted_case},
     subject::{GATEWAY, IDP, ISSUER},
 };
 use obo_gateway::{
@@ -92,6 +92,9 @@ fn expected(case: &Case) -> Map<String, Value> {
         if let Some(value) = subject.further.get(*name) {
             claims.insert((*name).to_owned(), value.clone());
         }
+    }
+    if let Some(number) = subject.details {
+        claims.insert("authorization_details".to_owned(), details(number));
     }
     for name in &route.set {
         let constant = crate::properties::exchange::Route::constant(name);

@@ -4,7 +4,7 @@ use super::{Composer, Read};
 use crate::{
     egress::Egress,
     exchange::EngineParts,
-    policy::ClientCeilings,
+    policy::{ClientCeilings, SubjectKinds},
     proxy::{self, Peers},
     route::{Route, RouteParts, RouteSettings, RouteTable},
     settings::{Building, PublicUrl},
@@ -78,6 +78,36 @@ impl Composer<'_> {
             });
         }
         issuers
+    }
+
+    /// A route for users takes an application's token for a user's where nothing tells the two apart.
+    pub(super) fn warn_of_unmarked_applications(
+        read: &Read,
+        issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
+        building: &mut Building<'_>,
+    ) {
+        let exchanges = read.routes.iter();
+        let exchanges = exchanges.filter_map(|(_, route)| route.exchange.as_ref());
+        let for_users = exchanges.filter(|exchange| exchange.subjects == SubjectKinds::Users);
+        let for_users: Vec<_> = for_users.collect();
+        for (position, settings) in &read.trusted_issuers {
+            let unmarked = issuers
+                .get(&settings.name)
+                .is_some_and(|issuer| !issuer.tells_applications_apart());
+            let accepted = for_users.iter().any(|exchange| {
+                let mut named = exchange.accepts.iter();
+                exchange.accepts.is_empty() || named.any(|item| item.issuer == settings.name)
+            });
+            if unmarked && accepted {
+                building.within(*position, |b| {
+                    b.findings.warn(
+                        "nothing is known to tell this issuer's users from its applications",
+                        "a route for users would take a token that an application got for itself",
+                        "name in user_claim a claim that only users' tokens have, e.g. preferred_username",
+                    );
+                });
+            }
+        }
     }
 
     pub(super) fn routes(

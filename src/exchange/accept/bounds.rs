@@ -3,12 +3,12 @@
 use super::reading::{Read, Reading};
 use crate::{
     clock::UnixTime,
-    policy::PermittedExchange,
+    policy::{AUTHORIZATION_DETAILS, PermittedExchange},
     store::Lineage,
     token::{Claims, ScopeSet, TokenFormat},
     verify::own_lineage,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// In what way an issued token is not what was permitted.
@@ -35,6 +35,9 @@ pub enum Wider {
     /// It is about somebody else or for another client.
     #[error("another subject or client")]
     Subject,
+    /// It is not restricted by the `authorization_details` of what it was made from, or by others.
+    #[error("other authorization details")]
+    AuthorizationDetails,
     /// It carries a claim that was not permitted, or another value of one that was, or lacks its `jti`.
     #[error("a claim that was not permitted")]
     Claim,
@@ -86,6 +89,11 @@ impl Bounds<'_> {
         let scope = self.scope(claims)?;
         self.audiences(claims)?;
         self.parties(claims)?;
+        // an API reads their absence as no restriction
+        let details = |claims: &Map<String, Value>| claims.get(AUTHORIZATION_DETAILS).cloned();
+        if details(claims.as_object()) != details(self.permitted.claims()) {
+            return Err(Wider::AuthorizationDetails);
+        }
         let may_have = |(name, value): (&String, &Value)| self.may_have(name, value);
         if !claims.as_object().iter().all(may_have) {
             return Err(Wider::Claim);

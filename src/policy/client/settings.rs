@@ -1,7 +1,7 @@
 //! `clients[]` as it is written.
 
 use crate::{
-    policy::{Excess, ScopeRule},
+    policy::{DetailsRule, Excess, ScopeRule},
     settings::{HumanDuration, written_list},
     token::{Audience, ScopeSet, TokenFormat},
     verify::ClientAuthenticationSettings,
@@ -52,6 +52,10 @@ pub struct ClientSettings {
     /// ids of other clients.
     #[serde(default)]
     pub subjects_of: Names,
+    /// Tokens that carry `authorization_details` (RFC 9396), presented to the token service: `refuse` them, or `copy` the
+    /// details unchanged into what is issued.
+    #[serde(default)]
+    pub authorization_details: DetailsRule,
     /// The longest life of a token issued for it; the route's, or `issuer.lifetime`, where absent.
     pub lifetime: Option<HumanDuration>,
     /// How long its refresh tokens serve; needs the grant `refresh_token`.

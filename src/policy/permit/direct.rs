@@ -1,6 +1,6 @@
 //! The decision at the token endpoint, where a client's policy stands in a route's place.
 
-use super::PermittedExchange;
+use super::{PermittedExchange, with_details};
 use crate::{
     clock::UnixTime,
     policy::{
@@ -8,8 +8,8 @@ use crate::{
         direct::{self, Acting},
     },
     store::{Lineage, RevocationKey},
-    token::{ActorChain, Provenance, TokenFormat},
-    verify::{FamilySubject, Impersonator},
+    token::{AccessTokenType, ActorChain, Provenance, TokenFormat},
+    verify::{ActorToken, FamilySubject, Impersonator},
 };
 use serde_json::{Map, Value};
 
@@ -26,6 +26,10 @@ pub(in crate::policy) fn permit_directly(
     if !client.admits_format(request.format) {
         return Err(PolicyError::FormatNotAllowed);
     }
+    let actor = request.actor.as_ref().map(ActorToken::claims);
+    let details = client
+        .details
+        .carried([request.subject.claims()].into_iter().chain(actor))?;
     let Acting {
         chain,
         impersonation,
@@ -54,9 +58,10 @@ pub(in crate::policy) fn permit_directly(
         audience: first,
         audiences: audiences.into(),
         format: request.format,
+        typ: AccessTokenType::default(),
         direct: true,
         profile: direct::profile(client, &request, &scope),
-        claims: direct::authentication(subject),
+        claims: with_details(direct::authentication(subject), details),
         lineage: lineage(client, &request, &chain)?,
         impersonator: impersonation.as_ref().and_then(|_| impersonator(&request)),
         scope,

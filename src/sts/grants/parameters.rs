@@ -1,7 +1,7 @@
 //! Parameters that several grants have, read and held against their form alone.
 
 use crate::{
-    policy::{PolicyError, RequestedScope},
+    policy::{AUTHORIZATION_DETAILS, PolicyError, RequestedScope},
     source::SourceError,
     sts::{error::OAuthError, form::Form, refused},
     telemetry::Reason,
@@ -61,4 +61,16 @@ pub(super) fn resources(form: &Form) -> Result<Vec<String>, OAuthError> {
             Ok(_) | Err(_) => Err(malformed()),
         })
         .collect()
+}
+
+/// Nobody is offered to ask for less by details (RFC 9396 §5): a token without them would be wider than was asked for.
+pub(super) fn no_authorization_details(form: &Form) -> Result<(), OAuthError> {
+    match form.get(AUTHORIZATION_DETAILS) {
+        None => Ok(()),
+        Some(_) => Err(OAuthError::bad_request(
+            "invalid_authorization_details",
+            "authorization_details cannot be asked for",
+            Reason::AuthorizationDetails,
+        )),
+    }
 }

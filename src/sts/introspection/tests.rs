@@ -113,8 +113,14 @@ fn who_acts_and_what_binds_the_token_is_told_where_it_is_there() {
     let rig = Rig::new();
     let act = json!({"iss": ISSUER, "sub": "obo-gateway", "act": {"sub": "agent"}});
     let cnf = json!({"x5t#S256": "AAAA"});
-    let told = rig.told(&rig.opaque(json!({"act": act, "cnf": cnf, "scope": null})));
+    let details = json!([{"type": "payment", "actions": ["read"]}]);
+    let told =
+        rig.told(&rig.opaque(
+            json!({"act": act, "cnf": cnf, "scope": null, "authorization_details": details}),
+        ));
     assert_eq!((&told["act"], &told["cnf"]), (&act, &cnf));
+    // RFC 9396 §9.2
+    assert_eq!(told["authorization_details"], details);
     assert_eq!(told.get("scope"), None);
 }
 
@@ -144,7 +150,7 @@ fn what_is_no_current_access_token_is_not_active_and_nothing_else_is_said() {
             rig.opaque(json!({"iat": NOW.as_secs() + 31})),
             "not yet issued",
         ),
-        (rig.signed("JWT", json!({})), "an id token"),
+        (rig.signed("JWT", json!({"azp": "web"})), "an id token"),
         (
             rig.signed("token-introspection+jwt", json!({})),
             "an answer",

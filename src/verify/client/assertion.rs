@@ -281,6 +281,8 @@ fn lifetime(
     if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
         return Err(AssertionError::NotYetValid);
     }
+    // from here on the second that it was issued in: the longer life, and what a revocation of that second ends
+    let issued_at = claims.second_of("iat").map_err(AssertionError::Claims)?;
     let begins = issued_at.unwrap_or(now).min(now);
     if expires_at.since(begins) > LONGEST_LIFE {
         return Err(AssertionError::LivesTooLong);

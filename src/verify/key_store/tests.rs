@@ -308,11 +308,15 @@ async fn metadata_leads_to_the_keys_only_where_it_is_the_issuers_own() {
         bench.store.refresh().await.is_ok(),
         "the second document, where there is no first"
     );
-    bench.provider.status(OPENID, 500);
-    assert!(
-        bench.store.refresh().await.is_err(),
-        "a fault is not an absence"
-    );
+    for absent in [400, 401, 403, 404, 405, 410, 451] {
+        bench.provider.status(OPENID, absent);
+        assert!(bench.store.refresh().await.is_ok(), "{absent}");
+    }
+    for fault in [204, 301, 302, 500, 502, 503] {
+        bench.provider.status(OPENID, fault);
+        let refreshed = bench.store.refresh().await;
+        assert!(refreshed.is_err(), "a fault is not an absence: {fault}");
+    }
 
     for (issuer, uri) in [
         (format!("{issuer}/"), keys.clone()),

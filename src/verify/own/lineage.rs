@@ -29,7 +29,7 @@ pub fn own_lineage(
             .map(|actor| RevocationKey::actor(actor.iss.as_deref().unwrap_or(iss), &actor.sub));
         keys.extend(named);
     }
-    let issued_at = claims.time("iat").ok().flatten();
+    let issued_at = claims.second_of("iat").ok().flatten();
     match made_from {
         Some(made_from) => {
             let of_its_own = Lineage::new(keys, issued_at.unwrap_or(made_from.since())).ok()?;

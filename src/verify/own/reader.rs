@@ -80,8 +80,9 @@ impl OwnTokenReader {
             .key
             .verify(jws, &[own.alg])
             .map_err(VerifyError::Signature)?;
-        let format = format_of(verified.typ()).ok_or(VerifyError::TokenType)?;
+        let typ = verified.typ().map(normalized_typ);
         let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
+        let format = format_of(typ.as_deref(), &claims).ok_or(VerifyError::TokenType)?;
         let made_from = self.made_from(&claims)?;
         self.accept(claims, format, Some(&own.kid), made_from.as_ref(), now)
     }
@@ -182,10 +183,13 @@ impl OwnToken {
     }
 }
 
-/// The form that a `typ` stands for (RFC 9068 §2.1); of what has none or another, nothing is known.
-fn format_of(typ: Option<&str>) -> Option<TokenFormat> {
-    match normalized_typ(typ?).as_str() {
+/// The form of a token with this header type, in lower case and without `application/` (RFC 9068 §2.1); of what has none or
+/// another, nothing is known. A route may have its access tokens say `JWT` as ID tokens do: these alone name their
+/// authorized party, which no route can have written.
+pub(super) fn format_of(typ: Option<&str>, claims: &Claims) -> Option<TokenFormat> {
+    match typ? {
         "at+jwt" => Some(TokenFormat::Jwt),
+        "jwt" if claims.get("azp").is_none() => Some(TokenFormat::Jwt),
         "jwt" => Some(TokenFormat::IdToken),
         _ => None,
     }

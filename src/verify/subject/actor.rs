@@ -4,7 +4,7 @@ use super::SubjectToken;
 use crate::{
     clock::UnixTime,
     store::{Lineage, RevocationKey},
-    token::{Actor, ActorChain, Audience, ScopeSet},
+    token::{Actor, ActorChain, Audience, Claims, ScopeSet},
     verify::{KeyLease, VerifyError},
 };
 
@@ -47,6 +47,11 @@ impl ActorToken {
     /// `sub`, as its issuer knows the actor.
     pub fn sub(&self) -> &str {
         self.token.sub()
+    }
+
+    /// All claims of its token.
+    pub fn claims(&self) -> &Claims {
+        self.token.claims()
     }
 
     /// The application that the token was issued to, where it says it.

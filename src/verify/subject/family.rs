@@ -1,6 +1,6 @@
 //! The subject of a family of refresh tokens: what is left of a subject token when it has ended.
 
-use super::{SubjectKindOfToken, SubjectToken};
+use super::{SubjectKindOfToken, SubjectToken, application};
 use crate::{
     clock::UnixTime,
     jose::encoding::{base64url, from_base64url},
@@ -96,7 +96,7 @@ impl FamilySubject {
             scopes: ScopeSet::parse(&self.scope).map_err(|_| VerifyError::Scope)?,
             client_id: Some(self.client_id.into()),
             actor_chain,
-            app_only: self.app_only,
+            application: self.app_only.then_some(application::RECORDED),
             impersonated: self.impersonated,
             impersonator: self.impersonator,
             pseudonym_for: None,

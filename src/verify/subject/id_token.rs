@@ -1,9 +1,9 @@
 //! What a genuine token must say to be an ID token (OpenID Connect Core §2), and what tells one from an access token.
 
 use super::{
-    SubjectKindOfToken, SubjectToken,
+    SubjectKindOfToken, SubjectToken, application,
     lineage::Ancestry,
-    rules::{self, Proven, is_app_only},
+    rules::{self, Proven},
 };
 use crate::{
     clock::UnixTime,
@@ -75,7 +75,7 @@ pub(in crate::verify) fn accept_id_token(
         audiences,
         // it says who somebody is, not what may be done
         scopes: ScopeSet::empty(),
-        app_only: is_app_only(&claims, &sub, client_id.as_deref()),
+        application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
         sub,
         expires_at,
@@ -102,7 +102,7 @@ fn is_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
 
 /// Whether these are the claims of an ID token and cannot be those of an access token: what holds no scope and repeats
 /// a nonce or a hash says who somebody is.
-pub(in crate::verify) fn is_only_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
+pub(super) fn is_only_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
     !has_scope(issuer, claims) && has_mark(claims)
 }
 

@@ -1,6 +1,6 @@
 //! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
 
-use super::{SubjectKindOfToken, SubjectToken, lineage::Ancestry};
+use super::{SubjectKindOfToken, SubjectToken, application, kind, lineage::Ancestry};
 use crate::{
     clock::UnixTime,
     jose::JoseError,
@@ -68,6 +68,7 @@ pub(in crate::verify) fn accept(
     if !issuer.accepts_typ(typ) {
         return Err(VerifyError::TokenType);
     }
+    kind::access_token_type(typ)?;
     witness.begin(Step::Claims, Facts::default);
     let claims = claims.map_err(VerifyError::Malformed)?;
     let (expires_at, issued_at) = lifetime(issuer, &claims, now, witness)?;
@@ -88,11 +89,11 @@ pub(in crate::verify) fn accept(
     });
     unbound(&claims)?;
     witness.begin(Step::Kind, Facts::default);
-    access_token(&claims)?;
+    kind::access_token(issuer, &claims)?;
     required(issuer, &claims, |_| true, witness)?;
     witness.begin(Step::ActorChain, || Facts::found(shown(claims.get("act"))));
     let actor_chain = actors(&claims)?;
-    witness.begin(Step::Client, || application(issuer, &claims));
+    witness.begin(Step::Client, || calling_client(issuer, &claims));
     let client_id = client(issuer, &claims)?;
     let lineage = Ancestry {
         iss: issuer.url(),
@@ -108,7 +109,7 @@ pub(in crate::verify) fn accept(
         issuer: Arc::clone(issuer),
         audiences: named(&claims)?,
         scopes: scopes(issuer, &claims, witness)?,
-        app_only: is_app_only(&claims, &sub, client_id.as_deref()),
+        application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
         sub,
         expires_at,
@@ -155,6 +156,8 @@ pub(super) fn lifetime(
     if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
         return Err(VerifyError::NotYetValid);
     }
+    // from here on the second that it was issued in: the longer life, and what a revocation of that second ends
+    let issued_at = claims.second_of("iat").map_err(VerifyError::Claims)?;
     let allowed = issuer.max_lifetime();
     let life = expires_at.since(issued_at.unwrap_or(now));
     witness.begin(Step::LongestLife, || {
@@ -198,27 +201,6 @@ pub(super) fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str
         return Err(VerifyError::Subject);
     }
     Ok(sub.into())
-}
-
-/// Providers that sign everything with one key and one `typ` say in the claims what a token is.
-fn access_token(claims: &Claims) -> Result<(), VerifyError> {
-    const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
-    let is_one_of = |claim: &str, kinds: &[&str]| {
-        claims
-            .get(claim)
-            .and_then(Value::as_str)
-            .is_some_and(|kind| kinds.iter().any(|other| kind.eq_ignore_ascii_case(other)))
-    };
-    let keycloak = is_one_of("typ", &["Refresh", "Offline", "ID", "Logout"]);
-    let cognito = is_one_of("token_use", &["id", "refresh"]);
-    // OpenID Connect Back-Channel Logout §2.4
-    let logout = claims
-        .get("events")
-        .is_some_and(|events| events.get(LOGOUT).is_some());
-    if keycloak || cognito || logout {
-        return Err(VerifyError::NotAnAccessToken);
-    }
-    Ok(())
 }
 
 /// RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
@@ -298,7 +280,7 @@ fn shown(claim: Option<&Value>) -> String {
     }
 }
 
-fn application(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
+fn calling_client(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
     match client(issuer, claims) {
         Ok(Some(client)) => Facts::found(client),
         Ok(None) => Facts::found("none named"),
@@ -307,7 +289,7 @@ fn application(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
 }
 
 /// The claims in which providers name the application, in the order in which they are looked at.
-const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
+pub(super) const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
 pub(super) fn client(
     issuer: &TrustedIssuer,
@@ -334,18 +316,4 @@ pub(super) fn client(
 
 fn non_empty(text: &str) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
-}
-
-/// RFC 9068 §5 and the marks of Entra, Auth0, Okta and Keycloak. `sub` may stand in another claim than `sub`; the
-/// application is compared with both.
-pub(super) fn is_app_only(claims: &Claims, sub: &str, client: Option<&str>) -> bool {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let is_subject = |client: &str| client == sub || text("sub") == Some(client);
-    client.is_some_and(is_subject)
-        || CLIENT_CLAIMS
-            .into_iter()
-            .any(|name| text(name).is_some_and(is_subject))
-        || text("idtyp") == Some("app")
-        || text("gty") == Some("client-credentials")
-        || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))
 }

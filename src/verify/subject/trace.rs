@@ -1,6 +1,6 @@
 //! Where the subject of one of the gateway's own tokens comes from.
 
-use super::{SubjectToken, rules::is_app_only};
+use super::{SubjectToken, application};
 use crate::{
     store::RevocationKey,
     token::{Audience, Naming, Provenance},
@@ -52,8 +52,8 @@ impl SubjectToken {
         self.lineage = self
             .lineage
             .with([RevocationKey::subject(self.issuer.url(), &self.sub)])?;
-        self.app_only =
-            provenance.app_only || is_app_only(&self.claims, &self.sub, self.client_id.as_deref());
+        let mark = application::mark(&self.claims, &self.sub, self.client_id.as_deref());
+        self.application = mark.or(provenance.app_only.then_some(application::RECORDED));
         Ok(self)
     }
 

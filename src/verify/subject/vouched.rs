@@ -8,7 +8,7 @@ use crate::{
     token::{ActorChain, Claims, ScopeSet},
     verify::{TrustedIssuer, VerifyError},
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Whom somebody names, and until when that counts.
@@ -23,11 +23,13 @@ pub(in crate::verify) struct Vouched<'a> {
     pub(in crate::verify) by: Option<RevocationKey>,
     pub(in crate::verify) issued_at: Option<UnixTime>,
     pub(in crate::verify) expires_at: UnixTime,
+    /// By what the naming is restricted (RFC 9396), as it was written.
+    pub(in crate::verify) authorization_details: Option<Value>,
 }
 
 impl Vouched<'_> {
     /// The subject, for `actor` and for no longer than its token lives. Nothing that the client itself says of the user
-    /// is believed: no scope, no authentication, no `may_act`.
+    /// is believed: no scope, no authentication, no `may_act`. What it restricts stays for the policy to see.
     ///
     /// # Errors
     /// [`VerifyError::Lineage`].
@@ -45,11 +47,13 @@ impl Vouched<'_> {
             Some(_) => self.issued_at.unwrap_or(UnixTime::from_secs(0)),
             None => actor.lineage().since(),
         };
+        let restricted = self.authorization_details.into_iter();
+        let restricted = restricted.map(|details| ("authorization_details".to_owned(), details));
         Ok(SubjectToken {
             lineage: Lineage::new(keys.into_iter().flatten(), since)?,
             kind,
             issuer: self.issuer,
-            claims: Claims::from(Map::new()),
+            claims: Claims::from(restricted.collect::<Map<_, _>>()),
             audiences: Box::default(),
             sub: self.sub,
             expires_at: self.expires_at.min(actor.expires_at()),
@@ -57,7 +61,7 @@ impl Vouched<'_> {
             scopes: ScopeSet::empty(),
             client_id: Some(self.client_id.into()),
             actor_chain: ActorChain::none(),
-            app_only: false,
+            application: None,
             impersonated: false,
             impersonator: None,
             pseudonym_for: None,

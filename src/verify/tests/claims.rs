@@ -39,14 +39,15 @@ async fn exp_has_no_leeway_and_the_start_has_some() {
 }
 
 #[tokio::test]
-async fn times_are_whole_numbers() {
+async fn times_are_numbers_within_reason() {
     let bench = bench(json!({}));
     for name in ["exp", "nbf", "iat"] {
         for value in [
             json!("1800000300"),
-            json!(1_800_000_300.5),
+            json!("1800000300.5"),
             json!(1e300),
             json!(-1),
+            json!(-0.5),
             json!(i64::MAX),
             json!({}),
         ] {
@@ -61,6 +62,36 @@ async fn times_are_whole_numbers() {
         bench.refused(json!({"exp": null})).await,
         VerifyError::Claims(_)
     ));
+}
+
+/// RFC 7519 §2: "non-integer values can be represented".
+#[tokio::test]
+async fn a_fraction_of_a_second_shortens_a_token_and_never_lengthens_it() {
+    let bench = bench(json!({"max_lifetime": "1h"}));
+    let at = |offset: f64| NOW.as_secs() as f64 + offset;
+    let subject = bench.claims(json!({"exp": at(20.9)})).await.unwrap();
+    assert_eq!(subject.expires_at().as_secs(), NOW.as_secs() + 20);
+    for offset in [0.9, 0.000_01, -0.5] {
+        let changes = json!({"exp": at(offset), "iat": null});
+        assert_eq!(bench.refused(changes).await, VerifyError::Expired);
+    }
+    for name in ["nbf", "iat"] {
+        for offset in [-3.25, 0.5, 29.5] {
+            assert!(bench.claims(json!({name: at(offset)})).await.is_ok());
+        }
+        let error = bench.refused(json!({name: at(30.1)})).await;
+        assert_eq!(error, VerifyError::NotYetValid, "{name}");
+    }
+    let longer = json!({"iat": at(-0.5), "exp": at(3_599.9)});
+    assert!(bench.claims(longer).await.is_ok());
+    let too_long = json!({"iat": at(-0.5), "exp": at(3_600.1)});
+    let error = bench.refused(too_long).await;
+    assert!(matches!(error, VerifyError::LivesTooLong { .. }), "{error}");
+    // a revocation of the second that it was issued in ends it
+    let subject = bench.claims(json!({"iat": at(-9.5)})).await.unwrap();
+    let second = UnixTime::from_secs(NOW.as_secs() - 10);
+    assert_eq!(subject.issued_at(), Some(second));
+    assert_eq!(subject.lineage().since(), second);
 }
 
 #[tokio::test]

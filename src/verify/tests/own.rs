@@ -146,3 +146,29 @@ async fn it_is_verified_like_any_other() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn an_access_token_of_its_own_may_say_jwt_and_an_id_token_stays_none() {
+    let own = own(Origins::Sole);
+    let verify = async |typ: &str, changes: Value| {
+        let mut said = json!({"iss": OWN, "aud": OWN, "sub": "alice", "jti": "s.x"});
+        for (name, value) in changes.as_object().unwrap() {
+            said[name] = value.clone();
+        }
+        let said = claims(said);
+        let token = own.keys.signing().sign(typ, said.as_object().unwrap());
+        let token = RawToken::from(token.unwrap());
+        own.verifier.verify_token(&token, &mut ()).await
+    };
+    assert!(verify("JWT", json!({})).await.is_ok());
+    assert!(verify("at+jwt", json!({})).await.is_ok());
+    for (typ, changes) in [
+        ("JWT", json!({"azp": "web"})),
+        ("JWT", json!({"azp": "web", "scope": null})),
+        ("logout+jwt", json!({})),
+        ("token-introspection+jwt", json!({})),
+    ] {
+        let refused = verify(typ, changes.clone()).await.unwrap_err();
+        assert_eq!(refused, VerifyError::TokenType, "{typ} {changes}");
+    }
+}

@@ -8,7 +8,7 @@ async fn settings_are_refused_with_every_mistake_named() {
     let (_, jwks) = published(Algorithm::ES256);
     let wrong = settings(json!({
         "name": "a b", "issuer": "", "audiences": [], "algorithms": [], "leeway": "61s", "typ": [],
-        "max_lifetime": "0s", "client_claim": "", "scope_claim": "", "subject_claim": "a b",
+        "max_lifetime": "0s", "client_claim": "", "user_claim": "", "scope_claim": "", "subject_claim": "a b",
         "known_as": {"sub": ""}, "roles": {"claim": "", "grants": []},
         "keys": {"max_age": "25h", "max_stale": "1m"},
     }));
@@ -35,6 +35,7 @@ async fn settings_are_refused_with_every_mistake_named() {
             "scope_claim",
             "subject_claim",
             "typ",
+            "user_claim",
         ]
     );
 }
@@ -125,4 +126,63 @@ async fn each_role_is_listed_once_and_grants_something() {
             "roles.grants[2].role"
         ]
     );
+}
+
+#[tokio::test]
+async fn plain_http_off_loopback_is_for_whom_says_so_beside_the_url_and_is_warned_of() {
+    let (_, jwks) = published(Algorithm::ES256);
+    let keycloak = "http://keycloak:8080/realms/x";
+    let discovery = json!({"discovery": true});
+    let uri = json!({"jwks_uri": "http://keycloak:8080/keys"});
+    for (changes, path) in [
+        (
+            json!({"issuer": keycloak, "keys": discovery}),
+            "keys.discovery",
+        ),
+        (json!({"issuer": keycloak, "keys": uri}), "keys.jwks_uri"),
+        (json!({"keys": uri}), "keys.jwks_uri"),
+    ] {
+        let (issuer, findings) = build(settings(changes.clone()), &jwks, &clock());
+        assert!(issuer.is_none(), "{changes}");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].mend.contains("insecure: true"), "{findings:?}");
+        let beside_issuer = {
+            let mut changes = changes.clone();
+            changes["insecure"] = json!(true);
+            changes
+        };
+        let beside_keys = {
+            let mut changes = changes.clone();
+            changes["keys"]["insecure"] = json!(true);
+            changes
+        };
+        for changes in [beside_issuer, beside_keys] {
+            let (issuer, findings) = build(settings(changes.clone()), &jwks, &clock());
+            assert!(issuer.is_some(), "{changes} {findings:?}");
+            let [warning] = findings.as_slice() else {
+                panic!("{findings:?}");
+            };
+            assert_eq!(warning.severity, Severity::Warning);
+            assert_eq!(warning.path.to_string(), path);
+        }
+    }
+    for keys in [
+        json!({"jwks_uri": "http://a:b@keycloak/keys", "insecure": true}),
+        json!({"jwks_uri": "ftp://keycloak/keys", "insecure": true}),
+        json!({"jwks_uri": "keys", "insecure": true}),
+    ] {
+        let (issuer, _) = build(settings(json!({"keys": keys})), &jwks, &clock());
+        assert!(issuer.is_none(), "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn a_typ_that_is_never_an_access_tokens_is_a_warning() {
+    let (_, jwks) = published(Algorithm::ES256);
+    let typ = json!(["at+jwt", "application/DPoP+JWT", "logout+jwt"]);
+    let (issuer, findings) = build(settings(json!({ "typ": typ })), &jwks, &clock());
+    assert!(issuer.is_some());
+    let paths: Vec<_> = findings.iter().map(|f| f.path.to_string()).collect();
+    assert_eq!(paths, ["typ[1]", "typ[2]"]);
+    assert!(findings.iter().all(|f| f.severity == Severity::Warning));
 }

@@ -1,7 +1,7 @@
 //! Generated directories, clients, tokens and requests.
 
 use super::world::{Ask, Endpoint, GROUND, at, url};
-use crate::properties::subject::GATEWAY;
+use crate::properties::{exchange::details, subject::GATEWAY};
 use obo_gateway::{
     policy::PermittedExchange,
     token::{TokenFormat, TokenTypeUri},
@@ -118,6 +118,8 @@ pub struct Token {
     held: Vec<&'static str>,
     acted: usize,
     names_actor: Option<&'static str>,
+    /// By which [`details`] it is restricted.
+    pub details: Option<usize>,
 }
 
 impl Token {
@@ -182,6 +184,9 @@ impl Token {
         if let Some(act) = act {
             claims["act"] = act;
         }
+        if let Some(number) = self.details {
+            claims["authorization_details"] = details(number);
+        }
         if let Some(name) = self.names_actor {
             claims["may_act"] = json!({ "sub": name });
         }
@@ -215,6 +220,7 @@ pub struct Client {
     /// None: any.
     pub subjects_of: Option<Vec<&'static str>>,
     pub lifetime: i64,
+    pub copies_details: bool,
     /// In whose place (none: any), and how these are named.
     pub impersonation: Option<(Option<Vec<Person>>, Vec<Named>)>,
 }
@@ -232,6 +238,7 @@ impl Client {
             "token_formats": formats,
             "subjects_of": self.subjects_of.as_ref().map_or(json!("any"), |ids| json!(ids)),
             "lifetime": format!("{}s", self.lifetime),
+            "authorization_details": if self.copies_details { "copy" } else { "refuse" },
             "chain": { "accept_own": true },
         });
         if let Some((people, kinds)) = &self.impersonation {
@@ -292,11 +299,15 @@ impl Case {
                 endpoint.user(self.subject.person.name(), actor).ok()?
             }
             (Named::Jwt, Some(actor)) => {
-                let token = GROUND.sign_as_client(&json!({
+                let mut claims = json!({
                     "iss": "portal", "sub": self.subject.person.name(), "aud": GATEWAY,
                     "iat": at(-10), "exp": at(self.subject.life), "may_act": { "sub": "carol" },
                     "scope": "admin",
-                }));
+                });
+                if let Some(number) = self.subject.details {
+                    claims["authorization_details"] = details(number);
+                }
+                let token = GROUND.sign_as_client(&claims);
                 endpoint.self_signed(&token, actor).ok()?
             }
         };
@@ -325,12 +336,13 @@ prop_compose! {
         addressed in some(&AUDIENCES, 0),
         held in prop_oneof![1 => some(&SCOPES, 0), 3 => some(&SCOPES, 4)],
         acted in prop::sample::select(vec![0, 0, 0, 1, 3, 5]),
+        details in option::weighted(0.1, 0..2_usize),
         names_actor in option::weighted(0.15, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
     ) -> Token {
         // only access tokens are issued to be presented again
         let impersonated = impersonated && named == Named::AccessToken && !addressed.is_empty();
         let client = client.or(Some("web").filter(|_| named != Named::AccessToken));
-        let mut token = Token { named, person, client, life, impersonated, addressed, held, acted, names_actor };
+        let mut token = Token { named, person, client, life, impersonated, addressed, held, acted, names_actor, details };
         if named == Named::IdToken && !token.addressed.contains(&"portal") {
             token.addressed.push("portal");
         }
@@ -356,12 +368,13 @@ prop_compose! {
         formats in subsequence(&FORMATS[..], 2..=3),
         subjects_of in option::weighted(0.7, some(&["web", "other"], 0)),
         lifetime in 2_i64..600,
+        copies_details in prop::bool::weighted(0.7),
         impersonation in option::weighted(0.8, (
             option::weighted(0.3, subsequence(&PEOPLE[..], 1..=4)),
             subsequence(&KINDS[..], 1..=4),
         )),
     ) -> Client {
-        Client { audiences, from_tokens, allow, refuses_excess, formats, subjects_of, lifetime, impersonation }
+        Client { audiences, from_tokens, allow, refuses_excess, formats, subjects_of, lifetime, copies_details, impersonation }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     model::{self, Expected},
     world::{Ask, Endpoint, time},
 };
-use crate::properties::{cases, subject::NOW};
+use crate::properties::{cases, exchange::details, subject::NOW};
 use obo_gateway::policy::PermittedExchange;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use std::collections::BTreeSet;
@@ -49,6 +49,10 @@ proptest! {
             prop_assert_eq!(next.sub(), first.sub());
             prop_assert_eq!(next.client_id(), first.client_id());
             prop_assert_eq!(next.actors(), first.actors());
+            let restricted = |permitted: &PermittedExchange| {
+                permitted.claims().get("authorization_details").cloned()
+            };
+            prop_assert_eq!(restricted(&next), restricted(&first));
             prop_assert_eq!(next.provenance(), first.provenance());
             prop_assert!(next.expires_at() <= time(case.client.lifetime));
             prop_assert!(first.lineage().keys().iter().all(|key| next.lineage().keys().contains(key)));
@@ -113,6 +117,9 @@ fn check(
     prop_assert_eq!(permitted.expires_at(), time(expected.life));
     prop_assert!(permitted.expires_at() > NOW);
     prop_assert_eq!(permitted.provenance().impersonated, expected.impersonated);
+    let restricted = permitted.claims().get("authorization_details");
+    let expected_details = expected.details.map(details);
+    prop_assert_eq!(restricted, expected_details.as_ref());
     let marked = expected.impersonated && !case.subject.impersonated;
     prop_assert!(!marked || permitted.impersonation().is_some());
     prop_assert_eq!(permitted.sub(), case.subject.person.name());

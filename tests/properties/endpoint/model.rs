@@ -15,19 +15,37 @@ pub struct Expected {
     pub chain: Vec<String>,
     pub life: i64,
     pub impersonated: bool,
+    /// Which `authorization_details` restrict it.
+    pub details: Option<usize>,
 }
 
 /// None: a refusal.
 pub fn expected(case: &Case) -> Option<Expected> {
     let (chain, impersonation) = acting(case)?;
     (own(case) && case.client.formats.contains(&case.format)).then_some(())?;
+    let details = details(case)?;
     Some(Expected {
+        details,
         scope: scope(case)?,
         audiences: audiences(case)?,
         chain,
         life: life(case)?,
         impersonated: impersonation || case.subject.impersonated,
     })
+}
+
+/// What restricts the subject or the actor restricts what is issued, where the client says that its APIs obey it; not both
+/// in different ways.
+fn details(case: &Case) -> Option<Option<usize>> {
+    let subject = match case.subject.named {
+        // a name alone is restricted by nothing
+        Named::UserId => None,
+        Named::AccessToken | Named::IdToken | Named::Jwt => case.subject.details,
+    };
+    let actor = case.actor.as_ref().and_then(|actor| actor.details);
+    let allowed = case.client.copies_details || (subject.is_none() && actor.is_none());
+    let agree = subject.is_none() || actor.is_none() || subject == actor;
+    (allowed && agree).then_some(subject.or(actor))
 }
 
 fn own(case: &Case) -> bool {

@@ -101,7 +101,7 @@ fn what_was_made_from_something_that_cannot_be_opened_any_more_is_refused() {
 #[test]
 fn the_type_says_whether_a_signed_token_is_an_access_token() {
     let rig = Rig::new();
-    let id_token = rig.sign("JWT", &claims(json!({})));
+    let id_token = rig.sign("JWT", &claims(json!({"azp": "web"})));
     let format = rig.reader.read(&id_token, NOW).unwrap().format();
     assert_eq!(format, TokenFormat::IdToken);
     for typ in ["token-introspection+jwt", "logout+jwt", ""] {
@@ -171,4 +171,28 @@ fn another_issuer_s_token_is_refused_before_its_signature_is_looked_at() {
     assert_eq!(rig.refusal(&token), VerifyError::UnknownIssuer);
     let garbage = RawToken::from("oborf_AAAA".to_owned());
     assert!(matches!(rig.refusal(&garbage), VerifyError::Malformed(_)));
+}
+
+/// A route may have its API's tokens say `JWT`; an ID token alone names its authorized party.
+#[test]
+fn an_access_token_that_says_jwt_is_told_from_an_id_token() {
+    let rig = Rig::new();
+    for (typ, changes, format) in [
+        ("JWT", json!({}), TokenFormat::Jwt),
+        ("application/jwt", json!({}), TokenFormat::Jwt),
+        ("at+jwt", json!({"azp": "web"}), TokenFormat::Jwt),
+        (
+            "JWT",
+            json!({"azp": "web", "scope": null}),
+            TokenFormat::IdToken,
+        ),
+        ("jwt", json!({"azp": false}), TokenFormat::IdToken),
+    ] {
+        let token = rig.sign(typ, &claims(changes));
+        assert_eq!(rig.reader.read(&token, NOW).unwrap().format(), format);
+    }
+    for typ in ["logout+jwt", "", "token-introspection+jwt"] {
+        let token = rig.sign(typ, &claims(json!({})));
+        assert_eq!(rig.refusal(&token), VerifyError::TokenType, "{typ}");
+    }
 }

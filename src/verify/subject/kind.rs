@@ -1,0 +1,177 @@
+//! What a token says of itself that it is: whatever an issuer's `typ` allows, some tokens are never access tokens.
+
+use crate::{
+    token::Claims,
+    verify::{TrustedIssuer, VerifyError, issuer::normalized_typ},
+};
+use serde_json::Value;
+
+/// Header types of JWTs that are no access tokens, in lower case and without `application/`. Whoever is given one of
+/// these was told something, or proves something, and may open nothing with it.
+const NEVER_ACCESS_TOKENS: &[&str] = &[
+    // draft-ietf-oauth-identity-assertion-authz-grant, draft-ietf-oauth-transaction-tokens
+    "oauth-id-jag+jwt",
+    "txntoken+jwt",
+    // OpenID Connect Core and Back-Channel Logout §2.4, RFC 8417 §2.3
+    "id_token+jwt",
+    "logout+jwt",
+    "secevent+jwt",
+    // RFC 9449 §4.2, RFC 9701 §5, RFC 9101 §10.8
+    "dpop+jwt",
+    "token-introspection+jwt",
+    "oauth-authz-req+jwt",
+    // draft-ietf-oauth-rfc7523bis: client assertions and authorization grants
+    "client-authentication+jwt",
+    "authorization-grant+jwt",
+    // draft-ietf-oauth-attestation-based-client-auth
+    "oauth-client-attestation+jwt",
+    "oauth-client-attestation-pop+jwt",
+    // OpenID Federation 1.0, RFC 9728 §2.2 and RFC 7591 statements
+    "entity-statement+jwt",
+    "trust-mark+jwt",
+    "resolve-response+jwt",
+    "jwk-set+jwt",
+    // draft-ietf-oauth-status-list, draft-ietf-oauth-sd-jwt-vc, RFC 9901: credentials of wallets and their proofs
+    "statuslist+jwt",
+    "openid4vci-proof+jwt",
+    "vc+sd-jwt",
+    "dc+sd-jwt",
+    "kb+jwt",
+    // refresh tokens of servers that sign them
+    "rt+jwt",
+    "refresh+jwt",
+    "refresh_token+jwt",
+];
+
+/// Claims in which providers that sign everything with one key and one `typ` say what a token is: Keycloak; Cognito;
+/// Oracle; ForgeRock and Ping AM; FusionAuth; Curity; others.
+const KIND_CLAIMS: [&str; 7] = [
+    "typ",
+    "token_use",
+    "token_type",
+    "tok_type",
+    "tokenName",
+    "tty",
+    "purpose",
+];
+/// What these claims say of a token that is none for access, in lower case and with `_` for `-`.
+const OTHER_KINDS: &[&str] = &[
+    "id",
+    "id_token",
+    "it",
+    "refresh",
+    "refresh_token",
+    "rt",
+    "offline",
+    "logout",
+    "logout_token",
+    // Keycloak's own
+    "serialized_id",
+    "registrationaccesstoken",
+    "initialaccesstoken",
+    "verify_email",
+    "reset_credentials",
+    "execute_actions",
+    "idp_verify_account_via_email",
+];
+/// Claims that no access token has, alone or together, and whose they are.
+const OTHER_SHAPES: &[&[&str]] = &[
+    // security event tokens, logout tokens among them (RFC 8417 §2.2)
+    &["events"],
+    // answers of an introspection endpoint (RFC 9701 §5)
+    &["token_introspection"],
+    // DPoP proofs (RFC 9449 §4.2)
+    &["htm", "htu"],
+    // transaction tokens
+    &["txn", "tctx"],
+    &["txn", "rctx"],
+    // hashes of the token or code beside an ID token (OpenID Connect Core §3.1.3.6, §3.3.2.11; FAPI 1.0 §5.1)
+    &["at_hash"],
+    &["c_hash"],
+    &["s_hash"],
+];
+
+/// Refuses a header type that is never an access token's.
+///
+/// # Errors
+/// [`VerifyError::NotAnAccessToken`].
+pub(super) fn access_token_type(typ: Option<&str>) -> Result<(), VerifyError> {
+    match typ {
+        Some(typ) if is_never_access_token(typ) => Err(VerifyError::NotAnAccessToken),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether tokens with this header type are never access tokens, however it is written.
+pub(in crate::verify) fn is_never_access_token(typ: &str) -> bool {
+    let typ = normalized_typ(typ.trim());
+    // RFC 9110 §8.3.1: parameters do not change what a media type is
+    let named = typ.split(';').next().unwrap_or_default().trim_end();
+    NEVER_ACCESS_TOKENS.contains(&named)
+}
+
+/// Refuses claims that say, or show by their shape, that a token is something else than an access token.
+///
+/// # Errors
+/// [`VerifyError::NotAnAccessToken`].
+pub(super) fn access_token(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
+    let is_other = says_another_kind(claims)
+        || has_another_shape(claims)
+        || is_assertion(claims)
+        || super::id_token::is_only_id_token(issuer, claims);
+    match is_other {
+        true => Err(VerifyError::NotAnAccessToken),
+        false => Ok(()),
+    }
+}
+
+fn says_another_kind(claims: &Claims) -> bool {
+    let kinds = KIND_CLAIMS.iter().filter_map(|name| claims.get(name));
+    kinds.filter_map(Value::as_str).any(|kind| {
+        let kind = kind.trim();
+        OTHER_KINDS.contains(&kind.to_ascii_lowercase().replace('-', "_").as_str())
+            || is_never_access_token(kind)
+    })
+}
+
+fn has_another_shape(claims: &Claims) -> bool {
+    let is_there = |name: &&str| claims.get(name).is_some();
+    OTHER_SHAPES.iter().any(|shape| shape.iter().all(is_there))
+}
+
+/// RFC 7523 §3: who issues a client assertion is its subject.
+fn is_assertion(claims: &Claims) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    text("iss").is_some() && text("iss") == text("sub")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_is_never_an_access_tokens_is_known_however_it_is_written() {
+        for typ in NEVER_ACCESS_TOKENS {
+            for written in [
+                (*typ).to_owned(),
+                typ.to_ascii_uppercase(),
+                format!("application/{typ}"),
+                format!("APPLICATION/{}", typ.to_ascii_uppercase()),
+                format!("{typ};v=1"),
+                format!(" {typ} "),
+            ] {
+                assert!(is_never_access_token(&written), "{written}");
+            }
+        }
+        for typ in [
+            "at+jwt",
+            "JWT",
+            "application/at+jwt",
+            "",
+            "acme-at+jwt",
+            "jwt;dpop+jwt",
+        ] {
+            assert!(!is_never_access_token(typ), "{typ}");
+        }
+    }
+}
