@@ -4,12 +4,15 @@
 //! or [`Findings`](crate::settings::Findings) that [`render`] prints with file, line, column, path, what, why and
 //! how to mend. Guaranteed: no input panics; a key that nobody reads is refused; a key is written once; every value
 //! stands in exactly one place (anchors, aliases, merge keys and tags are refused), so that each finding can point
-//! at it. A file that cannot be read as YAML yields exactly one finding; otherwise one run reports one finding about
-//! the shape of each list item (serde stops there) and all findings about the meaning.
+//! at it; a key that is written has a value. A file that cannot be read as YAML yields exactly one finding; otherwise one run
+//! reports every finding about the shape, and about the meaning of every item whose shape is right.
 
 mod compose;
 mod document;
+mod empty;
 mod marks;
+mod mistake;
+mod mistakes;
 mod overridden;
 mod reference;
 mod report;

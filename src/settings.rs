@@ -24,7 +24,7 @@ pub use list::{list, written_list};
 pub use percentage::Percentage;
 pub use public_url::PublicUrl;
 pub use schema::{exactly_one, listen_address, not_empty};
-pub use secret::{Secret, SecretSettings};
+pub use secret::{Secret, SecretSettings, warn_of_readers};
 pub use size::ByteSize;
 pub use tls::{ClientCertificates, ServerTlsSettings, UpstreamTlsSettings};
 pub use url::{OutboundUrl, UrlError};

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod empties;
 mod fixtures;
 mod garbage;
 pub(crate) mod gateway;

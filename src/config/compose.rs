@@ -11,7 +11,7 @@ pub use listeners::ListenerTerms;
 pub use running::{Memory, Running};
 use service::TokenEndpoint;
 
-use super::{Document, schema::TopLevel};
+use super::{Document, empty, schema::TopLevel};
 use crate::{
     admin::{AdminSettings, AdminTerms, Revoker},
     cache::{CacheSettings, ExchangeCache},
@@ -22,7 +22,7 @@ use crate::{
     policy::{ClientCeilings, ClientSettings},
     proxy::{Hooks, ListenerSettings, RuntimeSettings, ShutdownSettings},
     route::{RouteSettings, RouteTable},
-    settings::{BaseDir, Building, Effects, Findings},
+    settings::{BaseDir, Building, Effects, Finding, Findings, Segment},
     store::{Revocations, Store, StoreParts, StoreSettings, Stores},
     telemetry::{
         AccessLog, IdSource, LogSettings, Metrics, TelemetrySettings, access::OpenedAccessLog,
@@ -32,7 +32,7 @@ use crate::{
 use parts::Ground;
 use prints::Prints;
 use running::Succession;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use token_service::ServiceGround;
 
 /// What the process gives to what is composed.
@@ -85,6 +85,8 @@ pub(super) struct Read {
     trusted_issuers: Vec<(usize, IssuerSettings)>,
     /// Those whose shape is wrong included.
     listed_issuers: usize,
+    /// Sections in which something could not be read.
+    doubtful: BTreeSet<&'static str>,
     clients: Vec<(usize, ClientSettings)>,
     directory: Option<DirectorySettings>,
     routes: Vec<(usize, RouteSettings)>,
@@ -144,6 +146,8 @@ pub fn compose_after(
         succession: Succession::new(running, prints),
     }
     .compose(read, &mut building);
+    empty::refuse_blank(document.root(), findings);
+    empty::refuse_stars(document.root(), findings);
     if composed.is_none() && !findings.has_errors() {
         findings.error(
             "the gateway could not be composed",
@@ -159,11 +163,10 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
     let listeners = top.required_list("listeners");
     let admin = top.take_or_default("admin");
     let issuer = top.required("issuer");
-    let before = top.findings().errors();
     let trusted_issuers = top.list("trusted_issuers");
-    let misshapen = top.findings().errors() - before;
-    Read {
-        listed_issuers: trusted_issuers.len() + misshapen,
+    let mut read = Read {
+        listed_issuers: trusted_issuers.len(),
+        doubtful: BTreeSet::new(),
         trusted_issuers,
         listeners,
         admin,
@@ -177,8 +180,32 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
         shutdown: top.take_or_default("shutdown"),
         runtime: top.take_or_default("runtime"),
         telemetry: top.take_or_default("telemetry"),
+    };
+    for section in DEPENDED_UPON {
+        let is_about = |finding: &Finding| {
+            let first = finding.path.segments().first();
+            first.is_some_and(|first| *first == Segment::from(section))
+        };
+        if top.is_doubtful(section) || top.findings().since(0).iter().any(is_about) {
+            read.doubtful.insert(section);
+        }
     }
+    if read.doubtful.contains("trusted_issuers") {
+        // how many were meant is not known: more than were read
+        read.listed_issuers += 1;
+    }
+    read
 }
+
+/// The sections that others need: what is said about one of them is not said again about what needs it.
+const DEPENDED_UPON: [&str; 6] = [
+    "listeners",
+    "admin",
+    "trusted_issuers",
+    "clients",
+    "directory",
+    "store",
+];
 
 impl Read {
     fn takes_own_tokens(&self) -> bool {

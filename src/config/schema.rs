@@ -34,6 +34,9 @@ pub(super) trait TopLevel {
         key: &'static str,
     ) -> Vec<(usize, T)>;
 
+    /// Returns `true` if something is written for `key` that cannot be taken at its word. To be asked last.
+    fn is_doubtful(&self, key: &'static str) -> bool;
+
     /// Where mistakes are reported.
     fn findings(&mut self) -> &mut Findings;
 }
@@ -60,10 +63,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
         order,
         ..
     } = collector;
-    let mut definitions = generator.take_definitions(true);
-    for definition in definitions.values_mut().filter_map(|d| d.try_into().ok()) {
-        Written.transform(definition);
-    }
+    let definitions = generator.take_definitions(true);
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gateway.yaml",
@@ -74,6 +74,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
         "additionalProperties": false,
         "$defs": definitions,
     });
+    Written.transform(&mut schema);
     Tidy.transform(&mut schema);
     (schema.to_value(), order)
 }
@@ -89,8 +90,7 @@ struct Collector {
 
 impl Collector {
     fn describe<T: JsonSchema>(&mut self, key: &'static str) {
-        // a section without a value is as good as absent
-        let schema = self.generator.subschema_for::<Option<T>>();
+        let schema = self.generator.subschema_for::<T>();
         self.insert(key, schema);
     }
 
@@ -136,13 +136,16 @@ impl TopLevel for Collector {
         Vec::new()
     }
 
+    fn is_doubtful(&self, _: &'static str) -> bool {
+        false
+    }
+
     fn findings(&mut self) -> &mut Findings {
         &mut self.findings
     }
 }
 
-/// A key that is written has a value: an editor marks `clients:` with nothing behind it, which the gateway takes as absent.
-/// Only whole sections may be left empty.
+/// A key that is written has a value: an editor marks `clients:` with nothing behind it, as the gateway does.
 struct Written;
 
 impl Transform for Written {
@@ -243,6 +246,10 @@ impl TopLevel for super::Section<'_> {
         key: &'static str,
     ) -> Vec<(usize, T)> {
         super::Section::required_list(self, key)
+    }
+
+    fn is_doubtful(&self, key: &'static str) -> bool {
+        super::Section::is_doubtful(self, key)
     }
 
     fn findings(&mut self) -> &mut Findings {

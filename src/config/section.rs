@@ -4,7 +4,7 @@
 //! Guaranteed: a key that nobody asked for is refused when the section ends, whatever the caller does, and each
 //! mistake about the shape is one finding that names the exact key where serde knows it.
 
-use super::{shape, suggest};
+use super::{empty, shape, suggest};
 use crate::settings::{Findings, Segment};
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
@@ -31,6 +31,8 @@ pub struct Section<'a> {
     mapping: &'a Mapping,
     findings: &'a mut Findings,
     known: Vec<&'static str>,
+    /// Keys that were asked for, must be there and are not.
+    missing: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
@@ -44,6 +46,7 @@ impl<'a> Section<'a> {
             mapping,
             findings,
             known: Vec::new(),
+            missing: Vec::new(),
         };
         let result = read(&mut section);
         section.refuse_unknown();
@@ -122,26 +125,49 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Returns `true` if something is written for `key` that cannot be taken at its word: nothing, or the key misspelt. To
+    /// be asked once all keys of the section are known.
+    pub fn is_doubtful(&self, key: &'static str) -> bool {
+        let free = |written: &&str| !self.known.contains(written);
+        match self.mapping.get(key) {
+            Some(value) => value.is_null(),
+            None => (self
+                .mapping
+                .keys()
+                .filter_map(Value::as_str)
+                .filter(free)
+                .take(MAX_SLIPS))
+            .any(|written| suggest::nearest(written, &self.known) == Some(key)),
+        }
+    }
+
     /// Where mistakes about this section are reported.
     pub fn findings(&mut self) -> &mut Findings {
         self.findings
     }
 
-    /// The value of `key`, which counts as known from now on. A key without a value (`cache:`) is absent.
+    /// The value of `key`, which counts as known from now on. A key with nothing behind it (`cache:`) is reported.
     fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        if !self.known.contains(&key) {
+        let is_new = !self.known.contains(&key);
+        if is_new {
             self.known.push(key);
         }
-        self.mapping.get(key).filter(|value| !value.is_null())
+        let value = self.mapping.get(key)?;
+        if value.is_null() {
+            if is_new {
+                self.findings.within(key, empty::refuse_null);
+            }
+            return None;
+        }
+        Some(value)
     }
 
     fn must_have(&mut self, key: &'static str) -> Option<&'a Value> {
-        let value = self.value(key);
-        if value.is_none() {
-            self.findings
-                .within(key, |findings| shape::missing(key, findings));
+        if self.mapping.get(key).is_none_or(Value::is_null) && !self.known.contains(&key) {
+            self.known.push(key);
+            self.missing.push(key);
         }
-        value
+        self.value(key)
     }
 
     fn items(&mut self, key: &'static str) -> &'a [Value] {
@@ -161,25 +187,45 @@ impl<'a> Section<'a> {
     }
 
     fn refuse_unknown(self) {
+        let mut meant = Vec::new();
         for key in self.mapping.keys().filter_map(Value::as_str) {
             if !self.known.contains(&key) {
+                let segment = Segment::Key(key.to_owned());
+                let found = self.findings.within(segment, |findings| {
+                    unknown(key, &self.known, self.mapping, findings)
+                });
+                meant.extend(found);
+            }
+        }
+        for key in self.missing {
+            if !meant.contains(&key) {
                 self.findings
-                    .within(Segment::Key(key.to_owned()), |findings| {
-                        unknown(key, &self.known, findings);
-                    });
+                    .within(key, |findings| shape::missing(key, findings));
             }
         }
     }
 }
 
-/// Reports that nobody reads `key`.
-pub(super) fn unknown(key: &str, known: &[&str], findings: &mut Findings) {
-    let mend = match suggest::nearest(key, known) {
-        Some(meant) => format!("write `{meant}` if that is meant, or remove it"),
-        None if known.is_empty() => "remove it".to_owned(),
-        None => format!("remove it; known keys: {}", known.join(", ")),
+/// Whoever writes more unknown keys than this has not misspelt them.
+const MAX_SLIPS: usize = 64;
+
+/// Reports that nobody reads `key`; returns the one of `known` that is meant, of those that are not written `beside` it.
+pub(super) fn unknown<'k>(
+    key: &str,
+    known: &[&'k str],
+    beside: &Mapping,
+    findings: &mut Findings,
+) -> Option<&'k str> {
+    let nearest = suggest::nearest(key, known);
+    let meant = nearest.filter(|key| !beside.contains_key(*key));
+    let mend = match (meant, nearest) {
+        (Some(meant), _) => format!("write `{meant}` if that is meant, or remove it"),
+        (None, Some(written)) => format!("remove it: `{written}` is written already"),
+        (None, None) if known.is_empty() => "remove it".to_owned(),
+        (None, None) => format!("remove it; known keys: {}", known.join(", ")),
     };
     findings.error("unknown key", mend);
+    meant
 }
 
 fn descend<R>(

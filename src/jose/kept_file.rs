@@ -6,12 +6,12 @@
 use super::encoding::base64url;
 use crate::{
     clock::{Randomness, SystemRandomness},
-    settings::{Building, Effects},
+    settings::{Building, Effects, warn_of_readers},
 };
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
 use zeroize::Zeroizing;
@@ -88,19 +88,6 @@ fn make<K>(
             let stored = store(&made.text, path).map_err(|error| error.to_string())?;
             Ok((stored == Stored::Now).then_some(made.key))
         }
-    }
-}
-
-/// Warns where others than its owner can read a key.
-fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
-    if let Ok(metadata) = fs::metadata(path)
-        && metadata.permissions().mode() & 0o077 != 0
-    {
-        building.findings.warn(
-            format!("{} can be read by others than its owner", path.display()),
-            why,
-            format!("chmod 600 {}", path.display()),
-        );
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::settings::Building;
 use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -20,6 +20,7 @@ pub struct KeyFileSettings {
     /// What to make when the file is absent (readable by its owner alone): ES256, ES384, EdDSA, RS256 or PS256. An
     /// existing RSA key signs with this one of RS256 and PS256, by default with RS256.
     #[schemars(transform = generated)]
+    #[serde(default, deserialize_with = "generatable")]
     pub generate: Option<Algorithm>,
 }
 
@@ -89,6 +90,16 @@ const GENERATED: [Algorithm; 5] = [
     Algorithm::RS256,
     Algorithm::PS256,
 ];
+
+/// Reads one of those; what else is an algorithm is not suggested.
+fn generatable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algorithm>, D::Error> {
+    const NAMES: [&str; 5] = ["ES256", "ES384", "EdDSA", "RS256", "PS256"];
+    let name = String::deserialize(deserializer)?;
+    let named = GENERATED.into_iter().find(|alg| alg.as_str() == name);
+    named
+        .map(Some)
+        .ok_or_else(|| de::Error::unknown_variant(&name, &NAMES))
+}
 
 /// Of all algorithms only those.
 fn generated(schema: &mut Schema) {

@@ -15,6 +15,22 @@ pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut
                     );
                 });
             }
+            if let (Some(prefix), PathPattern::Prefix(own)) = (&operation.prefix, &matches.path)
+                && let Some(rest) = prefix.strip_prefix(&**own)
+                && !own.is_empty()
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                b.within("prefix", |b| {
+                    b.findings.warn(
+                        format!("{prefix} repeats the route's own prefix"),
+                        format!("it is looked for below that: it matches {own}{prefix}"),
+                        match rest {
+                            "" => "remove prefix for the whole route".to_owned(),
+                            rest => format!("write {rest} if {prefix} is meant"),
+                        },
+                    );
+                });
+            }
             let unserved = operation.methods.iter().position(|name| {
                 let served = &matches.methods;
                 !served.is_empty() && !served.iter().any(|method| method.as_str() == name)

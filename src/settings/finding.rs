@@ -199,6 +199,16 @@ impl Findings {
         self.found.iter().filter(is_error).count()
     }
 
+    /// How many findings there are so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The findings that came after the first `before`.
+    pub fn since(&self, before: usize) -> &[Finding] {
+        self.found.get(before..).unwrap_or_default()
+    }
+
     /// The findings, in the order in which they were met.
     pub fn into_vec(self) -> Vec<Finding> {
         self.found

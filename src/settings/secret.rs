@@ -3,7 +3,11 @@
 use super::{Building, exactly_one};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// Where a secret is read from: `{ env: NAME }` or `{ file: PATH }`, never written in the configuration itself.
@@ -17,7 +21,7 @@ use zeroize::Zeroizing;
 pub struct SecretSettings {
     /// The name of an environment variable that holds it.
     env: Option<String>,
-    /// A file that holds it; one line ending at its end does not count.
+    /// A file that holds it, in one line; one line ending at its end does not count.
     file: Option<PathBuf>,
 }
 
@@ -25,25 +29,40 @@ pub struct SecretSettings {
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl SecretSettings {
-    /// Reads the secret; one line ending at the end of a file does not count.
+    /// Reads the secret; one line ending at the end does not count. What an editor or a hurried hand leaves around it is a
+    /// finding: every request with the right secret would be refused.
     pub fn build(&self, building: &mut Building<'_>) -> Option<Secret> {
         let read = match (&self.env, &self.file) {
+            (Some(name), None) if name.trim().is_empty() => {
+                building.within("env", |b| {
+                    b.findings.error(
+                        "expected the name of an environment variable, found an empty text",
+                        "write e.g. ADMIN_TOKEN",
+                    );
+                });
+                return None;
+            }
             (Some(name), None) => std::env::var(name)
                 .map(String::into_bytes)
                 .map_err(|error| format!("environment variable {name}: {error}")),
             (None, Some(file)) => {
                 let path = building.base.resolve(file);
+                warn_of_readers(&path, "whoever reads this secret can use it", building);
                 std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
             }
             _ => Err("expected exactly one of env and file".to_owned()),
         };
         match read {
-            Ok(bytes) => Secret::non_empty(bytes).or_else(|| {
-                building
-                    .findings
-                    .error("the secret is empty", "store a value in it");
-                None
-            }),
+            Ok(bytes) => {
+                let secret = Secret::of(bytes);
+                match secret.flaw() {
+                    None => Some(secret),
+                    Some(flaw) => {
+                        flaw.report(building);
+                        None
+                    }
+                }
+            }
             Err(what) => {
                 building.findings.error(
                     what,
@@ -55,8 +74,68 @@ impl SecretSettings {
     }
 }
 
+/// What around or in a secret is hardly meant to belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    Empty,
+    ByteOrderMark,
+    Utf16,
+    SecondLine,
+    Blanks,
+    Control,
+}
+
+impl Flaw {
+    fn report(self, building: &mut Building<'_>) {
+        let (what, mend) = match self {
+            Self::Empty => {
+                building
+                    .findings
+                    .error("the secret is empty", "store a value in it");
+                return;
+            }
+            Self::ByteOrderMark => (
+                "the secret starts with a byte order mark",
+                "save it as UTF-8 without BOM, e.g. with `printf %s`",
+            ),
+            Self::Utf16 => (
+                "the secret is stored in UTF-16",
+                "save it as UTF-8 without BOM, e.g. with `printf %s`",
+            ),
+            Self::SecondLine => (
+                "the secret has more than one line",
+                "keep the secret alone, in one line",
+            ),
+            Self::Blanks => (
+                "the secret starts or ends with blanks",
+                "remove the blanks around it",
+            ),
+            Self::Control => (
+                "the secret contains a control character",
+                "store it anew, in one line of text",
+            ),
+        };
+        let why = "it would count as a part of the secret, which nobody presents";
+        building.findings.error_because(what, why, mend);
+    }
+}
+
+/// Warns where others than its owner can read the file at `path`.
+pub fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
+    if let Ok(metadata) = std::fs::metadata(path)
+        && metadata.is_file()
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        building.findings.warn(
+            format!("{} can be read by others than its owner", path.display()),
+            why,
+            format!("chmod 600 {}", path.display()),
+        );
+    }
+}
+
 impl Secret {
-    fn non_empty(bytes: Vec<u8>) -> Option<Self> {
+    fn of(bytes: Vec<u8>) -> Self {
         let mut bytes = Zeroizing::new(bytes);
         if bytes.ends_with(b"\n") {
             bytes.pop();
@@ -64,7 +143,30 @@ impl Secret {
         if bytes.ends_with(b"\r") {
             bytes.pop();
         }
-        (!bytes.is_empty()).then_some(Self(bytes))
+        Self(bytes)
+    }
+
+    /// Random bytes that are no text are a secret as they are.
+    fn flaw(&self) -> Option<Flaw> {
+        if self.0.is_empty() {
+            return Some(Flaw::Empty);
+        }
+        if is_utf16(&self.0) {
+            return Some(Flaw::Utf16);
+        }
+        let text = std::str::from_utf8(&self.0).ok()?;
+        let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
+        if text.starts_with('\u{feff}') {
+            Some(Flaw::ByteOrderMark)
+        } else if text.contains(['\n', '\r']) {
+            Some(Flaw::SecondLine)
+        } else if text.starts_with(is_blank) || text.ends_with(is_blank) {
+            Some(Flaw::Blanks)
+        } else if text.contains(char::is_control) {
+            Some(Flaw::Control)
+        } else {
+            None
+        }
     }
 
     /// The bytes, for the one place that sends or compares them.
@@ -76,5 +178,103 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(redacted)")
+    }
+}
+
+/// Returns `true` for ASCII text in UTF-16 with a byte order mark, as Notepad and PowerShell write it.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let (marks, text) = bytes.split_at_checked(2).unwrap_or_default();
+    let high = match marks {
+        [0xff, 0xfe] => 1,
+        [0xfe, 0xff] => 0,
+        _ => return false,
+    };
+    let zero = |pair: &[u8]| pair.get(high).is_some_and(|byte| *byte == 0);
+    !text.is_empty() && text.chunks_exact(2).all(zero)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{BaseDir, Effects, Finding, Findings};
+
+    fn read(content: &[u8], mode: u32) -> (Option<Vec<u8>>, Vec<Finding>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let settings = SecretSettings {
+            env: None,
+            file: Some("secret".into()),
+        };
+        let base = BaseDir::of_file(&folder.path().join("gateway.yaml"));
+        let mut findings = Findings::default();
+        let secret = settings.build(&mut Building {
+            base: &base,
+            effects: Effects::None,
+            findings: &mut findings,
+        });
+        let bytes = secret.map(|secret| secret.expose().to_vec());
+        (bytes, findings.into_vec())
+    }
+
+    #[test]
+    fn one_line_ending_is_no_part_of_the_secret() {
+        for content in ["s3cret", "s3cret\n", "s3cret\r\n"] {
+            assert_eq!(
+                read(content.as_bytes(), 0o600),
+                (Some(b"s3cret".to_vec()), vec![])
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_editor_or_a_hurried_hand_leaves_is_a_finding() {
+        for (content, expected) in [
+            (b"\xef\xbb\xbfs3cret".as_slice(), "byte order mark"),
+            (b"\xef\xbb\xbfs3cret\r\n", "byte order mark"),
+            (b"\xff\xfes\x003\0c\0", "UTF-16"),
+            (b"\xfe\xff\0s\x003\0c\0\n", "UTF-16"),
+            (b"s3cret  \n", "blanks"),
+            (b" s3cret", "blanks"),
+            (b"s3cret\t", "blanks"),
+            ("s3cret\u{a0}".as_bytes(), "blanks"),
+            ("s3cret\u{200b}".as_bytes(), "blanks"),
+            (b"s3cret\nnote\n", "more than one line"),
+            (b"s3cret\n\n", "more than one line"),
+            (b"\ns3cret", "more than one line"),
+            (b"s3cret\rnote", "more than one line"),
+            (b"s3cret\0", "control character"),
+            (b"s3\x1bcret", "control character"),
+            (b"", "empty"),
+            (b"\n", "empty"),
+        ] {
+            let (secret, findings) = read(content, 0o600);
+            assert!(secret.is_none(), "{content:?}");
+            assert_eq!(findings.len(), 1);
+            assert!(
+                findings[0].what.contains(expected),
+                "{content:?}: {}",
+                findings[0].what
+            );
+            assert!(!findings[0].what.contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_secret_as_they_are() {
+        let random = b"\x9f \n\xff\0\x80\r ".as_slice();
+        assert_eq!(read(random, 0o600), (Some(random.to_vec()), vec![]));
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_warned_about() {
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            let (secret, findings) = read(b"s3cret", mode);
+            assert!(secret.is_some());
+            assert_eq!(findings.len(), 1, "{mode:o}");
+            assert!(findings[0].mend.starts_with("chmod 600 "));
+        }
+        assert_eq!(read(b"s3cret", 0o400).1, []);
     }
 }

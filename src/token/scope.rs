@@ -135,7 +135,18 @@ impl Serialize for ScopeSet {
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tokens: Vec<String> = list(deserializer)?;
-        Self::from_tokens(tokens.iter().map(String::as_str)).map_err(de::Error::custom)
+        Self::from_tokens(tokens.iter().map(String::as_str)).map_err(|error| {
+            // one text with several names, as a token has them: what is suggested has to be one that is taken
+            let apart = tokens.iter().flat_map(|text| text.split_whitespace());
+            let apart: Vec<&str> = apart.collect();
+            match Self::from_tokens(apart.iter().copied()) {
+                Ok(_) if !apart.is_empty() => de::Error::custom(format_args!(
+                    "{error}; write one name an item: [{}]",
+                    apart.join(", ")
+                )),
+                Ok(_) | Err(_) => de::Error::custom(error),
+            }
+        })
     }
 }
 

@@ -6,7 +6,9 @@ use obo_gateway::{
     settings::{BaseDir, Effects, Findings},
 };
 use std::{
-    path::Path,
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
 };
 use tokio::runtime::Runtime;
@@ -16,6 +18,11 @@ pub(crate) fn read(document: &Document, findings: &mut Findings) {
     static IO: LazyLock<Runtime> = LazyLock::new(|| {
         // the first line of `main` does this for the program
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // a checkout leaves them readable by everybody, which is warned about
+        for secret in ["pairwise.salt", "partner.key", "redis.url", "short.salt"] {
+            let file = folder().join(secret);
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+        }
         Runtime::new().unwrap()
     });
     let surroundings = Surroundings {
@@ -23,8 +30,7 @@ pub(crate) fn read(document: &Document, findings: &mut Findings) {
         randomness: Arc::new(SystemRandomness),
         io: IO.handle().clone(),
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config");
-    let base = BaseDir::of_file(&folder.join("gateway.yaml"));
+    let base = BaseDir::of_file(&folder().join("gateway.yaml"));
     drop(compose(
         document,
         &base,
@@ -32,4 +38,8 @@ pub(crate) fn read(document: &Document, findings: &mut Findings) {
         &surroundings,
         findings,
     ));
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")
 }

@@ -57,7 +57,7 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     );
     said(
         "item: { name: a }\nitems: 1\n",
-        "gateway.yaml:2:1 items: unknown key\n    fix: write `item` if that is meant, or remove it",
+        "gateway.yaml:2:1 items: unknown key\n    fix: remove it: `item` is written already",
     );
     said(
         "item: { name: a }\nzzz: 1\n",
@@ -90,7 +90,7 @@ fn a_wrong_kind_of_value_is_shown_beside_the_right_one() {
         ),
         (
             "name: [a]",
-            "1:9 item.name: expected a text, found a list|write a text",
+            "1:9 item.name: expected a text, found a list|write it without brackets: \"a\"",
         ),
         (
             "name: a, hosts: b",
@@ -213,4 +213,148 @@ fn an_item_that_is_read_key_by_key_has_all_its_mistakes_reported() {
         paths,
         ["routes[0].a", "routes[0].b", "routes[0].c", "routes[1]"]
     );
+}
+
+/// What is said about `GOOD` with `old` replaced.
+fn told(old: &str, new: &str) -> String {
+    const GOOD: &str = include_str!("../fixtures/config/valid/complete.yaml");
+    assert!(GOOD.contains(old), "{old}");
+    let document = Document::parse("gateway.yaml", &GOOD.replacen(old, new, 1)).unwrap();
+    let mut findings = Findings::default();
+    super::gateway::read(&document, &mut findings);
+    let mut out = Vec::new();
+    let findings = findings.into_vec();
+    render(&findings, document.marks(), Paint::Plain, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_is_suggested_would_be_taken() {
+    for (old, new, fix) in [
+        (
+            "allow: [orders.read, orders.write]",
+            "allow: orders.read orders.write",
+            r#"write it as a list: ["orders.read", "orders.write"]"#,
+        ),
+        (
+            "allow: [orders.read, orders.write]",
+            r#"allow: ["orders.read orders.write"]"#,
+            "write one name an item: [orders.read, orders.write]",
+        ),
+        (
+            "audience: orders-api }\n",
+            "audience: [orders-api] }\n",
+            "write it without brackets",
+        ),
+        (
+            "generate: ES256",
+            "generate: ES257",
+            "write one of ES256, ES384, EdDSA, RS256, PS256",
+        ),
+        (
+            "generate: ES256",
+            "generate: RS384",
+            "write one of ES256, ES384, EdDSA, RS256, PS256",
+        ),
+        (
+            "pairwise_salt: { file: pairwise.salt }",
+            "pairwise_salt: hunter2",
+            "write { env: NAME } or { file: PATH }",
+        ),
+        ("name: corp\n", "name: 5\n", r#"put it in quotes: "5""#),
+        (
+            "algorithms: [PS256]",
+            "algorithms: PS256",
+            r#"write it as a list: ["PS256"]"#,
+        ),
+        (
+            "audiences: [portal]\n",
+            "audiences: portal\n",
+            r#"write it as a list: ["portal"]"#,
+        ),
+        (
+            "subjects: users",
+            "subjects: [users]",
+            r#"write it without brackets: "users""#,
+        ),
+        (
+            "lifetime: 5m\n  pairwise",
+            "lifetime: [5m]\n  pairwise",
+            r#"write it without brackets: "5m""#,
+        ),
+    ] {
+        let report = told(old, new);
+        assert!(report.contains(fix), "{new}:\n{report}");
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+    // a text that is no algorithm at all is not put into a list
+    let report = told("algorithms: [PS256]", "algorithms: HS256");
+    assert!(!report.contains("HS256\"]"), "{report}");
+}
+
+#[test]
+fn a_star_that_stands_for_nothing_is_a_finding() {
+    for (old, new, place) in [
+        (
+            "audience: orders-api\n",
+            "audience: '*'\n",
+            "exchange.audience",
+        ),
+        (
+            "methods: [GET, POST] }\n    resource",
+            "methods: ['*'] }\n    resource",
+            "match.methods[0]",
+        ),
+        (
+            "audiences: [portal]\n",
+            "audiences: ['*']\n",
+            "trusted_issuers[0].audiences[0]",
+        ),
+        ("clients: [portal]", "clients: ['*']", "exchange.clients[0]"),
+        ("cookies: [theme]", "cookies: ['*']", "request.cookies[0]"),
+        (
+            "pass_headers: [Set-Cookie]",
+            "pass_headers: ['*']",
+            "response.pass_headers[0]",
+        ),
+        (
+            "methods: [GET], scope",
+            "methods: ['*'], scope",
+            "operations[0].methods[0]",
+        ),
+        (
+            "introspects: [orders-api]",
+            "introspects: ['*']",
+            "clients[0].introspects[0]",
+        ),
+        (
+            "subjects_of: [web]",
+            "subjects_of: ['*']",
+            "clients[0].subjects_of[0]",
+        ),
+    ] {
+        let report = told(old, new);
+        assert!(report.contains(place), "{new}:\n{report}");
+        assert!(report.contains(" error"), "{new}:\n{report}");
+    }
+    assert_eq!(
+        told("origins: [https://app.example.com]", "origins: ['*']"),
+        ""
+    );
+    assert_eq!(told("token_use: access", "token_use: '*'"), "");
+}
+
+#[test]
+fn a_prefix_of_an_operation_that_repeats_the_routes_own_is_warned_about() {
+    for (prefix, fix) in [
+        ("/orders/bulk", "fix: write /bulk if /orders/bulk is meant"),
+        ("/orders", "fix: remove prefix for the whole route"),
+    ] {
+        let report = told("prefix: /bulk", &format!("prefix: {prefix}"));
+        assert!(report.contains("warning: "), "{report}");
+        assert!(report.contains(fix), "{report}");
+    }
+    for prefix in ["/orders2", "/bulk/orders"] {
+        assert_eq!(told("prefix: /bulk", &format!("prefix: {prefix}")), "");
+    }
 }

@@ -53,7 +53,7 @@ impl Composer<'_> {
                 issuers: &names,
                 listed_issuers: read.listed_issuers,
                 directory: directory.as_ref(),
-                directory_written: read.directory.is_some(),
+                directory_written: read.directory.is_some() || read.doubtful.contains("directory"),
                 opaque: engine.opaque_keys.is_some(),
                 stored: read.store.is_some(),
                 audiences: &audiences,

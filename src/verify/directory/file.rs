@@ -19,6 +19,12 @@ pub enum DirectoryError {
     /// It is no YAML of the expected shape.
     #[error("{0}")]
     Shape(#[from] serde_yaml::Error),
+    /// A key with nothing behind it.
+    #[error("{place}: expected a value, found nothing")]
+    Nothing {
+        /// Where it stands.
+        place: String,
+    },
     /// A user has no id, or one that no subject can have.
     #[error("users[{position}].id: expected 1 to 255 ASCII characters")]
     Id {
@@ -99,7 +105,11 @@ impl FileDirectory {
     /// [`DirectoryError`]: the first mistake, with its place.
     pub fn parse(text: &str) -> Result<Self, DirectoryError> {
         // a mapping with a key twice is refused here alone: what is read next would take the last one
-        let _: serde_yaml::Value = serde_yaml::from_str(text)?;
+        let whole: serde_yaml::Value = serde_yaml::from_str(text)?;
+        if let Some(place) = place_of_nothing(&whole) {
+            let place = place.trim_start_matches('.').to_owned();
+            return Err(DirectoryError::Nothing { place });
+        }
         let written: Written = serde_yaml::from_str(text)?;
         let mut users = HashMap::new();
         for (position, user) in written.users.into_iter().enumerate() {
@@ -111,6 +121,23 @@ impl FileDirectory {
             }
         }
         Ok(Self { users })
+    }
+}
+
+/// Where the first key with nothing behind it stands: `within:` would let a permission count everywhere.
+fn place_of_nothing(value: &serde_yaml::Value) -> Option<String> {
+    use serde_yaml::Value;
+    match value {
+        Value::Null => Some(String::new()),
+        Value::Mapping(mapping) => mapping.iter().find_map(|(key, value)| {
+            let key = key.as_str().unwrap_or_default();
+            Some(format!(".{key}{}", place_of_nothing(value)?))
+        }),
+        Value::Sequence(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| Some(format!("[{index}]{}", place_of_nothing(item)?))),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => None,
     }
 }
 

@@ -1,0 +1,290 @@
+//! Keys that are written with nothing behind them.
+//!
+//! A template that fills in nothing and a commented-out item leave such keys. Taken as absent they would open what the key
+//! is there to close: `tls:` would be plain http. So each is refused, at whatever depth, but for those whose being empty
+//! is documented.
+
+use super::mistakes::within;
+use crate::settings::{Findings, Segment, Severity};
+use serde_yaml::{Mapping, Value};
+use std::collections::HashSet;
+
+/// The lists and mappings that may be empty, and what that says. None is among them whose absence lets more in.
+const MAY_BE_EMPTY: [(&str, &str); 16] = [
+    ("clients[].introspects", "it introspects nobody's tokens"),
+    ("clients[].resources", "no resource stands for an audience"),
+    ("clients[].scope.allow", "it gets tokens without scope"),
+    ("clients[].subjects_of", "its own subjects' tokens alone"),
+    ("clients[].impersonation.may_act_for", "in nobody's place"),
+    ("routes[].cors.headers", "scripts set no field"),
+    ("routes[].exchange.scope.allow", "the API uses no scopes"),
+    ("routes[].exchange.scope.map.*", "the scope is dropped"),
+    (
+        "routes[].exchange.scope.operations[].scope",
+        "the API uses no scopes",
+    ),
+    ("routes[].exchange.token.claims.copy", "no claim is copied"),
+    ("routes[].request.cookies", "no cookie passes"),
+    ("routes[].request.headers.remove", "nothing is removed"),
+    ("routes[].request.headers.set", "nothing is set"),
+    (
+        "routes[].response.pass_headers",
+        "nothing passes beyond the usual",
+    ),
+    ("routes[].response.relay_challenges", "no challenge passes"),
+    (
+        "store.redis.tls",
+        "TLS, verified by the system's certificates",
+    ),
+];
+
+const WHY: &str =
+    "a template or a commented-out line may have left it empty, and absent it would let more in";
+/// More than anybody wants to read about one item.
+const MAX_SHOWN: usize = 100;
+
+/// Reports the keys and items of `value` that are null; not those that a finding since `before` is about.
+pub(super) fn refuse_nothing(value: &Value, before: usize, findings: &mut Findings) {
+    let mut places = Vec::new();
+    collect(value, &mut Vec::new(), &mut places, &|value, _| {
+        value.is_null().then_some("nothing")
+    });
+    if places.is_empty() {
+        return;
+    }
+    let known = Known::since(before, findings);
+    let here = findings.path().segments().to_vec();
+    for (place, _) in places {
+        if !known.covers(&[here.as_slice(), place.as_slice()].concat()) {
+            within(&place, findings, refuse_null);
+        }
+    }
+}
+
+/// Reports the blank texts and the empty collections of the file, but for those that a finding is about and those that
+/// [`MAY_BE_EMPTY`].
+pub(super) fn refuse_blank(root: &Mapping, findings: &mut Findings) {
+    let mut places = Vec::new();
+    let is_empty = |value: &Value, place: &[Segment]| match value {
+        Value::String(text) if text.trim().is_empty() => Some("an empty text"),
+        Value::Sequence(items) if items.is_empty() && !may_be_empty(place) => Some("an empty list"),
+        Value::Mapping(mapping) if mapping.is_empty() && !may_be_empty(place) => {
+            Some("a mapping without keys")
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Sequence(_)
+        | Value::Mapping(_)
+        | Value::Tagged(_) => None,
+    };
+    for (key, value) in root {
+        let key = key.as_str().map(Segment::from);
+        collect(
+            value,
+            &mut key.into_iter().collect(),
+            &mut places,
+            &is_empty,
+        );
+    }
+    if places.is_empty() {
+        return;
+    }
+    let known = Known::since(0, findings);
+    for (place, found) in places {
+        if !known.covers(&place) {
+            within(&place, findings, |findings| refuse(found, findings));
+        }
+    }
+}
+
+/// Reports every `*` that stands alone where nothing is a pattern: `methods: ['*']` would serve the method called `*`.
+pub(super) fn refuse_stars(root: &Mapping, findings: &mut Findings) {
+    let mut places = Vec::new();
+    let is_star = |value: &Value, place: &[Segment]| {
+        let is_free = || STARS.iter().any(|pattern| matches(pattern, place));
+        (value.as_str().is_some_and(|text| text.trim() == "*") && !is_free()).then_some("*")
+    };
+    for (key, value) in root {
+        let key = key.as_str().map(Segment::from);
+        collect(value, &mut key.into_iter().collect(), &mut places, &is_star);
+    }
+    if places.is_empty() {
+        return;
+    }
+    let known = Known::since(0, findings);
+    for (place, _) in places {
+        if !known.covers(&place) {
+            within(&place, findings, |findings| {
+                findings.error_because(
+                    "\"*\" stands for nothing but itself here",
+                    "it would be compared as it is written, and match nothing that is meant",
+                    "name each one; where all are meant, leave out the key if it may be absent",
+                );
+            });
+        }
+    }
+}
+
+/// Where a star may stand: every origin, a scope that is called so, and values that the operator chooses.
+const STARS: [&str; 12] = [
+    "clients[].scope.allow[]",
+    "routes[].cors.origins[]",
+    "routes[].exchange.scope.allow[]",
+    "routes[].exchange.scope.map.*[]",
+    "routes[].exchange.scope.operations[].require[]",
+    "routes[].exchange.scope.operations[].scope[]",
+    "routes[].exchange.scope.require[]",
+    "routes[].exchange.token.claims.set.*",
+    "routes[].exchange.token.claims.set.*[]",
+    "routes[].request.headers.set[].value",
+    "trusted_issuers[].required_claims.*",
+    "trusted_issuers[].roles.grants[].scope[]",
+];
+
+/// Reports that nothing is written at the present place.
+pub(super) fn refuse_null(findings: &mut Findings) {
+    refuse("nothing", findings);
+}
+
+fn refuse(found: &str, findings: &mut Findings) {
+    findings.error_because(
+        format!("expected a value, found {found}"),
+        WHY,
+        "write a value, or remove the key",
+    );
+}
+
+fn may_be_empty(place: &[Segment]) -> bool {
+    MAY_BE_EMPTY
+        .iter()
+        .any(|(written, _)| matches(written, place))
+}
+
+/// Returns `true` if `place` is written as `pattern`, in which `[]` is any item and `*` any key.
+fn matches(pattern: &str, place: &[Segment]) -> bool {
+    let mut steps = pattern
+        .split('.')
+        .flat_map(|step| match step.strip_suffix("[]") {
+            Some(key) => vec![key, "[]"],
+            None => vec![step],
+        });
+    let fits = place.iter().all(|segment| match (segment, steps.next()) {
+        (Segment::Index(_), Some("[]")) | (Segment::Key(_), Some("*")) => true,
+        (Segment::Key(key), Some(step)) => key == step,
+        (Segment::Index(_), Some(_)) | (_, None) => false,
+    });
+    fits && steps.next().is_none()
+}
+
+/// Collects the places of what `is_empty`, each with what is found there.
+fn collect(
+    value: &Value,
+    place: &mut Vec<Segment>,
+    places: &mut Vec<(Vec<Segment>, &'static str)>,
+    is_empty: &impl Fn(&Value, &[Segment]) -> Option<&'static str>,
+) {
+    if places.len() == MAX_SHOWN {
+        return;
+    }
+    if let Some(found) = is_empty(value, place) {
+        places.push((place.clone(), found));
+        return;
+    }
+    let mut step = |segment: Segment, value: &Value| {
+        place.push(segment);
+        collect(value, place, places, is_empty);
+        place.pop();
+    };
+    match value {
+        Value::Mapping(mapping) => {
+            for (key, value) in mapping {
+                if let Some(key) = key.as_str() {
+                    step(Segment::from(key), value);
+                }
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                step(Segment::Index(index), item);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {}
+    }
+}
+
+/// The places that findings are about.
+struct Known {
+    places: HashSet<Vec<Segment>>,
+    /// Those and everything above them.
+    above: HashSet<Vec<Segment>>,
+}
+
+impl Known {
+    fn since(before: usize, findings: &Findings) -> Self {
+        let mut known = Self {
+            places: HashSet::new(),
+            above: HashSet::new(),
+        };
+        let errors = findings.since(before).iter();
+        for finding in errors.filter(|finding| finding.severity == Severity::Error) {
+            let place = finding.path.segments();
+            known.places.insert(place.to_vec());
+            for length in 0..=place.len() {
+                known
+                    .above
+                    .insert(place.get(..length).unwrap_or_default().to_vec());
+            }
+        }
+        known
+    }
+
+    /// Returns `true` if a finding is about `place`, something in it, or something that it is in.
+    fn covers(&self, place: &[Segment]) -> bool {
+        let within = |length| {
+            let above: &[Segment] = place.get(..length).unwrap_or_default();
+            self.places.contains(above)
+        };
+        self.above.contains(place) || (1..place.len()).any(within)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(steps: &[&str]) -> Vec<Segment> {
+        let segment = |step: &&str| match step.parse::<usize>() {
+            Ok(index) => Segment::Index(index),
+            Err(_) => Segment::Key((*step).to_owned()),
+        };
+        steps.iter().map(segment).collect()
+    }
+
+    #[test]
+    fn a_pattern_stands_for_any_item_and_any_key_and_for_whole_places() {
+        let allow = "routes[].exchange.scope.allow";
+        assert!(matches(
+            allow,
+            &place(&["routes", "7", "exchange", "scope", "allow"])
+        ));
+        assert!(!matches(
+            allow,
+            &place(&["routes", "7", "exchange", "scope"])
+        ));
+        assert!(!matches(
+            allow,
+            &place(&["routes", "7", "exchange", "scope", "allow", "0"])
+        ));
+        assert!(!matches(
+            allow,
+            &place(&["routes", "exchange", "scope", "allow"])
+        ));
+        let map = "routes[].exchange.scope.map.*";
+        assert!(matches(
+            map,
+            &place(&["routes", "0", "exchange", "scope", "map", "a.b"])
+        ));
+    }
+}

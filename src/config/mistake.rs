@@ -1,0 +1,149 @@
+//! serde's messages, taken apart.
+//!
+//! serde offers its errors as text only, so the text is taken apart here and nowhere else; a text that is not recognised
+//! is passed on as it is. A type's own message may hold its cure after a semicolon (`what; mend`), unless it has the form
+//! `expected …, found …`. Guaranteed: where a mapping was expected the value in its place is not repeated (it may be a
+//! secret that somebody wrote inline).
+
+use super::shape::shown;
+use crate::settings::Segment;
+
+/// How serde calls the type of a secret.
+const SECRET: &str = "struct SecretSettings";
+
+/// What serde says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Mistake {
+    UnknownKey { key: String, known: Vec<String> },
+    MissingKey(String),
+    WrittenSecret { found: String },
+    UnknownChoice { found: String, known: Vec<String> },
+    Unexpected { found: String, expected: String },
+    Other { what: String, mend: Option<String> },
+}
+
+impl Mistake {
+    pub(super) fn parse(text: &str) -> Self {
+        if let Some((key, rest)) = quoted_after(text, "unknown field `") {
+            let known = all_quoted(rest);
+            return Self::UnknownKey { key, known };
+        }
+        if let Some((found, rest)) = quoted_after(text, "unknown variant `") {
+            let known = all_quoted(rest);
+            return Self::UnknownChoice { found, known };
+        }
+        if let Some((key, _)) = quoted_after(text, "missing field `") {
+            return Self::MissingKey(key);
+        }
+        let unexpected = ["invalid type: ", "invalid value: ", "invalid length "]
+            .iter()
+            .find_map(|prefix| text.strip_prefix(prefix))
+            .and_then(|rest| rest.rsplit_once(", expected "));
+        if let Some((found, expected)) = unexpected {
+            return Self::unexpected(found, expected);
+        }
+        // Where a message repeats what it found, a semicolon may be the file's own.
+        let cure = text
+            .split_once("; ")
+            .filter(|_| expectation(text).is_none());
+        let (what, mend) = cure.map_or((text, None), |(what, mend)| (what, Some(mend)));
+        Self::Other {
+            what: what.to_owned(),
+            mend: mend.map(str::to_owned),
+        }
+    }
+
+    fn unexpected(found: &str, expected: &str) -> Self {
+        if expected == SECRET {
+            return Self::WrittenSecret {
+                found: found_kind(found),
+            };
+        }
+        let expected = expected_in_words(expected);
+        let found = if expected.starts_with("a mapping") {
+            found_kind(found)
+        } else {
+            found_in_words(found)
+        };
+        Self::Unexpected { found, expected }
+    }
+
+    /// The key that the message names and the path does not end with.
+    pub(super) fn inner_key(&self, last: Option<&Segment>) -> Option<Segment> {
+        let (Self::UnknownKey { key, .. } | Self::MissingKey(key)) = self else {
+            return None;
+        };
+        let segment = Segment::Key(key.clone());
+        let already = matches!(self, Self::UnknownKey { .. }) && last == Some(&segment);
+        (!already).then_some(segment)
+    }
+}
+
+/// The text between `prefix`, which ends with a backtick, and the next backtick; and what follows.
+fn quoted_after<'t>(text: &'t str, prefix: &str) -> Option<(String, &'t str)> {
+    let (quoted, rest) = text.strip_prefix(prefix)?.split_once('`')?;
+    Some((quoted.to_owned(), rest))
+}
+
+/// Every text between backticks.
+fn all_quoted(text: &str) -> Vec<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn expected_in_words(expected: &str) -> String {
+    let words = match expected {
+        "a map" => "a mapping",
+        "a sequence" => "a list",
+        "a string" | "a borrowed string" | "str" => "a text",
+        "path string" => "a path",
+        "a boolean" | "bool" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "a nonzero u8" | "a nonzero u16"
+        | "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => "a whole number in range",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number in range",
+        "f32" | "f64" => "a number",
+        "unit" | "unit value" => "nothing",
+        // What serde says of an enum that is written as one word.
+        "a Value::Tagged enum" | "variant identifier" => "one word",
+        _ if expected.starts_with("struct ") || expected.starts_with("internally tagged enum ") => {
+            "a mapping"
+        }
+        _ if expected.starts_with("tuple ") => "a list",
+        _ => expected,
+    };
+    words.to_owned()
+}
+
+fn found_in_words(found: &str) -> String {
+    match found {
+        "map" => "a mapping".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "unit value" | "null" | "Option value" => "nothing".to_owned(),
+        _ => {
+            let scalar = ["string ", "integer ", "floating point ", "boolean "]
+                .iter()
+                .find_map(|kind| found.strip_prefix(kind))
+                .unwrap_or(found);
+            shown(scalar.trim_matches('`'))
+        }
+    }
+}
+
+fn found_kind(found: &str) -> String {
+    let kind = match found.split_once(' ').map_or(found, |(kind, _)| kind) {
+        "string" => "a text",
+        "integer" | "floating" => "a number",
+        "boolean" => "true or false",
+        _ => return found_in_words(found),
+    };
+    kind.to_owned()
+}
+
+/// `a name` of `expected a name, found ""`.
+pub(super) fn expectation(what: &str) -> Option<&str> {
+    let (expected, _) = what.strip_prefix("expected ")?.split_once(", found ")?;
+    Some(expected)
+}

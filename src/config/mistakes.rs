@@ -1,0 +1,282 @@
+//! Every mistake that keeps a value from being what is asked for.
+//!
+//! serde stops at the first one. So what is wrong is reported and taken away, and the rest is read again, until it can be
+//! read. Only findings come of it, never a value. Guaranteed: at most [`MAX_MISTAKES`] readings; a finding about a key
+//! leads to none about what is missing without that key; a remedy that shows a value shows one that can be read.
+
+use super::{
+    empty::refuse_null,
+    mistake::{Mistake, expectation},
+    section::unknown,
+    shape::{describe, missing, shown},
+};
+use crate::settings::{Findings, Segment};
+use serde::de::DeserializeOwned;
+use serde_path_to_error as located;
+use serde_yaml::{Mapping, Value};
+
+/// More than anybody wants to read about one item.
+const MAX_MISTAKES: usize = 100;
+
+/// A value that is being read again and again, with fewer mistakes each time.
+pub(super) struct Mistakes<'v> {
+    written: &'v Value,
+    rest: Value,
+    /// What was taken away, or is meant by what was, as it is written in the file.
+    taken: Vec<Vec<Segment>>,
+    /// How many items were taken from the front of a list.
+    skipped: Vec<(Vec<Segment>, usize)>,
+}
+
+impl<'v> Mistakes<'v> {
+    /// The mistakes of `value`, which cannot be read.
+    pub(super) fn of(value: &'v Value) -> Self {
+        Self {
+            written: value,
+            rest: value.clone(),
+            taken: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Reports what keeps the value from being a `T`.
+    pub(super) fn report<T: DeserializeOwned>(mut self, findings: &mut Findings) {
+        for _ in 0..MAX_MISTAKES {
+            let Err(error) = located::deserialize::<_, T>(&self.rest) else {
+                return;
+            };
+            let mistake = Mistake::parse(&error.inner().to_string());
+            let mut path = segments(error.path());
+            path.extend(mistake.inner_key(path.last()));
+            if matches!(mistake, Mistake::MissingKey(_)) && self.is_in_nothing(&path) {
+                path.pop();
+                within(&self.in_file(&path), findings, refuse_null);
+                if !self.take_away(path) {
+                    return;
+                }
+                continue;
+            }
+            let place = self.in_file(&path);
+            let follows = matches!(mistake, Mistake::MissingKey(_)) && self.taken.contains(&place);
+            if !follows {
+                let remedy = self.remedy::<T>(&mistake, &path);
+                within(&place, findings, |findings| {
+                    self.report_one(mistake, &place, remedy, findings);
+                });
+            }
+            if !self.take_away(path) {
+                return;
+            }
+        }
+    }
+
+    /// Returns `true` if the key at `path` is missing because its mapping is null, which serde takes for an empty one.
+    fn is_in_nothing(&self, path: &[Segment]) -> bool {
+        let parent = path.split_last().map(|(_, parent)| parent);
+        parent
+            .and_then(|parent| at(&self.rest, parent))
+            .is_some_and(Value::is_null)
+    }
+
+    fn report_one(
+        &mut self,
+        mistake: Mistake,
+        place: &[Segment],
+        remedy: Option<String>,
+        findings: &mut Findings,
+    ) {
+        match mistake {
+            Mistake::UnknownKey { key, known } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let (Some((_, parent)), nothing) = (place.split_last(), Mapping::new()) else {
+                    return;
+                };
+                let beside = at(self.written, parent).and_then(Value::as_mapping);
+                let meant = unknown(&key, &known, beside.unwrap_or(&nothing), findings);
+                if let Some(meant) = meant {
+                    let meant = Segment::Key(meant.to_owned());
+                    self.taken.push([parent, &[meant]].concat());
+                }
+            }
+            Mistake::MissingKey(key) => missing(&key, findings),
+            Mistake::UnknownChoice { found, known } => {
+                let known = known.join(", ");
+                let found = shown(&format!("{found:?}"));
+                findings.error(
+                    format!("expected one of {known}, found {found}"),
+                    format!("write one of {known}"),
+                );
+            }
+            Mistake::WrittenSecret { found } => findings.error_because(
+                format!("expected a mapping, found {found}"),
+                "a secret is never written in this file",
+                "write { env: NAME } or { file: PATH }, which name where the secret is",
+            ),
+            Mistake::Unexpected { found, expected } => {
+                let remedy = remedy.unwrap_or_else(|| plain_remedy(&expected, &found));
+                findings.error(format!("expected {expected}, found {found}"), remedy);
+            }
+            Mistake::Other { what, mend } => {
+                let mend = mend.or(remedy).unwrap_or_else(|| match expectation(&what) {
+                    Some(expected) => format!("write {expected}"),
+                    None => "change the value".to_owned(),
+                });
+                findings.error(what, mend);
+            }
+        }
+    }
+
+    /// The value that was most likely meant, where it can be read in the place of what is written.
+    fn remedy<T: DeserializeOwned>(&self, mistake: &Mistake, path: &[Segment]) -> Option<String> {
+        if !matches!(mistake, Mistake::Unexpected { .. } | Mistake::Other { .. }) {
+            return None;
+        }
+        let candidate = |value: Value, text: String| self.fits::<T>(path, value).then_some(text);
+        match at(&self.rest, path)? {
+            Value::String(text) => {
+                let names: Vec<&str> = names(text).collect();
+                let items = names.iter().map(|name| Value::from(*name)).collect();
+                let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+                candidate(
+                    Value::Sequence(items),
+                    shown(&format!("write it as a list: [{}]", quoted.join(", "))),
+                )
+            }
+            scalar @ (Value::Number(_) | Value::Bool(_)) => {
+                let text = describe(scalar);
+                candidate(
+                    Value::from(text.as_str()),
+                    format!("put it in quotes: \"{text}\""),
+                )
+                .or_else(|| {
+                    let list = Value::Sequence(vec![scalar.clone()]);
+                    candidate(list, format!("write it as a list: [{text}]"))
+                })
+            }
+            mapping @ Value::Mapping(_) => {
+                let list = Value::Sequence(vec![mapping.clone()]);
+                candidate(list, "put `- ` in front of each item".to_owned())
+            }
+            Value::Sequence(items) => {
+                let [first, others @ ..] = items.as_slice() else {
+                    return None;
+                };
+                let remedy = if first.is_mapping() {
+                    "write it without `- ` and without brackets".to_owned()
+                } else if others.is_empty() {
+                    format!("write it without brackets: {}", describe(first))
+                } else {
+                    "write one of the values: this key takes no list".to_owned()
+                };
+                candidate(first.clone(), remedy)
+            }
+            Value::Null | Value::Tagged(_) => None,
+        }
+    }
+
+    /// Returns `true` if nothing is wrong at `path` any more with `value` there.
+    fn fits<T: DeserializeOwned>(&self, path: &[Segment], value: Value) -> bool {
+        let mut changed = self.rest.clone();
+        let Some(place) = at_mut(&mut changed, path) else {
+            return false;
+        };
+        *place = value;
+        match located::deserialize::<_, T>(&changed) {
+            Ok(_) => true,
+            Err(error) => !segments(error.path()).starts_with(path),
+        }
+    }
+
+    /// Takes away what is wrong at `path` of the rest: the key, the items of the list up to there, or, where something is
+    /// missing, what it is missing in. Returns `false` if nothing would be left.
+    fn take_away(&mut self, mut path: Vec<Segment>) -> bool {
+        while let Some(last) = path.pop() {
+            match (last, at_mut(&mut self.rest, &path)) {
+                (Segment::Key(key), Some(Value::Mapping(mapping))) => {
+                    if mapping.remove(&key).is_some() {
+                        path.push(Segment::Key(key));
+                        let place = self.in_file(&path);
+                        self.taken.push(place);
+                        return true;
+                    }
+                }
+                (Segment::Index(index), Some(Value::Sequence(items))) if index < items.len() => {
+                    items.drain(..=index);
+                    self.skipped
+                        .retain(|(list, _)| list == &path || !list.starts_with(&path));
+                    self.skipped.push((path, index + 1));
+                    return true;
+                }
+                (Segment::Key(_) | Segment::Index(_), _) => {}
+            }
+        }
+        false
+    }
+
+    /// The place in the file of `path` in the rest.
+    fn in_file(&self, path: &[Segment]) -> Vec<Segment> {
+        let place = path.iter().enumerate().map(|(depth, segment)| {
+            let Segment::Index(index) = segment else {
+                return segment.clone();
+            };
+            let list = path.get(..depth).unwrap_or_default();
+            let before = self.skipped.iter().filter(|(at, _)| at == list);
+            Segment::Index(index + before.map(|(_, count)| count).sum::<usize>())
+        });
+        place.collect()
+    }
+}
+
+/// The names in a text that was written where a list is expected: `a b`, `a, b`.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', ',', '\t', '\n'])
+        .filter(|name| !name.is_empty())
+}
+
+/// What to do where no value can be shown.
+fn plain_remedy(expected: &str, found: &str) -> String {
+    match expected {
+        "a mapping" => "write it as `key: value` lines, indented, or as { key: value }".to_owned(),
+        "a list" if found == "nothing" => "write the list, or remove the key".to_owned(),
+        "a list" => "write it as a list: one line that starts with `- ` for each item".to_owned(),
+        _ => format!("write {expected}"),
+    }
+}
+
+fn segments(path: &located::Path) -> Vec<Segment> {
+    path.iter()
+        .filter_map(|segment| match segment {
+            located::Segment::Seq { index } => Some(Segment::Index(*index)),
+            located::Segment::Map { key } => Some(Segment::Key(key.clone())),
+            // A variant's name is no step in the file; an unknown step is none that can be named.
+            located::Segment::Enum { .. } | located::Segment::Unknown => None,
+        })
+        .collect()
+}
+
+fn at<'v>(value: &'v Value, path: &[Segment]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |value, step| match step {
+        Segment::Key(key) => value.as_mapping()?.get(key),
+        Segment::Index(index) => value.as_sequence()?.get(*index),
+    })
+}
+
+fn at_mut<'v>(value: &'v mut Value, path: &[Segment]) -> Option<&'v mut Value> {
+    path.iter().try_fold(value, |value, step| match step {
+        Segment::Key(key) => value.as_mapping_mut()?.get_mut(key),
+        Segment::Index(index) => value.as_sequence_mut()?.get_mut(*index),
+    })
+}
+
+pub(super) fn within(
+    path: &[Segment],
+    findings: &mut Findings,
+    report: impl FnOnce(&mut Findings),
+) {
+    match path.split_first() {
+        Some((first, rest)) => {
+            findings.within(first.clone(), |findings| within(rest, findings, report));
+        }
+        None => report(findings),
+    }
+}
