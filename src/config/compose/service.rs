@@ -55,7 +55,7 @@ impl Composer<'_> {
                 directory: directory.as_ref(),
                 directory_written: read.directory.is_some() || read.doubtful.contains("directory"),
                 opaque: engine.opaque_keys.is_some(),
-                stored: read.store.is_some(),
+                stored: read.store.is_some() || read.doubtful.contains("store"),
                 audiences: &audiences,
                 clock: &self.surroundings.clock,
                 egress: &egress,
