@@ -1,11 +1,14 @@
 //! The first look at a request's head: refuses what two parsers could read differently.
 //!
-//! What enters is the head as the HTTP library parsed it; what leaves is a [`CleanTarget`], whose path means the same to
-//! the route table and to the downstream that receives it byte for byte. Nothing is normalised: a path that would need
-//! it is refused.
+//! What enters is the head, first as its bytes came ([`wire`]) and then as the HTTP library parsed it; what leaves is a
+//! [`CleanTarget`], whose path means the same to the route table and to the downstream that receives it byte for byte.
+//! Nothing is normalised: a path that would need it is refused.
 
+mod chunks;
+mod host;
 mod path;
 mod rate;
+pub mod wire;
 
 use crate::settings::{Building, ByteSize, HumanDuration};
 use http::{HeaderValue, Method, Uri, header, request::Parts};
@@ -13,6 +16,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use chunks::{ChunkFault, Chunks};
+pub use host::{Host, HostFault};
 pub use path::PathAmbiguity;
 pub use rate::{Burst, RateLimiter, RateSettings};
 
@@ -137,6 +142,18 @@ pub enum GateError {
     /// A method that a gateway does not forward: TRACE would echo the credential (RFC 9110 §9.3.8).
     #[error("method not forwarded")]
     MethodNotForwarded,
+    /// The bytes of the head are not in the one form that every parser reads alike.
+    #[error("malformed request head: {0}")]
+    MalformedHead(#[from] wire::HeadFault),
+    /// The chunks of the body are not.
+    #[error(transparent)]
+    MalformedBody(#[from] ChunkFault),
+    /// The request is for no host, or for more than one (RFC 9112 §3.2).
+    #[error("host: {0}")]
+    Host(#[from] HostFault),
+    /// More header fields, or a longer name of one, than are read.
+    #[error("more than {} header fields", wire::MOST_FIELDS)]
+    TooManyFields,
 }
 
 /// A request target that means one thing only.
@@ -148,7 +165,7 @@ pub struct CleanTarget<'a> {
 }
 
 impl<'a> CleanTarget<'a> {
-    /// The host the client asked for, without its port; empty where it named none.
+    /// The host the client asked for, without its port.
     pub fn host(&self) -> &'a str {
         without_port(self.authority)
     }
@@ -228,19 +245,29 @@ pub fn check_path(path: &str) -> Result<(), PathAmbiguity> {
     path::check(path)
 }
 
+/// Accepts a head that is for one host (RFC 9112 §3.2).
+///
+/// # Errors
+/// [`HostFault`], or two names that differ.
+pub fn check_host(head: &Parts) -> Result<(), GateError> {
+    authority_of(&head.uri, head.headers.get(header::HOST)).map(drop)
+}
+
 /// The host and port, from the target's authority or the Host field, which must agree.
 fn authority_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<&'a str, GateError> {
     let field = match host {
         None => None,
-        Some(value) => Some(value.to_str().map_err(|_| GateError::AuthorityMismatch)?),
+        Some(value) => Some(value.to_str().map_err(|_| HostFault::Malformed)?),
     };
-    match (uri.authority(), field) {
+    let authority = match (uri.authority(), field) {
         (Some(target), Some(field)) if !target.as_str().eq_ignore_ascii_case(field) => {
-            Err(GateError::AuthorityMismatch)
+            return Err(GateError::AuthorityMismatch);
         }
-        (Some(target), _) => Ok(target.as_str()),
-        (None, field) => Ok(field.unwrap_or_default()),
-    }
+        (Some(target), _) => target.as_str(),
+        (None, field) => field.unwrap_or_default(),
+    };
+    Host::read(authority.as_bytes())?;
+    Ok(authority)
 }
 
 fn without_port(authority: &str) -> &str {
@@ -257,7 +284,9 @@ mod tests {
     use http::Request;
 
     fn pass(request: http::request::Builder) -> Result<(String, String), GateError> {
-        let (head, ()) = request.body(()).unwrap().into_parts();
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        let host = HeaderValue::from_static("a.example");
+        head.headers.entry(header::HOST).or_insert(host);
         Gate::new(&LimitsSettings::default())
             .pass(&head)
             .map(|target| (target.host().to_owned(), target.path().to_owned()))
@@ -281,6 +310,24 @@ mod tests {
         let request = Request::get("http://a.example/x").header("host", "b.example");
         assert_eq!(pass(request), Err(GateError::AuthorityMismatch));
         assert!(pass(Request::get("http://a.example/x").header("host", "A.example")).is_ok());
+    }
+
+    #[test]
+    fn a_request_for_no_host_is_refused() {
+        let (head, ()) = Request::get("/a").body(()).unwrap().into_parts();
+        let gate = Gate::new(&LimitsSettings::default());
+        assert_eq!(gate.pass(&head), Err(HostFault::Missing.into()));
+        for host in ["a b", "a,b", "u@a", "a:x", "a..b", "caf\u{e9}"] {
+            let request = Request::get("/a").header("host", host.as_bytes());
+            assert_eq!(pass(request), Err(HostFault::Malformed.into()), "{host}");
+        }
+        assert_eq!(
+            pass(Request::get("/a").header("host", "")),
+            Err(HostFault::Missing.into())
+        );
+        assert!(
+            pass(Request::get("https://a.example:8443/a").header("host", "a.example:8443")).is_ok()
+        );
     }
 
     #[test]

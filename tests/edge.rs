@@ -114,7 +114,7 @@ async fn a_head_dripped_byte_by_byte_is_cut_at_the_header_timeout() {
 }
 
 #[tokio::test]
-async fn a_head_over_the_cap_is_cut_and_one_under_it_is_served() {
+async fn a_head_over_the_cap_is_refused_and_one_under_it_is_served() {
     let edge = Fixture::start(
         EdgeLimits {
             head_bytes: 2_000,

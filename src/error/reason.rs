@@ -11,10 +11,10 @@ pub(super) fn of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::Gate(error) => match error {
             GateError::TargetTooLong { .. } => Reason::TargetTooLong,
-            GateError::HeadersTooLarge { .. } => Reason::HeadersTooLarge,
-            GateError::AmbiguousPath(_)
-            | GateError::AuthorityMismatch
-            | GateError::MethodNotForwarded => Reason::AmbiguousPath,
+            GateError::HeadersTooLarge { .. } | GateError::TooManyFields => Reason::HeadersTooLarge,
+            GateError::AmbiguousPath(_) | GateError::MethodNotForwarded => Reason::AmbiguousPath,
+            GateError::MalformedHead(_) | GateError::MalformedBody(_) => Reason::MalformedRequest,
+            GateError::Host(_) | GateError::AuthorityMismatch => Reason::Host,
         },
         Refusal::Source(error) => match error {
             SourceError::NoCredentials => Reason::NoCredentials,

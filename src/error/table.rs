@@ -2,7 +2,11 @@
 
 use super::{Answer, Challenge, Refusal, UpstreamFault};
 use crate::{
-    gate::GateError, policy::PolicyError, source::SourceError, token::ScopeSet, verify::VerifyError,
+    gate::{GateError, HostFault, wire::HeadFault},
+    policy::PolicyError,
+    source::SourceError,
+    token::ScopeSet,
+    verify::VerifyError,
 };
 use http::StatusCode;
 
@@ -37,11 +41,16 @@ fn gate(error: &GateError) -> Answer {
             "invalid_request",
             "the request target is too long",
         ),
-        GateError::HeadersTooLarge { .. } => Answer::new(
+        GateError::HeadersTooLarge { .. } | GateError::TooManyFields => Answer::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "invalid_request",
             "the header fields are too large",
         ),
+        GateError::MalformedHead(fault) => malformed(head_text(*fault)),
+        GateError::MalformedBody(_) => malformed("the chunks of the body are malformed"),
+        GateError::Host(HostFault::Missing) => malformed("the Host field is missing or empty"),
+        GateError::Host(HostFault::Several) => malformed("there is more than one Host field"),
+        GateError::Host(HostFault::Malformed) => malformed("the Host field is malformed"),
         GateError::AmbiguousPath(_) => Answer::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
@@ -60,6 +69,30 @@ fn gate(error: &GateError) -> Answer {
             "this method is not forwarded",
         )
         .closing(),
+    }
+}
+
+/// Where the next request would begin is not known after this.
+fn malformed(description: &'static str) -> Answer {
+    Answer::new(StatusCode::BAD_REQUEST, "invalid_request", description).closing()
+}
+
+fn head_text(fault: HeadFault) -> &'static str {
+    match fault {
+        HeadFault::RequestLine => "the request line is malformed",
+        HeadFault::Target => {
+            "the request target is neither a path nor an http URL, or has a fragment"
+        }
+        HeadFault::TargetCharacter => {
+            "the request target has a character that must be percent-encoded"
+        }
+        HeadFault::LineEnd => "a line of the head does not end in CR LF",
+        HeadFault::Folded | HeadFault::FieldName | HeadFault::Control => {
+            "a header field is malformed"
+        }
+        HeadFault::ContentLength => "Content-Length is not one decimal number",
+        HeadFault::LengthAndCoding => "Content-Length stands beside Transfer-Encoding",
+        HeadFault::TransferCoding => "Transfer-Encoding is not exactly chunked",
     }
 }
 
@@ -178,7 +211,7 @@ mod tests {
     use super::*;
     use crate::{
         exchange::{ExchangeError, Wider},
-        gate::PathAmbiguity,
+        gate::{ChunkFault, PathAmbiguity},
         telemetry::LeakPlace,
     };
 
@@ -193,6 +226,31 @@ mod tests {
             ),
             (GateError::AuthorityMismatch.into(), 400),
             (GateError::MethodNotForwarded.into(), 405),
+            (GateError::MalformedHead(HeadFault::RequestLine).into(), 400),
+            (GateError::MalformedHead(HeadFault::Target).into(), 400),
+            (
+                GateError::MalformedHead(HeadFault::TargetCharacter).into(),
+                400,
+            ),
+            (GateError::MalformedHead(HeadFault::LineEnd).into(), 400),
+            (GateError::MalformedHead(HeadFault::Control).into(), 400),
+            (
+                GateError::MalformedHead(HeadFault::ContentLength).into(),
+                400,
+            ),
+            (
+                GateError::MalformedHead(HeadFault::LengthAndCoding).into(),
+                400,
+            ),
+            (
+                GateError::MalformedHead(HeadFault::TransferCoding).into(),
+                400,
+            ),
+            (GateError::MalformedBody(ChunkFault).into(), 400),
+            (GateError::Host(HostFault::Missing).into(), 400),
+            (GateError::Host(HostFault::Several).into(), 400),
+            (GateError::Host(HostFault::Malformed).into(), 400),
+            (GateError::TooManyFields.into(), 431),
             (SourceError::NoCredentials.into(), 401),
             (SourceError::Malformed.into(), 400),
             (SourceError::Several.into(), 400),

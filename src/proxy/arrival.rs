@@ -7,18 +7,19 @@
 use super::{
     Hooks,
     context::{Answered, Context, Progress},
-    cors,
+    cors, edge,
     ending::client_of,
     hygiene::{TRACEPARENT, forget_spelling},
     respond, token_service,
 };
 use crate::{
     error::Refusal,
-    gate::{GateError, PathAmbiguity},
+    gate::{GateError, PathAmbiguity, check_host},
     pipeline::{Admission, Decided, Errand},
     telemetry::TraceContext,
 };
 use pingora::{Result, http::RequestHeader, proxy::Session};
+use std::hint::cold_path;
 
 /// What a head is, before anything else is asked of it.
 pub(super) enum FirstLook {
@@ -33,7 +34,10 @@ pub(super) enum FirstLook {
 impl Hooks {
     pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
         if self.service.serves(head.uri.path()) {
-            return FirstLook::Service;
+            return match check_host(head) {
+                Ok(()) => FirstLook::Service,
+                Err(error) => FirstLook::Refused(error.into()),
+            };
         }
         match origin_form(head) {
             Ok(()) => FirstLook::Request,
@@ -61,6 +65,10 @@ pub(super) enum Step {
 /// What is done with the request of `session`, as far as that is known without waiting.
 pub(super) fn receive(session: &Session, ctx: &mut Context) -> Received {
     ctx.client = client_of(session);
+    if let Some(error) = edge::refusal() {
+        cold_path();
+        return Received::Step(Step::Refuse(error.into()));
+    }
     let head = session.req_header();
     let trace = head.headers.get(TRACEPARENT);
     ctx.trace = trace.and_then(|value| TraceContext::parse(value.as_bytes()));
@@ -126,8 +134,8 @@ pub(super) async fn go_on(
     Ok(true)
 }
 
-/// Only `/path?query` is matched and forwarded: an absolute target names a second host (RFC 9112 §3.2.2), and bytes
-/// that are not UTF-8 would be matched in another form than they are forwarded in.
+/// Only `/path?query` is matched and forwarded (the edge has brought absolute targets into that form); bytes that are not
+/// UTF-8 would be matched in another form than they are forwarded in.
 fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
     if !head.raw_path().starts_with(b"/") {
         return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());

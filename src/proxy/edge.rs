@@ -14,8 +14,10 @@ mod connection;
 mod drain;
 mod guard;
 mod head;
+mod intake;
 mod listener;
 mod reception;
+mod request_state;
 mod socket;
 mod threads;
 mod tls;
@@ -40,9 +42,11 @@ pub use client_certificate::ClientTrust;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::{Http2, TlsError, TlsTerms};
 
+use crate::gate::GateError;
 use accept::Shared;
 use census::Census;
 use reception::Reception;
+use request_state::RequestState;
 use threads::Threads;
 
 /// What every connection is held to.
@@ -94,6 +98,17 @@ struct Listening {
 pub struct Drained {
     /// Connections that were still open when the grace was over, and were cut.
     pub remaining: usize,
+}
+
+/// Why the request that the running task serves is refused, if it is. Every app asks this first: what the parser gave it is
+/// then no request of anybody's.
+pub fn refusal() -> Option<GateError> {
+    RequestState::refusal_of_current()
+}
+
+/// The request that the running task serves is becoming a tunnel: the response that says so is written next.
+pub(super) fn open_tunnel() {
+    RequestState::open_current_tunnel();
 }
 
 /// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers are its default; a

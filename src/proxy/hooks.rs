@@ -9,6 +9,7 @@ use super::{
     context::{Context, Progress, refused},
     deadline::HeadDeadline,
     departure::attach,
+    edge,
     ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
     hygiene::forget_spelling,
@@ -376,7 +377,9 @@ impl ProxyHttp for Serving {
             }
         }
         if ctx.refusal().is_none() {
-            match fault::classify(error, ctx.stage) {
+            // the edge ended the body
+            let refusal = edge::refusal().map(Refusal::from);
+            match refusal.or_else(|| fault::classify(error, ctx.stage)) {
                 Some(refusal) => ctx.refuse(refusal),
                 None => {
                     ctx.client_gone = true;

@@ -1,7 +1,7 @@
 //! Sites that this process serves itself, and what the edge reports to the metrics.
 
-use super::edge::{ConnectionEvent, ConnectionObserver};
-use crate::{admin::Admin, telemetry::Metrics};
+use super::edge::{self, ConnectionEvent, ConnectionObserver};
+use crate::{admin::Admin, error::Refusal, telemetry::Metrics};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
@@ -45,6 +45,9 @@ impl Site for Admin {
 #[async_trait]
 impl<S: Site> ServeHttp for SiteApp<S> {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        if let Some(error) = edge::refusal() {
+            return refused(session, error.into());
+        }
         let body = match timeout(BODY_WITHIN, body(session)).await {
             Ok(Ok(body)) => body,
             Ok(Err(status)) => return unread(session, status),
@@ -75,6 +78,21 @@ async fn body(session: &mut ServerSession) -> Result<Bytes, StatusCode> {
             None => return Ok(whole.freeze()),
         }
     }
+}
+
+/// Refuses what the edge did not let through.
+fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
+    session.set_keepalive(None);
+    let answer = refusal.answer();
+    let is_head = session.req_header().method == Method::HEAD;
+    let body = answer.body();
+    let mut response = Response::new(if is_head { Vec::new() } else { body.to_vec() });
+    *response.status_mut() = answer.status;
+    response.headers_mut().extend(answer.headers(None));
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, body.len().into());
+    response
 }
 
 /// Refuses a request whose body was not read to its end: another request could not be told from the rest of it.

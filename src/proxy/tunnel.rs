@@ -5,6 +5,7 @@
 use super::{
     Serving,
     context::{Context, Progress, refused},
+    edge,
     lease::{Lease, Phase},
     media,
 };
@@ -85,6 +86,7 @@ impl Serving {
             return Err(refused(ctx, Refusal::Fault));
         };
         lease.answered(Phase::Stream);
+        edge::open_tunnel();
         ctx.status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         self.observe_upstream(StatusCode::SWITCHING_PROTOCOLS, ctx);
         Ok(())

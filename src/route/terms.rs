@@ -17,6 +17,7 @@ use http::{HeaderName, HeaderValue};
 #[derive(Debug, Clone)]
 pub struct RequestTerms {
     cookies: Vec<Box<[u8]>>,
+    pass: Vec<HeaderName>,
     remove: Vec<HeaderName>,
     set: Vec<(HeaderName, HeaderValue)>,
 }
@@ -39,7 +40,12 @@ impl RequestTerms {
         !self.cookies.is_empty()
     }
 
-    /// Fields that do not cross.
+    /// Fields with an underscore in their name that cross all the same.
+    pub fn passed(&self) -> &[HeaderName] {
+        &self.pass
+    }
+
+    /// Fields that do not cross, under each spelling that is read as the one that is named or set.
     pub fn removed(&self) -> &[HeaderName] {
         &self.remove
     }

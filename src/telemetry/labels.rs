@@ -67,6 +67,10 @@ labels! {
         TargetTooLong = "target_too_long",
         /// A path that two parsers could read differently.
         AmbiguousPath = "ambiguous_path",
+        /// Head or body are not in the one form that every parser reads alike.
+        MalformedRequest = "malformed_request",
+        /// No host, a malformed one, or two.
+        Host = "host",
         /// No route meets the request.
         NoRoute = "no_route",
         /// Not a token that can be read.

@@ -9,7 +9,7 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 49] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 51] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
     ("anchor", "is resolved before a schema sees it"),
@@ -66,6 +66,11 @@ const BEYOND_A_SCHEMA: [(&str, &str); 49] = [
     ("pairwise_salt_too_short", "stands in another file"),
     ("pairwise_without_salt", "compares two parts of the file"),
     ("passed_headers_needlessly", "legal, and a warning"),
+    (
+        "passed_underscore_aliases",
+        "compares names as servers read them",
+    ),
+    ("passed_underscores", "compares names as servers read them"),
     (
         "removed_headers",
         "names of fields like any other by their form",

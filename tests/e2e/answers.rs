@@ -11,6 +11,7 @@ mod repeat;
 mod routes;
 mod streams;
 mod tokens;
+mod wire;
 
 use crate::e2e::support::{Answer, Lab};
 

@@ -215,6 +215,14 @@ impl ProxyHttp for Forward {
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
+    async fn request_filter(&self, session: &mut Session, (): &mut Self::CTX) -> Result<bool> {
+        let refused = edge::refusal().is_some();
+        if refused {
+            session.respond_error(400).await?;
+        }
+        Ok(refused)
+    }
+
     async fn upstream_peer(&self, _: &mut Session, (): &mut Self::CTX) -> Result<Box<HttpPeer>> {
         Ok(Box::new(HttpPeer::new(self.origin, false, String::new())))
     }

@@ -89,7 +89,8 @@ async fn a_client_of_http_1_0_gets_its_answer_and_the_end_of_the_connection() {
     let stage = Stage::before(&origin.url()).await;
     let mut client = stage.client().await;
     let token = stage.token();
-    let head = format!("GET /orders/1 HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let head =
+        format!("GET /orders/1 HTTP/1.0\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
     client.send(head.as_bytes()).await;
     let answer = client.answer(Kind::Response).await;
     assert_eq!(answer.unwrap().body, b"hello");

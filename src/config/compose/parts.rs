@@ -212,12 +212,31 @@ fn warn_of_needless_names(settings: &RouteSettings, building: &mut Building<'_>)
     });
     building.within("request", |b| {
         b.within("headers", |b| {
+            refuse_aliases("pass", &settings.request.headers.pass, b);
             let names = &settings.request.headers.remove;
             warn_where("remove", names, b, |name| {
                 let gone = proxy::is_dropped_from_request(name) && !proxy::is_written_anew(name);
                 gone.then_some("is dropped on every route")
             });
         });
+    });
+}
+
+/// A field that passes may not be read as one that is dropped on every route.
+fn refuse_aliases(list: &'static str, names: &[String], building: &mut Building<'_>) {
+    building.within(list, |b| {
+        for (position, name) in names.iter().enumerate() {
+            let alias = name.to_ascii_lowercase().replace('_', "-");
+            if proxy::is_dropped_from_request(&alias) {
+                b.within(position, |b| {
+                    b.findings.error_because(
+                        format!("{name} cannot pass"),
+                        "many servers read it as a field with hyphens that is dropped on every route",
+                        "remove it, or have the client use another name",
+                    );
+                });
+            }
+        }
     });
 }
 

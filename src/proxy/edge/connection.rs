@@ -54,7 +54,10 @@ where
     S: IO + 'static,
 {
     if let Some(lease) = guard.lease() {
-        lease.serve(serve_requests(app, guard, shutdown)).await;
+        let request = guard.request();
+        lease
+            .serve(request.serve(serve_requests(app, guard, shutdown)))
+            .await;
     }
 }
 

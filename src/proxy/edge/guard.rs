@@ -1,14 +1,20 @@
-//! The patience of the edge. A connection's plaintext stream enters (the socket itself, or TLS on top of it); what leaves
-//! is the same stream, cut when a request head is too long in coming or too large, and ended quietly when the edge drains
-//! and no request is on its way. While a request is served, reads pass straight through.
+//! What stands between a connection and the parser. A connection's plaintext stream enters (the socket itself, or TLS on
+//! top of it); what leaves are its requests, one at a time: each head held until it is whole and looked at as the bytes
+//! it is, each body as far as it goes and no byte further. A head that is too long in coming is cut; one that has no
+//! single reading is replaced by one that the app above knows is refused ([`RequestState`]).
 //!
 //! A deadline runs over the whole head, not over each read: from accept for the first one (a TLS handshake included),
 //! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout. A
-//! request whose credential ends while it is served ends with its lease.
+//! request whose credential ends while it is served ends with its lease. When the edge drains and no request is on its
+//! way, the stream ends quietly.
+//!
+//! Nearly every head comes whole in one read: it is looked at where it lies and not copied.
 
 mod beneath;
 
+use std::hint::cold_path;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,9 +27,12 @@ use tokio::time::{Sleep, sleep};
 use super::census::ConnectionEvent;
 use super::drain::DrainSignal;
 use super::head::{Head, Progress};
+use super::intake::{Body, Intake, stand_in, take_in};
+use super::request_state::RequestState;
+use crate::gate::{GateError, wire::HeadFault};
 use crate::proxy::lease::Lease;
 
-/// A stream whose request heads are bounded in time and bytes.
+/// A stream whose requests are bounded in time and bytes, and have one reading.
 pub(crate) struct Guard<S> {
     stream: S,
     terms: Arc<Terms>,
@@ -31,13 +40,17 @@ pub(crate) struct Guard<S> {
     owed: Option<Head>,
     deadline: Option<Pin<Box<Sleep>>>,
     linger: Option<Pin<Box<Sleep>>>,
-    /// Reads that did not complete the head.
-    partial_reads: usize,
-    /// Bytes of a dripped head, kept until it is whole.
+    /// The begin of a head that is not whole; then, what the parser has not taken of the request yet.
     held: Vec<u8>,
     /// The head of a response, kept back until its body begins, and how much of it was written.
     kept: Vec<u8>,
     kept_written: usize,
+    /// What is still to come of the request that is served.
+    body: Body,
+    /// What the client sent beyond it.
+    ahead: Vec<u8>,
+    /// What the app above is told of it.
+    request: Arc<RequestState>,
     /// `None` on HTTP/2, whose streams have a lease each.
     lease: Option<Arc<Lease>>,
 }
@@ -65,14 +78,15 @@ impl<S: IO> Guard<S> {
     }
 
     /// Begins the next request of a kept-alive connection: a head is owed again, its deadline begins at its first byte.
-    /// None if bytes of the request before were left unread: where the next head begins is not known then.
+    /// None if bytes of the request before were left unread: no answer to it may be taken for one to the next.
     pub(crate) fn next_request(mut self: Box<Self>) -> Option<Box<Self>> {
-        if !self.held.is_empty() || !self.kept.is_empty() {
+        let is_read = self.held.is_empty() && self.body.is_over();
+        if !is_read || !self.kept.is_empty() || self.request.is_refused() {
             return None;
         }
         self.release_head();
         self.owed = Some(Head::request(self.terms.head_bytes));
-        self.partial_reads = 0;
+        self.request.begin();
         Some(self)
     }
 
@@ -84,10 +98,12 @@ impl<S: IO> Guard<S> {
             owed,
             deadline,
             linger: None,
-            partial_reads: 0,
             held: Vec::new(),
             kept: Vec::new(),
             kept_written: 0,
+            body: Body::Bytes(0),
+            ahead: Vec::new(),
+            request: Arc::default(),
             lease: None,
         })
     }
@@ -95,6 +111,11 @@ impl<S: IO> Guard<S> {
     /// The lease under which the connection's requests are served.
     pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
         self.lease.clone()
+    }
+
+    /// What is known of the request that is served.
+    pub(crate) fn request(&self) -> Arc<RequestState> {
+        Arc::clone(&self.request)
     }
 
     /// Returns `true` if the request under way was ended: the client is not listened to any more.
@@ -137,44 +158,84 @@ impl<S: IO> Guard<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
+        if !self.ahead.is_empty() {
+            let ahead = mem::take(&mut self.ahead);
+            self.hold(&ahead);
+        }
+        while let Some(head) = self.owed.as_mut() {
             let before = buffer.filled().len();
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
                 return self.poll_patience(context);
             };
             read?;
             let fresh = buffer.filled().get(before..).unwrap_or_default();
-            let Some(head) = self.owed.as_mut().filter(|_| !fresh.is_empty()) else {
-                // The client closed. What it left unfinished is the parser's to refuse.
-                self.settle();
-                return self.poll_held(buffer);
-            };
-            let progress = head.advance(fresh);
-            if progress == Progress::Open {
-                self.partial_reads += 1;
+            if fresh.is_empty() {
+                // The client closed. A head that it left unfinished is nobody's to read.
+                self.settle(Body::Bytes(0));
+                self.held = Vec::new();
+                return Poll::Ready(Ok(()));
             }
-            // A parser that starts again at each of a thousand small reads costs a second of CPU for a single head.
-            let holds = self.partial_reads > PASSED_PARTIAL_READS;
-            if holds {
-                self.held.extend_from_slice(fresh);
-                buffer.set_filled(before);
-            }
-            match progress {
-                Progress::TooLarge => {
-                    return self.cut(ConnectionEvent::HeadTooLarge, ErrorKind::InvalidData);
+            if head.is_preface() {
+                if head.advance(fresh) == Progress::Whole {
+                    self.settle(Body::Endless);
                 }
-                Progress::Whole => {
-                    self.settle();
-                    return if holds {
-                        self.poll_held(buffer)
-                    } else {
-                        Poll::Ready(Ok(()))
-                    };
-                }
-                Progress::Open if holds => {}
-                Progress::Open => return Poll::Ready(Ok(())),
+                return Poll::Ready(Ok(()));
             }
+            if self.held.is_empty()
+                && let Intake::Passed(length, body) = take_in(fresh, self.terms.head_bytes)
+            {
+                if let Some(ahead) = fresh.get(length..).filter(|ahead| !ahead.is_empty()) {
+                    cold_path();
+                    self.ahead = ahead.to_vec();
+                    buffer.set_filled(before + length);
+                }
+                self.settle(body);
+                return Poll::Ready(Ok(()));
+            }
+            cold_path();
+            let fresh = fresh.to_vec();
+            buffer.set_filled(before);
+            self.hold(&fresh);
         }
+        self.poll_held(buffer)
+    }
+
+    /// Takes a piece of a head that did not come whole, or not as it may pass.
+    #[cold]
+    fn hold(&mut self, piece: &[u8]) {
+        let is_first = self.held.is_empty();
+        self.held.extend_from_slice(piece);
+        let progress = self.owed.as_mut().map(|head| head.advance(piece));
+        // A parser that starts again at each of a thousand small reads costs a second of CPU for a single head.
+        if progress == Some(Progress::Open) && !is_first {
+            return;
+        }
+        let cap = self.terms.head_bytes;
+        match take_in(&self.held, cap) {
+            Intake::Open if progress == Some(Progress::Open) => {}
+            // over for one parser and open for another
+            Intake::Open => self.refuse(HeadFault::LineEnd.into()),
+            Intake::Passed(length, body) => {
+                self.ahead = self.held.split_off(length);
+                self.settle(body);
+            }
+            Intake::Respelled(length, respelled, body) => {
+                self.ahead = self.held.split_off(length);
+                self.held = respelled;
+                self.settle(body);
+            }
+            Intake::Refused(error) => self.refuse(error),
+        }
+    }
+
+    /// Has the app answer with a refusal. What else came is not looked at.
+    fn refuse(&mut self, error: GateError) {
+        if matches!(error, GateError::HeadersTooLarge { .. }) {
+            (self.terms.report)(ConnectionEvent::HeadTooLarge);
+        }
+        self.held = stand_in(&self.held);
+        self.request.refuse(error);
+        self.settle(Body::Bytes(0));
     }
 
     /// Nothing to read: is there still time?
@@ -201,11 +262,12 @@ impl<S: IO> Guard<S> {
         Poll::Pending
     }
 
-    /// The head is whole: from here on reads pass through.
-    fn settle(&mut self) {
+    /// The head is whole: from here on its body is read.
+    fn settle(&mut self, body: Body) {
         self.owed = None;
         self.deadline = None;
         self.linger = None;
+        self.body = body;
     }
 
     fn cut(&self, event: ConnectionEvent, kind: ErrorKind) -> Poll<io::Result<()>> {
@@ -224,6 +286,52 @@ impl<S: IO> Guard<S> {
         }
         Poll::Ready(Ok(()))
     }
+
+    /// Reads the body, and where there is no more of it, waits for the client to close.
+    fn poll_body(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            // The next request waits for the answer to this one; so does its client.
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
+            return Poll::Pending;
+        };
+        read?;
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        match self.body.advance(fresh) {
+            Ok(length) if length == fresh.len() => Poll::Ready(Ok(())),
+            Ok(length) => {
+                cold_path();
+                self.ahead = fresh.get(length..).unwrap_or_default().to_vec();
+                buffer.set_filled(before + length);
+                if length == 0 {
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => {
+                cold_path();
+                buffer.set_filled(before);
+                self.request.refuse(error);
+                Poll::Ready(Err(ErrorKind::InvalidData.into()))
+            }
+        }
+    }
+
+    /// Once the client is told that its request became a tunnel, whatever it sends passes.
+    fn note_tunnel(&mut self) {
+        if self.request.is_tunnel() && self.body != Body::Endless {
+            cold_path();
+            self.body = Body::Endless;
+            let ahead = mem::take(&mut self.ahead);
+            self.held.extend_from_slice(&ahead);
+        }
+    }
 }
 
 impl<S: IO> AsyncRead for Guard<S> {
@@ -238,7 +346,7 @@ impl<S: IO> AsyncRead for Guard<S> {
         } else if this.is_ended() {
             Poll::Ready(Ok(()))
         } else if this.held.is_empty() {
-            Pin::new(&mut this.stream).poll_read(context, buffer)
+            this.poll_body(context, buffer)
         } else {
             this.poll_held(buffer)
         }
@@ -247,10 +355,11 @@ impl<S: IO> AsyncRead for Guard<S> {
 
 impl<S> std::fmt::Debug for Guard<S> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not `held`: it is a piece of a request head, with the credentials in it.
+        // Not `held` or `ahead`: they are pieces of requests, with the credentials in them.
         formatter
             .debug_struct("Guard")
             .field("owed", &self.owed)
+            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }
@@ -258,10 +367,6 @@ impl<S> std::fmt::Debug for Guard<S> {
 /// How long a connection without a request outlives the begin of a drain. A client in the middle of a series sends its
 /// next request in this time and is answered with `Connection: close`, instead of losing it to a close that crossed it.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// Partial reads that the parser sees at once, so that what is not HTTP at all (a TLS handshake on a cleartext port) is
-/// refused at once too.
-const PASSED_PARTIAL_READS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -272,6 +377,7 @@ mod tests {
     use crate::proxy::lease::EndReason;
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const POST: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
 
     fn guarded() -> (
         DuplexStream,
@@ -319,7 +425,6 @@ mod tests {
             "idle is not cut by the guard"
         );
         client.write_all(b"G").await.unwrap();
-        assert_eq!(guard.read_u8().await.unwrap(), b'G');
         let cut = tokio::time::timeout(Duration::from_secs(11), guard.read_u8()).await;
         assert!(cut.unwrap().is_err());
         assert_eq!(reported.recv().await, Some(ConnectionEvent::HeadTimeout));
@@ -328,32 +433,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_has_no_head_deadline() {
         let (mut client, mut guard, _, _) = guarded();
-        client.write_all(HEAD).await.unwrap();
-        let mut head = [0; HEAD.len()];
-        guard.read_exact(&mut head).await.unwrap();
+        client.write_all(POST).await.unwrap();
+        guard.read_exact(&mut [0; POST.len()]).await.unwrap();
         assert!(
             tokio::time::timeout(Duration::from_secs(60), guard.read_u8())
                 .await
                 .is_err()
         );
-        client.write_all(&[b'x'; 300]).await.unwrap();
-        guard.read_exact(&mut [0; 300]).await.unwrap();
+        client.write_all(b"body").await.unwrap();
+        guard.read_exact(&mut [0; 4]).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_dripped_head_arrives_whole_and_in_order_with_its_body() {
         let (mut client, mut guard, _, _) = guarded();
         let drip = async {
-            for byte in HEAD {
+            for byte in POST {
                 client.write_all(&[*byte]).await.unwrap();
                 tokio::task::yield_now().await;
             }
             client.write_all(b"body").await.unwrap();
         };
-        let mut message = vec![0; HEAD.len() + 4];
+        let mut message = vec![0; POST.len() + 4];
         let (read, ()) = tokio::join!(guard.read_exact(&mut message), drip);
         read.unwrap();
-        assert_eq!(message, [HEAD, b"body"].concat());
+        assert_eq!(message, [POST, b"body"].concat());
     }
 
     /// A connection whose first head was read.
@@ -390,11 +494,99 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_over_its_cap_is_cut() {
-        let (mut client, mut guard, _, mut reported) = guarded();
-        client.write_all(&[b'x'; 65]).await.unwrap();
-        assert!(guard.read(&mut [0; 128]).await.is_err());
-        assert_eq!(reported.recv().await, Some(ConnectionEvent::HeadTooLarge));
+    async fn a_head_over_its_cap_is_refused() {
+        for pieces in [&[65][..], &[40, 25], &[1; 65]] {
+            let (mut client, mut guard, _, mut reported) = guarded();
+            for length in pieces {
+                client.write_all(&vec![b'X'; *length]).await.unwrap();
+            }
+            let mut text = [0; 128];
+            let length = guard.read(&mut text).await.unwrap();
+            assert_eq!(text[..length], stand_in(b""));
+            let refusal = guard.request().refusal();
+            assert_eq!(refusal, Some(GateError::HeadersTooLarge { limit: 64 }));
+            assert_eq!(reported.recv().await, Some(ConnectionEvent::HeadTooLarge));
+            assert!(guard.next_request().is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_http_is_refused_at_its_first_byte() {
+        let (mut client, mut guard, _, _) = guarded();
+        client.write_all(b"\x16\x03\x01").await.unwrap();
+        let mut text = [0; 128];
+        let length = guard.read(&mut text).await.unwrap();
+        assert_eq!(text[..length], stand_in(b""));
+        assert!(guard.request().is_refused());
+    }
+
+    /// What the parser gets of the request that is served, up to where it would wait.
+    async fn served(guard: &mut Guard<DuplexStream>) -> Vec<u8> {
+        let mut text = Vec::new();
+        let read = async { while guard.read_buf(&mut text).await.unwrap() > 0 {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
+        text
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_request_ends_where_the_next_begins_however_they_are_cut() {
+        let chunked = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+        let requests = [HEAD, &[POST, b"body"].concat(), chunked, HEAD];
+        let all = requests.concat();
+        for size in [1, 2, 3, 7, 20, 64, 100, all.len()] {
+            let (mut client, mut guard, _, _) = guarded();
+            let mut pieces = all.chunks(size);
+            for request in requests {
+                let feeding = async {
+                    for piece in pieces.by_ref() {
+                        client.write_all(piece).await.unwrap();
+                        tokio::task::yield_now().await;
+                    }
+                };
+                let (served, ()) = tokio::join!(served(&mut guard), feeding);
+                assert_eq!(
+                    String::from_utf8_lossy(&served),
+                    String::from_utf8_lossy(request),
+                    "in pieces of {size}"
+                );
+                guard = guard
+                    .next_request()
+                    .expect("the request was read to its end");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_was_not_read_to_its_end_is_the_last() {
+        let (mut client, mut guard, _, _) = guarded();
+        client.write_all(&[POST, b"bod"].concat()).await.unwrap();
+        served(&mut guard).await;
+        assert!(guard.next_request().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_chunk_ends_the_stream_where_it_stands() {
+        let (mut client, mut guard, _, _) = guarded();
+        let head = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        guard.read_exact(&mut vec![0; head.len()]).await.unwrap();
+        client.write_all(b"1\r\nx\r\n").await.unwrap();
+        guard.read_exact(&mut [0; 6]).await.unwrap();
+        client.write_all(b" 0\r\n\r\n").await.unwrap();
+        assert!(guard.read(&mut [0; 9]).await.is_err());
+        assert!(guard.request().is_refused());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_the_answer_to_an_upgrade_passes_as_it_is() {
+        let (mut client, mut guard, _, _) = guarded();
+        client.write_all(&[HEAD, b"early"].concat()).await.unwrap();
+        assert_eq!(served(&mut guard).await, HEAD);
+        guard.request().open_tunnel();
+        guard.write_all(b"HTTP/1.1 101 \r\n\r\n").await.unwrap();
+        client.write_all(b" late\0\n").await.unwrap();
+        assert_eq!(served(&mut guard).await, b"early late\0\n");
+        assert!(guard.next_request().is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Where a request head ends. The bytes of a connection enter as they are read; what leaves is whether the head is whole,
-//! still open, or past its cap. Pure: no I/O and no time. The end is found exactly where pingora's parser finds it (an
-//! empty line, with CRLF or bare LF, empty lines before the request line skipped), so a head cannot be over for one and
-//! open for the other. An HTTP/2 connection has a preface of fixed length (RFC 9113 §3.4) instead of a head.
+//! still open, or past its cap. Pure: no I/O and no time. For heads that come in pieces: only a whole one is read. The end
+//! is found generously (an empty line, with CRLF or bare LF, empty lines before the request line skipped), so that a head
+//! cannot be over for a parser behind and open here. An HTTP/2 connection has a preface of fixed length (RFC 9113 §3.4) instead of a head.
 
 use memchr::memchr;
 
@@ -54,6 +54,11 @@ impl Head {
             seen: 0,
             at: At::Preface(PREFACE_BYTES),
         }
+    }
+
+    /// These are the bytes before HTTP/2.
+    pub(crate) fn is_preface(&self) -> bool {
+        matches!(self.at, At::Preface(_))
     }
 
     /// No byte has come yet.

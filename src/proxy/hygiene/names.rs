@@ -2,64 +2,90 @@
 
 /// Request fields that are dropped whatever they hold: credentials, identities and addresses that a proxy vouches for,
 /// and fields that make a server serve another method or path than the one that was matched. The name is in lower case.
+///
+/// A server that follows RFC 3875 §4.1.18 reads `X_Api_Key` and `X-Api-Key` as one variable. So no name with an underscore
+/// crosses, but for those that a route names.
 pub(crate) fn is_dropped_from_request(name: &str) -> bool {
-    let listed: &[&str] = match name.as_bytes() {
-        [b'x', b'-' | b'_', ..] => return is_dropped_extension(name),
-        [b'a', ..] => &["authorization"],
-        [b'c', ..] => &["cookie", "client-cert", "client-cert-chain"],
-        [b'd', ..] => &["dpop"],
-        [b'f', ..] => &["forwarded"],
-        [b'p', ..] => &["proxy-authorization"],
-        [b'r', ..] => &["remote-user"],
-        [b't', ..] => &["txn-token", "true-client-ip"],
+    let bytes = name.as_bytes();
+    if bytes.contains(&b'_') {
+        return true;
+    }
+    let (names, families): (&[&str], &[&str]) = match bytes {
+        [b'x', b'-', rest @ ..] => return is_dropped_extension(rest),
+        [b'a', ..] => (&["authorization"], &[]),
+        [b'c', ..] => (
+            &["cookie", "cf-connecting-ip", "cf-connecting-ipv6"],
+            &["client-cert", "cf-access-"],
+        ),
+        [b'd', ..] => (&["dpop"], &[]),
+        [b'f', ..] => (&["forwarded", "fastly-client-ip"], &[]),
+        [b'i', ..] => (&[], &["iv-"]),
+        [b'o', ..] => (&["oam-remote-user"], &["oidc-"]),
+        // a CGI program takes Proxy for the proxy that it is to use itself
+        [b'p', ..] => (&["proxy-authorization", "proxy"], &[]),
+        [b'r', ..] => (&[], &["remote-"]),
+        [b's', ..] => (&["sm-user"], &["ssl-"]),
+        [b't', ..] => (&["txn-token", "true-client-ip"], &["tailscale-"]),
+        [b'w', ..] => (&[], &["wl-proxy-"]),
         _ => return false,
     };
-    listed.iter().any(|listed| is_spelled(name, listed))
+    is_listed(bytes, names, families)
 }
 
-/// The same of names that begin with `x-`.
-fn is_dropped_extension(name: &str) -> bool {
-    const LISTED: [&str; 25] = [
-        "x-api-key",
-        "x-auth-token",
-        "x-access-token",
-        "x-forwarded-access-token",
-        "x-forwarded-user",
-        "x-forwarded-email",
-        "x-forwarded-groups",
-        "x-forwarded-preferred-username",
-        "x-remote-user",
-        "x-forwarded-client-cert",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-forwarded-port",
-        "x-forwarded-server",
-        "x-forwarded-prefix",
-        "x-real-ip",
-        "x-client-ip",
-        "x-original-url",
-        "x-original-uri",
-        "x-rewrite-url",
-        "x-http-method",
-        "x-http-method-override",
-        "x-method-override",
-        "x-request-id",
-    ];
-    const FAMILY: &str = "x-ssl-client-";
-    let begins = name.get(..FAMILY.len());
-    LISTED.iter().any(|listed| is_spelled(name, listed))
-        || begins.is_some_and(|begins| is_spelled(begins, FAMILY))
+/// The same of names that begin with `x-`, by the rest of the name.
+fn is_dropped_extension(rest: &[u8]) -> bool {
+    let (names, families): (&[&str], &[&str]) = match rest {
+        [b'a', ..] => (
+            &[
+                "api-key",
+                "auth-token",
+                "access-token",
+                "apigateway-api-userinfo",
+                "azure-clientip",
+                "azure-socketip",
+            ],
+            &[
+                "auth-request-",
+                "authenticated-",
+                "authentik-",
+                "amzn-oidc-",
+                "amzn-mtls-",
+                "appengine-",
+            ],
+        ),
+        [b'c', ..] => (
+            &[
+                "client-ip",
+                "client-dn",
+                "client-verify",
+                "cluster-client-ip",
+            ],
+            &["client-cert", "consumer-", "credential-"],
+        ),
+        [b'e', ..] => (&["endpoint-api-userinfo"], &["envoy-"]),
+        [b'f', ..] => (&[], &["forwarded"]),
+        [b'g', ..] => (&[], &["goog-"]),
+        [b'h', ..] => (&["host"], &["http-method"]),
+        [b'j', ..] => (&[], &["jwt-"]),
+        [b'm', ..] => (&["method-override"], &["ms-client-principal", "ms-token-"]),
+        [b'o', ..] => (&[], &["original-"]),
+        [b'p', ..] => (&[], &["pomerium-"]),
+        [b'r', ..] => (&["request-id"], &["real-", "remote-", "rewrite-"]),
+        [b's', ..] => (&[], &["ssl-"]),
+        [b't', ..] => (&["true-client-ip"], &["tls-client-"]),
+        [b'u', ..] => (&["userinfo"], &[]),
+        [b'v', ..] => (&[], &["vouch-"]),
+        [b'w', ..] => (&[], &["webauth-"]),
+        _ => return false,
+    };
+    is_listed(rest, names, families)
 }
 
-/// Whether `name` is `listed` to a server that follows RFC 3875 §4.1.18, which reads `X_Api_Key` and `X-Api-Key` as one
-/// variable.
-fn is_spelled(name: &str, listed: &str) -> bool {
-    name.len() == listed.len()
-        && name
-            .bytes()
-            .zip(listed.bytes())
-            .all(|(byte, wanted)| byte == wanted || (byte == b'_' && wanted == b'-'))
+fn is_listed(name: &[u8], names: &[&str], families: &[&str]) -> bool {
+    names.iter().any(|listed| listed.as_bytes() == name)
+        || families
+            .iter()
+            .any(|begin| name.starts_with(begin.as_bytes()))
 }
 
 /// Request fields that are written anew on every route, in place of the client's.
@@ -134,6 +160,11 @@ mod tests {
             "forwarded",
             "remote_user",
             "true-client-ip",
+            "x_custom",
+            "transfer_encoding",
+            "content_length",
+            "a_b-c",
+            "_",
         ] {
             assert!(is_dropped_from_request(name), "{name}");
         }
@@ -141,18 +172,62 @@ mod tests {
             "accept",
             "content-type",
             "x-custom",
-            "x_custom",
+            "x-user-agent",
+            "x-correlation-id",
             "referer",
             "user-agent",
             "x-ssl",
             "x",
             "x-",
             "x.api-key",
-            "x-forwarded-fox",
+            "x-originals",
+            "x-google",
+            "remote",
+            "ssl",
+            "proxy-connection",
             "cookie2",
             "if-none-match",
         ] {
             assert!(!is_dropped_from_request(name), "{name}");
+        }
+    }
+    #[test]
+    fn whole_families_that_a_proxy_vouches_for_are_dropped() {
+        for name in [
+            "x-forwarded",
+            "x-forwarded-fox",
+            "x-forwarded-uri",
+            "x-forwarded-tls-client-cert-info",
+            "x-original-host",
+            "x-original-forwarded-for",
+            "x-envoy-original-path",
+            "x-envoy-external-address",
+            "x-auth-request-email",
+            "x-authenticated-userid",
+            "x-goog-iap-jwt-assertion",
+            "x-goog-authenticated-user-email",
+            "ssl-client-cert",
+            "ssl-client-subject-dn",
+            "x-ssl-cert",
+            "x-client-cert-chain",
+            "x-ms-client-principal-id",
+            "x-ms-token-aad-access-token",
+            "x-amzn-oidc-data",
+            "x-amzn-mtls-clientcert",
+            "x-remote-groups",
+            "remote-groups",
+            "x-consumer-custom-id",
+            "x-webauth-user",
+            "x-jwt-assertion",
+            "oidc-claim-sub",
+            "iv-user",
+            "wl-proxy-client-ip",
+            "cf-access-jwt-assertion",
+            "tailscale-user-login",
+            "x-http-method",
+            "proxy",
+        ] {
+            assert!(is_dropped_from_request(name), "{name}");
         }
     }
 }

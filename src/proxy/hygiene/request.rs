@@ -2,7 +2,7 @@
 
 use super::{
     names::is_dropped_from_request,
-    terms::{Cookies, add_to_request},
+    terms::{Copies, add_to_request},
 };
 use crate::{
     route::{Route, UpstreamHost},
@@ -81,7 +81,7 @@ pub(in crate::proxy) fn clean_request(
     if let Some((terms, received)) = received {
         cold_path();
         let presented = outgoing.presented;
-        if add_to_request(&mut parts.headers, &received, terms, presented) == Cookies::HeldToken {
+        if add_to_request(&mut parts.headers, &received, terms, presented) == Copies::KeptBack {
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
         }
     }

@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// Whether copies of a presented token were found and kept back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub(super) enum Cookies {
-    /// None held a token.
-    Clean,
-    /// At least one did, and was dropped whole.
-    HeldToken,
+pub(super) enum Copies {
+    /// There were none.
+    None,
+    /// At least one cookie or field held one, and was dropped whole.
+    KeptBack,
 }
 
 /// Puts what the route adds to the fields that cross; `received` are those of the client.
@@ -23,15 +23,24 @@ pub(super) fn add_to_request(
     received: &HeaderMap,
     terms: &RequestTerms,
     presented: &[Imprint],
-) -> Cookies {
+) -> Copies {
     for name in terms.removed() {
         kept.remove(name);
     }
-    let found = if terms.passes_cookies() {
+    let mut found = if terms.passes_cookies() {
         add_cookies(kept, received, terms, presented)
     } else {
-        Cookies::Clean
+        Copies::None
     };
+    for name in terms.passed() {
+        for value in received.get_all(name) {
+            if presented.iter().any(|token| token.is_in(value.as_bytes())) {
+                found = Copies::KeptBack;
+            } else {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+    }
     for (name, value) in terms.set() {
         kept.insert(name.clone(), value.clone());
     }
@@ -44,9 +53,9 @@ fn add_cookies(
     received: &HeaderMap,
     terms: &RequestTerms,
     presented: &[Imprint],
-) -> Cookies {
+) -> Copies {
     let mut passing: Vec<u8> = Vec::new();
-    let mut found = Cookies::Clean;
+    let mut found = Copies::None;
     let fields = received.get_all(header::COOKIE).iter();
     for pair in fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b';')) {
         let pair = pair.trim_ascii();
@@ -55,7 +64,7 @@ fn add_cookies(
             continue;
         }
         if presented.iter().any(|token| token.is_in(pair)) {
-            found = Cookies::HeldToken;
+            found = Copies::KeptBack;
             continue;
         }
         if !passing.is_empty() {
@@ -98,7 +107,7 @@ mod tests {
     };
     use std::path::Path;
 
-    fn cookies(passing: &[&str], received: &[&str], token: &str) -> (Option<String>, Cookies) {
+    fn cookies(passing: &[&str], received: &[&str], token: &str) -> (Option<String>, Copies) {
         let settings = serde_json::json!({ "cookies": passing });
         let settings: RequestSettings = serde_json::from_value(settings).unwrap();
         let terms = built(&settings);
@@ -135,7 +144,7 @@ mod tests {
             cookie.as_deref(),
             Some("session=x=y; theme=dark; theme=light")
         );
-        assert_eq!(found, Cookies::Clean);
+        assert_eq!(found, Copies::None);
     }
 
     #[test]
@@ -143,7 +152,7 @@ mod tests {
         let received = format!("session=a{TOKEN}b; theme=dark");
         let (cookie, found) = cookies(&["theme", "session"], &[&received], TOKEN);
         assert_eq!(cookie.as_deref(), Some("theme=dark"));
-        assert_eq!(found, Cookies::HeldToken);
+        assert_eq!(found, Copies::KeptBack);
     }
 
     #[test]

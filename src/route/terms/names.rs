@@ -92,6 +92,19 @@ fn check_own(name: &str, building: &mut Building<'_>) {
     }
 }
 
+/// Fields that cross though their name has an underscore. Which of them stand for what is dropped on every route, the
+/// composition of the whole configuration knows.
+pub(super) fn check_underscored(name: &str, building: &mut Building<'_>) {
+    check_own(name, building);
+}
+
+/// A name as servers read it that take `_` and `-` for the same (RFC 3875 §4.1.18).
+pub(super) fn with_hyphens(name: &HeaderName) -> Option<HeaderName> {
+    let text = name.as_str();
+    let hyphens = text.contains('_').then(|| text.replace('_', "-"))?;
+    HeaderName::from_bytes(hyphens.as_bytes()).ok()
+}
+
 pub(super) fn check_passed(name: &str, building: &mut Building<'_>) {
     let challenge = matches!(
         name,

@@ -3,7 +3,8 @@
 use super::{
     Cors, RequestTerms, ResponseTerms,
     names::{
-        check_cookie, check_passed, check_removed, check_set, name, names, warn_of_a_written_secret,
+        check_cookie, check_passed, check_removed, check_set, check_underscored, name, names,
+        warn_of_a_written_secret, with_hyphens,
     },
 };
 use crate::settings::{Building, SecretSettings};
@@ -29,6 +30,10 @@ pub struct RequestSettings {
 pub struct HeadersSettings {
     /// Set after everything else was stripped, in place of what the client sent.
     pub set: Vec<SetHeaderSettings>,
+    /// Fields with an underscore in their name that pass, such as X_Legacy. All others are dropped: many servers read
+    /// X_Api_Key and X-Api-Key as the same field.
+    #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
+    pub pass: Vec<String>,
     /// Removed if the client sent them.
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub remove: Vec<String>,
@@ -85,10 +90,15 @@ impl RequestSettings {
                 b.within(position, |b| check_cookie(name, b));
             }
         });
-        let (set, remove) = building.within("headers", |b| {
+        let (set, remove, pass) = building.within("headers", |b| {
             let set = b.within("set", |b| self.headers.set(b));
-            let remove = b.within("remove", |b| names(&self.headers.remove, check_removed, b));
-            (set, remove)
+            let mut remove = b.within("remove", |b| names(&self.headers.remove, check_removed, b));
+            let pass = b.within("pass", |b| self.headers.pass(&set, &remove, b));
+            // the client's fields under every spelling that a server could take for the operator's
+            let named = remove.iter().chain(set.iter().map(|(name, _)| name));
+            let others: Vec<_> = named.filter_map(with_hyphens).collect();
+            remove.extend(others);
+            (set, remove, pass)
         });
         let terms = RequestTerms {
             cookies: self
@@ -96,22 +106,62 @@ impl RequestSettings {
                 .iter()
                 .map(|name| name.as_bytes().into())
                 .collect(),
+            pass,
             remove,
             set,
         };
-        let silent = terms.cookies.is_empty() && terms.remove.is_empty() && terms.set.is_empty();
+        let silent = terms.cookies.is_empty()
+            && terms.pass.is_empty()
+            && terms.remove.is_empty()
+            && terms.set.is_empty();
         (!silent).then_some(terms)
     }
 }
 
 impl HeadersSettings {
+    fn pass(
+        &self,
+        set: &[(HeaderName, HeaderValue)],
+        remove: &[HeaderName],
+        building: &mut Building<'_>,
+    ) -> Vec<HeaderName> {
+        let pass = names(&self.pass, check_underscored, building);
+        for (position, text) in self.pass.iter().enumerate() {
+            building.within(position, |b| {
+                if !text.contains('_') {
+                    b.findings.error_because(
+                        format!("{text} has no underscore"),
+                        "fields without one pass, or are dropped, on every route",
+                        "remove it",
+                    );
+                }
+                let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+                    return;
+                };
+                if set.iter().any(|(other, _)| is_read_as(other, &name)) {
+                    b.findings.error_because(
+                        format!("{text} is a spelling of a field that is set"),
+                        "a server could take the client's value for yours",
+                        "remove one of them",
+                    );
+                } else if remove.iter().any(|other| is_read_as(other, &name)) {
+                    b.findings.error(
+                        format!("{text} is a spelling of a field that is removed"),
+                        "remove one of them",
+                    );
+                }
+            });
+        }
+        pass
+    }
+
     fn set(&self, building: &mut Building<'_>) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
         for (position, setting) in self.set.iter().enumerate() {
             building.within(position, |b| {
                 let name = b.within("name", |b| {
                     let name = name(&setting.name, check_set, b)?;
-                    if fields.iter().any(|(other, _)| *other == name) {
+                    if fields.iter().any(|(other, _)| is_read_as(other, &name)) {
                         b.findings.error(
                             format!("{name} is set twice"),
                             "keep one of them: the other would have no effect",
@@ -128,6 +178,13 @@ impl HeadersSettings {
         }
         fields
     }
+}
+
+/// Whether a server could take one name for the other.
+fn is_read_as(one: &HeaderName, other: &HeaderName) -> bool {
+    let (one, other) = (one.as_str().bytes(), other.as_str().bytes());
+    let hyphen = |byte| if byte == b'_' { b'-' } else { byte };
+    one.map(hyphen).eq(other.map(hyphen))
 }
 
 impl HeaderValueSettings {

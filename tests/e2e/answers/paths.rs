@@ -62,23 +62,14 @@ async fn an_ambiguous_path_is_refused_on_public_routes_too() {
 #[tokio::test]
 async fn a_target_that_is_no_path_is_refused() {
     let lab = Lab::start().await;
-    for (method, target) in [
-        ("OPTIONS", "*"),
-        ("GET", "http://api.example.com/orders/1"),
-        ("TRACE", "/orders/1"),
+    for (method, target, expected) in [
+        ("OPTIONS", "*", 400),
+        ("TRACE", "/orders/1", 405),
+        ("GET", "http://other.example.com/orders/1", 400),
+        ("CONNECT", "api.example.com:443", 405),
     ] {
         let answer = lab.ask(Ask::new(method, target).bearer(&lab.token())).await;
-        let expected = if method == "TRACE" { 405 } else { 400 };
         assert_own(&answer, expected, "invalid_request", &[]);
-    }
-    // refused by the HTTP library before the gateway sees them: no body, and no downstream either
-    for (method, target) in [
-        ("GET", "http://other.example.com/orders/1"),
-        ("CONNECT", "api.example.com:443"),
-    ] {
-        let answer = lab.ask(Ask::new(method, target).bearer(&lab.token())).await;
-        assert!(matches!(answer.status(), 400 | 405), "{method} {target}");
-        assert!(answer.body.is_empty());
     }
     assert_untouched(&lab);
 }

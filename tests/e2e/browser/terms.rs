@@ -13,7 +13,9 @@ const ROUTES: &str = r"
         set:
           - { name: X-Api-Key, value: { file: key.txt } }
           - { name: X-Partner, value: the portal }
-        remove: [X-Internal, User-Agent]
+          - { name: X_Team-Name, value: gateway }
+        remove: [X-Internal, User-Agent, X_Hidden]
+        pass: [X_Legacy]
     response: { pass_headers: [Set-Cookie, Strict-Transport-Security] }
   - name: told
     match: { prefix: /told }
@@ -89,6 +91,57 @@ async fn the_operators_own_fields_replace_the_clients_and_others_are_removed() {
         assert!(request.field(gone).is_none(), "{gone}");
     }
     lab.issued(&request).await;
+}
+
+#[tokio::test]
+async fn fields_with_an_underscore_cross_only_where_a_route_names_them() {
+    let lab = start().await;
+    let token = lab.token();
+    let ask = |path: &str| {
+        Ask::get(path)
+            .bearer(&token)
+            .field("X_LEGACY", "1")
+            .field("X_Legacy", "2")
+            .field("X_Other", "1")
+            .field("X_Partner", "somebody else")
+            .field("X-Team-Name", "somebody else")
+            .field("X-Team_Name", "somebody else")
+            .field("X-Hidden", "1")
+            .field("Content_Length", "9")
+            .field("Transfer_Encoding", "chunked")
+            .field("X_Forwarded_For", "1.2.3.4")
+    };
+    assert_eq!(lab.ask(ask("/orders/1")).await.status(), 200);
+    let request = lab.origin.request();
+    assert_eq!(request.all("x_legacy").collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(request.all("x-partner").collect::<Vec<_>>(), ["the portal"]);
+    assert_eq!(request.all("x_team-name").collect::<Vec<_>>(), ["gateway"]);
+    let underscored = |request: &crate::e2e::support::Answer| {
+        let names = request.fields.iter().map(|(name, _)| name.to_lowercase());
+        names.filter(|name| name.contains('_')).count()
+    };
+    assert_eq!(underscored(&request), 3);
+    for gone in ["x-team-name", "x-hidden"] {
+        assert!(request.field(gone).is_none(), "{gone}");
+    }
+    lab.origin.forget();
+    assert_eq!(lab.ask(ask("/usual/1")).await.status(), 200);
+    let request = lab.origin.request();
+    assert_eq!(underscored(&request), 0, "{request:#?}");
+    assert_eq!(request.field("x-team-name"), Some("somebody else"));
+}
+
+#[tokio::test]
+async fn a_field_that_passes_by_name_does_not_carry_the_token() {
+    let lab = start().await;
+    let token = lab.token();
+    let ask = Ask::get("/orders/1")
+        .bearer(&token)
+        .field("X_Legacy", &token);
+    assert_eq!(lab.ask(ask).await.status(), 200);
+    assert!(lab.origin.request().field("x_legacy").is_none());
+    lab.counts("obo_leak_blocked_total", &["request_header"], 1)
+        .await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::protocols::raw_connect::ProxyDigest;
@@ -13,7 +14,8 @@ use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl,
     TimingDigest, UniqueID, UniqueIDType,
 };
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::timeout;
 
 use super::Guard;
 
@@ -34,6 +36,7 @@ impl<S: IO> AsyncWrite for Guard<S> {
             self.release_head();
             ready!(self.poll_kept(context))?;
         }
+        self.note_tunnel();
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note_write(written)
     }
@@ -77,6 +80,7 @@ impl<S: IO> AsyncWrite for Guard<S> {
             let first = slices.iter().find(|slice| !slice.is_empty());
             return self.poll_write(context, first.map_or(&[], |slice| slice));
         }
+        self.note_tunnel();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.note_write(written)
     }
@@ -110,8 +114,28 @@ impl<S: IO> Guard<S> {
 impl<S: IO> Shutdown for Guard<S> {
     async fn shutdown(&mut self) {
         self.stream.shutdown().await;
+        if self.request.is_refused() {
+            let _ = timeout(CLOSING, discard(&mut self.stream)).await;
+        }
     }
 }
+
+/// Reads what a refused client still sends: bytes that arrive at a closed socket have the system take back the answer
+/// that is under way (RFC 9112 §9.6).
+async fn discard<S: IO>(stream: &mut S) {
+    let (mut read, mut scratch) = (0, [0; 4_096]);
+    while read < MOST_DISCARDED {
+        match stream.read(&mut scratch).await {
+            Ok(length @ 1..) => read += length,
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
+/// How long a refused client may take to read its answer and close.
+const CLOSING: Duration = Duration::from_secs(1);
+/// How much a refused client may send meanwhile, in bytes.
+const MOST_DISCARDED: usize = 256 << 10;
 
 #[async_trait]
 impl<S: IO> Peek for Guard<S> {}
