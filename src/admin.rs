@@ -1,4 +1,4 @@
-//! What the operator asks: `/metrics`, `/healthz`, `/readyz`; and what the operator ends: `/revocations`.
+//! What the operator asks: `/metrics`, `/healthz`, `/readyz`; and what the operator ends and lifts: `/revocations`.
 //!
 //! What enters are plain HTTP requests, what leaves are plain HTTP answers; there is no socket in here. Guaranteed:
 //! a web page cannot read it through a name that it points at this machine (DNS rebinding), and off loopback it
@@ -7,10 +7,11 @@
 
 mod entrance;
 mod revocation;
+mod revocations;
 mod settings;
 
 pub use crate::telemetry::{Readiness, ReadinessReport};
-pub use revocation::{Ends, OwnTokens, RefreshTokens, Revoker};
+pub use revocation::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens, Revoker};
 pub use settings::{AdminSettings, AdminTerms};
 
 use crate::telemetry::Metrics;
@@ -19,11 +20,8 @@ use bytes::Bytes;
 use entrance::{Admitted, Entrance, Purpose, Refused};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
-    },
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use revocation::{Asked, NotRevoked};
 use serde_json::json;
 use std::{net::SocketAddr, sync::Arc};
 
@@ -73,56 +71,9 @@ impl Admin {
     /// Answers one request.
     pub async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if request.uri().path() == REVOCATIONS {
-            self.revoke(request).await
+            revocations::respond(self, request).await
         } else {
             self.document(request)
-        }
-    }
-
-    /// `POST /revocations`. JSON alone, and nothing that a browser sends for a page: what a page can send without asking
-    /// first is a form or plain text, and asking first is answered with a refusal.
-    async fn revoke(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        let credential = match self.entrance.load().admit(request, Purpose::Revoke) {
-            Ok(credential) => credential,
-            Err(refused) => return refusal(refused),
-        };
-        if request.headers().contains_key(ORIGIN) {
-            return error(
-                StatusCode::FORBIDDEN,
-                "access_denied",
-                "no web page may revoke tokens",
-            );
-        }
-        if request.method() != Method::POST {
-            return not_allowed("POST", "only POST is answered");
-        }
-        if !is_json(request) {
-            return error(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "invalid_request",
-                "the body is application/json",
-            );
-        }
-        let revoker = self.revoker.load_full();
-        let done = match Asked::read(request.body()) {
-            Ok(asked) => revoker.revoke(&asked).await,
-            Err(malformed) => Err(malformed),
-        };
-        match done {
-            Ok(done) => {
-                tracing::info!(
-                    kind = done.kind.as_str(),
-                    credential = credential.as_str(),
-                    "revoked"
-                );
-                let body = json!({
-                    "revoked": done.kind.as_str(),
-                    "at": done.at.as_secs(),
-                    "until": done.until.as_secs(),
-                });
-                answer(StatusCode::OK, JSON, body.to_string())
-            }
-            Err(why) => not_revoked(&why),
         }
     }
 
@@ -218,44 +169,6 @@ fn not_allowed(allowed: &'static str, description: &'static str) -> Response<Byt
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
-}
-
-/// The media type, whatever its parameters.
-fn is_json(request: &Request<Bytes>) -> bool {
-    let written = request.headers().get(CONTENT_TYPE);
-    written
-        .and_then(|value| value.to_str().ok()?.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
-fn not_revoked(why: &NotRevoked) -> Response<Bytes> {
-    match why {
-        NotRevoked::Malformed => {
-            error(StatusCode::BAD_REQUEST, "invalid_request", &why.to_string())
-        }
-        NotRevoked::NoStore => error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "nothing was revoked: the configuration names no store",
-        ),
-        NotRevoked::Store(cause) => {
-            tracing::error!(%cause, "nothing was revoked: the store cannot be written");
-            let mut answer = error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "the store cannot be written: do not take it for revoked",
-            );
-            answer
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            answer
-        }
-        NotRevoked::NotOnRecord => error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "it is revoked, and the audit log cannot be written: ask again",
-        ),
-    }
 }
 
 fn error(status: StatusCode, code: &str, description: &str) -> Response<Bytes> {

@@ -83,11 +83,19 @@ pub struct ExchangeCache<E> {
 struct Inner<E> {
     id: CacheId,
     entries: moka::sync::Cache<CacheKey, Arc<Entry>, BuildHasherDefault<AsItIs>>,
-    refusals: moka::sync::Cache<CacheKey, E>,
+    refusals: moka::sync::Cache<CacheKey, Remembered<E>>,
     flights: Flights<E>,
     refresh_ahead: Percentage,
     revocations: Revocations,
     clock: SharedClock,
+}
+
+/// A refusal, and the epoch of the revocations that it was decided at: after another revocation, or one that was lifted,
+/// it is decided anew.
+#[derive(Clone)]
+struct Remembered<E> {
+    refusal: E,
+    epoch: u64,
 }
 
 /// A remembered credential.
@@ -155,7 +163,7 @@ impl<E: FlightError> ExchangeCache<E> {
                 refresh: entry.refresh_due(now),
                 credential: ForwardCredential::from_hit(entry),
             })),
-            None => self.inner.refusals.get(key).map_or(Ok(None), Err),
+            None => self.inner.refused(key).map_or(Ok(None), Err),
         }
     }
 
@@ -262,6 +270,12 @@ impl<E: FlightError> Inner<E> {
         None
     }
 
+    /// The refusal that is remembered for `key`, unless what is revoked has changed since.
+    fn refused(&self, key: &CacheKey) -> Option<E> {
+        let remembered = self.refusals.get(key)?;
+        (remembered.epoch == self.revocations.epoch()).then_some(remembered.refusal)
+    }
+
     fn is_usable(&self, entry: &Entry, key: &CacheKey, now: UnixTime) -> bool {
         entry.is_usable(now, key.policy_generation(), &self.revocations)
     }
@@ -285,6 +299,7 @@ impl<E: FlightError> Inner<E> {
                 result: CacheResult::Hit,
             });
         }
+        let begun = self.revocations.epoch();
         match exchange.await {
             Ok(issued) => {
                 // before the look: a revocation that comes between the two is found at the next one
@@ -316,7 +331,11 @@ impl<E: FlightError> Inner<E> {
             }
             Err(refusal) => {
                 if refusal.is_definitive() {
-                    self.refusals.insert(key, refusal.clone());
+                    let remembered = Remembered {
+                        refusal: refusal.clone(),
+                        epoch: begun,
+                    };
+                    self.refusals.insert(key, remembered);
                 }
                 Err(refusal)
             }

@@ -19,7 +19,7 @@ pub use embedded::{Embedded, OpenError};
 pub use lineage::{Lineage, TooManyKeys};
 pub use once::{OnceOnly, Use};
 pub use record::{Record, RecordKey};
-pub use revocation::{Reach, Revocation, RevocationKey};
+pub use revocation::{Change, Lift, NoRevocationKey, Reach, Revocation, RevocationKey, RevokedBy};
 pub use revocations::Revocations;
 pub use settings::{EmbeddedSettings, StoreParts, StoreSettings};
 pub use stores::Stores;
@@ -66,6 +66,10 @@ pub trait Store: Send + Sync + fmt::Debug {
         &self,
         revocations: &[Revocation],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes revocations back, durably. This process's [`Revocations`] know it when this answers, and every other
+    /// process that shares the store knows it as soon as it would know of a revocation. One that is made later holds.
+    fn lift(&self, lifts: &[Lift]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The revocations that this process knows, also those that others made.
     fn revocations(&self) -> &Revocations;

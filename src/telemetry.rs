@@ -19,7 +19,7 @@ mod trace_context;
 mod witness;
 
 pub use access::{AccessLog, AccessRecord};
-pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, Revoked};
+pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, AuditedBy, Revoked};
 pub use ids::{IdSource, RequestId, SpanId};
 pub use labels::{
     CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome,

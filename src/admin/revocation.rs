@@ -1,22 +1,30 @@
-//! Revocations by an operator: what the body of `POST /revocations` may say, and having it hold everywhere.
+//! Revocations by an operator: made, listed and taken back.
 //!
-//! What enters is JSON with exactly one member that names whose tokens end; what leaves is an answer, which says that it
-//! is so only when the store has it on disk, or acknowledged it, and the audit log has a line of it.
+//! What is answered as revoked is durable and on record in the audit log, and ends something: a name that the
+//! configuration does not know is an error unless the operator insists. What an operator lifts is only what operators
+//! revoked, unless the request names the other side.
 
+mod asked;
+mod caller;
+mod known;
+mod listed;
+mod named;
 mod own;
 
+pub(super) use asked::{AskedToLift, AskedToRevoke};
+pub(super) use caller::Caller;
+pub use known::{KeyIds, Known, KnownIssuer};
+pub(super) use listed::{Page, side};
+pub(super) use named::Named;
 pub use own::{Ends, OwnTokens, RefreshTokens};
 
 use crate::{
     clock::{SharedClock, UnixTime},
-    jose::encoding::from_base64url,
-    settings::HumanDuration,
-    store::{Reach, Revocation, RevocationKey, Store, StoreError, Stores},
+    store::{Lift, Revocation, RevocationKey, RevokedBy, Store, StoreError, Stores},
     telemetry::{AuditEvent, AuditLog, AuditedAct, IdSource, Revoked},
-    token::{Claims, Limits, RawToken},
 };
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use asked::{Hold, Liftable, Target, Unknown};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -27,6 +35,8 @@ pub struct Revoker {
     pub store: Option<Stores>,
     /// Reads tokens that only the gateway can read.
     pub own: OwnTokens,
+    /// The names that mean something.
+    pub known: Known,
     /// Puts them on record.
     pub audit: AuditLog,
     /// Gives each a request id.
@@ -37,59 +47,77 @@ pub struct Revoker {
     pub longest_life: Duration,
 }
 
-/// Whose tokens end: the one member of the body.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Target {
-    Subject {
-        issuer: String,
-        sub: String,
-    },
-    Actor {
-        issuer: String,
-        sub: String,
-    },
-    Session {
-        issuer: String,
-        sid: String,
-    },
-    Client {
-        id: String,
-    },
-    SigningKey {
-        issuer: String,
-        kid: String,
-    },
-    Token {
-        #[serde(deserialize_with = "raw_token")]
-        token: RawToken,
-    },
-}
-
-/// What an operator asks for.
-#[derive(Debug)]
-pub(super) struct Asked {
-    target: Target,
-    holds: Option<Duration>,
-}
-
 /// What was revoked.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) kind: Revoked,
-    pub(super) at: UnixTime,
-    pub(super) until: UnixTime,
+    named: Named,
+    at: UnixTime,
+    until: UnixTime,
+    forever: bool,
+    ends: String,
 }
 
-/// Why nothing was revoked.
+/// What was lifted.
+#[derive(Debug)]
+pub(super) struct Lifted {
+    members: Map<String, Value>,
+    ids: Vec<String>,
+    by: RevokedBy,
+    /// Who else revoked the same thing, so that it stays revoked.
+    still: Option<RevokedBy>,
+}
+
+/// Why nothing was done.
 #[derive(Debug, Error)]
-pub(super) enum NotRevoked {
+pub(super) enum NotDone {
     /// The body is not what is expected. It is not repeated: it may hold a token.
     #[error(
         "expected exactly one of subject {{issuer, sub}}, actor {{issuer, sub}}, session {{issuer, sid}}, client {{id}}, \
-         signing_key {{issuer, kid}} and token {{token}}, as JSON; with `for`, e.g. 7d, it holds for that long"
+         signing_key {{issuer, kid}} and token {{token}}, as JSON. With `for`, e.g. 7d, a revocation holds for that long; \
+         `forever: true` is for clients and keys; `force: true` takes names that the configuration does not know. To lift \
+         one, `id` names it too, and `revoked_by: client` lifts what a client revoked"
     )]
     Malformed,
+    /// The query is not what is expected.
+    #[error("expected no query, or after=<id of a revocation> and limit=<1 to 500>")]
+    Query,
+    /// A client or a key, and no time.
+    #[error("say how long the client or key stays revoked: `for`, e.g. 7d, or `forever: true`")]
+    HowLong,
+    /// A subject, an actor, a session or a token, for ever.
+    #[error(
+        "only a client or a key is revoked for ever: all other revocations last until the last token has expired"
+    )]
+    NotForever,
+    /// For no time at all.
+    #[error("`for` is shorter than a second: that would end nothing")]
+    NoTime,
+    /// The issuer is unknown.
+    #[error(
+        "the configuration names no such issuer, so that none of its tokens is accepted; it names: {0}"
+    )]
+    UnknownIssuer(String),
+    /// The client is unknown.
+    #[error("the configuration names no such client; it names: {0}")]
+    UnknownClient(String),
+    /// The key is unknown.
+    #[error("the issuer publishes no such key; it publishes: {0}")]
+    UnknownKey(String),
+    /// The issuer's keys are unknown.
+    #[error("the issuer's keys are not known at the moment, so that the key cannot be looked for")]
+    KeysNotThere,
+    /// Neither a token of the gateway's nor a JWT.
+    #[error("it is neither a token of this gateway nor a JWT, so that nothing accepts it")]
+    NotAToken,
+    /// A token that nothing accepts any more.
+    #[error("the token has expired already")]
+    Expired,
+    /// There is nothing to lift.
+    #[error("nothing like that is in force: `obo-gateway revoke list` shows what is")]
+    NotInForce,
+    /// There is, and somebody else made it.
+    #[error("it is in force because {0} revoked it: lift it with revoked_by: {0}")]
+    NotInForceBy(&'static str),
     /// The configuration names no store.
     #[error("there is no store")]
     NoStore,
@@ -97,211 +125,230 @@ pub(super) enum NotRevoked {
     #[error("the store cannot be written")]
     Store(#[from] StoreError),
     /// It holds, and there is no audit line of it.
-    #[error("the audit log cannot be written")]
+    #[error("it is revoked, and the audit log cannot be written: ask again")]
     NotOnRecord,
+    /// It was not lifted, because there would be no audit line of it.
+    #[error("it is not lifted, because the audit log cannot be written")]
+    LiftNotOnRecord,
 }
 
 /// How long an application or a key that is not to be trusted again stays so: as good as for ever.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-impl Asked {
-    /// Reads the body.
-    pub(super) fn read(body: &[u8]) -> Result<Self, NotRevoked> {
-        let malformed = |_: serde_json::Error| NotRevoked::Malformed;
-        let mut members: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
-        let holds = match members.remove("for") {
-            None => None,
-            Some(written) => {
-                let written: HumanDuration = serde_json::from_value(written).map_err(malformed)?;
-                Some(written.get())
-            }
-        };
-        let target: Target = serde_json::from_value(Value::Object(members)).map_err(malformed)?;
-        if target.texts().iter().any(|text| text.is_empty()) {
-            return Err(NotRevoked::Malformed);
-        }
-        Ok(Self { target, holds })
-    }
-}
-
-impl Target {
-    fn texts(&self) -> Vec<&str> {
-        match self {
-            Self::Subject { issuer, sub } | Self::Actor { issuer, sub } => vec![issuer, sub],
-            Self::Session { issuer, sid } => vec![issuer, sid],
-            Self::Client { id } => vec![id],
-            Self::SigningKey { issuer, kid } => vec![issuer, kid],
-            Self::Token { token } if token.is_empty() => vec![""],
-            Self::Token { .. } => Vec::new(),
-        }
-    }
-
-    fn kind(&self) -> Revoked {
-        match self {
-            Self::Subject { .. } => Revoked::Subject,
-            Self::Actor { .. } => Revoked::Actor,
-            Self::Session { .. } => Revoked::Session,
-            Self::Client { .. } => Revoked::Client,
-            Self::SigningKey { .. } => Revoked::SigningKey,
-            Self::Token { .. } => Revoked::Token,
-        }
-    }
-
-    fn reach(&self) -> Reach {
-        match self {
-            // whoever signs in again is to be served again
-            Self::Subject { .. } | Self::Actor { .. } | Self::Session { .. } => Reach::Earlier,
-            Self::Client { .. } | Self::SigningKey { .. } | Self::Token { .. } => Reach::Always,
-        }
-    }
-}
-
 impl Revoker {
     /// Revokes what is `asked`; done only when it is durable.
-    pub(super) async fn revoke(&self, asked: &Asked) -> Result<Done, NotRevoked> {
-        let store = self.store.as_ref().ok_or(NotRevoked::NoStore)?;
+    pub(super) async fn revoke(
+        &self,
+        asked: &AskedToRevoke,
+        caller: &Caller,
+    ) -> Result<Done, NotDone> {
+        let store = self.store.as_ref().ok_or(NotDone::NoStore)?;
         let at = self.clock.now();
         let named = self.named(&asked.target, at).await?;
-        let until = match (asked.holds, &asked.target) {
-            (Some(holds), _) => at.plus(holds),
-            (None, Target::Client { .. } | Target::SigningKey { .. }) => at.plus(FOR_EVER),
-            (None, Target::Token { .. }) => {
-                named.ends.unwrap_or_else(|| at.plus(self.longest_life))
-            }
-            (None, _) => at.plus(self.longest_life),
+        if asked.unknown == Unknown::Refused {
+            self.check(&asked.target, &named, at)?;
+        }
+        let until = match asked.hold {
+            Hold::For(holds) => at.plus(holds),
+            Hold::Forever => at.plus(FOR_EVER),
+            Hold::AsNeeded => named.ends.unwrap_or_else(|| at.plus(self.longest_life)),
         };
+        let ends = named.ends_in_words(at);
+        let note = named.note(caller, &ends);
         let reach = asked.target.reach();
-        let revocations: Vec<Revocation> = named
-            .keys
+        let revocations = named.keys.iter().map(|&key| Revocation {
+            key,
+            at,
+            until,
+            reach,
+            by: RevokedBy::Operator,
+            about: note.clone(),
+        });
+        store.revoke(&revocations.collect::<Vec<_>>()).await?;
+        let act = AuditedAct::TokenRevoked(named.kind);
+        if !self.record(act, &named, Some(until), caller) {
+            return Err(NotDone::NotOnRecord);
+        }
+        Ok(Done {
+            named,
+            at,
+            until,
+            forever: asked.hold == Hold::Forever,
+            ends,
+        })
+    }
+
+    /// Takes back what is `asked`, on every replica; it is on record first.
+    pub(super) async fn lift(
+        &self,
+        asked: &AskedToLift,
+        caller: &Caller,
+    ) -> Result<Lifted, NotDone> {
+        let store = self.store.as_ref().ok_or(NotDone::NoStore)?;
+        let at = self.clock.now();
+        let (keys, named) = match &asked.what {
+            Liftable::Target(target) => {
+                let named = self.named(target, at).await?;
+                (named.keys.clone(), Some(named))
+            }
+            Liftable::Id(id) => {
+                let known = store.revocations().about(id);
+                let theirs = known.iter().find(|known| known.by == asked.by);
+                let siblings = theirs.map(listed::siblings).unwrap_or_default();
+                (std::iter::once(*id).chain(siblings).collect(), None)
+            }
+        };
+        let in_force: Vec<Revocation> = keys
             .iter()
-            .map(|&key| Revocation {
+            .flat_map(|key| store.revocations().about(key))
+            .filter(|known| known.until > at)
+            .collect();
+        let (theirs, others): (Vec<_>, Vec<_>) =
+            in_force.iter().partition(|known| known.by == asked.by);
+        let Some(first) = theirs.first() else {
+            return Err(match others.first() {
+                Some(other) => NotDone::NotInForceBy(side(other.by)),
+                None => NotDone::NotInForce,
+            });
+        };
+        let noted = listed::note_of(first).unwrap_or_default();
+        let named = named.unwrap_or_else(|| noted_names(&noted));
+        if !self.record(
+            AuditedAct::RevocationLifted(named.kind),
+            &named,
+            None,
+            caller,
+        ) {
+            return Err(NotDone::LiftNotOnRecord);
+        }
+        let lifts: Vec<Lift> = keys
+            .iter()
+            .map(|&key| Lift {
                 key,
+                by: asked.by,
                 at,
-                until,
-                reach,
             })
             .collect();
-        store.revoke(&revocations).await?;
-        let kind = named.kind.unwrap_or_else(|| asked.target.kind());
-        let event = named.event(AuditEvent::new(
-            AuditedAct::TokenRevoked(kind),
-            self.ids.request_id(),
-        ));
-        self.audit.record(&event).map_err(|error| {
-            tracing::error!(%error, "revoked, and its audit event could not be written");
-            NotRevoked::NotOnRecord
-        })?;
-        Ok(Done { kind, at, until })
+        store.lift(&lifts).await?;
+        let mut ids: Vec<String> = theirs.iter().map(|known| known.key.to_string()).collect();
+        ids.dedup();
+        Ok(Lifted {
+            members: named.members(),
+            ids,
+            by: asked.by,
+            still: others.first().map(|other| other.by),
+        })
     }
 
-    /// An own token is taken at what is sealed in it, another at its word.
+    /// What is in force, as JSON.
+    pub(super) fn list(&self, page: Page) -> Result<Value, NotDone> {
+        let store = self.store.as_ref().ok_or(NotDone::NoStore)?;
+        let revocations = store.revocations();
+        let stale = revocations.is_stale(self.clock.instant());
+        Ok(page.of(revocations, self.clock.now(), stale))
+    }
+
+    /// An own token is taken at what is sealed in it, another at its word; an issuer by its name or its URL.
     async fn named(&self, target: &Target, now: UnixTime) -> Result<Named, StoreError> {
-        let own = match target {
-            Target::Token { token } => self.own.named(token, now).await?,
-            Target::Subject { .. }
-            | Target::Actor { .. }
-            | Target::Session { .. }
-            | Target::Client { .. }
-            | Target::SigningKey { .. } => None,
-        };
-        Ok(own.unwrap_or_else(|| Named::of(target)))
+        if let Target::Token { token } = target
+            && let Some(own) = self.own.named(token, now).await?
+        {
+            return Ok(own);
+        }
+        let written = target.issuer().unwrap_or_default();
+        let issuer = self.known.issuer(written).ok();
+        Ok(Named::of(
+            target,
+            issuer.map_or(written, |known| &known.url),
+        ))
     }
-}
 
-/// The names in a target, for the store and for the audit log.
-#[derive(Debug, Default)]
-struct Named {
-    keys: Vec<RevocationKey>,
-    /// Where it is another than that of the target.
-    kind: Option<Revoked>,
-    issuer: Option<Box<str>>,
-    subject: Option<Box<str>>,
-    client: Option<Box<str>>,
-    /// `sid` or `kid`.
-    named: Option<Box<str>>,
-    jti: Option<Box<str>>,
-    /// `exp` of a token.
-    ends: Option<UnixTime>,
-}
-
-impl Named {
-    fn of(target: &Target) -> Self {
-        let issuer = |issuer: &String| Some(issuer.as_str().into());
+    /// Whether the revocation can end anything.
+    fn check(&self, target: &Target, named: &Named, now: UnixTime) -> Result<(), NotDone> {
         match target {
-            Target::Subject { issuer: iss, sub } => Self {
-                keys: vec![RevocationKey::subject(iss, sub)],
-                issuer: issuer(iss),
-                subject: Some(sub.as_str().into()),
-                ..Self::default()
-            },
-            Target::Actor { issuer: iss, sub } => Self {
-                keys: vec![RevocationKey::actor(iss, sub)],
-                issuer: issuer(iss),
-                subject: Some(sub.as_str().into()),
-                ..Self::default()
-            },
-            Target::Session { issuer: iss, sid } => Self {
-                keys: vec![RevocationKey::session(iss, sid)],
-                issuer: issuer(iss),
-                named: Some(sid.as_str().into()),
-                ..Self::default()
-            },
-            Target::Client { id } => Self {
-                keys: vec![RevocationKey::client(id)],
-                client: Some(id.as_str().into()),
-                ..Self::default()
-            },
-            Target::SigningKey { issuer: iss, kid } => Self {
-                keys: vec![RevocationKey::signing_key(iss, kid)],
-                issuer: issuer(iss),
-                named: Some(kid.as_str().into()),
-                ..Self::default()
-            },
-            Target::Token { token } => Self::of_token(token),
+            Target::Subject { issuer, .. }
+            | Target::Actor { issuer, .. }
+            | Target::Session { issuer, .. } => self.known.issuer(issuer).map(drop),
+            Target::SigningKey { issuer, kid } => self.known.issuer(issuer)?.check_key(kid),
+            Target::Client { id } => self.known.check_client(id),
+            Target::Token { .. } if named.kind == Revoked::RefreshToken => Ok(()),
+            Target::Token { .. } => {
+                let issuer = named.issuer.as_deref().ok_or(NotDone::NotAToken)?;
+                self.known.issuer_url(issuer)?;
+                match named.ends {
+                    Some(ends) if ends <= now => Err(NotDone::Expired),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
-    /// A token is taken at its word: whoever revokes one that is forged revokes nothing, or what an operator may
-    /// revoke anyway.
-    fn of_token(token: &RawToken) -> Self {
-        let mut named = claims(token)
-            .as_ref()
-            .map_or_else(Self::default, Self::of_claims);
-        named.keys.push(RevocationKey::token_bytes(token));
-        named
-    }
-
-    fn of_claims(claims: &Claims) -> Self {
-        let mut named = Self::default();
-        let text = |name| claims.text(name).ok().flatten();
-        if let (Some(iss), Some(jti)) = (text("iss"), text("jti")) {
-            named.keys.push(RevocationKey::token(iss, jti));
+    /// Whether it is on record.
+    fn record(
+        &self,
+        act: AuditedAct,
+        named: &Named,
+        until: Option<UnixTime>,
+        caller: &Caller,
+    ) -> bool {
+        let event = named.event(AuditEvent {
+            until,
+            by: Some(caller.audited()),
+            ..AuditEvent::new(act, self.ids.request_id())
+        });
+        let recorded = self.audit.record(&event);
+        if let Err(error) = &recorded {
+            tracing::error!(%error, "the audit event of a revocation, or of one that is lifted, could not be written");
         }
-        named.issuer = text("iss").map(Into::into);
-        named.subject = text("sub").map(Into::into);
-        named.jti = text("jti").map(Into::into);
-        named.ends = claims.time("exp").ok().flatten();
-        named
-    }
-
-    fn event<'a>(&'a self, event: AuditEvent<'a>) -> AuditEvent<'a> {
-        AuditEvent {
-            issuer: self.issuer.as_deref(),
-            subject: self.subject.as_deref(),
-            client_id: self.client.as_deref(),
-            named: self.named.as_deref(),
-            jti: self.jti.as_deref(),
-            ..event
-        }
+        recorded.is_ok()
     }
 }
 
-fn raw_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RawToken, D::Error> {
-    String::deserialize(deserializer).map(|text| RawToken::from(text.trim().to_owned()))
+/// The names that were noted when it was revoked.
+fn noted_names(note: &Map<String, Value>) -> Named {
+    let text = |name: &str| note.get(name).and_then(Value::as_str).map(Into::into);
+    let kind = note.get("revoked").and_then(Value::as_str);
+    let kind = kind.and_then(Revoked::named).unwrap_or(Revoked::Token);
+    Named {
+        issuer: text("issuer"),
+        subject: text("subject"),
+        client: text("client_id"),
+        named: text("sid").or_else(|| text("kid")),
+        jti: text("jti"),
+        ..Named::nothing(kind)
+    }
 }
 
-/// What a JWT says; none where it is none.
-fn claims(token: &RawToken) -> Option<Claims> {
-    let payload = token.expose().split(|&byte| byte == b'.').nth(1)?;
-    Claims::parse(&from_base64url(payload)?, Limits::TOKEN).ok()
+impl Done {
+    /// As it is answered.
+    pub(super) fn to_json(&self) -> Value {
+        let mut members = self.named.members();
+        let id = self.named.keys.first().map(RevocationKey::to_string);
+        for (name, value) in [
+            ("id", json!(id)),
+            ("at", json!(self.at.as_secs())),
+            ("until", json!(self.until.as_secs())),
+            ("forever", json!(self.forever)),
+            ("ends", json!(self.ends)),
+        ] {
+            members.insert(name.to_owned(), value);
+        }
+        Value::Object(members)
+    }
+}
+
+impl Lifted {
+    /// As it is answered.
+    pub(super) fn to_json(&self) -> Value {
+        let mut members = self.members.clone();
+        if let Some(kind) = members.remove("revoked") {
+            members.insert("lifted".to_owned(), kind);
+        }
+        members.insert("ids".to_owned(), json!(self.ids));
+        members.insert("revoked_by".to_owned(), json!(side(self.by)));
+        if let Some(still) = self.still {
+            members.insert("still_revoked_by".to_owned(), json!(side(still)));
+        }
+        Value::Object(members)
+    }
 }

@@ -1,8 +1,7 @@
-//! `revoke`: ends tokens, through the admin listener of the gateway that runs.
-//!
-//! What enters is whose tokens end; what leaves is a request to the listener that the configuration names, and what it
-//! answered. Status 0 means that the revocation is durable.
+//! `revoke`: ends tokens, lists what is revoked and takes revocations back, through the admin listener of the gateway
+//! that runs. Status 0 means that it is done and durable.
 
+mod list;
 mod listener;
 
 use super::Terminal;
@@ -24,10 +23,17 @@ use zeroize::Zeroizing;
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    target: Target,
-    /// How long it holds, e.g. 7d; where absent as long as a token can live that it ends, and for ever for a client or a key
+    action: Action,
+    /// How long it holds, e.g. 7d; where absent as long as a token can live that it ends. A client or a key needs this or
+    /// --forever
     #[arg(long = "for", global = true, value_name = "DURATION")]
     holds: Option<HumanDuration>,
+    /// Revoke a client or a key for good
+    #[arg(long, global = true, conflicts_with = "holds")]
+    forever: bool,
+    /// Revoke although the configuration names no such issuer, client or key, or the token has expired
+    #[arg(long, global = true)]
+    force: bool,
     /// The admin listener, where it is not the one that the configuration names
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
@@ -36,7 +42,40 @@ pub(super) struct Arguments {
 const AFTER_HELP: &str = "\
 The gateway answers when the revocation is durable: status 0. From then on it refuses what is revoked and every token made
 from it, remembered exchanges included; gateways on the same Redis do so within a second.
-Exit status: 0 revoked, 1 not revoked, 2 the configuration or the arguments are wrong.";
+Exit status: 0 done, 1 not done, 2 the configuration or the arguments are wrong.";
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    #[command(flatten)]
+    Revoke(Target),
+    /// Show which revocations are in force, and until when
+    List(list::Arguments),
+    /// Take a revocation back that was a mistake
+    Lift {
+        #[command(subcommand)]
+        what: Liftable,
+        /// Whose revocation: an operator's, or a client's (RFC 7009)
+        #[arg(long, global = true, value_enum, default_value_t = By::Operator)]
+        by: By,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Liftable {
+    #[command(flatten)]
+    Target(Target),
+    /// The one that `revoke list` shows with this id
+    Id {
+        /// 32 hexadecimal digits
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    Operator,
+    Client,
+}
 
 #[derive(Debug, clap::Subcommand)]
 enum Target {
@@ -46,7 +85,7 @@ enum Target {
     Actor(Person),
     /// Every token of a session that was issued until now
     Session {
-        /// `iss` of its tokens
+        /// The issuer of its tokens: its name in the configuration, or `iss`
         #[arg(long)]
         issuer: String,
         /// `sid` of its tokens
@@ -60,7 +99,7 @@ enum Target {
     },
     /// Every token that was or will be signed with a key
     Key {
-        /// `iss` of its tokens
+        /// The issuer of its tokens: its name in the configuration, or `iss`
         #[arg(long)]
         issuer: String,
         /// `kid` in the header of its tokens
@@ -77,7 +116,7 @@ enum Target {
 
 #[derive(Debug, clap::Args)]
 struct Person {
-    /// `iss` of the tokens that name them
+    /// The issuer of the tokens that name them: its name in the configuration, or `iss`
     #[arg(long)]
     issuer: String,
     /// `sub` of the tokens that name them
@@ -85,7 +124,7 @@ struct Person {
     sub: String,
 }
 
-/// Why nothing is known to be revoked.
+/// Why nothing is known to be done.
 #[derive(Debug, Error)]
 enum Failure {
     #[error("{report}")]
@@ -97,12 +136,16 @@ enum Failure {
     AnyPort,
     #[error("the token cannot be read: {0}")]
     Token(#[source] io::Error),
+    #[error("say how long the {0} stays revoked: --for 7d, or --forever")]
+    HowLong(&'static str),
+    #[error("--for, --forever and --force are for revoking: nothing was done")]
+    NotForThis,
     #[error("the admin listener at {address} does not answer: {source}")]
     Unreachable {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("not revoked: {address} answers {status}: {why}")]
+    #[error("not done: {address} answers {status}: {why}")]
     Refused {
         address: SocketAddr,
         status: u16,
@@ -119,22 +162,21 @@ pub(super) fn revoke(
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    let revoked = Listener::of(path, arguments.admin).and_then(|listener| {
-        let body = Zeroizing::new(arguments.body()?.to_string());
-        io.block_on(listener.post(&body))
-    });
-    match revoked {
-        Ok(answer) => {
-            let what = arguments.target.told();
-            match writeln!(terminal.out, "revoked: {what} ({answer})") {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            }
-        }
+    let done = Listener::of(path, arguments.admin)
+        .and_then(|listener| io.block_on(arguments.perform(&listener)));
+    match done {
+        Ok(text) => match write!(terminal.out, "{text}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
         Err(failure) => {
             let _ = writeln!(terminal.err, "obo-gateway: {failure}");
             ExitCode::from(match failure {
-                Failure::Configuration { .. } | Failure::AnyPort | Failure::Token(_) => 2,
+                Failure::Configuration { .. }
+                | Failure::AnyPort
+                | Failure::Token(_)
+                | Failure::HowLong(_)
+                | Failure::NotForThis => 2,
                 Failure::Unreachable { .. } | Failure::Refused { .. } => 1,
             })
         }
@@ -142,30 +184,111 @@ pub(super) fn revoke(
 }
 
 impl Arguments {
-    fn body(&self) -> Result<Value, Failure> {
-        let mut body = match &self.target {
-            Target::Subject(Person { issuer, sub }) => {
-                json!({"subject": {"issuer": issuer, "sub": sub}})
+    /// Has the gateway do it; what is printed then.
+    async fn perform(&self, listener: &Listener) -> Result<String, Failure> {
+        let options = self.holds.is_some() || self.forever || self.force;
+        match &self.action {
+            Action::Revoke(target) => {
+                let body = self.body(target)?;
+                let answer = listener.send("POST", "/revocations", Some(&body)).await?;
+                Ok(revoked(target, &answer))
             }
-            Target::Actor(Person { issuer, sub }) => {
-                json!({"actor": {"issuer": issuer, "sub": sub}})
+            Action::List(_) | Action::Lift { .. } if options => Err(Failure::NotForThis),
+            Action::List(arguments) => arguments.perform(listener).await,
+            Action::Lift { what, by } => {
+                let body = what.body(*by)?;
+                let answer = listener.send("DELETE", "/revocations", Some(&body)).await?;
+                Ok(lifted(what, &answer))
             }
-            Target::Session { issuer, sid } => json!({"session": {"issuer": issuer, "sid": sid}}),
-            Target::Client { id } => json!({"client": {"id": id}}),
-            Target::Key { issuer, kid } => json!({"signing_key": {"issuer": issuer, "kid": kid}}),
-            Target::Token { token_file } => {
-                let token = read_token(token_file).map_err(Failure::Token)?;
-                json!({"token": {"token": token.as_str()}})
-            }
-        };
-        if let (Some(holds), Some(members)) = (self.holds, body.as_object_mut()) {
-            members.insert("for".to_owned(), json!(holds));
         }
-        Ok(body)
+    }
+
+    fn body(&self, target: &Target) -> Result<Zeroizing<String>, Failure> {
+        let mut body = target.body()?;
+        let limited = self.holds.is_some() || self.forever;
+        match target {
+            Target::Client { .. } if !limited => return Err(Failure::HowLong("client")),
+            Target::Key { .. } if !limited => return Err(Failure::HowLong("key")),
+            _ => {}
+        }
+        if let Some(members) = body.as_object_mut() {
+            if let Some(holds) = self.holds {
+                members.insert("for".to_owned(), json!(holds));
+            }
+            for (name, set) in [("forever", self.forever), ("force", self.force)] {
+                if set {
+                    members.insert(name.to_owned(), json!(true));
+                }
+            }
+        }
+        Ok(body.to_string().into())
+    }
+}
+
+/// What was revoked, what that ends, and until when.
+fn revoked(target: &Target, answer: &Value) -> String {
+    let mut text = format!("revoked: {}\n", target.told());
+    if let Some(ends) = answer.get("ends").and_then(Value::as_str) {
+        text += &format!("  ends   {}\n", printable(ends));
+    }
+    if answer.get("forever") == Some(&json!(true)) {
+        text += "  until  it is lifted\n";
+    } else if let Some(until) = answer.get("until").and_then(Value::as_i64) {
+        text += &format!("  until  {}\n", moment(until));
+    }
+    if let Some(id) = answer.get("id").and_then(Value::as_str) {
+        text += &format!("  id     {}\n", printable(id));
+    }
+    text
+}
+
+fn lifted(what: &Liftable, answer: &Value) -> String {
+    let told = match what {
+        Liftable::Target(target) => target.told(),
+        Liftable::Id { id } => id.clone(),
+    };
+    let mut text = format!("lifted: {told}\n");
+    if let Some(still) = answer.get("still_revoked_by").and_then(Value::as_str) {
+        text += &format!(
+            "  still revoked by a {}: --by {0} lifts that too\n",
+            printable(still)
+        );
+    }
+    text
+}
+
+impl Liftable {
+    fn body(&self, by: By) -> Result<Zeroizing<String>, Failure> {
+        let mut body = match self {
+            Self::Target(target) => target.body()?,
+            Self::Id { id } => json!({"id": id.to_ascii_lowercase()}),
+        };
+        if let (By::Client, Some(members)) = (by, body.as_object_mut()) {
+            members.insert("revoked_by".to_owned(), json!("client"));
+        }
+        Ok(body.to_string().into())
     }
 }
 
 impl Target {
+    fn body(&self) -> Result<Value, Failure> {
+        Ok(match self {
+            Self::Subject(Person { issuer, sub }) => {
+                json!({"subject": {"issuer": issuer, "sub": sub}})
+            }
+            Self::Actor(Person { issuer, sub }) => {
+                json!({"actor": {"issuer": issuer, "sub": sub}})
+            }
+            Self::Session { issuer, sid } => json!({"session": {"issuer": issuer, "sid": sid}}),
+            Self::Client { id } => json!({"client": {"id": id}}),
+            Self::Key { issuer, kid } => json!({"signing_key": {"issuer": issuer, "kid": kid}}),
+            Self::Token { token_file } => {
+                let token = read_token(token_file).map_err(Failure::Token)?;
+                json!({"token": {"token": token.as_str()}})
+            }
+        })
+    }
+
     fn told(&self) -> String {
         match self {
             Self::Subject(Person { issuer, sub }) => format!("subject {sub} of {issuer}"),
@@ -176,6 +299,18 @@ impl Target {
             Self::Token { .. } => "token".to_owned(),
         }
     }
+}
+
+/// Text that a token may have held, without what a terminal obeys.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn moment(seconds: i64) -> String {
+    let moment = jiff::Timestamp::from_second(seconds);
+    moment.map_or_else(|_| seconds.to_string(), |moment| moment.to_string())
 }
 
 fn read_token(file: &Path) -> io::Result<Zeroizing<String>> {

@@ -33,7 +33,7 @@ use parts::Ground;
 use prints::Prints;
 use running::Succession;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use token_service::ServiceGround;
+use token_service::{ServiceGround, known_to_revoke};
 
 /// What the process gives to what is composed.
 #[derive(Debug, Clone)]
@@ -293,7 +293,15 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let revoker = self.revoker(&read, store.as_ref(), engine.as_ref(), &recorder, &ids);
+        let revoker = Revoker {
+            store: store.clone(),
+            own: self.own_tokens(engine.as_ref(), store.as_ref()),
+            known: known_to_revoke(&read, engine.as_ref(), &issuers),
+            audit: recorder.audit().clone(),
+            ids: ids.clone(),
+            clock: Arc::clone(clock),
+            longest_life: read.longest_life(),
+        };
         let pipeline = self.pipeline(&read, table, recorder, revocations);
         let hooks = Hooks {
             pipeline,
@@ -341,24 +349,6 @@ impl Composer<'_> {
             recorder,
             revocations,
             clock: Arc::clone(clock),
-        }
-    }
-
-    fn revoker(
-        &self,
-        read: &Read,
-        store: Option<&Stores>,
-        engine: Option<&EngineParts>,
-        recorder: &Recorder,
-        ids: &IdSource,
-    ) -> Revoker {
-        Revoker {
-            store: store.cloned(),
-            own: self.own_tokens(engine, store),
-            audit: recorder.audit().clone(),
-            ids: ids.clone(),
-            clock: Arc::clone(&self.surroundings.clock),
-            longest_life: read.longest_life(),
         }
     }
 

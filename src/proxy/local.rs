@@ -9,7 +9,7 @@ use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// Answers requests. A request whose body is longer than 64 KiB, or takes longer than ten seconds, does not get here.
+/// Answers requests, whose extensions have the peer's `SocketAddr` where it has one. A request whose body is longer than 64 KiB, or takes longer than ten seconds, does not get here.
 #[async_trait]
 pub trait Site: Send + Sync {
     /// The whole answer.
@@ -58,6 +58,10 @@ impl<S: Site> ServeHttp for SiteApp<S> {
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = head.uri.clone();
         *request.headers_mut() = head.headers.clone();
+        let peer = session.client_addr().and_then(|peer| peer.as_inet());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(*peer);
+        }
         let is_head = head.method == Method::HEAD;
         let (mut parts, body) = self.0.answer(&request).await.into_parts();
         parts.headers.insert(CONTENT_LENGTH, body.len().into());

@@ -12,7 +12,9 @@ mod writer;
 
 pub use file::OpenError;
 
-use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError, record::first_version};
+use super::{
+    Lift, Record, RecordKey, Revocation, Revocations, Store, StoreError, record::first_version,
+};
 use crate::clock::{SharedClock, SharedRandomness, UnixTime};
 use file::Shelf;
 use std::{
@@ -142,6 +144,10 @@ impl Store for Embedded {
         self.perform(What::Revoke(revocations.to_vec()))
             .await
             .map(drop)
+    }
+
+    async fn lift(&self, lifts: &[Lift]) -> Result<(), StoreError> {
+        self.perform(What::Lift(lifts.to_vec())).await.map(drop)
     }
 
     fn revocations(&self) -> &Revocations {

@@ -12,14 +12,17 @@ mod settings;
 
 pub use settings::{RedisSettings, RedisTlsSettings, SentinelSettings};
 
-use super::{Record, RecordKey, Revocation, Revocations, Store, StoreError, record::first_version};
+use super::{
+    Change, Lift, Record, RecordKey, Revocation, Revocations, Store, StoreError,
+    record::first_version,
+};
 use crate::{
     clock::{SharedClock, SharedRandomness, UnixTime},
     jose::SealingKeys,
 };
 use connection::{Lost, Server};
-use follower::Follower;
-use layout::{CHANNEL, STREAM, name_of, opened, sealed, sealed_revocation};
+use follower::{Followed, Follower, StreamId};
+use layout::{CHANNEL, STREAM, name_of, opened, sealed, sealed_change};
 use redis::Cmd;
 use std::{
     fmt,
@@ -33,6 +36,8 @@ pub struct Redis {
     server: Arc<Server>,
     keys: Arc<SealingKeys>,
     revocations: Revocations,
+    /// How far the stream was read.
+    followed: Followed,
     clock: SharedClock,
     randomness: SharedRandomness,
     /// Where all I/O happens.
@@ -69,11 +74,16 @@ if tonumber(string.sub(kept, 17, 32)) <= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1";
 
-/// Appends revocations to the stream, all or none, and says so.
-const REVOKE: &str = "\
-for i = 2, #ARGV do redis.call('XADD', KEYS[1], '*', 'r', ARGV[i]) end
+/// Appends entries to the stream, all or none, and says so. Answers with the id of the last one.
+const APPEND: &str = "\
+local id = ''
+for i = 2, #ARGV do id = redis.call('XADD', KEYS[1], '*', 'r', ARGV[i]) end
 redis.call('PUBLISH', ARGV[1], 'revoked')
-return 1";
+return id";
+
+/// How long a gateway waits until it has itself read the lift that it wrote. Without a subscription the stream is read
+/// twice a second.
+const READ_BACK: Duration = Duration::from_secs(2);
 
 impl Redis {
     /// Connects, and reads the revocations that there are: they are known when this returns. Blocks for five seconds at
@@ -91,10 +101,12 @@ impl Redis {
         let server = Arc::new(server);
         let revocations = Revocations::of_replicas(STALE_AFTER, clock.instant());
         let (first, known) = mpsc::channel();
+        let followed = Followed::default();
         let follower = Follower::new(
             Arc::clone(&server),
             Arc::clone(&keys),
             revocations.clone(),
+            followed.clone(),
             Arc::clone(&clock),
         );
         let following = io.spawn(follower.follow(first)).abort_handle();
@@ -102,6 +114,7 @@ impl Redis {
             server,
             keys,
             revocations,
+            followed,
             clock,
             randomness,
             io,
@@ -128,6 +141,17 @@ impl Redis {
             Ok(Err(lost)) => Err(lost.into()),
             Err(_) => Err(StoreError::Unavailable("the runtime ends".to_owned())),
         }
+    }
+
+    /// Appends `changes` to the stream; the place of the last one.
+    async fn append(&self, changes: impl Iterator<Item = Change>) -> Result<StreamId, StoreError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(APPEND).arg(1).arg(STREAM).arg(CHANNEL);
+        for change in changes {
+            command.arg(sealed_change(&self.keys, &change)?);
+        }
+        let id: String = self.perform(command).await?;
+        id.parse().map_err(|_| StoreError::Corrupt)
     }
 
     /// Whether one of the scripts that keep a record did so.
@@ -209,14 +233,23 @@ impl Store for Redis {
         if revocations.is_empty() {
             return Ok(());
         }
-        let mut command = redis::cmd("EVAL");
-        command.arg(REVOKE).arg(1).arg(STREAM).arg(CHANNEL);
-        for revocation in revocations {
-            command.arg(sealed_revocation(&self.keys, revocation)?);
-        }
-        self.perform::<i64>(command).await?;
-        self.revocations.insert(revocations.iter().copied());
+        let changes = revocations.iter().cloned().map(Change::Revoked);
+        let id = self.append(changes.clone()).await?;
+        // not where the follower was faster: it may have read a lift behind it, too
+        self.followed
+            .unless_read(id, || self.revocations.apply(changes));
         Ok(())
+    }
+
+    async fn lift(&self, lifts: &[Lift]) -> Result<(), StoreError> {
+        if lifts.is_empty() {
+            return Ok(());
+        }
+        let id = self
+            .append(lifts.iter().copied().map(Change::Lifted))
+            .await?;
+        // read in its place in the stream, so that it lifts nothing that was revoked after it
+        self.followed.read(id, READ_BACK).await
     }
 
     fn revocations(&self) -> &Revocations {

@@ -1,7 +1,7 @@
 //! What can be revoked, and one revocation of it.
 
 use crate::{clock::UnixTime, jose::FieldDigest, token::RawToken};
-use std::fmt;
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The length of a key in bytes.
 pub(super) const KEY: usize = 16;
@@ -22,8 +22,18 @@ pub enum Reach {
     Always,
 }
 
+/// Who made a revocation. The two are kept apart, so that an operator who lifts a revocation does not undo what a client
+/// asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RevokedBy {
+    /// An operator, through the admin listener.
+    Operator,
+    /// A client (RFC 7009), or the token service itself when a refresh token was used twice.
+    Client,
+}
+
 /// That something is revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// What.
     pub key: RevocationKey,
@@ -33,6 +43,30 @@ pub struct Revocation {
     pub until: UnixTime,
     /// What it ends.
     pub reach: Reach,
+    /// Who made it.
+    pub by: RevokedBy,
+    /// What the maker noted about it, for those who list revocations; at most [`Self::MAX_ABOUT`] bytes are kept.
+    pub about: Option<Arc<str>>,
+}
+
+/// One step in the history of what is revoked. Steps have an order: a revocation that comes after a lift holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Something is revoked.
+    Revoked(Revocation),
+    /// What was revoked before is not revoked any more.
+    Lifted(Lift),
+}
+
+/// That the revocations of one thing, as far as one side made them, are taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lift {
+    /// Of what.
+    pub key: RevocationKey,
+    /// Whose revocations.
+    pub by: RevokedBy,
+    /// When.
+    pub at: UnixTime,
 }
 
 impl RevocationKey {
@@ -98,8 +132,35 @@ impl RevocationKey {
     }
 }
 
+/// 32 hexadecimal digits: how operators name a revocation.
+impl fmt::Display for RevocationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// The text is not the 32 lower-case hexadecimal digits of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRevocationKey;
+
+impl FromStr for RevocationKey {
+    type Err = NoRevocationKey;
+
+    fn from_str(text: &str) -> Result<Self, NoRevocationKey> {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() != 2 * KEY || !text.bytes().all(digit) {
+            return Err(NoRevocationKey);
+        }
+        let key = u128::from_str_radix(text, 16).map_err(|_| NoRevocationKey)?;
+        Ok(Self(key.to_be_bytes()))
+    }
+}
+
 impl Revocation {
-    /// Ends what began at `at` or before, e.g. everything of a subject.
+    /// The longest [`Self::about`] in bytes.
+    pub const MAX_ABOUT: usize = 4096;
+
+    /// Ends what began at `at` or before, e.g. everything of a subject. Made by a client, unless another is named.
     pub fn of_earlier(key: RevocationKey, at: UnixTime, until: UnixTime) -> Self {
         let reach = Reach::Earlier;
         Self {
@@ -107,10 +168,12 @@ impl Revocation {
             at,
             until,
             reach,
+            by: RevokedBy::Client,
+            about: None,
         }
     }
 
-    /// Ends everything, e.g. of a client.
+    /// Ends everything, e.g. of a client. Made by a client, unless another is named.
     pub fn of_all(key: RevocationKey, at: UnixTime, until: UnixTime) -> Self {
         let reach = Reach::Always;
         Self {
@@ -118,17 +181,37 @@ impl Revocation {
             at,
             until,
             reach,
+            by: RevokedBy::Client,
+            about: None,
         }
     }
 
-    /// Of two about one thing: what ends all that either ends.
-    pub(super) fn with(&self, other: &Self) -> Self {
+    /// The same, made by an operator, who noted this about it.
+    #[must_use]
+    pub fn by_operator(self, about: Option<Arc<str>>) -> Self {
+        let by = RevokedBy::Operator;
+        Self { by, about, ..self }
+    }
+
+    /// Of two about one thing and by one side: what ends all that either ends. The note is that of the later one.
+    pub(super) fn with(&self, later: &Self) -> Self {
         Self {
             key: self.key,
-            at: self.at.max(other.at),
-            until: self.until.max(other.until),
-            reach: self.reach.max(other.reach),
+            at: self.at.max(later.at),
+            until: self.until.max(later.until),
+            reach: self.reach.max(later.reach),
+            by: self.by,
+            about: later.about.clone().or_else(|| self.about.clone()),
         }
+    }
+
+    /// The note as it is written down.
+    pub(super) fn about_bytes(&self) -> &[u8] {
+        let about = self.about.as_deref().unwrap_or_default().as_bytes();
+        if about.len() > Self::MAX_ABOUT {
+            return &[];
+        }
+        about
     }
 }
 
@@ -160,6 +243,24 @@ mod tests {
         ];
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
         assert_eq!(RevocationKey::client("ab"), RevocationKey::client("ab"));
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_its_digits_and_from_nothing_else() {
+        let key = RevocationKey::client("portal");
+        let digits = key.to_string();
+        assert_eq!(digits.parse(), Ok(key));
+        let (upper, short) = (digits.to_uppercase(), &digits[1..]);
+        for other in [
+            "",
+            "portal",
+            short,
+            &format!("{digits}0"),
+            &format!("+{short}"),
+            &upper,
+        ] {
+            assert!(other.parse::<RevocationKey>().is_err(), "{other}");
+        }
     }
 
     /// What is stored has to be found by the next release. Worked out with another implementation (Python's `hashlib`).

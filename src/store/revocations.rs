@@ -1,6 +1,6 @@
 //! The revocations that this process knows, in memory: what every request asks.
 
-use super::{Lineage, Reach, Revocation, RevocationKey};
+use super::{Change, Lift, Lineage, Reach, Revocation, RevocationKey, RevokedBy};
 use crate::clock::UnixTime;
 use std::{
     collections::HashMap,
@@ -21,10 +21,17 @@ use std::{
 pub struct Revocations(Arc<Index>);
 
 struct Index {
-    /// How often something was added.
+    /// How often something was added or lifted.
     epoch: AtomicU64,
-    ended: RwLock<HashMap<RevocationKey, Revocation>>,
+    ended: RwLock<HashMap<RevocationKey, InForce>>,
     freshness: Option<Freshness>,
+}
+
+/// What is revoked about one thing, by each side that may revoke.
+#[derive(Debug, Default, Clone)]
+struct InForce {
+    by_operator: Option<Revocation>,
+    by_client: Option<Revocation>,
 }
 
 /// When the others' revocations were last known to be all here.
@@ -58,7 +65,7 @@ impl Revocations {
         }))
     }
 
-    /// Changes with each revocation that arrives.
+    /// Changes with each revocation that arrives, and with each that is lifted.
     pub fn epoch(&self) -> u64 {
         // who sees the new epoch sees what was added before it
         self.0.epoch.load(Ordering::Acquire)
@@ -69,45 +76,79 @@ impl Revocations {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         !ended.is_empty()
             && lineage.keys().iter().any(|key| {
-                ended.get(key).is_some_and(|ended| match ended.reach {
+                let in_force = ended.get(key).into_iter().flat_map(InForce::iter);
+                in_force.into_iter().any(|ended| match ended.reach {
                     Reach::Always => true,
                     Reach::Earlier => lineage.since() <= ended.at,
                 })
             })
     }
 
-    /// Adds revocations: each holds when this returns. Of two about one thing holds what ends more.
+    /// Adds revocations: each holds when this returns. Of two about one thing and by one side holds what ends more.
     pub fn insert(&self, revocations: impl IntoIterator<Item = Revocation>) {
+        self.apply(revocations.into_iter().map(Change::Revoked));
+    }
+
+    /// Applies changes in their order, at once for everybody who asks: nobody sees what only held between two of them.
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change>) {
         let mut ended = self.0.ended.write().unwrap_or_else(PoisonError::into_inner);
-        let mut added = 0;
-        for revocation in revocations {
-            match ended.get_mut(&revocation.key) {
-                // the poll says again what the subscription said: that is no news
-                Some(known) if known.with(&revocation) == *known => {}
-                Some(known) => {
-                    *known = known.with(&revocation);
-                    added += 1;
+        let mut news = 0;
+        for change in changes {
+            let changed = match change {
+                Change::Revoked(revocation) => {
+                    ended.entry(revocation.key).or_default().add(revocation)
                 }
-                None => {
-                    ended.insert(revocation.key, revocation);
-                    added += 1;
+                Change::Lifted(Lift { key, by, .. }) => {
+                    let lifted = ended.get_mut(&key).is_some_and(|known| known.lift(by));
+                    if ended.get(&key).is_some_and(InForce::is_over) {
+                        ended.remove(&key);
+                    }
+                    lifted
                 }
-            }
+            };
+            news += u64::from(changed);
         }
-        if added > 0 {
-            self.0.epoch.fetch_add(added, Ordering::Release);
+        if news > 0 {
+            self.0.epoch.fetch_add(news, Ordering::Release);
         }
+    }
+
+    /// What is in force about `key`, of each side that revoked it.
+    pub fn about(&self, key: &RevocationKey) -> Vec<Revocation> {
+        let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
+        let in_force = ended.get(key).into_iter().flat_map(InForce::iter);
+        in_force.cloned().collect()
+    }
+
+    /// What is in force about the `most` first keys after `after`, in ascending order of the keys.
+    pub fn page(&self, after: Option<RevocationKey>, most: usize) -> Vec<Revocation> {
+        let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
+        let mut keys: Vec<_> = ended
+            .keys()
+            .filter(|key| after.is_none_or(|after| **key > after))
+            .collect();
+        if keys.len() > most {
+            keys.select_nth_unstable(most);
+            keys.truncate(most);
+        }
+        keys.sort_unstable();
+        let in_force = keys.into_iter().filter_map(|key| ended.get(key));
+        in_force.flat_map(InForce::iter).cloned().collect()
     }
 
     /// Forgets those whose time is over.
     pub fn sweep(&self, now: UnixTime) {
         let mut ended = self.0.ended.write().unwrap_or_else(PoisonError::into_inner);
-        ended.retain(|_, ended| ended.until > now);
+        ended.retain(|_, ended| {
+            ended.by_operator.take_if(|ended| ended.until <= now);
+            ended.by_client.take_if(|ended| ended.until <= now);
+            !ended.is_over()
+        });
         let left = ended.len();
         ended.shrink_to(2 * left);
     }
 
-    /// How many are known.
+    /// How many things are known to be revoked.
     pub fn len(&self) -> usize {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         ended.len()
@@ -136,6 +177,39 @@ impl Revocations {
                 .saturating_sub(heard)
                 > freshness.bound
         })
+    }
+}
+
+impl InForce {
+    fn iter(&self) -> impl Iterator<Item = &Revocation> {
+        self.by_operator.iter().chain(&self.by_client)
+    }
+
+    fn side(&mut self, by: RevokedBy) -> &mut Option<Revocation> {
+        match by {
+            RevokedBy::Operator => &mut self.by_operator,
+            RevokedBy::Client => &mut self.by_client,
+        }
+    }
+
+    /// Whether that was news: the poll says again what the subscription said.
+    fn add(&mut self, revocation: Revocation) -> bool {
+        let side = self.side(revocation.by);
+        let whole = match &*side {
+            Some(known) => known.with(&revocation),
+            None => revocation,
+        };
+        let news = side.as_ref() != Some(&whole);
+        *side = Some(whole);
+        news
+    }
+
+    fn lift(&mut self, by: RevokedBy) -> bool {
+        self.side(by).take().is_some()
+    }
+
+    fn is_over(&self) -> bool {
+        self.by_operator.is_none() && self.by_client.is_none()
     }
 }
 

@@ -51,10 +51,10 @@ fn the_epoch_changes_with_news_and_with_nothing_else() {
     revocations.insert([]);
     assert_eq!(revocations.epoch(), begun);
     let revocation = Revocation::of_earlier(alice(), at(100), at(500));
-    revocations.insert([revocation]);
+    revocations.insert([revocation.clone()]);
     let first = revocations.epoch();
     assert_ne!(first, begun);
-    revocations.insert([revocation]);
+    revocations.insert([revocation.clone()]);
     assert_eq!(revocations.epoch(), first);
     revocations.clone().insert([Revocation {
         at: at(101),
@@ -99,6 +99,8 @@ proptest! {
         let made: Vec<_> = made
             .into_iter()
             .map(|(n, when, all)| Revocation {
+                by: RevokedBy::Client,
+                about: None,
                 key: key(n),
                 at: at(when),
                 until: at(1_000),
@@ -111,9 +113,70 @@ proptest! {
             keys.contains(&made.key) && (made.reach == Reach::Always || at(issued) <= made.at)
         });
         let (forward, backward) = (Revocations::of_one_process(), Revocations::of_one_process());
-        made.iter().for_each(|made| forward.insert([*made]));
-        backward.insert(made.iter().rev().copied());
+        for made in &made {
+            forward.insert([made.clone()]);
+        }
+        backward.insert(made.iter().rev().cloned());
         prop_assert_eq!(forward.ends(&lineage), expected);
         prop_assert_eq!(backward.ends(&lineage), expected);
     }
+}
+
+#[test]
+fn a_lift_takes_back_what_its_side_revoked_before_it_and_nothing_after() {
+    let revocations = Revocations::of_one_process();
+    let theirs = Revocation::of_all(portal(), at(100), at(500));
+    let ours = theirs.clone().by_operator(None);
+    let lift = |by| {
+        Change::Lifted(Lift {
+            key: portal(),
+            by,
+            at: at(200),
+        })
+    };
+    let revoked = || revocations.ends(&token(&[portal()], 400));
+    let revoke = |revocation: &Revocation| Change::Revoked(revocation.clone());
+    revocations.apply([revoke(&ours), revoke(&theirs), lift(RevokedBy::Operator)]);
+    assert!(revoked(), "the client's stays");
+    revocations.apply([lift(RevokedBy::Client)]);
+    assert!(!revoked() && revocations.is_empty());
+    revocations.apply([lift(RevokedBy::Operator), revoke(&ours)]);
+    assert!(revoked(), "it was revoked again");
+}
+
+#[test]
+fn a_lift_changes_the_epoch_where_it_lifts_something() {
+    let revocations = Revocations::of_one_process();
+    let lift = Change::Lifted(Lift {
+        key: portal(),
+        by: RevokedBy::Client,
+        at: at(1),
+    });
+    let begun = revocations.epoch();
+    revocations.apply([lift.clone()]);
+    assert_eq!(revocations.epoch(), begun);
+    revocations.insert([Revocation::of_all(portal(), at(100), at(500))]);
+    let revoked = revocations.epoch();
+    revocations.apply([lift]);
+    assert!(revocations.epoch() > revoked);
+}
+
+#[test]
+fn pages_hold_every_key_once_and_in_order() {
+    let revocations = Revocations::of_one_process();
+    let key = |n: i64| RevocationKey::client(&n.to_string());
+    revocations.insert((0..100).map(|n| Revocation::of_all(key(n), at(1), at(2))));
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = revocations.page(after, 7);
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 7);
+        after = page.last().map(|last| last.key);
+        seen.extend(page.into_iter().map(|revocation| revocation.key));
+    }
+    assert_eq!(seen.len(), 100);
+    assert!(seen.is_sorted());
+    assert_eq!(revocations.page(None, 1_000).len(), 100);
 }

@@ -1,6 +1,6 @@
 //! The stores that a configuration can name.
 
-use super::{Embedded, Record, RecordKey, Redis, Revocation, Revocations, Store, StoreError};
+use super::{Embedded, Lift, Record, RecordKey, Redis, Revocation, Revocations, Store, StoreError};
 use crate::clock::UnixTime;
 use std::sync::Arc;
 
@@ -57,6 +57,13 @@ impl Store for Stores {
         match self {
             Self::Embedded(store) => store.revoke(revocations).await,
             Self::Redis(store) => store.revoke(revocations).await,
+        }
+    }
+
+    async fn lift(&self, lifts: &[Lift]) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(store) => store.lift(lifts).await,
+            Self::Redis(store) => store.lift(lifts).await,
         }
     }
 

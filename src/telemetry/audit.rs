@@ -17,6 +17,7 @@ use crate::{
 use serde::{Serialize, Serializer};
 use std::{
     fmt, io,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 use thiserror::Error;
@@ -30,6 +31,8 @@ pub enum AuditedAct {
     TokenRefused(Reason),
     /// Tokens were revoked: those that this names.
     TokenRevoked(Revoked),
+    /// A revocation was taken back: the one that this names.
+    RevocationLifted(Revoked),
     /// A token about somebody was issued to another, who acts in their name (RFC 8693 §1.1); stands before the event of
     /// that token.
     Impersonation,
@@ -55,6 +58,20 @@ pub enum Revoked {
 }
 
 impl Revoked {
+    /// The kind with that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let kinds = [
+            Self::Token,
+            Self::RefreshToken,
+            Self::Subject,
+            Self::Actor,
+            Self::Session,
+            Self::Client,
+            Self::SigningKey,
+        ];
+        kinds.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// As the audit log, the admin endpoint and the command call it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,6 +113,24 @@ pub struct AuditEvent<'a> {
     pub jti: Option<&'a str>,
     /// `sid` of a revoked session, or `kid` of a revoked key.
     pub named: Option<&'a str>,
+    /// Until when a revocation is in force.
+    pub until: Option<UnixTime>,
+    /// Who revoked, or took a revocation back.
+    pub by: Option<AuditedBy<'a>>,
+}
+
+/// Who did something that is no request for a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct AuditedBy<'a> {
+    /// The name of an operator's credential in the configuration; never the credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<&'a str>,
+    /// A client of the token service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
 }
 
 impl<'a> AuditEvent<'a> {
@@ -114,6 +149,8 @@ impl<'a> AuditEvent<'a> {
             expires_at: None,
             jti: None,
             named: None,
+            until: None,
+            by: None,
         }
     }
 }
@@ -223,6 +260,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<AuditedBy<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
@@ -256,6 +297,7 @@ impl<'a> Line<'a> {
             AuditedAct::TokenIssued => ("token_issued", None, None),
             AuditedAct::TokenRefused(reason) => ("token_refused", Some(reason.as_str()), None),
             AuditedAct::TokenRevoked(revoked) => ("token_revoked", None, Some(revoked)),
+            AuditedAct::RevocationLifted(revoked) => ("revocation_lifted", None, Some(revoked)),
             AuditedAct::Impersonation => ("impersonation", None, None),
         };
         let impersonates = event.act == AuditedAct::Impersonation;
@@ -285,6 +327,8 @@ impl<'a> Line<'a> {
             jti: event.jti,
             sid: event.named.filter(|_| revoked == Some(Revoked::Session)),
             kid: event.named.filter(|_| revoked == Some(Revoked::SigningKey)),
+            until: event.until.map(UnixTime::as_secs),
+            by: event.by,
             reason,
         }
     }

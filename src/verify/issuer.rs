@@ -53,6 +53,11 @@ impl TrustedIssuer {
         self.keys.is_ready()
     }
 
+    /// The ids of the keys that it publishes; none where its keys are not there.
+    pub fn key_ids(&self) -> Option<Vec<Box<str>>> {
+        self.keys.is_ready().then(|| self.keys.ids())
+    }
+
     /// Whether the gateway's readiness waits for its keys.
     pub fn is_required(&self) -> bool {
         self.required

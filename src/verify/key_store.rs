@@ -232,6 +232,12 @@ impl KeyStore {
         }
     }
 
+    pub(super) fn ids(&self) -> Vec<Box<str>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let ids = held.set.keys().iter().filter_map(|key| key.kid());
+        ids.map(Into::into).collect()
+    }
+
     fn find(&self, kid: Option<&str>, alg: Algorithm) -> Result<LeasedKey, Missing> {
         if !self.is_ready() {
             return Err(Missing::Unusable);

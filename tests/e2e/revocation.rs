@@ -48,10 +48,13 @@ async fn what_is_revoked_is_refused_from_then_on_though_it_is_remembered() {
             "session",
             |lab| json!({"session": {"issuer": lab.idp.issuer(), "sid": "s-1"}}),
         ),
-        ("client", |_| json!({"client": {"id": "web"}})),
+        (
+            "client",
+            |_| json!({"client": {"id": "web"}, "forever": true, "force": true}),
+        ),
         (
             "signing_key",
-            |lab| json!({"signing_key": {"issuer": lab.idp.issuer(), "kid": lab.idp.signer().kid()}}),
+            |lab| json!({"signing_key": {"issuer": "corp", "kid": lab.idp.signer().kid()}, "for": "7d"}),
         ),
         ("token", |lab| {
             let claims = lab.claims(json!({"jti": "t-1"}));
@@ -181,11 +184,133 @@ async fn the_command_takes_a_token_from_a_file_and_does_not_repeat_it() {
 #[tokio::test]
 async fn a_command_that_revokes_nothing_does_not_succeed() {
     let lab = Lab::start().await;
-    let ran = command(&lab, &["client", "portal"]).await;
+    let ran = command(&lab, &["client", "portal", "--forever"]).await;
     assert_eq!(ran.status.code(), Some(1));
     let why = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert!(why.contains("names no store"), "{why}");
     let nobody = "127.0.0.1:1";
-    let ran = command(&lab, &["client", "portal", "--admin", nobody]).await;
+    let ran = command(&lab, &["client", "portal", "--forever", "--admin", nobody]).await;
     assert!(!ran.status.success());
+}
+
+fn said(ran: &Output) -> String {
+    let text = [ran.stdout.as_slice(), &ran.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn an_issuer_is_named_as_in_the_configuration_and_the_command_says_what_ends() {
+    let lab = with_store().await;
+    let token = lab.token();
+    assert_eq!(lab.present(&token).await.status(), 200);
+    let ran = command(&lab, &["subject", "--issuer", "corp", "--sub", "alice"]).await;
+    assert!(ran.status.success(), "{ran:?}");
+    let text = said(&ran);
+    let ends = format!("  ends   every token about alice of {}", lab.idp.issuer());
+    assert!(
+        text.contains(&ends) && text.contains("  until  20"),
+        "{text}"
+    );
+    assert_eq!(lab.present(&token).await.status(), 401);
+    let line = lab.audit();
+    let line = line
+        .lines()
+        .find(|line| line.contains("token_revoked"))
+        .unwrap();
+    let event: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        event["by"],
+        json!({"credential": "loopback", "address": "127.0.0.1"})
+    );
+}
+
+#[tokio::test]
+async fn the_command_revokes_nothing_that_the_configuration_does_not_know_unless_it_is_forced() {
+    let lab = with_store().await;
+    let cases: [&[&str]; 5] = [
+        &["subject", "--issuer", "crop", "--sub", "alice"],
+        &[
+            "session",
+            "--issuer",
+            "https://idp.example.com/",
+            "--sid",
+            "s",
+        ],
+        &["actor", "--issuer", "CORP", "--sub", "agent"],
+        &["client", "wbe", "--for", "7d"],
+        &["key", "--issuer", "corp", "--kid", "none such", "--forever"],
+    ];
+    for arguments in cases {
+        let ran = command(&lab, arguments).await;
+        assert_eq!(ran.status.code(), Some(1), "{arguments:?}");
+        assert!(said(&ran).contains("--force"), "{}", said(&ran));
+        let ran = command(&lab, &[arguments, &["--force"]].concat()).await;
+        assert!(ran.status.success(), "{}", said(&ran));
+    }
+    let ran = command(&lab, &["client", "web"]).await;
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(said(&ran).contains("--forever"));
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_listed_and_what_is_lifted_is_served_at_once() {
+    let lab = with_store().await;
+    let token = lab.token_with(json!({"sid": "s-1", "jti": "t-1"}));
+    std::fs::write(lab.file("token"), &token).unwrap();
+    let file = lab.file("token").display().to_string();
+    let kid = lab.idp.signer().kid().to_owned();
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["subject", "--issuer", "corp", "--sub", "alice"], &[]),
+        (&["session", "--issuer", "corp", "--sid", "s-1"], &[]),
+        (&["client", "web"], &["--forever", "--force"]),
+        (
+            &["key", "--issuer", "corp", "--kid", &kid],
+            &["--for", "1h"],
+        ),
+        (&["token", "--token-file", &file], &[]),
+    ];
+    for (target, options) in cases {
+        assert_eq!(lab.present(&token).await.status(), 200, "{target:?}");
+        let ran = command(&lab, &[target, options].concat()).await;
+        assert!(ran.status.success(), "{}", said(&ran));
+        // twice: the second refusal may be remembered
+        for _ in 0..2 {
+            assert_eq!(lab.present(&token).await.status(), 401, "{target:?}");
+        }
+        let listed = said(&command(&lab, &["list"]).await);
+        assert!(listed.contains("by operator"), "{listed}");
+        let ran = command(&lab, &[&["lift"], target].concat()).await;
+        assert!(ran.status.success(), "{}", said(&ran));
+        assert_eq!(lab.present(&token).await.status(), 200, "{target:?}");
+        assert_eq!(
+            said(&command(&lab, &["list"]).await),
+            "nothing is revoked\n"
+        );
+        let again = command(&lab, &[&["lift"], target].concat()).await;
+        assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    }
+    let audit = lab.audit();
+    assert_eq!(audit.matches("revocation_lifted").count(), 5, "{audit}");
+}
+
+#[tokio::test]
+async fn a_revocation_is_lifted_by_the_id_that_the_list_shows() {
+    let lab = with_store().await;
+    let token = lab.token();
+    let ran = command(&lab, &["subject", "--issuer", "corp", "--sub", "alice"]).await;
+    assert!(ran.status.success());
+    let listed = command(&lab, &["list", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(
+        (&listed["revoked"], &listed["subject"]),
+        (&json!("subject"), &json!("alice"))
+    );
+    let id = listed["id"].as_str().unwrap();
+    let ran = command(&lab, &["lift", "id", id]).await;
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert_eq!(lab.present(&token).await.status(), 200);
+    for wrong in ["", "0", "zz", &id.replace('0', "1")] {
+        let ran = command(&lab, &["lift", "id", wrong]).await;
+        assert_eq!(ran.status.code(), Some(1), "{wrong}");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::store::{NOW, later, lineage, revoked, token};
 use obo_gateway::{
     clock::ManualClock,
-    store::{OnceOnly, RecordKey, Revocation, Store, Stores, Use},
+    store::{Lift, OnceOnly, RecordKey, Revocation, RevokedBy, Store, Stores, Use},
 };
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ pub(super) async fn holds(store: &Stores, clock: &ManualClock) {
     a_removed_record_is_gone_and_may_come_anew(store).await;
     any_bytes_come_back_as_they_were(store).await;
     a_revocation_holds_when_it_is_answered(store).await;
+    a_lifted_revocation_is_gone_and_may_come_anew(store).await;
     what_was_used_is_known_to_all_who_share_it(store).await;
     a_record_ends(store, clock).await;
 }
@@ -112,6 +113,31 @@ async fn a_revocation_holds_when_it_is_answered(store: &Stores) {
     store.revoke(&[shorter]).await.unwrap();
     assert!(store.revocations().ends(&lineage("contract")));
     assert_eq!(store.revoke(&[]).await, Ok(()));
+}
+
+async fn a_lifted_revocation_is_gone_and_may_come_anew(store: &Stores) {
+    let key = token("lifted");
+    let lift = async |by| {
+        let lift = Lift { key, by, at: NOW };
+        store.lift(&[lift]).await
+    };
+    let ends = || store.revocations().ends(&lineage("lifted"));
+    let operators = revoked("lifted").by_operator(Some("a mistake".into()));
+    let both = [operators.clone(), revoked("lifted")];
+    store.revoke(&both).await.unwrap();
+    let noted = store.revocations().about(&key);
+    assert_eq!(noted, both);
+    let epoch = store.revocations().epoch();
+    assert_eq!(lift(RevokedBy::Operator).await, Ok(()));
+    assert_ne!(store.revocations().epoch(), epoch);
+    assert!(ends(), "what the client revoked stays");
+    assert_eq!(lift(RevokedBy::Client).await, Ok(()));
+    assert!(!ends());
+    // what is lifted twice, or never was, is no error
+    assert_eq!(lift(RevokedBy::Client).await, Ok(()));
+    assert_eq!(store.lift(&[]).await, Ok(()));
+    store.revoke(&[operators]).await.unwrap();
+    assert!(ends());
 }
 
 async fn what_was_used_is_known_to_all_who_share_it(store: &Stores) {

@@ -1,7 +1,7 @@
 //! What the store in a file promises besides.
 
 use crate::store::{clock, contract, later, lineage, open, open_at, revoked};
-use obo_gateway::store::{OpenError, RecordKey, Revocation, Store};
+use obo_gateway::store::{Lift, OpenError, RecordKey, Revocation, RevokedBy, Store};
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
@@ -62,6 +62,33 @@ async fn what_has_ended_is_not_there_when_it_is_opened_again_and_its_room_is_use
     assert!(!store.revocations().ends(&lineage("t")));
     let grown = fs::metadata(&path).unwrap().len();
     assert!(grown < 4 * filled, "{filled} bytes became {grown}");
+}
+
+#[tokio::test]
+async fn what_was_lifted_is_not_there_when_it_is_opened_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store");
+    let store = open(&path).unwrap();
+    for id in ["lifted", "both", "stays"] {
+        let operators = revoked(id).by_operator(Some("noted".into()));
+        store.revoke(&[operators]).await.unwrap();
+    }
+    store.revoke(&[revoked("both")]).await.unwrap();
+    let lift = |id| Lift {
+        key: crate::store::token(id),
+        by: RevokedBy::Operator,
+        at: crate::store::NOW,
+    };
+    store.lift(&[lift("lifted"), lift("both")]).await.unwrap();
+    drop(store);
+
+    let store = again(&path).await;
+    assert!(!store.revocations().ends(&lineage("lifted")));
+    assert_eq!(store.revocations().len(), 2);
+    let both = store.revocations().about(&crate::store::token("both"));
+    assert_eq!(both, [revoked("both")]);
+    let stays = store.revocations().about(&crate::store::token("stays"));
+    assert_eq!(stays[0].about.as_deref(), Some("noted"));
 }
 
 #[tokio::test]

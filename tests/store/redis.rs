@@ -9,7 +9,9 @@ use obo_gateway::{
     clock::{Clock, SystemClock, SystemRandomness},
     jose::{SealingKey, SealingKeys},
     settings::{BaseDir, Building, Effects, Findings},
-    store::{RecordKey, Revocation, STALE_AFTER, Store, StoreError, StoreParts, Stores},
+    store::{
+        Lift, RecordKey, Revocation, RevokedBy, STALE_AFTER, Store, StoreError, StoreParts, Stores,
+    },
 };
 use std::{
     fs,
@@ -218,6 +220,43 @@ async fn what_one_replica_revokes_holds_at_the_other_within_a_second() {
     // one that comes later knows them too
     let three = replica();
     assert!((0..40).all(|n| three.revocations().ends(&lineage(format!("t{n}")))));
+}
+
+#[tokio::test]
+async fn what_is_lifted_at_one_is_lifted_at_all_and_at_those_that_come_later() {
+    let Some(server) = Server::start(&[]) else {
+        return;
+    };
+    let keys = keys();
+    let replica = || connect(&server, &keys, Arc::new(SystemClock));
+    let (one, two) = (replica(), replica());
+    for n in 0..20 {
+        let id = format!("t{n}");
+        let operators = revoked(&id).by_operator(Some("noted".into()));
+        one.revoke(&[operators]).await.unwrap();
+        let lift = Lift {
+            key: token(&id),
+            by: RevokedBy::Operator,
+            at: NOW,
+        };
+        // whoever lifts knows of it, or would not be asked to
+        wait_for("the revocation is known", || {
+            two.revocations().ends(&lineage(&id))
+        });
+        two.lift(&[lift]).await.unwrap();
+        assert!(!two.revocations().ends(&lineage(&id)));
+        wait_for("the lift is known", || {
+            !one.revocations().ends(&lineage(&id))
+        });
+    }
+    let three = replica();
+    assert!((0..20).all(|n| !three.revocations().ends(&lineage(format!("t{n}")))));
+    // and what is revoked behind a lift holds
+    one.revoke(&[revoked("t1")]).await.unwrap();
+    wait_for("it is revoked again", || {
+        two.revocations().ends(&lineage("t1"))
+    });
+    assert!(replica().revocations().ends(&lineage("t1")));
 }
 
 /// How long it takes until what `one` has revoked holds at `two`.

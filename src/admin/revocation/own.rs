@@ -1,6 +1,6 @@
 //! The gateway's own opaque tokens and refresh tokens, which say only to the gateway what they are.
 
-use super::Named;
+use super::named::Named;
 use crate::{
     clock::UnixTime,
     store::{RevocationKey, StoreError},
@@ -43,9 +43,8 @@ impl OwnTokens {
         {
             return Ok(Some(Named {
                 keys: vec![key],
-                kind: Some(Revoked::RefreshToken),
                 ends: families.ends(token).await?,
-                ..Named::default()
+                ..Named::nothing(Revoked::RefreshToken)
             }));
         }
         let own = self.reader.as_ref().map(|reader| reader.read(token, now));

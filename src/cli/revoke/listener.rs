@@ -25,12 +25,13 @@ use zeroize::Zeroizing;
 /// How long the gateway may take: its store has to be written.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
-const MAX_ANSWER: u64 = 64 << 10;
+const MAX_ANSWER: u64 = 8 << 20;
 
 /// Where the operator's requests go, and what opens it.
 pub(super) struct Listener {
     address: SocketAddr,
-    token: Option<Zeroizing<Vec<u8>>>,
+    read: Option<Zeroizing<Vec<u8>>>,
+    revoke: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Listener {
@@ -59,16 +60,22 @@ impl Listener {
         }
         Ok(Self {
             address,
-            token: terms
+            read: terms.expose_read_token().map(|token| token.to_vec().into()),
+            revoke: terms
                 .expose_revoke_token()
                 .map(|token| token.to_vec().into()),
         })
     }
 
-    /// Has the gateway revoke what `body` says; what it answered.
-    pub(super) async fn post(&self, body: &str) -> Result<String, Failure> {
+    /// Sends one request; what was answered to it.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&str>,
+    ) -> Result<Value, Failure> {
         let address = self.address;
-        let answered = timeout(DEADLINE, self.exchange(body)).await;
+        let answered = timeout(DEADLINE, self.exchange(method, target, body)).await;
         let text = answered
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| Failure::Unreachable { address, source })?;
@@ -81,8 +88,8 @@ impl Listener {
             .strip_prefix("HTTP/1.1 ")
             .and_then(|rest| rest.get(..3)?.parse().ok())
             .ok_or_else(no_http)?;
+        let answer: Value = serde_json::from_str(body).unwrap_or_default();
         if status != 200 {
-            let answer: Value = serde_json::from_str(body).unwrap_or_default();
             let why = answer.get("error_description").and_then(Value::as_str);
             return Err(Failure::Refused {
                 address,
@@ -90,20 +97,28 @@ impl Listener {
                 why: why.unwrap_or("no reason is given").to_owned(),
             });
         }
-        Ok(body.trim().to_owned())
+        if !answer.is_object() {
+            return Err(no_http());
+        }
+        Ok(answer)
     }
 
-    async fn exchange(&self, body: &str) -> io::Result<String> {
+    async fn exchange(&self, method: &str, target: &str, body: Option<&str>) -> io::Result<String> {
         let address = self.address;
+        let body = body.unwrap_or_default();
         let mut request = Zeroizing::new(
             format!(
-                "POST /revocations HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+                "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
                  Content-Type: application/json\r\nContent-Length: {}\r\n",
                 body.len()
             )
             .into_bytes(),
         );
-        if let Some(token) = &self.token {
+        let token = match method {
+            "GET" => &self.read,
+            _ => &self.revoke,
+        };
+        if let Some(token) = token {
             request.extend_from_slice(b"Authorization: Bearer ");
             request.extend_from_slice(token);
             request.extend_from_slice(b"\r\n");

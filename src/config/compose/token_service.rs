@@ -2,15 +2,16 @@
 
 use super::{Composer, Read, TokenEndpoint};
 use crate::{
-    admin::{Ends, OwnTokens, RefreshTokens},
+    admin::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens},
     exchange::EngineParts,
     gate::RateLimiter,
     store::{RevocationKey, Revocations, Stores},
     sts::{Documents, Families, Introspection, Issuing, Revoking, ServiceParts, TokenService},
     telemetry::AuditLog,
     token::RawToken,
+    verify::TrustedIssuer,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What the token service stands on.
 pub(super) struct ServiceGround<'a> {
@@ -100,6 +101,39 @@ impl Composer<'_> {
             reader: engine.map(|engine| Arc::clone(&engine.reader)),
             families: families.map(|families| Arc::new(families) as Arc<dyn RefreshTokens>),
         }
+    }
+}
+
+/// The names that a revocation may use: every issuer and every client that the configuration names.
+pub(super) fn known_to_revoke(
+    read: &Read,
+    engine: Option<&EngineParts>,
+    issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
+) -> Known {
+    let trusted = issuers.values().map(|issuer| KnownIssuer {
+        name: Some(issuer.name().into()),
+        url: issuer.url().into(),
+        keys: Arc::clone(issuer) as Arc<dyn KeyIds>,
+    });
+    let own = engine.map(|engine| KnownIssuer {
+        name: None,
+        url: (*engine.identity.issuer).into(),
+        keys: Arc::new(
+            engine
+                .keys
+                .iter()
+                .map(|key| Box::from(key.kid()))
+                .collect::<Vec<Box<str>>>(),
+        ),
+    });
+    let listed = read.clients.iter().map(|(_, client)| client.id.clone());
+    let routed = read.routes.iter().filter_map(|(_, route)| {
+        let exchange = route.exchange.as_ref()?;
+        exchange.clients.clone()
+    });
+    Known {
+        issuers: trusted.chain(own).collect(),
+        clients: listed.chain(routed.flatten()).collect(),
     }
 }
 

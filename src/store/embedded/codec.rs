@@ -3,8 +3,9 @@
 use crate::{
     clock::UnixTime,
     jose::FieldDigest,
-    store::{Reach, RecordKey, Revocation, RevocationKey},
+    store::{Reach, RecordKey, Revocation, RevocationKey, RevokedBy},
 };
+use std::sync::Arc;
 
 /// A record as it is kept.
 pub(super) struct Kept {
@@ -52,32 +53,77 @@ impl Kept {
     }
 }
 
-/// When and until when in eight bytes each, the reach, the digest.
-pub(super) fn encode(revocation: &Revocation) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(17 + DIGEST);
-    bytes.extend_from_slice(&revocation.at.as_secs().to_be_bytes());
-    bytes.extend_from_slice(&revocation.until.as_secs().to_be_bytes());
-    bytes.push(match revocation.reach {
-        Reach::Earlier => 0,
-        Reach::Always => 1,
-    });
-    sealed(revocation.key.as_bytes(), bytes)
+/// Set in the tag of a revocation that says who made it and what was noted about it. Earlier releases wrote neither.
+const NOTED: u8 = 0x80;
+const ALWAYS: u8 = 1;
+const BY_CLIENT: u8 = 2;
+
+/// The revocations of one thing, one of each side at most: when and until when in eight bytes each, the tag, the length
+/// of the note in two bytes, the note; then the digest.
+pub(super) fn encode(key: &[u8; 16], revocations: &[Revocation]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(64);
+    for revocation in revocations {
+        bytes.extend_from_slice(&revocation.at.as_secs().to_be_bytes());
+        bytes.extend_from_slice(&revocation.until.as_secs().to_be_bytes());
+        let reach = match revocation.reach {
+            Reach::Earlier => 0,
+            Reach::Always => ALWAYS,
+        };
+        let by = match revocation.by {
+            RevokedBy::Operator => 0,
+            RevokedBy::Client => BY_CLIENT,
+        };
+        bytes.push(NOTED | reach | by);
+        let about = revocation.about_bytes();
+        let length = u16::try_from(about.len()).unwrap_or_default();
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(about.get(..usize::from(length)).unwrap_or_default());
+    }
+    sealed(key, bytes)
 }
 
-pub(super) fn decode(key: [u8; 16], bytes: &[u8]) -> Result<Revocation, Damaged> {
-    let bytes = unsealed(&key, bytes)?;
-    let (at, bytes) = bytes.split_first_chunk().ok_or(Damaged)?;
-    let (until, reach) = bytes.split_first_chunk().ok_or(Damaged)?;
-    Ok(Revocation {
-        key: RevocationKey::from_bytes(key),
-        at: UnixTime::from_secs(i64::from_be_bytes(*at)),
-        until: UnixTime::from_secs(i64::from_be_bytes(*until)),
-        reach: match reach {
-            [0] => Reach::Earlier,
-            [1] => Reach::Always,
+pub(super) fn decode(key: [u8; 16], bytes: &[u8]) -> Result<Vec<Revocation>, Damaged> {
+    let mut bytes = unsealed(&key, bytes)?;
+    let mut revocations = Vec::with_capacity(1);
+    while !bytes.is_empty() {
+        let (at, rest) = bytes.split_first_chunk().ok_or(Damaged)?;
+        let (until, rest) = rest.split_first_chunk().ok_or(Damaged)?;
+        let (&tag, rest) = rest.split_first().ok_or(Damaged)?;
+        let (about, rest) = match tag & NOTED {
+            // an earlier release's: nothing more stands there
+            0 if rest.is_empty() => (None, rest),
+            0 => return Err(Damaged),
+            _ => note(rest)?,
+        };
+        let (reach, by) = match tag & !NOTED {
+            0 => (Reach::Earlier, RevokedBy::Operator),
+            ALWAYS => (Reach::Always, RevokedBy::Operator),
+            BY_CLIENT => (Reach::Earlier, RevokedBy::Client),
+            3 => (Reach::Always, RevokedBy::Client),
             _ => return Err(Damaged),
-        },
-    })
+        };
+        revocations.push(Revocation {
+            key: RevocationKey::from_bytes(key),
+            at: UnixTime::from_secs(i64::from_be_bytes(*at)),
+            until: UnixTime::from_secs(i64::from_be_bytes(*until)),
+            reach,
+            by,
+            about,
+        });
+        bytes = rest;
+    }
+    if revocations.is_empty() {
+        return Err(Damaged);
+    }
+    Ok(revocations)
+}
+
+fn note(bytes: &[u8]) -> Result<(Option<Arc<str>>, &[u8]), Damaged> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(Damaged)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (about, rest) = rest.split_at_checked(length).ok_or(Damaged)?;
+    let about = str::from_utf8(about).map_err(|_| Damaged)?;
+    Ok(((!about.is_empty()).then(|| about.into()), rest))
 }
 
 impl Ending {
@@ -163,6 +209,45 @@ mod tests {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1;
             assert!(Kept::decode(key.as_bytes(), &bytes).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn revocations_of_both_sides_and_their_notes_come_back_as_they_were() {
+        let key = RevocationKey::client("portal");
+        let at = UnixTime::from_secs;
+        let client = Revocation::of_all(key, at(1), at(2));
+        let about: Option<Arc<str>> = Some("{\"kind\":\"client\"}".into());
+        let operator = Revocation::of_earlier(key, at(3), at(4)).by_operator(about);
+        for kept in [
+            vec![client.clone()],
+            vec![operator.clone()],
+            vec![operator.clone(), client.clone()],
+            vec![client, operator],
+        ] {
+            let bytes = encode(key.as_bytes(), &kept);
+            assert_eq!(decode(*key.as_bytes(), &bytes), Ok(kept));
+            for cut in 0..bytes.len() {
+                assert!(decode(*key.as_bytes(), &bytes[..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_an_operators() {
+        let key = RevocationKey::client("portal");
+        for (tag, reach) in [(0, Reach::Earlier), (1, Reach::Always)] {
+            let plain = [&7_i64.to_be_bytes()[..], &9_i64.to_be_bytes(), &[tag]].concat();
+            let read = decode(*key.as_bytes(), &sealed(key.as_bytes(), plain)).unwrap();
+            let [read] = read.as_slice() else {
+                panic!("{read:?}")
+            };
+            assert_eq!((read.reach, read.by), (reach, RevokedBy::Operator));
+            assert_eq!((read.at.as_secs(), read.until.as_secs()), (7, 9));
+        }
+        for tag in [2, 3, 4, 0x84, 0xff] {
+            let plain = [&[0; 16][..], &[tag]].concat();
+            assert!(decode(*key.as_bytes(), &sealed(key.as_bytes(), plain)).is_err());
         }
     }
 

@@ -281,7 +281,7 @@ fn entries(transaction: &redb::ReadTransaction) -> Result<Vec<Revocation>, Fault
     let mut revocations = Vec::new();
     for entry in table.iter()? {
         let (key, value) = entry?;
-        revocations.push(codec::decode(*key.value(), value.value())?);
+        revocations.extend(codec::decode(*key.value(), value.value())?);
     }
     let ends = transaction.open_table(ENDS)?;
     if ends.len()? != records.len()? + table.len()? {

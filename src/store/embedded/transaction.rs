@@ -3,7 +3,7 @@
 use super::codec::{self, Damaged, END, Ending, Kept};
 use crate::{
     clock::UnixTime,
-    store::{RecordKey, Revocation, StoreError},
+    store::{Lift, RecordKey, Revocation, StoreError},
 };
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction,
@@ -27,6 +27,7 @@ pub(super) enum What {
         key: RecordKey,
     },
     Revoke(Vec<Revocation>),
+    Lift(Vec<Lift>),
 }
 
 pub(super) const RECORDS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("records");
@@ -88,6 +89,10 @@ impl Writing<'_> {
             What::Revoke(revocations) => revocations
                 .iter()
                 .try_for_each(|revocation| self.revoke(revocation))
+                .map(|()| true),
+            What::Lift(lifts) => lifts
+                .iter()
+                .try_for_each(|lift| self.lift(lift))
                 .map(|()| true),
         };
         match done {
@@ -162,20 +167,40 @@ impl Writing<'_> {
     }
 
     fn revoke(&mut self, revocation: &Revocation) -> Result<(), Fault> {
-        let key = revocation.key.as_bytes();
-        let known = match self.revocations.get(key)? {
-            Some(found) => Some(codec::decode(*key, found.value())?),
-            None => None,
-        };
-        if let Some(known) = &known {
-            self.ends
-                .remove(&Ending::Revocation(*key).at(known.until))?;
+        let mut known = self.revocations_of(revocation.key.as_bytes())?;
+        match known.iter_mut().find(|known| known.by == revocation.by) {
+            Some(known) => *known = known.with(revocation),
+            None => known.push(revocation.clone()),
         }
-        let whole = known.map_or(*revocation, |known| known.with(revocation));
-        self.revocations
-            .insert(key, codec::encode(&whole).as_slice())?;
-        self.ends
-            .insert(&Ending::Revocation(*key).at(whole.until), ())?;
+        self.keep_revocations(revocation.key.as_bytes(), &known)
+    }
+
+    fn lift(&mut self, lift: &Lift) -> Result<(), Fault> {
+        let mut known = self.revocations_of(lift.key.as_bytes())?;
+        known.retain(|known| known.by != lift.by);
+        self.keep_revocations(lift.key.as_bytes(), &known)
+    }
+
+    fn revocations_of(&self, key: &[u8; 16]) -> Result<Vec<Revocation>, Fault> {
+        Ok(match self.revocations.get(key)? {
+            Some(found) => codec::decode(*key, found.value())?,
+            None => Vec::new(),
+        })
+    }
+
+    /// Replaces all that is kept about `key`. It stands among what ends at the end of the last of it.
+    fn keep_revocations(&mut self, key: &[u8; 16], kept: &[Revocation]) -> Result<(), Fault> {
+        if let Some(until) = last_end(&self.revocations_of(key)?) {
+            self.ends.remove(&Ending::Revocation(*key).at(until))?;
+        }
+        match last_end(kept) {
+            Some(until) => {
+                self.revocations
+                    .insert(key, codec::encode(key, kept).as_slice())?;
+                self.ends.insert(&Ending::Revocation(*key).at(until), ())?;
+            }
+            None => drop(self.revocations.remove(key)?),
+        }
         Ok(())
     }
 
@@ -195,6 +220,10 @@ impl Writing<'_> {
         }
         Ok(ended.len() < most)
     }
+}
+
+fn last_end(revocations: &[Revocation]) -> Option<UnixTime> {
+    revocations.iter().map(|known| known.until).max()
 }
 
 impl Reading {

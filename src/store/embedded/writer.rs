@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::SharedClock,
-    store::{Revocations, StoreError},
+    store::{Change, Revocations, StoreError},
 };
 use std::{
     sync::{
@@ -81,8 +81,13 @@ impl Writer {
             Ok(results) => {
                 self.unsettled = true;
                 for (operation, result) in operations.into_iter().zip(results) {
-                    if let (What::Revoke(revoked), Ok(_)) = (operation.what, &result) {
-                        self.revocations.insert(revoked);
+                    match (operation.what, &result) {
+                        (What::Revoke(revoked), Ok(_)) => self.revocations.insert(revoked),
+                        (What::Lift(lifts), Ok(_)) => {
+                            self.revocations
+                                .apply(lifts.into_iter().map(Change::Lifted));
+                        }
+                        _ => {}
                     }
                     // who asked may have gone away
                     let _ = operation.answer.send(result);

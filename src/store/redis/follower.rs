@@ -2,27 +2,32 @@
 
 use super::{
     connection::Server,
-    layout::{CHANNEL, STREAM, opened_revocation},
+    layout::{CHANNEL, STREAM, opened_change},
 };
 use crate::{
     clock::SharedClock,
     jose::SealingKeys,
-    store::{Revocation, Revocations, STALE_AFTER, StoreError},
+    store::{Change, Revocations, STALE_AFTER, StoreError},
 };
 use futures_util::StreamExt;
 use redis::{Value, from_redis_value};
 use std::{
     pin::Pin,
+    str::FromStr,
     sync::{Arc, mpsc::Sender},
     time::{Duration, Instant},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// Reads the stream again and again, and enters what is new.
 pub(super) struct Follower {
     server: Arc<Server>,
     keys: Arc<SealingKeys>,
     revocations: Revocations,
+    followed: Followed,
     clock: SharedClock,
     /// The last entry that was read.
     last: String,
@@ -30,6 +35,72 @@ pub(super) struct Follower {
     swept: (Instant, String),
     /// Whether it was said that what is known here is stale.
     stale: bool,
+}
+
+/// A place in the stream, in the order of the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StreamId {
+    milliseconds: u64,
+    sequence: u64,
+}
+
+/// The server named a place that is none.
+#[derive(Debug)]
+pub(super) struct NoStreamId;
+
+impl FromStr for StreamId {
+    type Err = NoStreamId;
+
+    fn from_str(text: &str) -> Result<Self, NoStreamId> {
+        let (milliseconds, sequence) = text.split_once('-').ok_or(NoStreamId)?;
+        let number = |text: &str| text.parse().map_err(|_| NoStreamId);
+        Ok(Self {
+            milliseconds: number(milliseconds)?,
+            sequence: number(sequence)?,
+        })
+    }
+}
+
+/// How far a follower has read the stream. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(super) struct Followed(watch::Sender<StreamId>);
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self(watch::Sender::new(StreamId::default()))
+    }
+}
+
+impl Followed {
+    /// Has `apply` enter the entry at `id`, unless the follower has read so far already. The follower waits meanwhile.
+    pub(super) fn unless_read(&self, id: StreamId, apply: impl FnOnce()) {
+        self.0.send_if_modified(|read| {
+            if *read < id {
+                apply();
+            }
+            false
+        });
+    }
+
+    /// Has `apply` enter everything up to `id`.
+    fn advance(&self, id: StreamId, apply: impl FnOnce()) {
+        self.0.send_modify(|read| {
+            apply();
+            *read = id;
+        });
+    }
+
+    /// Waits until the follower has read as far as `id`.
+    pub(super) async fn read(&self, id: StreamId, patience: Duration) -> Result<(), StoreError> {
+        let mut reads = self.0.subscribe();
+        let read = timeout(patience, reads.wait_for(|read| *read >= id)).await;
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(StoreError::Unavailable(
+                "it was written, and could not be read back in time".to_owned(),
+            )),
+        }
+    }
 }
 
 /// One entry of the stream: its id and what it says.
@@ -52,12 +123,14 @@ impl Follower {
         server: Arc<Server>,
         keys: Arc<SealingKeys>,
         revocations: Revocations,
+        followed: Followed,
         clock: SharedClock,
     ) -> Self {
         Self {
             server,
             keys,
             revocations,
+            followed,
             swept: (clock.instant(), BEGINNING.to_owned()),
             clock,
             last: BEGINNING.to_owned(),
@@ -95,6 +168,7 @@ impl Follower {
                     }
                     // another server may have come in its place, whose stream is another
                     BEGINNING.clone_into(&mut self.last);
+                    self.followed.advance(StreamId::default(), || ());
                     news = None;
                     sleep(PAUSE).await;
                 }
@@ -134,30 +208,43 @@ impl Follower {
         }
     }
 
-    /// Everything that is new since the last time.
+    /// Everything that is new since the last time. It is entered at once: where the stream is read again from its
+    /// beginning, nothing that was lifted is in force in between.
     async fn read(&mut self) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        let (whole, unknown) = self.pages(&mut changes).await;
+        let id = self.last.parse().map_err(|_| StoreError::Corrupt)?;
+        self.followed
+            .advance(id, || self.revocations.apply(changes));
+        let began = whole?;
+        if unknown > 0 {
+            // not all that was revoked is known: what is known gets stale
+            tracing::error!(target: "obo_gateway::store", unknown, "revocations were made with a key that is none of issuer.opaque_keys, or by a later version");
+            return Err(StoreError::Corrupt);
+        }
+        self.revocations.heard(began);
+        Ok(())
+    }
+
+    /// Reads to the end of the stream; when the last page was asked for, and how many entries could not be opened.
+    async fn pages(&mut self, changes: &mut Vec<Change>) -> (Result<Instant, StoreError>, usize) {
+        let mut unknown = 0;
         loop {
             let began = self.clock.instant();
-            let entries = self.page(&format!("({}", self.last)).await?;
+            let entries = match self.page(&format!("({}", self.last)).await {
+                Ok(entries) => entries,
+                Err(error) => return (Err(error), unknown),
+            };
             let whole = entries.len() < PAGE;
-            let mut unknown = 0;
-            let mut known = Vec::with_capacity(entries.len());
             for (id, sealed) in entries {
-                match opened_revocation(&self.keys, &sealed) {
-                    Some(revocation) => known.push(revocation),
+                match opened_change(&self.keys, &sealed) {
+                    Some(change) => changes.push(change),
                     None => unknown += 1,
                 }
                 self.last = id;
             }
-            self.revocations.insert(known);
-            if unknown > 0 {
-                // not all that was revoked is known: what is known gets stale
-                tracing::error!(target: "obo_gateway::store", unknown, "revocations were made with a key that is none of issuer.opaque_keys");
-                return Err(StoreError::Corrupt);
-            }
             if whole {
-                self.revocations.heard(began);
-                return Ok(());
+                return (Ok(began), unknown);
             }
         }
     }
@@ -190,12 +277,16 @@ impl Follower {
         let last = entries.last().map(|(id, _)| id.clone());
         // at the end: from the beginning again
         self.swept.1 = last.unwrap_or_else(|| BEGINNING.to_owned());
-        let ended = |revocation: &Revocation| revocation.until <= now;
+        // a lift stays: what it lifts may stand before it for ever, and would hold again after the next start
+        let ended = |change: &Change| match change {
+            Change::Revoked(revocation) => revocation.until <= now,
+            Change::Lifted(_) => false,
+        };
         let mut command = redis::cmd("XDEL");
         command.arg(STREAM);
         let mut some = false;
         for (id, sealed) in entries {
-            if opened_revocation(&self.keys, &sealed)
+            if opened_change(&self.keys, &sealed)
                 .as_ref()
                 .is_some_and(ended)
             {

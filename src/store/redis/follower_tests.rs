@@ -43,6 +43,7 @@ fn that_it_is_stale_and_that_it_is_current_again_is_said_once_each() {
         Arc::new(Server::new(nowhere, clock.clone())),
         Arc::new(SealingKeys::new([SealingKey::generate().unwrap().key]).unwrap()),
         revocations.clone(),
+        Followed::default(),
         clock.clone(),
     );
     let mut told = || logged(|| (0..3).for_each(|_| follower.tell_staleness()));

@@ -3,7 +3,9 @@
 use crate::{
     clock::UnixTime,
     jose::SealingKeys,
-    store::{Reach, Record, RecordKey, Revocation, RevocationKey, StoreError},
+    store::{
+        Change, Lift, Reach, Record, RecordKey, Revocation, RevocationKey, RevokedBy, StoreError,
+    },
 };
 
 /// The stream of revocations.
@@ -70,39 +72,78 @@ pub(super) fn opened(keys: &SealingKeys, name: &str, bytes: &[u8]) -> Option<(Re
     Some((record, UnixTime::from_secs(until.parse().ok()?)))
 }
 
-/// A revocation.
-pub(super) fn sealed_revocation(
-    keys: &SealingKeys,
-    revocation: &Revocation,
-) -> Result<Vec<u8>, StoreError> {
-    let mut plain = Vec::with_capacity(33);
-    plain.extend_from_slice(revocation.key.as_bytes());
-    plain.extend_from_slice(&revocation.at.as_secs().to_be_bytes());
-    plain.extend_from_slice(&revocation.until.as_secs().to_be_bytes());
-    plain.push(match revocation.reach {
-        Reach::Earlier => 0,
-        Reach::Always => 1,
-    });
+/// Set in the tag of an entry that says who made it. Earlier releases did not.
+const SIGNED: u8 = 0x80;
+const LIFTED: u8 = 0x40;
+const ALWAYS: u8 = 1;
+const BY_CLIENT: u8 = 2;
+
+/// An entry of the stream: what, when, until when, the tag, and what was noted.
+pub(super) fn sealed_change(keys: &SealingKeys, change: &Change) -> Result<Vec<u8>, StoreError> {
+    let (key, at, until, tag, by, about) = match change {
+        Change::Revoked(revocation) => {
+            let tag = match revocation.reach {
+                Reach::Earlier => SIGNED,
+                Reach::Always => SIGNED | ALWAYS,
+            };
+            let about = revocation.about_bytes();
+            (
+                revocation.key,
+                revocation.at,
+                revocation.until,
+                tag,
+                revocation.by,
+                about,
+            )
+        }
+        // it stays as long as the revocation might that it lifts
+        Change::Lifted(Lift { key, by, at }) => (*key, *at, *at, SIGNED | LIFTED, *by, &[][..]),
+    };
+    let by = match by {
+        RevokedBy::Operator => 0,
+        RevokedBy::Client => BY_CLIENT,
+    };
+    let mut plain = Vec::with_capacity(33 + about.len());
+    plain.extend_from_slice(key.as_bytes());
+    plain.extend_from_slice(&at.as_secs().to_be_bytes());
+    plain.extend_from_slice(&until.as_secs().to_be_bytes());
+    plain.push(tag | by);
+    plain.extend_from_slice(about);
     keys.seal(REVOCATION_DOMAIN, STREAM.as_bytes(), &plain)
         .map_err(|_| StoreError::Preparation)
 }
 
-/// The revocation that was sealed with one of these keys.
-pub(super) fn opened_revocation(keys: &SealingKeys, bytes: &[u8]) -> Option<Revocation> {
+/// The entry that was sealed with one of these keys.
+pub(super) fn opened_change(keys: &SealingKeys, bytes: &[u8]) -> Option<Change> {
     let plain = keys.open(REVOCATION_DOMAIN, STREAM.as_bytes(), bytes)?;
     let (key, rest) = plain.split_first_chunk()?;
     let (at, rest) = rest.split_first_chunk()?;
-    let (until, reach) = rest.split_first_chunk()?;
-    Some(Revocation {
-        key: RevocationKey::from_bytes(*key),
-        at: UnixTime::from_secs(i64::from_be_bytes(*at)),
+    let (until, rest) = rest.split_first_chunk()?;
+    let (&tag, about) = rest.split_first()?;
+    if tag & SIGNED == 0 && !about.is_empty() {
+        return None;
+    }
+    let key = RevocationKey::from_bytes(*key);
+    let at = UnixTime::from_secs(i64::from_be_bytes(*at));
+    let by = match tag & BY_CLIENT {
+        0 => RevokedBy::Operator,
+        _ => RevokedBy::Client,
+    };
+    let reach = match tag & !(SIGNED | BY_CLIENT) {
+        0 => Reach::Earlier,
+        ALWAYS => Reach::Always,
+        LIFTED => return Some(Change::Lifted(Lift { key, by, at })),
+        _ => return None,
+    };
+    let about = str::from_utf8(about).ok()?;
+    Some(Change::Revoked(Revocation {
+        key,
+        at,
         until: UnixTime::from_secs(i64::from_be_bytes(*until)),
-        reach: match reach {
-            [0] => Reach::Earlier,
-            [1] => Reach::Always,
-            _ => return None,
-        },
-    })
+        reach,
+        by,
+        about: (!about.is_empty()).then(|| about.into()),
+    }))
 }
 
 #[cfg(test)]
@@ -143,8 +184,48 @@ mod tests {
         assert!(!bytes.windows(5).any(|part| part == b"alice"));
         let key = RevocationKey::client("portal");
         let revocation = Revocation::of_all(key, UnixTime::from_secs(1), UnixTime::from_secs(2));
-        let bytes = sealed_revocation(&keys, &revocation).unwrap();
-        assert!(!bytes.windows(16).any(|part| part == key.as_bytes()));
-        assert_eq!(opened_revocation(&keys, &bytes), Some(revocation));
+        let noted = revocation.clone().by_operator(Some("portal".into()));
+        let [by, at] =
+            [RevokedBy::Client, RevokedBy::Operator].map(|by| (by, UnixTime::from_secs(3)));
+        for change in [
+            Change::Revoked(revocation),
+            Change::Revoked(noted),
+            Change::Lifted(Lift {
+                key,
+                by: by.0,
+                at: by.1,
+            }),
+            Change::Lifted(Lift {
+                key,
+                by: at.0,
+                at: at.1,
+            }),
+        ] {
+            let bytes = sealed_change(&keys, &change).unwrap();
+            assert!(!bytes.windows(16).any(|part| part == key.as_bytes()));
+            assert!(!bytes.windows(6).any(|part| part == b"portal"));
+            assert_eq!(opened_change(&keys, &bytes), Some(change));
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_an_operators() {
+        let keys = keys();
+        let plain = [
+            &[7; 16][..],
+            &1_i64.to_be_bytes(),
+            &2_i64.to_be_bytes(),
+            &[1],
+        ]
+        .concat();
+        let bytes = keys
+            .seal(REVOCATION_DOMAIN, STREAM.as_bytes(), &plain)
+            .unwrap();
+        let key = RevocationKey::from_bytes([7; 16]);
+        let read = Revocation::of_all(key, UnixTime::from_secs(1), UnixTime::from_secs(2));
+        assert_eq!(
+            opened_change(&keys, &bytes),
+            Some(Change::Revoked(read.by_operator(None)))
+        );
     }
 }

@@ -48,7 +48,7 @@ async fn without_the_server_tokens_are_exchanged_and_neither_refreshed_nor_revok
         let began = Instant::now();
         assert_unavailable(&replica.refresh(&refresh).await);
         assert!(began.elapsed() <= WITHIN, "{:?}", began.elapsed());
-        let asked = json!({"client": {"id": "portal"}});
+        let asked = json!({"client": {"id": "portal"}, "forever": true});
         assert_unavailable(&revoke_at(replica.process.admin, &asked).await);
         // what was not answered for does not hold
         assert_eq!(replica.present(&token).await.status(), 200);

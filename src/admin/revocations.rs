@@ -1,0 +1,137 @@
+//! `/revocations`: `POST` revokes, `DELETE` takes back, `GET` lists.
+//!
+//! JSON alone, and nothing that a browser sends for a page: what a page can send without asking first is a form or plain
+//! text, and asking first is answered with a refusal.
+
+use super::{
+    Admin, JSON, answer,
+    entrance::{Credential, Purpose},
+    error, not_allowed, refusal,
+    revocation::{AskedToLift, AskedToRevoke, Caller, NotDone, Page},
+};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, ORIGIN, RETRY_AFTER},
+};
+use serde_json::Value;
+use std::net::SocketAddr;
+
+pub(super) async fn respond(admin: &Admin, request: &Request<Bytes>) -> Response<Bytes> {
+    let purpose = match *request.method() {
+        Method::GET => Purpose::Read,
+        _ => Purpose::Revoke,
+    };
+    let credential = match admin.entrance.load().admit(request, purpose) {
+        Ok(credential) => credential,
+        Err(refused) => return refusal(refused),
+    };
+    if request.headers().contains_key(ORIGIN) {
+        return error(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "no web page may see or change what is revoked",
+        );
+    }
+    let changes = match *request.method() {
+        Method::GET => false,
+        Method::POST | Method::DELETE => true,
+        _ => {
+            return not_allowed(
+                "GET, POST, DELETE",
+                "only GET, POST and DELETE are answered",
+            );
+        }
+    };
+    if changes && !is_json(request) {
+        return error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "invalid_request",
+            "the body is application/json",
+        );
+    }
+    match perform(admin, request, credential).await {
+        Ok(done) => answer(StatusCode::OK, JSON, done.to_string()),
+        Err(why) => not_done(&why),
+    }
+}
+
+async fn perform(
+    admin: &Admin,
+    request: &Request<Bytes>,
+    credential: Credential,
+) -> Result<Value, NotDone> {
+    let revoker = admin.revoker.load_full();
+    let caller = Caller {
+        credential: credential.as_str(),
+        address: request.extensions().get().map(SocketAddr::ip),
+    };
+    match *request.method() {
+        Method::POST => {
+            let asked = AskedToRevoke::read(request.body())?;
+            let done = revoker.revoke(&asked, &caller).await?;
+            Ok(done.to_json())
+        }
+        Method::DELETE => {
+            let asked = AskedToLift::read(request.body())?;
+            let lifted = revoker.lift(&asked, &caller).await?;
+            Ok(lifted.to_json())
+        }
+        _ => {
+            let page = Page::read(request.uri().query()).ok_or(NotDone::Query)?;
+            revoker.list(page)
+        }
+    }
+}
+
+/// The media type, whatever its parameters.
+fn is_json(request: &Request<Bytes>) -> bool {
+    let written = request.headers().get(CONTENT_TYPE);
+    written
+        .and_then(|value| value.to_str().ok()?.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn not_done(why: &NotDone) -> Response<Bytes> {
+    let text = why.to_string();
+    match why {
+        NotDone::Malformed
+        | NotDone::Query
+        | NotDone::HowLong
+        | NotDone::NotForever
+        | NotDone::NoTime => error(StatusCode::BAD_REQUEST, "invalid_request", &text),
+        NotDone::UnknownIssuer(_)
+        | NotDone::UnknownClient(_)
+        | NotDone::UnknownKey(_)
+        | NotDone::KeysNotThere
+        | NotDone::NotAToken
+        | NotDone::Expired => {
+            let text = format!("{text}. `force: true` (--force) revokes it all the same");
+            error(StatusCode::UNPROCESSABLE_ENTITY, "ends_nothing", &text)
+        }
+        NotDone::NotInForce => error(StatusCode::NOT_FOUND, "not_in_force", &text),
+        NotDone::NotInForceBy(_) => error(StatusCode::CONFLICT, "not_in_force", &text),
+        NotDone::NoStore => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "nothing can be revoked: the configuration names no store",
+        ),
+        NotDone::Store(cause) => {
+            tracing::error!(%cause, "a revocation could not be written or lifted");
+            let mut answer = error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "the store cannot be written: do not take it for done",
+            );
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            answer
+        }
+        NotDone::NotOnRecord | NotDone::LiftNotOnRecord => error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            &text,
+        ),
+    }
+}

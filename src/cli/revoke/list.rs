@@ -1,0 +1,78 @@
+//! `revoke list`: which revocations are in force, page by page.
+
+use super::{Failure, Listener, moment, printable};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// What `revoke list` is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The most that are shown
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    limit: usize,
+    /// Only those after the one with this id, in the order of ids
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// Print one JSON object a line, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many are asked for at once.
+const PAGE: usize = 200;
+
+impl Arguments {
+    /// Asks until there is no more, or enough.
+    pub(super) async fn perform(&self, listener: &Listener) -> Result<String, Failure> {
+        let mut after = self.after.clone();
+        let (mut text, mut shown) = (String::new(), 0);
+        while shown < self.limit {
+            let most = PAGE.min(self.limit - shown);
+            let mut target = format!("/revocations?limit={most}");
+            if let Some(after) = &after {
+                // an id has nothing but digits and letters, or the gateway refuses it
+                let after = after.chars().filter(char::is_ascii_alphanumeric);
+                target = format!("{target}&after={}", after.collect::<String>());
+            }
+            let page = listener.send("GET", &target, None).await?;
+            let listed = page.get("revocations").and_then(Value::as_array);
+            for revocation in listed.into_iter().flatten() {
+                text += &self.line(revocation);
+                shown += 1;
+            }
+            if page.get("stale") == Some(&Value::Bool(true)) && after.is_none() && !self.json {
+                text += "the store cannot be reached: others may have revoked more\n";
+            }
+            after = page.get("next").and_then(Value::as_str).map(str::to_owned);
+            if after.is_none() {
+                break;
+            }
+        }
+        if let (Some(after), false) = (after, self.json) {
+            let _ = writeln!(text, "there are more: --after {}", printable(&after));
+        }
+        if text.is_empty() && !self.json {
+            text.push_str("nothing is revoked\n");
+        }
+        Ok(text)
+    }
+
+    fn line(&self, revocation: &Value) -> String {
+        if self.json {
+            return format!("{revocation}\n");
+        }
+        let text =
+            |name: &str| printable(revocation.get(name).and_then(Value::as_str).unwrap_or("-"));
+        let until = revocation.get("until").and_then(Value::as_i64).map(moment);
+        let ends = match revocation.get("ends").and_then(Value::as_str) {
+            Some(ends) => printable(ends),
+            // what a client revokes is in the audit log
+            None => "(a token or a family of refresh tokens; see the audit log)".to_owned(),
+        };
+        let (id, by) = (text("id"), text("revoked_by"));
+        format!(
+            "{id}  until {}  by {by}  {ends}\n",
+            until.unwrap_or_default()
+        )
+    }
+}
