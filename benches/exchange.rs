@@ -24,9 +24,9 @@ use obo_gateway::{
     cache::{AuthorizationContext, CacheKey, CacheSettings, ExchangeCache, Occasion, Terms},
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
-    error::Refusal,
     exchange::{Embedded, Exchange, IssuedToken},
     jose::{Algorithm, SigningKey, SigningKeys},
+    pipeline::RefusedExchange,
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
     },
@@ -203,7 +203,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 fn warm(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let stages = Arc::new(Stages::new(Algorithm::ES256, &runtime));
-    let cache: ExchangeCache<Refusal> = ExchangeCache::new(
+    let cache: ExchangeCache<RefusedExchange> = ExchangeCache::new(
         &CacheSettings::default(),
         Revocations::of_one_process(),
         Arc::new(SystemClock),

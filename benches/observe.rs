@@ -21,6 +21,13 @@ fn note(ids: &IdSource, log: &AccessLog, trace: Option<TraceContext>) {
     log.record(&AccessRecord {
         route: black_box("orders"),
         method: "GET",
+        host: None,
+        path: None,
+        target: None,
+        decision: None,
+        detail: None,
+        http_version: "HTTP/1.1",
+        attempts: 1,
         status: 200,
         outcome: Outcome::Forwarded,
         reason: None,

@@ -1,10 +1,11 @@
-//! What the operator asks: `/metrics`, `/healthz`, `/readyz`; and what the operator ends and lifts: `/revocations`.
+//! What the operator asks: `/metrics`, `/healthz`, `/readyz`, `/decisions/{request id}`; and what the operator ends and lifts: `/revocations`.
 //!
 //! What enters are plain HTTP requests, what leaves are plain HTTP answers; there is no socket in here. Guaranteed:
 //! a web page cannot read it through a name that it points at this machine (DNS rebinding), and off loopback it
 //! answers nobody without the token, except that a probe learns "alive" and "ready", without details. No token of a
 //! user's opens it, whoever acts for whom.
 
+mod decisions;
 mod entrance;
 mod revocation;
 mod revocations;
@@ -14,7 +15,7 @@ pub use crate::telemetry::{Readiness, ReadinessReport};
 pub use revocation::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens, Revoker};
 pub use settings::{AdminSettings, AdminTerms};
 
-use crate::telemetry::Metrics;
+use crate::telemetry::{Decisions, Metrics};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use entrance::{Admitted, Entrance, Purpose, Refused};
@@ -32,6 +33,7 @@ pub struct Admin {
     revoker: ArcSwap<Revoker>,
     metrics: Metrics,
     readiness: Readiness,
+    decisions: Decisions,
 }
 
 enum Document {
@@ -59,7 +61,14 @@ impl Admin {
             revoker: ArcSwap::from_pointee(revoker),
             metrics,
             readiness,
+            decisions: Decisions::default(),
         }
+    }
+
+    /// The same, and tells what was decided on recent requests.
+    #[must_use]
+    pub fn telling(self, decisions: Decisions) -> Self {
+        Self { decisions, ..self }
     }
 
     /// Answers by other `terms` from now on, on a listener that was bound to `bound`, and has `revoker` end tokens.
@@ -85,6 +94,9 @@ impl Admin {
             Err(Refused::TokenMissing) if is_probe => Admitted::Anonymous,
             Err(refused) => return refusal(refused),
         };
+        if let Some(id) = request.uri().path().strip_prefix(decisions::PREFIX) {
+            return decisions::respond(self, request.method(), id);
+        }
         let Some(document) = document else {
             return error(StatusCode::NOT_FOUND, "not_found", "no such document");
         };

@@ -10,7 +10,7 @@ mod record;
 mod target;
 mod trail;
 
-pub use record::Recorder;
+pub use record::{Recorder, RefusedExchange};
 pub use trail::Trail;
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     verify::VerifyError,
 };
 use http::request::Parts;
-use record::Principal;
+use record::Noting;
 use std::{hint::cold_path, pin::Pin, sync::Arc};
 use target::keep_out_of_target;
 
@@ -44,7 +44,7 @@ pub struct Pipeline {
     /// The longest token that is read, in bytes.
     pub token_limit: usize,
     /// Remembers exchanges.
-    pub cache: ExchangeCache<Refusal>,
+    pub cache: ExchangeCache<RefusedExchange>,
     /// Puts every exchange on record.
     pub recorder: Recorder,
     /// What ends tokens before their time.
@@ -147,7 +147,7 @@ impl Pipeline {
         let Some(Hit {
             credential,
             refresh,
-        }) = self.remembered(&key, route, trail)?
+        }) = self.remembered(&key, id, route, trail)?
         else {
             cold_path();
             let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
@@ -158,7 +158,13 @@ impl Pipeline {
             let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
             self.refresh_ahead(due, errand);
         }
-        keep_out_of_target(credential.presented().as_slice(), head, &target, route)?;
+        if let Err(refusal) =
+            keep_out_of_target(credential.presented().as_slice(), head, &target, route)
+        {
+            cold_path();
+            trail.decision = Some(Arc::clone(credential.decision()));
+            return Err(refusal);
+        }
         Ok(Decided::Now(Admission::Authorized(Authorized {
             credential,
             operation,
@@ -179,6 +185,7 @@ impl Pipeline {
         let (route, operation, key) = (Arc::clone(&errand.route), errand.operation, errand.key);
         let credential = self.exchange(errand, Occasion::FirstUse, trail).await?;
         let target = self.gate.pass(head)?;
+        trail.decision = Some(Arc::clone(credential.decision()));
         keep_out_of_target(credential.presented().as_slice(), head, &target, &route)?;
         Ok(Admission::Authorized(Authorized {
             credential,
@@ -235,16 +242,26 @@ impl Pipeline {
     fn remembered(
         &self,
         key: &CacheKey,
+        id: RequestId,
         route: &Route,
         trail: &mut Trail<impl Witness>,
     ) -> Result<Option<Hit>, Refusal> {
-        let found = self.cache.hit(key, trail.started);
-        match &found {
-            Ok(Some(_)) => trail.note(route, CacheResult::Hit),
-            Ok(None) => {}
-            Err(_) => trail.note(route, CacheResult::Negative),
+        match self.cache.hit(key, trail.started) {
+            Ok(found) => {
+                if found.is_some() {
+                    trail.note(route, CacheResult::Hit);
+                }
+                Ok(found)
+            }
+            Err(refused) => {
+                cold_path();
+                trail.note(route, CacheResult::Negative);
+                let (principal, refusal) = (refused.principal.as_deref(), refused.refusal);
+                self.recorder.refused(route, id, principal, &refusal);
+                trail.decision = refused.decision;
+                Err(refusal)
+            }
         }
-        found
     }
 
     /// Has the successor of a remembered exchange made, behind the back of the request that presents its token.
@@ -266,8 +283,9 @@ impl Pipeline {
         &self,
         errand: Errand,
         witness: W,
-    ) -> Pin<Box<impl Future<Output = Result<IssuedToken, Refusal>> + Send + 'static + use<W>>>
-    {
+    ) -> Pin<
+        Box<impl Future<Output = Result<IssuedToken, RefusedExchange>> + Send + 'static + use<W>>,
+    > {
         Box::pin(exchange(
             errand,
             self.recorder.clone(),
@@ -296,7 +314,13 @@ impl Pipeline {
             .as_ref()
             .map_or(CacheResult::Miss, |granted| granted.result);
         trail.note(&route, result);
-        exchanged.map(|granted| granted.credential)
+        match exchanged {
+            Ok(granted) => Ok(granted.credential),
+            Err(refused) => {
+                trail.decision = refused.decision;
+                Err(refused.refusal)
+            }
+        }
     }
 }
 
@@ -314,8 +338,8 @@ async fn exchange(
     recorder: Recorder,
     revocations: Revocations,
     clock: SharedClock,
-    mut witness: impl Witness,
-) -> Result<IssuedToken, Refusal> {
+    witness: impl Witness,
+) -> Result<IssuedToken, RefusedExchange> {
     let Errand {
         id,
         route,
@@ -325,13 +349,14 @@ async fn exchange(
         ..
     } = errand;
     let started = clock.instant();
-    let mut principal = None;
+    let mut witness = Noting::new(witness);
     let steps = async {
         let subject = stages
             .verifier
             .verify_before(&presented, &mut witness)
             .await?;
-        principal = Some(Principal::of(&subject));
+        witness.verified(&subject);
+        witness.begin(Step::Revocation, Facts::default);
         keep_from_revoked(&revocations, subject.lineage())?;
         let permitted = stages.policy.permit_before(
             ExchangeRequest::for_operation(subject, operation),
@@ -352,8 +377,8 @@ async fn exchange(
     };
     let result = steps.await;
     let took = clock.instant().saturating_duration_since(started);
-    recorder.ended(&route, id, principal.as_ref(), &result, took);
-    result
+    recorder.ended(&route, id, witness.principal(), &result, took);
+    result.map_err(|refusal| witness.refused(refusal))
 }
 
 /// What the exchange for `bearer` on a route with these stages is remembered by.

@@ -67,18 +67,22 @@ pub enum PolicyError {
     #[error("authorization_details that are not carried over")]
     AuthorizationDetails,
     /// The subject does not hold scopes that the route requires.
-    #[error("scope not held: {missing} of {wanted}")]
+    #[error("scope not held: {missing} of {wanted}; held {}", named(held))]
     ScopeNotHeld {
         /// All that is required.
         wanted: ScopeSet,
         /// What of it the subject lacks.
         missing: ScopeSet,
+        /// What the subject token holds, in the upstream's names.
+        held: ScopeSet,
     },
     /// The subject holds nothing of what the route allows.
-    #[error("nothing is left of the scope: the route allows {allowed}")]
+    #[error("nothing is left of the scope: wanted {allowed}, held {}", named(held))]
     NoScopeLeft {
-        /// The route's ceiling.
+        /// What was wanted: the operation's scopes, or the route's ceiling.
         allowed: ScopeSet,
+        /// What the subject token holds, in the upstream's names.
+        held: ScopeSet,
     },
     /// The token's `may_act` does not name the gateway (RFC 8693 §4.4).
     #[error("may_act does not name the gateway")]
@@ -215,5 +219,13 @@ impl ExchangePolicy {
             SubjectKinds::Users if subject.is_app_only() => Err(PolicyError::AppOnlySubject),
             SubjectKinds::Users | SubjectKinds::Any => Ok(()),
         }
+    }
+}
+
+/// A set for people, who take an empty one for a slip of the pen.
+fn named(scopes: &ScopeSet) -> String {
+    match scopes.is_empty() {
+        true => "nothing".to_owned(),
+        false => scopes.to_string(),
     }
 }

@@ -56,6 +56,9 @@ pub enum Effects {
     Allowed,
     /// Look, but create nothing.
     None,
+    /// Create nothing, and do without secrets, logs and stores that cannot be read here: a decision is explained where
+    /// no request is served. Their place is taken by something that nobody can use.
+    Imagined,
 }
 
 /// What every `build` of a settings struct is given.

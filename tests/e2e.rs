@@ -26,5 +26,6 @@ mod replicas;
 mod revocation;
 mod rules;
 mod token_service;
+mod who;
 
 pub mod support;

@@ -7,6 +7,7 @@ use crate::{
     settings::Percentage,
     source::{Imprint, PresentedToken},
     store::{Lineage, Revocations},
+    telemetry::{Decision, DecisionNames},
     verify::KeyLease,
 };
 use bytes::{BufMut, BytesMut};
@@ -28,6 +29,8 @@ pub(super) struct Entry {
     policy_generation: u64,
     key_lease: KeyLease,
     lineage: Lineage,
+    /// Whom it is about, for the logs.
+    decision: Arc<Decision>,
     /// The epoch of the revocations at which none of them ended it.
     epoch: AtomicU64,
     presented: Option<Imprint>,
@@ -76,6 +79,7 @@ impl Entry {
             policy_generation,
             key_lease: issued.permitted().subject().key_lease().clone(),
             lineage: issued.lineage().clone(),
+            decision: Arc::new(decision(&issued)),
             epoch: AtomicU64::new(epoch),
             presented: Imprint::of(presented.token()),
             issued: Imprint::of(issued.token()),
@@ -149,6 +153,7 @@ impl Entry {
             + mem::size_of::<CacheKey>()
             + self.authorization.len()
             + mem::size_of_val(self.lineage.keys())
+            + self.decision.weight()
             + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
@@ -160,6 +165,20 @@ fn refresh_from(now: UnixTime, end: UnixTime, ahead: Percentage) -> Option<UnixT
     let share = ahead.share_of(end.since(now).as_secs()).max(1);
     let from = now.plus(Duration::from_secs(share));
     (from < end).then_some(from)
+}
+
+/// The names in what was issued.
+fn decision(issued: &IssuedToken) -> Decision {
+    let permitted = issued.permitted();
+    let names = DecisionNames {
+        issuer: Some(permitted.subject().issuer_name()),
+        subject: None,
+        sub: Some(permitted.sub()),
+        client_id: permitted.subject().client_id(),
+        actor: permitted.actors().current().map(|actor| &*actor.sub),
+        jti: Some(issued.id()),
+    };
+    Decision::new(&names, &[])
 }
 
 /// `Bearer <token>`, marked sensitive so that no encoder indexes it and no formatter prints it.
@@ -206,6 +225,11 @@ impl ForwardCredential {
     /// What its token comes from: whatever of it is revoked ends the token.
     pub fn lineage(&self) -> &Lineage {
         &self.0.lineage
+    }
+
+    /// Whom it is about, for the logs.
+    pub fn decision(&self) -> &Arc<Decision> {
+        &self.0.decision
     }
 
     /// Recognises copies of the token that the client presented.

@@ -8,13 +8,14 @@
 mod asked;
 mod explanation;
 mod page;
+mod recorded;
 mod scopes;
 mod witness;
 
 pub use asked::{Asked, AskedError};
 pub use explanation::Explanation;
 
-use super::{Terminal, check::Loaded, demo::paint};
+use super::{Terminal, check::Loaded, demo::paint, revoke::listener::Listener};
 use crate::{
     cache::{CacheSettings, ExchangeCache},
     clock::{ManualClock, UnixTime},
@@ -23,13 +24,14 @@ use crate::{
     pipeline::{Recorder, Trail},
     proxy::{Ending, Hooks, NoRequest},
     settings::Effects,
-    store::Revocations,
+    store::{Revocation, Revocations},
     telemetry::AuditLog,
     verify::{TrustedIssuer, VerifyError},
 };
 use explanation::Known;
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -43,8 +45,15 @@ use witness::Account;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The URL as a client would call it, e.g. `https://api.example.com/orders/7`
-    #[arg(long)]
-    url: String,
+    #[arg(long, required_unless_present = "request_id")]
+    url: Option<String>,
+    /// Show the decision that the running gateway made on a recent request: its `request_id` in the access log, and
+    /// X-Request-Id at the API
+    #[arg(long, value_name = "ID", conflicts_with_all = ["url", "method", "headers", "token_file", "at"])]
+    request_id: Option<String>,
+    /// The admin listener of the running gateway, where it is not the one that the configuration names
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<SocketAddr>,
     /// The method
     #[arg(long, default_value = "GET")]
     method: String,
@@ -96,6 +105,10 @@ pub(super) fn explain(
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
+    if let Some(id) = &arguments.request_id {
+        let listener = Listener::of(path, arguments.admin);
+        return recorded::show(id, listener, arguments.json, io, terminal);
+    }
     let now = arguments
         .at
         .map_or_else(|| surroundings.clock.now(), UnixTime::from_secs);
@@ -106,7 +119,18 @@ pub(super) fn explain(
     };
     let explained = io.block_on(async {
         let asked = arguments.asked()?;
-        Explainer::new(path, &surroundings)?.explain(&asked).await
+        let mut explainer = Explainer::new(path, &surroundings)?;
+        if recorded::has_store(path) {
+            let known = match Listener::of(path, arguments.admin) {
+                Ok(listener) => recorded::revocations(&listener).await,
+                Err(failure) => Err(failure),
+            };
+            match known {
+                Ok(known) => explainer.heed(known),
+                Err(failure) => recorded::say_unknown(&failure, terminal.err),
+            }
+        }
+        explainer.explain(&asked).await
     });
     let explanation = match explained {
         Ok(explanation) => explanation,
@@ -125,7 +149,8 @@ pub(super) fn explain(
 
 impl Arguments {
     fn asked(&self) -> Result<Asked, AskedError> {
-        let mut asked = Asked::new(&self.method, &self.url)?;
+        let url = self.url.as_deref().unwrap_or_default();
+        let mut asked = Asked::new(&self.method, url)?;
         for header in &self.headers {
             asked = asked.header(header)?;
         }
@@ -150,13 +175,13 @@ impl Arguments {
 }
 
 impl Explainer {
-    /// Composes the file at `path` without leaving a trace: where it says that a signing key is made, the key is made in
-    /// memory.
+    /// Composes the file at `path` without leaving a trace: where it says that a signing key is made, or names a key or a
+    /// secret that cannot be read here, one is made in memory.
     ///
     /// # Errors
     /// [`Unexplained::Configuration`].
     pub fn new(path: &Path, surroundings: &Surroundings) -> Result<Self, Unexplained> {
-        let mut loaded = Loaded::from(path, Effects::None, surroundings);
+        let mut loaded = Loaded::from(path, Effects::Imagined, surroundings);
         let Some(configuration) = loaded.configuration.take() else {
             let report = loaded.text();
             return Err(Unexplained::Configuration { report });
@@ -168,6 +193,11 @@ impl Explainer {
         let nowhere = AuditLog::to(Box::new(io::sink()), Arc::clone(&surroundings.clock));
         hooks.pipeline.recorder = Recorder::new(nowhere);
         Ok(Self { hooks, issuers })
+    }
+
+    /// Has what these revocations end refused.
+    pub fn heed(&mut self, revocations: impl IntoIterator<Item = Revocation>) {
+        self.hooks.pipeline.revocations.insert(revocations);
     }
 
     /// Replays the decision on `asked`. Keys of its issuer that are not there are fetched as for a request, and once more

@@ -2,7 +2,7 @@
 //! that runs. Status 0 means that it is done and durable.
 
 mod list;
-mod listener;
+pub(in crate::cli) mod listener;
 
 use super::Terminal;
 use crate::settings::HumanDuration;
@@ -126,7 +126,7 @@ struct Person {
 
 /// Why nothing is known to be done.
 #[derive(Debug, Error)]
-enum Failure {
+pub(in crate::cli) enum Failure {
     #[error("{report}")]
     Configuration { report: String },
     #[error(
@@ -302,7 +302,7 @@ impl Target {
 }
 
 /// Text that a token may have held, without what a terminal obeys.
-fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -162,13 +162,14 @@ impl Gateway {
             .begin(|listener| edge.serve(listener, Arc::clone(&app)))
             .map_err(StartError::System)?;
         show_at_scrape(&metrics, serving.clone(), Arc::clone(&surroundings.clock));
-        let admin = Arc::new(Admin::new(
+        let admin = Admin::new(
             configuration.admin,
             admin_listeners.addresses().next().unwrap_or(NOWHERE),
             configuration.revoker,
             metrics.clone(),
             readiness.clone(),
-        ));
+        );
+        let admin = Arc::new(admin.telling(serving.current().decisions.clone()));
         let admin_app = AdminApp::new(Arc::clone(&admin));
         admin_listeners
             .begin(|listener| admin_edge.serve(listener, Arc::clone(&admin_app)))

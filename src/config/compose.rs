@@ -133,7 +133,7 @@ pub fn compose_after(
     // nothing comes after what is only looked at
     let prints = match effects {
         Effects::Allowed => Prints::of(document, base),
-        Effects::None => Prints::default(),
+        Effects::None | Effects::Imagined => Prints::default(),
     };
     let mut building = Building {
         base,
@@ -308,6 +308,7 @@ impl Composer<'_> {
             service: service?,
             peers,
             access_log: AccessLog::off(),
+            decisions: self.succession.decisions(),
             ids,
             no_route: self.metrics.no_route(),
             clock: Arc::clone(clock),

@@ -119,7 +119,7 @@ fn source(error: SourceError) -> Answer {
 fn policy(error: &PolicyError) -> Answer {
     match error {
         PolicyError::ScopeNotHeld { wanted, .. } => insufficient_scope(wanted),
-        PolicyError::NoScopeLeft { allowed } => insufficient_scope(allowed),
+        PolicyError::NoScopeLeft { allowed, .. } => insufficient_scope(allowed),
         PolicyError::ScopeExceeds { wanted } => insufficient_scope(wanted),
         PolicyError::NoLifetimeLeft => invalid_token(),
         PolicyError::CallerNotAdmitted
@@ -270,11 +270,19 @@ mod tests {
                 PolicyError::ScopeNotHeld {
                     wanted: scope(),
                     missing: scope(),
+                    held: scope(),
                 }
                 .into(),
                 403,
             ),
-            (PolicyError::NoScopeLeft { allowed: scope() }.into(), 403),
+            (
+                PolicyError::NoScopeLeft {
+                    allowed: scope(),
+                    held: scope(),
+                }
+                .into(),
+                403,
+            ),
             (PolicyError::CallerNotAdmitted.into(), 403),
             (PolicyError::AudienceNotForClient.into(), 403),
             (PolicyError::NoOperation.into(), 403),

@@ -48,6 +48,7 @@ pub(super) fn read_or_make<K>(
     match fs::read_to_string(path).map(Zeroizing::new) {
         Ok(text) => return read(&text, building),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(_) if building.effects == Effects::Imagined => {}
         Err(error) => {
             let what = format!("{}: {error}", path.display());
             building.findings.error(what, advice.unreadable);
@@ -83,7 +84,7 @@ fn make<K>(
 ) -> Result<Option<K>, String> {
     let made = generate()?;
     match effects {
-        Effects::None => Ok(Some(made.key)),
+        Effects::None | Effects::Imagined => Ok(Some(made.key)),
         Effects::Allowed => {
             let stored = store(&made.text, path).map_err(|error| error.to_string())?;
             Ok((stored == Stored::Now).then_some(made.key))

@@ -4,7 +4,7 @@ use super::{
     Algorithm, RsaHint, SigningKey,
     kept_file::{Advice, Made, read_or_make},
 };
-use crate::settings::Building;
+use crate::settings::{Building, Effects};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -38,7 +38,9 @@ impl KeyFileSettings {
             return None;
         }
         let path = building.base.resolve(&self.file);
-        let generate = self.generate.map(|alg| {
+        // a decision is explained with a key of its own where the gateway's is not at hand
+        let imagined = (building.effects == Effects::Imagined).then_some(Algorithm::ES256);
+        let generate = self.generate.or(imagined).map(|alg| {
             move || {
                 let made = SigningKey::generate(alg).map_err(|error| error.to_string())?;
                 let text = Zeroizing::new(made.pem.expose().to_owned());

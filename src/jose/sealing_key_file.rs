@@ -4,7 +4,7 @@ use super::{
     SealingKey,
     kept_file::{Advice, Made, read_or_make},
 };
-use crate::settings::Building;
+use crate::settings::{Building, Effects};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ impl SealingKeyFileSettings {
     /// first's.
     pub fn build(&self, building: &mut Building<'_>) -> Option<SealingKey> {
         let path = building.base.resolve(&self.file);
-        let generate = self.generate.then_some(|| {
+        let imagined = building.effects == Effects::Imagined;
+        let generate = (self.generate || imagined).then_some(|| {
             let made = SealingKey::generate().map_err(|error| error.to_string())?;
             Ok(Made {
                 key: made.key,

@@ -1,13 +1,18 @@
 //! Putting exchanges on record: decided, counted and audited in one place.
 
 use crate::{
+    cache::FlightError,
     error::Refusal,
     exchange::IssuedToken,
     route::{Access, Route},
-    telemetry::{AuditEvent, AuditLog, AuditedAct, ExchangeOutcome, Outcome, RequestId},
+    telemetry::{
+        AuditEvent, AuditLog, AuditedAct, Decision, ExchangeOutcome, Facts, Outcome, Principal,
+        RequestId, ScopeSteps, Step, Witness,
+    },
+    token::Claims,
     verify::SubjectToken,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Writes the audit log and counts exchanges.
 #[derive(Debug, Clone)]
@@ -15,21 +20,101 @@ pub struct Recorder {
     audit: AuditLog,
 }
 
-/// Who is behind a token that turned out genuine.
-#[derive(Debug)]
-pub(super) struct Principal {
-    issuer: String,
-    subject: String,
-    client_id: Option<String>,
+/// A refused exchange: why, and of whose token.
+#[derive(Debug, Clone)]
+pub struct RefusedExchange {
+    /// Why.
+    pub refusal: Refusal,
+    pub(super) principal: Option<Arc<Principal>>,
+    /// None where nothing was decided about the token.
+    pub(super) decision: Option<Arc<Decision>>,
 }
 
-impl Principal {
-    pub(super) fn of(subject: &SubjectToken) -> Self {
+impl From<Refusal> for RefusedExchange {
+    fn from(refusal: Refusal) -> Self {
         Self {
-            issuer: subject.issuer_name().to_owned(),
-            subject: subject.sub().to_owned(),
-            client_id: subject.client_id().map(str::to_owned),
+            refusal,
+            principal: None,
+            decision: None,
         }
+    }
+}
+
+impl FlightError for RefusedExchange {
+    fn is_definitive(&self) -> bool {
+        self.refusal.is_definitive()
+    }
+
+    fn waited_too_long() -> Self {
+        Refusal::waited_too_long().into()
+    }
+
+    fn fault() -> Self {
+        Refusal::fault().into()
+    }
+
+    fn revoked() -> Self {
+        Refusal::revoked().into()
+    }
+}
+
+/// Notes whom a token is about and which checks are made, for the logs; tells another witness everything.
+#[derive(Debug, Clone)]
+pub(super) struct Noting<W> {
+    inner: W,
+    principal: Option<Principal>,
+    steps: Vec<Step>,
+}
+
+impl<W> Noting<W> {
+    pub(super) fn new(inner: W) -> Self {
+        Self {
+            inner,
+            principal: None,
+            steps: Vec::with_capacity(Step::ALL.len()),
+        }
+    }
+
+    /// The token turned out genuine and acceptable: its subject may be another than it says itself.
+    pub(super) fn verified(&mut self, subject: &SubjectToken) {
+        self.principal = Some(Principal {
+            issuer: subject.issuer_name().into(),
+            subject: Some(subject.sub().into()),
+            client_id: subject.client_id().map(Into::into),
+        });
+    }
+
+    pub(super) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// The exchange was refused.
+    pub(super) fn refused(self, refusal: Refusal) -> RefusedExchange {
+        let decision = Decision::refused(self.principal.as_ref(), &self.steps);
+        RefusedExchange {
+            refusal,
+            principal: self.principal.map(Arc::new),
+            decision: Some(Arc::new(decision)),
+        }
+    }
+}
+
+impl<W: Witness> Witness for Noting<W> {
+    fn begin(&mut self, step: Step, facts: impl FnOnce() -> Facts) {
+        self.steps.push(step);
+        self.inner.begin(step, facts);
+    }
+
+    fn proven(&mut self, principal: impl FnOnce() -> Principal) {
+        self.principal = Some(principal());
+    }
+
+    fn scopes(&mut self, steps: impl FnOnce() -> ScopeSteps) {
+        self.inner.scopes(steps);
+    }
+
+    fn issued(&mut self, claims: impl FnOnce() -> Option<Claims>) {
+        self.inner.issued(claims);
     }
 }
 
@@ -101,7 +186,8 @@ impl Recorder {
         route.metrics().exchange(outcome, duration);
     }
 
-    fn refused(
+    /// Writes that an exchange was refused, now or a moment ago.
+    pub(super) fn refused(
         &self,
         route: &Route,
         id: RequestId,
@@ -110,8 +196,8 @@ impl Recorder {
     ) {
         let event = AuditEvent {
             route: Some(route.name()),
-            issuer: principal.map(|p| p.issuer.as_str()),
-            subject: principal.map(|p| p.subject.as_str()),
+            issuer: principal.map(|p| &*p.issuer),
+            subject: principal.and_then(|p| p.subject.as_deref()),
             client_id: principal.and_then(|p| p.client_id.as_deref()),
             audiences: match route.access() {
                 Access::Protected(protected) => std::slice::from_ref(protected.policy.audience()),

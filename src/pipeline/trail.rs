@@ -1,6 +1,9 @@
 //! What a request leaves behind on its way.
 
-use crate::{route::Route, telemetry::CacheResult};
+use crate::{
+    route::Route,
+    telemetry::{CacheResult, Decision},
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -17,6 +20,8 @@ pub struct Trail<W = ()> {
     pub cache: Option<CacheResult>,
     /// How long the request waited for an exchange.
     pub exchange: Option<Duration>,
+    /// What was decided about its token, where the request itself does not hold that as its credential.
+    pub decision: Option<Arc<Decision>>,
     /// Who is told how an exchange is decided on: nobody, but for a decision that is explained.
     pub witness: W,
 }
@@ -36,6 +41,7 @@ impl<W> Trail<W> {
             route: None,
             cache: None,
             exchange: None,
+            decision: None,
             witness,
         }
     }

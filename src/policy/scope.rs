@@ -159,13 +159,19 @@ impl ScopePolicy {
         let missing = wanted.difference(&limited);
         if !missing.is_empty() {
             let wanted = wanted.into_owned();
-            return Err(PolicyError::ScopeNotHeld { wanted, missing });
+            let held = ScopeSet::clone(&mapped);
+            return Err(PolicyError::ScopeNotHeld {
+                wanted,
+                missing,
+                held,
+            });
         }
         let granted = requested.within(&self.allow, &limited);
         witness.begin(Step::ScopeLeft, || Facts::new(&granted, requested.named()));
         if granted.is_empty() && !self.allow.is_empty() {
             return Err(PolicyError::NoScopeLeft {
                 allowed: requested.named().clone(),
+                held: ScopeSet::clone(&mapped),
             });
         }
         Ok(granted)

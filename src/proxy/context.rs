@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use pingora::{Error, ErrorType, http::RequestHeader};
 use std::{
     hint::cold_path,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -44,6 +44,8 @@ pub struct Context {
     pub(super) renewed: bool,
     /// Whether the client went away before its answer ended.
     pub(super) client_gone: bool,
+    /// Where the last attempt was sent, or was to be sent.
+    pub(super) target: Option<SocketAddr>,
     /// The Host field that names the chosen target.
     pub(super) authority: Option<HeaderValue>,
     /// How many attempts were made.
@@ -110,6 +112,7 @@ impl Context {
             repeat: false,
             renewed: false,
             client_gone: false,
+            target: None,
             authority: None,
             attempts: 0,
             stage: Stage::Connecting,
@@ -138,6 +141,9 @@ impl Context {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if let Progress::Authorized(authorized) = &self.progress {
+            self.trail.decision = Some(Arc::clone(authorized.credential.decision()));
+        }
         self.progress = Progress::Answered(Answered::Refused(refusal));
     }
 

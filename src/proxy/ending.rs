@@ -4,12 +4,16 @@ use super::{
     context::{Answered, Context, Progress},
     lease::EndReason,
 };
-use crate::telemetry::{AccessRecord, Outcome, Reason};
-use http::StatusCode;
+use crate::{
+    source,
+    telemetry::{AccessRecord, CacheResult, Decision, Outcome, Reason, Recorded, Remembered},
+};
+use http::{HeaderMap, StatusCode, Version, header};
 use pingora::{http::RequestHeader, proxy::Session};
-use std::{hint::cold_path, net::IpAddr};
+use std::{error::Error, hint::cold_path, net::IpAddr, sync::Arc};
 
-/// Counts a request and writes its log line. `status` is that of the response that the client received; 0 if none.
+/// Counts a request, writes its log line, and keeps what was decided for whoever asks. `status` is that of the response
+/// that the client received; 0 if none.
 pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     let ended = ctx.hooks.clock.instant();
     let duration = ended.saturating_duration_since(ctx.trail.started);
@@ -24,13 +28,21 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         cold_path();
         metrics.denied(reason);
     }
-    ctx.hooks.access_log.record(&AccessRecord {
+    let decision = decision(ctx);
+    let mut record = AccessRecord {
         route: ctx
             .trail
             .route
             .as_ref()
             .map_or("none", |route| route.name()),
         method: head.method.as_str(),
+        host: host(head),
+        path: Some(head.uri.path()),
+        target: ctx.target,
+        decision: decision.map(AsRef::as_ref),
+        detail: None,
+        http_version: version(head.version),
+        attempts: ctx.attempts,
         status,
         outcome,
         reason,
@@ -43,7 +55,34 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         request_id: ctx.id,
         trace: ctx.trace,
         client: ctx.client,
-    });
+    };
+    let from_memory = ctx
+        .trail
+        .cache
+        .is_none_or(|cache| cache == CacheResult::Hit);
+    if outcome == Outcome::Forwarded && from_memory {
+        ctx.hooks.access_log.record(&record);
+        ctx.hooks.decisions.remember(Remembered {
+            id: ctx.id,
+            ended,
+            status,
+            duration,
+            decision: decision.map(Arc::clone),
+        });
+        return;
+    }
+    cold_path();
+    let detail = ctx.refusal().map(causes);
+    record.detail = detail.as_deref();
+    withhold_token(&mut record, &head.headers);
+    ctx.hooks.access_log.record(&record);
+    let now = ctx.hooks.clock.since_epoch();
+    let recorded = Recorded {
+        id: ctx.id,
+        line: ctx.hooks.access_log.line(&record, now),
+        decision: decision.map(Arc::clone),
+    };
+    ctx.hooks.decisions.record(outcome, reason, recorded);
 }
 
 /// Returns the status of the response that was written to the client; 0 if none was.
@@ -52,6 +91,65 @@ pub(super) fn status_of(session: &Session, ctx: &Context) -> u16 {
     ctx.replaced
         .or_else(written)
         .map_or(0, |status| status.as_u16())
+}
+
+/// What was decided about the token of a request, whatever became of the request then.
+fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
+    match &ctx.progress {
+        Progress::Authorized(authorized) => Some(authorized.credential.decision()),
+        Progress::Received | Progress::Public(..) | Progress::Answered(_) => {
+            ctx.trail.decision.as_ref()
+        }
+    }
+}
+
+/// What a request that is not forwarded presents was not looked for in its target: where it stands there, or may stand
+/// there, neither host nor path is shown.
+fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
+    const WITHHELD: &str = "(withheld: it holds the token)";
+    let shown = [record.host, record.path].map(Option::unwrap_or_default);
+    let holds = match source::imprints(headers) {
+        Ok(presented) => presented
+            .iter()
+            .any(|token| shown.iter().any(|text| token.is_in(text.as_bytes()))),
+        Err(_) => true,
+    };
+    if holds || record.reason == Some(Reason::TokenInTarget) {
+        (record.host, record.path) = (None, Some(WITHHELD));
+    }
+}
+
+/// The refusal, and what caused it.
+fn causes(refusal: &crate::error::Refusal) -> String {
+    let mut text = refusal.to_string();
+    let mut cause = refusal.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // a transparent error says what its source says
+        if !text.ends_with(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn host(head: &RequestHeader) -> Option<&str> {
+    let field = head.headers.get(header::HOST);
+    match field {
+        Some(field) => field.to_str().ok(),
+        None => head.uri.authority().map(|authority| authority.as_str()),
+    }
+}
+
+const fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "other",
+    }
 }
 
 fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {

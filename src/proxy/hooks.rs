@@ -22,7 +22,7 @@ use crate::{
     error::{Refusal, UpstreamFault},
     pipeline::Pipeline,
     sts::TokenService,
-    telemetry::{AccessLog, IdSource, RouteMetrics},
+    telemetry::{AccessLog, Decisions, IdSource, RouteMetrics},
     verify::VerifyError,
 };
 use async_trait::async_trait;
@@ -34,7 +34,7 @@ use pingora::{
     modules::http::HttpModules,
     protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
-    upstreams::peer::HttpPeer,
+    upstreams::peer::{HttpPeer, Peer},
 };
 use std::{hint::cold_path, os::fd::RawFd, sync::Arc, time::Duration};
 
@@ -49,6 +49,8 @@ pub struct Hooks {
     pub peers: Peers,
     /// One line a request.
     pub access_log: AccessLog,
+    /// What was decided on recent requests.
+    pub decisions: Decisions,
     /// Ids of requests and spans.
     pub ids: IdSource,
     /// What is counted about requests that no route serves.
@@ -179,6 +181,7 @@ impl ProxyHttp for Serving {
         match chosen {
             Some(mut chosen) => {
                 self.expect(session.req_header(), ctx, &mut chosen.peer);
+                ctx.target = chosen.peer.address().as_inet().copied();
                 ctx.authority = Some(chosen.authority);
                 Ok(chosen.peer)
             }

@@ -84,6 +84,7 @@ impl EmbeddedSettings {
         let path = building.base.resolve(&self.path);
         let opened = match building.effects {
             Effects::None => Embedded::look(&path).map(|()| None),
+            Effects::Imagined => return None,
             Effects::Allowed => Embedded::open(&path, parts.clock, parts.randomness).map(Some),
         };
         match opened {

@@ -6,10 +6,14 @@
 //! writer cannot keep up, lines are dropped and counted in `obo_log_dropped_total`.
 
 mod encode;
+mod fields;
 mod writer;
 
+pub use fields::{AccessField, AccessFields, AccessFieldsSettings};
+
 use super::{
-    AccessSettings, CacheResult, Counter, Outcome, Reason, RequestId, TraceContext, sink::LineSink,
+    AccessSettings, CacheResult, Counter, Decision, Outcome, Reason, RequestId, TraceContext,
+    sink::LineSink,
 };
 use crate::{clock::SharedClock, settings::Building};
 use encode::Phrases;
@@ -18,19 +22,33 @@ use std::{
     fmt,
     hint::cold_path,
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 use writer::{Buffer, Shared, Writer};
 
-/// What is written about one request. Nothing in it is chosen freely by a client.
+/// What is written about one request. What a client chose freely is bounded and escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRecord<'a> {
     /// The route's name in the configuration, or `none`.
     pub route: &'a str,
     /// The request method; one that is not written in capitals is shown as `OTHER`.
     pub method: &'a str,
+    /// The host that the client named.
+    pub host: Option<&'a str>,
+    /// The path as it was received, without the query. No token stands in it.
+    pub path: Option<&'a str>,
+    /// The server that the request was sent to, or was to be sent to.
+    pub target: Option<SocketAddr>,
+    /// What was decided about its token.
+    pub decision: Option<&'a Decision>,
+    /// Why it was not forwarded, in words for the operator.
+    pub detail: Option<&'a str>,
+    /// As the client's request line has it, e.g. `HTTP/1.1`.
+    pub http_version: &'static str,
+    /// How many servers were tried.
+    pub attempts: usize,
     /// The status that the client got; 0 where it got none.
     pub status: u16,
     /// How the request ended.
@@ -59,7 +77,10 @@ pub struct AccessRecord<'a> {
 
 /// Where access records go. Cloning shares it; what the last clone leaves behind is still written.
 #[derive(Clone)]
-pub struct AccessLog(Option<Arc<Open>>);
+pub struct AccessLog {
+    open: Option<Arc<Open>>,
+    fields: AccessFields,
+}
 
 struct Open {
     shared: Arc<Shared>,
@@ -94,6 +115,7 @@ thread_local! {
 /// A log that was opened and is not written to yet.
 pub struct OpenedAccessLog {
     sink: Option<LineSink>,
+    fields: AccessFields,
     dropped: Counter,
     clock: SharedClock,
 }
@@ -115,6 +137,7 @@ impl AccessSettings {
             );
             return None;
         }
+        let fields = building.within("fields", |b| self.fields.build(b));
         let sink = if self.off {
             None
         } else {
@@ -123,6 +146,7 @@ impl AccessSettings {
         };
         Some(OpenedAccessLog {
             sink,
+            fields: fields?,
             dropped,
             clock,
         })
@@ -135,14 +159,15 @@ impl OpenedAccessLog {
     /// # Errors
     /// Where the thread cannot be started.
     pub fn continue_from(self, running: &AccessLog) -> io::Result<AccessLog> {
-        match (self.sink, &running.0) {
-            (None, _) => Ok(AccessLog::off()),
+        let log = match (self.sink, &running.open) {
+            (None, _) => AccessLog::off(),
             (Some(sink), Some(open)) => {
                 open.shared.continue_in(sink);
-                Ok(running.clone())
+                running.clone()
             }
-            (Some(sink), None) => AccessLog::start(sink, self.clock, self.dropped),
-        }
+            (Some(sink), None) => AccessLog::start(sink, self.clock, self.dropped)?,
+        };
+        Ok(log.with_fields(self.fields))
     }
 }
 
@@ -157,7 +182,23 @@ impl fmt::Debug for OpenedAccessLog {
 impl AccessLog {
     /// A log that writes nothing.
     pub fn off() -> Self {
-        Self(None)
+        Self {
+            open: None,
+            fields: AccessFields::default(),
+        }
+    }
+
+    /// The same log with these fields in its lines.
+    #[must_use]
+    pub fn with_fields(self, fields: AccessFields) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// The line of `record` with this log's fields, at `now` since the epoch, whether the log is on or off.
+    pub fn line(&self, record: &AccessRecord<'_>, now: Duration) -> Box<[u8]> {
+        let mut line = Vec::with_capacity(512);
+        Phrases::new().line(record, self.fields, now, &mut line);
+        line.into()
     }
 
     /// A log that writes to `out`, from a thread of its own; `dropped` counts the lines that are lost.
@@ -175,21 +216,24 @@ impl AccessLog {
     fn start(sink: LineSink, clock: SharedClock, dropped: Counter) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(dropped));
         let writer = Writer::start(Arc::clone(&shared), sink)?;
-        Ok(Self(Some(Arc::new(Open {
-            shared,
-            writer,
-            clock,
-        }))))
+        Ok(Self {
+            open: Some(Arc::new(Open {
+                shared,
+                writer,
+                clock,
+            })),
+            fields: AccessFields::default(),
+        })
     }
 
     /// Whether records are written anywhere; where not, there is no need to make one.
     pub fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.open.is_some()
     }
 
     /// Notes one request. Never waits for I/O.
     pub fn record(&self, record: &AccessRecord<'_>) {
-        let Some(open) = &self.0 else { return };
+        let Some(open) = &self.open else { return };
         // It fails only while the thread is being torn down.
         let noted = PER_THREAD.try_with(|thread| {
             let Ok(mut thread) = thread.try_borrow_mut() else {
@@ -201,7 +245,7 @@ impl AccessLog {
                 buffer, phrases, ..
             } = thread;
             let Some(buffer) = buffer else { return false };
-            match buffer.append(|line| phrases.line(record, now, line)) {
+            match buffer.append(|line| phrases.line(record, self.fields, now, line)) {
                 writer::Appended::Waits => true,
                 writer::Appended::FullEnough => {
                     cold_path();
@@ -221,7 +265,7 @@ impl AccessLog {
     ///
     /// `false` where that took longer than `timeout`. Blocks: for shutdown and tests.
     pub fn flush(&self, timeout: Duration) -> bool {
-        match &self.0 {
+        match &self.open {
             Some(open) => open.writer.flush(&open.shared, timeout),
             None => true,
         }

@@ -1,5 +1,6 @@
 //! The `telemetry` section of the configuration.
 
+use super::AccessFieldsSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct AccessSettings {
     pub file: Option<PathBuf>,
     /// Write no access log at all.
     pub off: bool,
+    /// Which fields a line has.
+    pub fields: AccessFieldsSettings,
 }
 
 /// The audit log: to standard error without a file. It cannot be turned off, and an exchange whose line cannot be

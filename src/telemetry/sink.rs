@@ -92,6 +92,7 @@ fn open_for_append(path: &Path, effects: Effects) -> io::Result<Option<File>> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
     match effects {
         Effects::Allowed => options.create(true).open(path).map(Some),
+        Effects::Imagined => Ok(None),
         Effects::None => match options.open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => in_a_folder(path).map(|()| None),
             other => other.map(|_| None),

@@ -4,6 +4,7 @@
 //! [`Witness`] makes of it. Requests have the witness `()`, who listens to nothing and costs nothing: no fact is put
 //! into words for it. Guaranteed: a witness is told and never asked, so that it changes no decision.
 
+use super::Principal;
 use crate::token::{Claims, ScopeSet};
 use std::fmt::Display;
 
@@ -12,6 +13,9 @@ pub trait Witness: Clone + Send + 'static {
     /// That a step is taken now: all before it were passed, and where the decision ends in a refusal before the next one
     /// is told, this is the one that refused.
     fn begin(&mut self, _step: Step, _facts: impl FnOnce() -> Facts) {}
+
+    /// Whom the token is about: its signature was verified. Told before the checks of what it says.
+    fn proven(&mut self, _principal: impl FnOnce() -> Principal) {}
 
     /// What became of the scopes.
     fn scopes(&mut self, _steps: impl FnOnce() -> ScopeSteps) {}
@@ -131,6 +135,8 @@ steps! {
     Roles = "roles", "roles";
     /// The subject of one of the gateway's own tokens is led back to its issuer.
     Origin = "origin", "origin of its subject";
+    /// Nothing that the token comes from is revoked.
+    Revocation = "revocation", "not revoked";
     /// The route admits the application.
     Caller = "caller", "caller";
     /// The route serves this kind of subject.

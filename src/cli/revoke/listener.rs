@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const MAX_ANSWER: u64 = 8 << 20;
 
 /// Where the operator's requests go, and what opens it.
-pub(super) struct Listener {
+pub(in crate::cli) struct Listener {
     address: SocketAddr,
     read: Option<Zeroizing<Vec<u8>>>,
     revoke: Option<Zeroizing<Vec<u8>>>,
@@ -36,7 +36,7 @@ pub(super) struct Listener {
 
 impl Listener {
     /// That of the configuration at `path`, of which nothing but the section `admin` has to be right.
-    pub(super) fn of(path: &Path, elsewhere: Option<SocketAddr>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(path: &Path, elsewhere: Option<SocketAddr>) -> Result<Self, Failure> {
         let document = Document::read(path).map_err(|unreadable| Failure::Configuration {
             report: report(unreadable.findings, &unreadable.marks),
         })?;
@@ -68,7 +68,7 @@ impl Listener {
     }
 
     /// Sends one request; what was answered to it.
-    pub(super) async fn send(
+    pub(in crate::cli) async fn send(
         &self,
         method: &str,
         target: &str,

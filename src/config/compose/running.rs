@@ -8,12 +8,12 @@
 use super::prints::{Print, Prints, RoutePrints};
 use crate::{
     cache::ExchangeCache,
-    error::Refusal,
     exchange::EngineParts,
+    pipeline::RefusedExchange,
     proxy::{Hooks, Peers},
     route::Route,
     store::{OnceOnly, Stores},
-    telemetry::{IdSource, Metrics},
+    telemetry::{Decisions, IdSource, Metrics},
     verify::TrustedIssuer,
 };
 use std::{
@@ -83,6 +83,13 @@ impl<'a> Succession<'a> {
         self.running.map(|running| running.hooks.ids.clone())
     }
 
+    /// What was decided on recent requests.
+    pub(super) fn decisions(&self) -> Decisions {
+        self.running.map_or_else(Decisions::default, |running| {
+            running.hooks.decisions.clone()
+        })
+    }
+
     /// What was used once stays used.
     pub(super) fn once(&self) -> OnceOnly {
         self.running.map_or_else(
@@ -113,7 +120,7 @@ impl<'a> Succession<'a> {
     }
 
     /// The cache, with its entries, where its settings are the same, and the store whose revocations end them.
-    pub(super) fn cache(&self) -> Option<ExchangeCache<Refusal>> {
+    pub(super) fn cache(&self) -> Option<ExchangeCache<RefusedExchange>> {
         let running = self.running?;
         let (known, next) = (&running.memory.prints, &self.next.prints);
         let unchanged = known.cache == next.cache && known.store == next.store;

@@ -59,7 +59,8 @@ fn granted(client: &ClientPolicy, request: &DirectRequest) -> Result<ScopeSet, P
         let none_wanted = client.allow.is_empty() && !client.user_scopes.is_some();
         if left.is_empty() && !held.is_empty() && !none_wanted {
             let allowed = client.allow.clone();
-            return Err(PolicyError::NoScopeLeft { allowed });
+            let held = held.clone();
+            return Err(PolicyError::NoScopeLeft { allowed, held });
         }
         return Ok(left);
     };

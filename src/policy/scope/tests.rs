@@ -56,7 +56,8 @@ fn what_the_subject_lacks_is_dropped_or_refused_as_the_route_says() {
         narrow(&strict, "orders.read mail"),
         Err(PolicyError::ScopeNotHeld {
             wanted: set("orders.read orders.write"),
-            missing: set("orders.write")
+            missing: set("orders.write"),
+            held: set("orders.read mail"),
         })
     );
 }

@@ -91,7 +91,7 @@ pub(super) fn decode(key: [u8; 16], bytes: &[u8]) -> Result<Vec<Revocation>, Dam
         let (&tag, rest) = rest.split_first().ok_or(Damaged)?;
         let (about, rest) = match tag & NOTED {
             // an earlier release's: nothing more stands there
-            0 if rest.is_empty() => (None, rest),
+            0 if rest.is_empty() && tag <= ALWAYS => (None, rest),
             0 => return Err(Damaged),
             _ => note(rest)?,
         };

@@ -70,6 +70,9 @@ impl RedisSettings {
         building: &mut Building<'_>,
         with: Surroundings,
     ) -> Option<Redis> {
+        if building.effects == Effects::Imagined {
+            return None;
+        }
         if self.cluster && self.sentinel.is_some() {
             building.findings.error(
                 "both cluster and sentinel are written",
@@ -90,7 +93,7 @@ impl RedisSettings {
                 return None;
             }
         };
-        if building.effects == Effects::None {
+        if building.effects != Effects::Allowed {
             return None;
         }
         let server = Server::new(place, with.clock.clone());

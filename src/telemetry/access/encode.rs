@@ -3,12 +3,21 @@
 //! Most requests of a route end alike, so that their lines differ in little. What enters are records; what leaves are
 //! lines, of which the parts that stood in an earlier line of the same thread are copied from there.
 
-use super::AccessRecord;
+use super::{
+    AccessRecord,
+    fields::{AccessField, AccessFields, OF_DECISION},
+};
 use crate::telemetry::{
     CacheResult, Outcome, Reason,
+    decision::{Decision, bounded},
     json::{Stamp, decimal, escape, microseconds},
 };
-use std::{hint::cold_path, io::Write, net::IpAddr, time::Duration};
+use std::{
+    hint::cold_path,
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// How many beginnings of lines a thread remembers.
 const PLACES: usize = 16;
@@ -17,10 +26,26 @@ const PLACES: usize = 16;
 pub(super) struct Phrases {
     stamp: Stamp,
     beginnings: Vec<Option<Beginning>>,
+    host: Vec<u8>,
+    host_text: Vec<u8>,
+    target: Option<Target>,
     ending: Option<Ending>,
 }
 
-/// A line from behind its time stamp to its first duration.
+/// The server that was chosen last, as it is shown.
+struct Target {
+    address: SocketAddr,
+    text: Vec<u8>,
+}
+
+/// The longest path that is shown, in bytes.
+const LONGEST_PATH: usize = 1024;
+/// The longest host that is shown, in bytes.
+const LONGEST_HOST: usize = 255;
+/// The longest reason in words, in bytes.
+const LONGEST_DETAIL: usize = 1024;
+
+/// A line from behind its time stamp to behind what the cache said.
 struct Beginning {
     route: Box<str>,
     /// As it is shown.
@@ -29,6 +54,7 @@ struct Beginning {
     outcome: Outcome,
     reason: Option<Reason>,
     cache: Option<CacheResult>,
+    fields: AccessFields,
     text: Vec<u8>,
 }
 
@@ -38,29 +64,74 @@ struct Ending {
     text: Vec<u8>,
 }
 
+/// Appends a line's pieces.
+macro_rules! number {
+    ($out:expr, $name:literal, $write:expr) => {{
+        $out.extend_from_slice(concat!(",\"", $name, "\":").as_bytes());
+        $write
+    }};
+}
+
 impl Phrases {
     pub(super) const fn new() -> Self {
         Self {
             stamp: Stamp::new(),
             beginnings: Vec::new(),
+            host: Vec::new(),
+            host_text: Vec::new(),
+            target: None,
             ending: None,
         }
     }
 
-    /// Appends the line of `record`, its line feed included.
-    pub(super) fn line(&mut self, record: &AccessRecord<'_>, now: Duration, out: &mut Vec<u8>) {
+    /// Appends the line of `record` with these fields, its line feed included.
+    pub(super) fn line(
+        &mut self,
+        record: &AccessRecord<'_>,
+        fields: AccessFields,
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) {
+        let has = |field| fields.has(field);
         out.extend_from_slice(b"{\"ts\":\"");
         self.stamp.write(now, out);
-        self.beginning(record, out);
-        microseconds(record.duration, out);
-        if let Some(exchange) = record.exchange {
-            cold_path();
-            out.extend_from_slice(b",\"exchange_us\":");
-            microseconds(exchange, out);
+        self.beginning(record, fields, out);
+        if let Some(host) = record.host.filter(|_| has(AccessField::Host)) {
+            self.host(host, out);
         }
-        if let Some(upstream) = record.upstream {
-            out.extend_from_slice(b",\"upstream_us\":");
-            microseconds(upstream, out);
+        if let Some(path) = record.path.filter(|_| has(AccessField::Path)) {
+            out.extend_from_slice(b",\"path\":\"");
+            escape(bounded(path, LONGEST_PATH), out);
+            out.push(b'"');
+        }
+        if let Some(target) = record.target.filter(|_| has(AccessField::Target)) {
+            self.target(target, out);
+        }
+        if let Some(decision) = record.decision {
+            names(decision, fields, out);
+        }
+        if let Some(detail) = record.detail.filter(|_| has(AccessField::Detail)) {
+            cold_path();
+            out.extend_from_slice(b",\"detail\":\"");
+            escape(bounded(detail, LONGEST_DETAIL), out);
+            out.push(b'"');
+        }
+        if has(AccessField::DurationUs) {
+            number!(out, "duration_us", microseconds(record.duration, out));
+        }
+        if let Some(exchange) = record.exchange.filter(|_| has(AccessField::ExchangeUs)) {
+            cold_path();
+            number!(out, "exchange_us", microseconds(exchange, out));
+        }
+        if let Some(upstream) = record.upstream.filter(|_| has(AccessField::UpstreamUs)) {
+            number!(out, "upstream_us", microseconds(upstream, out));
+        }
+        if has(AccessField::HttpVersion) {
+            text(b",\"http_version\":\"", record.http_version, out);
+            out.push(b'"');
+        }
+        if has(AccessField::Attempts) {
+            number!(out, "attempts", decimal(record.attempts as u64, out));
         }
         if let Some(error) = record.upstream_error {
             cold_path();
@@ -70,13 +141,39 @@ impl Phrases {
         }
         out.extend_from_slice(b",\"request_id\":\"");
         out.extend_from_slice(record.request_id.digits());
-        if let Some(trace) = &record.trace {
+        if let Some(trace) = record.trace.filter(|_| has(AccessField::TraceId)) {
             text(b"\",\"trace_id\":\"", trace.trace_id(), out);
         }
-        self.ending(record.client, out);
+        self.ending(record.client.filter(|_| has(AccessField::Client)), out);
     }
 
-    fn beginning(&mut self, record: &AccessRecord<'_>, out: &mut Vec<u8>) {
+    /// Most requests name the host that the one before named.
+    fn host(&mut self, host: &str, out: &mut Vec<u8>) {
+        if self.host != host.as_bytes() || self.host_text.is_empty() {
+            cold_path();
+            self.host.clear();
+            self.host.extend_from_slice(host.as_bytes());
+            self.host_text.clear();
+            self.host_text.extend_from_slice(b",\"host\":\"");
+            escape(bounded(host, LONGEST_HOST), &mut self.host_text);
+            self.host_text.push(b'"');
+        }
+        out.extend_from_slice(&self.host_text);
+    }
+
+    fn target(&mut self, address: SocketAddr, out: &mut Vec<u8>) {
+        match &self.target {
+            Some(known) if known.address == address => out.extend_from_slice(&known.text),
+            _ => {
+                cold_path();
+                let text = format!(",\"target\":\"{address}\"").into_bytes();
+                out.extend_from_slice(&text);
+                self.target = Some(Target { address, text });
+            }
+        }
+    }
+
+    fn beginning(&mut self, record: &AccessRecord<'_>, fields: AccessFields, out: &mut Vec<u8>) {
         if self.beginnings.is_empty() {
             cold_path();
             self.beginnings.resize_with(PLACES, || None);
@@ -87,10 +184,10 @@ impl Phrases {
             return;
         };
         match place {
-            Some(known) if known.is_of(record) => out.extend_from_slice(&known.text),
+            Some(known) if known.is_of(record, fields) => out.extend_from_slice(&known.text),
             _ => {
                 cold_path();
-                out.extend_from_slice(&place.insert(Beginning::of(record)).text);
+                out.extend_from_slice(&place.insert(Beginning::of(record, fields)).text);
             }
         }
     }
@@ -107,21 +204,23 @@ impl Phrases {
 }
 
 impl Beginning {
-    fn of(record: &AccessRecord<'_>) -> Self {
+    fn of(record: &AccessRecord<'_>, fields: AccessFields) -> Self {
         let (method, mut out) = (method(record.method), Vec::with_capacity(160));
         out.extend_from_slice(b"\",\"route\":\"");
         escape(record.route, &mut out);
-        text(b"\",\"method\":\"", method, &mut out);
+        if fields.has(AccessField::Method) {
+            text(b"\",\"method\":\"", method, &mut out);
+        }
         out.extend_from_slice(b"\",\"status\":");
         decimal(u64::from(record.status), &mut out);
         text(b",\"outcome\":\"", record.outcome.as_str(), &mut out);
         if let Some(reason) = record.reason {
             text(b"\",\"reason\":\"", reason.as_str(), &mut out);
         }
-        if let Some(cache) = record.cache {
+        if let Some(cache) = record.cache.filter(|_| fields.has(AccessField::Cache)) {
             text(b"\",\"cache\":\"", cache.as_str(), &mut out);
         }
-        out.extend_from_slice(b"\",\"duration_us\":");
+        out.push(b'"');
         Self {
             route: record.route.into(),
             method: method.into(),
@@ -129,16 +228,18 @@ impl Beginning {
             outcome: record.outcome,
             reason: record.reason,
             cache: record.cache,
+            fields,
             text: out,
         }
     }
 
     /// Whether `record`'s line begins so. A method that is not shown is equal to none that is.
-    fn is_of(&self, record: &AccessRecord<'_>) -> bool {
+    fn is_of(&self, record: &AccessRecord<'_>, fields: AccessFields) -> bool {
         self.status == record.status
             && self.outcome == record.outcome
             && self.reason == record.reason
             && self.cache == record.cache
+            && self.fields == fields
             && *self.method == *record.method
             && *self.route == *record.route
     }
@@ -153,6 +254,19 @@ impl Ending {
         }
         out.extend_from_slice(b"\"}\n");
         Self { client, text: out }
+    }
+}
+
+/// The names in a decision, which were put into JSON when it was made.
+fn names(decision: &Decision, fields: AccessFields, out: &mut Vec<u8>) {
+    if fields.has_whole_decision() {
+        out.extend_from_slice(decision.text());
+        return;
+    }
+    for (position, field) in OF_DECISION.into_iter().enumerate() {
+        if fields.has(field) {
+            out.extend_from_slice(decision.piece(position));
+        }
     }
 }
 

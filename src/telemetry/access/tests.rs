@@ -18,6 +18,13 @@ fn record(ids: &IdSource) -> AccessRecord<'static> {
     AccessRecord {
         route: "orders",
         method: "GET",
+        host: None,
+        path: None,
+        target: None,
+        decision: None,
+        detail: None,
+        http_version: "HTTP/1.1",
+        attempts: 1,
         status: 200,
         outcome: Outcome::Forwarded,
         reason: None,
@@ -118,7 +125,7 @@ fn buffers_of_threads_that_ended_are_let_go() {
             .join()
             .unwrap();
     }
-    let shared = &log.0.as_ref().unwrap().shared;
+    let shared = &log.open.as_ref().unwrap().shared;
     wait_until(|| log.flush(PATIENCE) && shared.buffers() == 0);
 }
 
@@ -204,6 +211,7 @@ fn settings_open_a_file_or_nothing_but_not_both() {
     let to_file = AccessSettings {
         file: Some(file.clone()),
         off: false,
+        ..AccessSettings::default()
     };
     assert!(!build(to_file.clone(), Effects::None).unwrap().is_on());
     assert!(!file.exists());
@@ -214,11 +222,13 @@ fn settings_open_a_file_or_nothing_but_not_both() {
     let off = AccessSettings {
         file: None,
         off: true,
+        ..AccessSettings::default()
     };
     assert!(!build(off, Effects::Allowed).unwrap().is_on());
     let both = AccessSettings {
         file: Some(file),
         off: true,
+        ..AccessSettings::default()
     };
     assert!(build(both, Effects::Allowed).is_none());
 }
@@ -234,6 +244,7 @@ fn a_log_that_is_continued_elsewhere_writes_there_and_loses_no_line() {
         let settings = AccessSettings {
             file: Some(name.into()),
             off: false,
+            ..AccessSettings::default()
         };
         let mut findings = Findings::default();
         let mut building = Building {
@@ -263,20 +274,27 @@ proptest! {
     #[test]
     fn any_record_is_one_line_that_a_json_parser_reads_back(
         route in any::<String>(), method in any::<String>(), status in any::<u16>(), micros in any::<u64>(),
-        client in any::<Option<IpAddr>>(),
+        client in any::<Option<IpAddr>>(), host in any::<Option<String>>(), path in prop::option::of("(?s:.){0,40}|/x{0,3000}"),
+        detail in any::<Option<String>>(), target in any::<Option<std::net::SocketAddr>>(),
     ) {
         let mut out = Vec::new();
         let ids = ids();
         let record = AccessRecord {
-            route: &route, method: &method, status, duration: Duration::from_micros(micros), client, ..record(&ids)
+            route: &route, method: &method, status, duration: Duration::from_micros(micros), client,
+            host: host.as_deref(), path: path.as_deref(), detail: detail.as_deref(), target, ..record(&ids)
         };
-        Phrases::new().line(&record, Duration::from_secs(1), &mut out);
+        Phrases::new().line(&record, AccessFields::default(), Duration::from_secs(1), &mut out);
         let text = String::from_utf8(out).unwrap();
         prop_assert_eq!(text.matches('\n').count(), 1);
         let line: Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&line["route"], &json!(route));
         prop_assert_eq!(&line["status"], &json!(status));
         prop_assert_eq!(&line["duration_us"], &json!(micros));
+        let cut = |text: &Option<String>, most| text.as_deref().map(|text| json!(crate::telemetry::decision::bounded(text, most)));
+        prop_assert_eq!(line.get("host").cloned(), cut(&host, 255));
+        prop_assert_eq!(line.get("path").cloned(), cut(&path, 1024));
+        prop_assert_eq!(line.get("detail").cloned(), cut(&detail, 1024));
+        prop_assert_eq!(line["target"].as_str().map(|text| text.parse().unwrap()), target);
         let shown = line["client"].as_str().map(|text| text.parse::<IpAddr>().unwrap());
         prop_assert_eq!(shown, client.map(|address| address.to_canonical()));
     }
@@ -285,11 +303,12 @@ proptest! {
 proptest! {
     #[test]
     fn a_line_does_not_depend_on_the_lines_before_it(
-        kinds in proptest::collection::vec((0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3), 1..60),
+        kinds in proptest::collection::vec((0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3), 1..60),
     ) {
         let ids = ids();
         let mut phrases = Phrases::new();
-        for (route, method, end, client) in kinds {
+        for (route, method, end, client, host) in kinds {
+            let fields = [AccessFields::default(), without(AccessField::Method), without(AccessField::Sub)][host];
             let (status, outcome, reason, cache) = [
                 (200, Outcome::Forwarded, None, Some(CacheResult::Hit)),
                 (200, Outcome::Forwarded, None, Some(CacheResult::Miss)),
@@ -299,11 +318,13 @@ proptest! {
                 route: ["orders", "stock", "none"][route],
                 method: ["GET", "a.secret", "OTHER"][method],
                 client: [None, "192.0.2.1".parse().ok(), "2001:db8::1".parse().ok()][client],
+                host: [None, Some("a.example"), Some("b\"")][host],
+                target: ["192.0.2.1:80", "[2001:db8::1]:443", "192.0.2.1:81"][host].parse().ok(),
                 status, outcome, reason, cache, ..record(&ids)
             };
             let (mut line, mut first) = (Vec::new(), Vec::new());
-            phrases.line(&record, Duration::from_secs(1), &mut line);
-            Phrases::new().line(&record, Duration::from_secs(1), &mut first);
+            phrases.line(&record, fields, Duration::from_secs(1), &mut line);
+            Phrases::new().line(&record, fields, Duration::from_secs(1), &mut first);
             prop_assert_eq!(String::from_utf8(line), String::from_utf8(first));
         }
     }
@@ -345,5 +366,97 @@ fn wait_until(done: impl Fn() -> bool) {
     while !done() {
         assert!(started.elapsed() < PATIENCE, "it never happened");
         std::thread::yield_now();
+    }
+}
+
+fn without(field: AccessField) -> AccessFields {
+    let settings = AccessFieldsSettings {
+        remove: vec![field],
+        ..AccessFieldsSettings::default()
+    };
+    built(&settings).unwrap()
+}
+
+fn built(settings: &AccessFieldsSettings) -> Option<AccessFields> {
+    let (base, mut findings) = (BaseDir::of_file(Path::new("/x.yaml")), Findings::default());
+    settings.build(&mut Building {
+        base: &base,
+        effects: Effects::None,
+        findings: &mut findings,
+    })
+}
+
+fn line(record: &AccessRecord<'_>, fields: AccessFields) -> Value {
+    let line = AccessLog::off()
+        .with_fields(fields)
+        .line(record, Duration::ZERO);
+    serde_json::from_slice(&line).unwrap()
+}
+
+#[test]
+fn every_field_can_be_removed_and_those_that_are_not_usual_added() {
+    let ids = ids();
+    let names = crate::telemetry::DecisionNames {
+        issuer: Some("corp"),
+        subject: Some("alice"),
+        sub: Some("pseudonym"),
+        client_id: Some("web"),
+        actor: Some("gateway"),
+        jti: Some("j"),
+    };
+    let decision = crate::telemetry::Decision::new(&names, &[]);
+    let whole = AccessRecord {
+        host: Some("a.example"),
+        path: Some("/x"),
+        target: "192.0.2.9:443".parse().ok(),
+        decision: Some(&decision),
+        detail: Some("why"),
+        exchange: Some(Duration::ZERO),
+        trace: TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ..record(&ids)
+    };
+    let all = AccessFieldsSettings {
+        add: vec![AccessField::HttpVersion, AccessField::Attempts],
+        ..AccessFieldsSettings::default()
+    };
+    let full = line(&whole, built(&all).unwrap());
+    for field in AccessField::ALL {
+        let name = serde_json::to_value(field).unwrap();
+        let name = name.as_str().unwrap();
+        assert!(full.get(name).is_some(), "{name} of {full}");
+        let is_usual = AccessFields::default().has(*field);
+        assert_eq!(
+            line(&whole, AccessFields::default()).get(name).is_some(),
+            is_usual
+        );
+        let less = line(&whole, without(*field));
+        assert!(less.get(name).is_none(), "{name} of {less}");
+        for always in ["ts", "route", "status", "outcome", "request_id"] {
+            assert!(less.get(always).is_some(), "{always} of {less}");
+        }
+    }
+    assert_eq!(full["target"], "192.0.2.9:443");
+    assert_eq!(
+        (&full["http_version"], &full["attempts"]),
+        (&json!("HTTP/1.1"), &json!(1))
+    );
+}
+
+#[test]
+fn a_field_is_not_added_and_removed_and_an_unknown_one_is_refused() {
+    let both: AccessFieldsSettings =
+        serde_yaml::from_str("{ add: [path, attempts], remove: [attempts] }").unwrap();
+    assert!(built(&both).is_none());
+    for text in [
+        "{ add: [query] }",
+        "{ remove: [ts] }",
+        "{ add: [Path] }",
+        "{ only: [] }",
+        "[path]",
+    ] {
+        assert!(
+            serde_yaml::from_str::<AccessFieldsSettings>(text).is_err(),
+            "{text}"
+        );
     }
 }

@@ -20,7 +20,7 @@ const CAPACITY: usize = 4 << 20;
 /// What a buffer may keep of the memory that it once needed.
 const KEPT: usize = 2 * ENOUGH;
 /// No line is longer by much: room made ahead, so that encoding it grows the buffer once at most.
-const LINE: usize = 512;
+const LINE: usize = 1024;
 
 /// Locks are held for a copy or a swap, never over I/O, and no code that panics runs under them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use crate::{
     clock::UnixTime,
     jose::JoseError,
     store::Lineage,
-    telemetry::{Facts, Step, Witness},
+    telemetry::{Facts, Principal, Step, Witness},
     token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
     verify::{KeyLease, TrustedIssuer, VerifyError, listed},
 };
@@ -62,6 +62,9 @@ pub(in crate::verify) fn accept(
         made_from,
     } = proven;
     let typ = typ.as_deref();
+    if let Ok(claims) = &claims {
+        witness.proven(|| principal(issuer, claims));
+    }
     witness.begin(Step::Type, || {
         Facts::new(typ.unwrap_or("none"), listed(&issuer.typ))
     });
@@ -121,6 +124,16 @@ pub(in crate::verify) fn accept(
         pseudonym_for: None,
         lease,
     })
+}
+
+/// Whom a genuine token is about, whatever else is wrong with it.
+fn principal(issuer: &TrustedIssuer, claims: &Claims) -> Principal {
+    let sub = claims.at_path(issuer.subject_claim().unwrap_or("sub"));
+    Principal {
+        issuer: issuer.name().into(),
+        subject: sub.and_then(Value::as_str).map(Into::into),
+        client_id: client(issuer, claims).ok().flatten(),
+    }
 }
 
 pub(super) fn actors(claims: &Claims) -> Result<ActorChain, VerifyError> {

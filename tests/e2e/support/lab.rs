@@ -24,6 +24,8 @@ pub struct Setup {
     /// Further keys of the listener, in flow form.
     pub listener: String,
     pub audit: String,
+    /// Further keys of the access log, in flow form, each with a comma in front.
+    pub access: String,
     /// Files beside the configuration, by name.
     pub files: Vec<(&'static str, String)>,
     pub clock: SharedClock,
@@ -41,6 +43,7 @@ impl Default for Setup {
             sections: String::new(),
             listener: String::new(),
             audit: "audit.jsonl".to_owned(),
+            access: String::new(),
             files: Vec::new(),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
@@ -75,6 +78,7 @@ pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
         service,
         sections,
         audit,
+        access,
         listener,
         ..
     } = setup;
@@ -89,7 +93,7 @@ trusted_issuers: [ {{ name: corp, issuer: "{issuer}", {rules} }} ]
 routes:
 {routes}
 runtime: {{ threads: 1 }}
-telemetry: {{ log: {{ level: trace, access: {{ file: access.jsonl }} }}, audit: {{ file: "{audit}" }} }}
+telemetry: {{ log: {{ level: trace, access: {{ file: access.jsonl{access} }} }}, audit: {{ file: "{audit}" }} }}
 {sections}
 "#
     )

@@ -1,0 +1,68 @@
+//! `GET /decisions/{request id}`: what was decided on a recent request.
+
+use super::{Admin, JSON, answer, error, not_allowed};
+use crate::telemetry::{Decision, Decisions, Found, Step};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+/// What the path begins with.
+pub(super) const PREFIX: &str = "/decisions/";
+
+pub(super) fn respond(admin: &Admin, method: &Method, id: &str) -> Response<Bytes> {
+    if method != Method::GET {
+        return not_allowed("GET", "only GET is answered");
+    }
+    if !Decisions::is_id(id) {
+        return error(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "a request id has 32 hexadecimal digits: it is `request_id` in the access log",
+        );
+    }
+    let Some(found) = admin.decisions.find(id) else {
+        return error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "no such request is kept here: it was another gateway's, is not over yet, or newer ones took its place",
+        );
+    };
+    answer(StatusCode::OK, JSON, told(admin, &found).to_string())
+}
+
+fn told(admin: &Admin, found: &Found) -> Value {
+    match found {
+        Found::Recorded(recorded) => {
+            let line: Value = serde_json::from_slice(&recorded.line).unwrap_or_default();
+            let steps = recorded.decision.as_deref().map(steps);
+            json!({"kept": "decision", "request": line, "steps": steps.unwrap_or_default()})
+        }
+        Found::Remembered(remembered) => {
+            let clock = &admin.revoker.load().clock;
+            let since = clock.instant().saturating_duration_since(remembered.ended);
+            let ended = clock.now().minus(since);
+            let mut request = match &remembered.decision {
+                Some(decision) => decision.names(),
+                None => Map::new(),
+            };
+            for (name, value) in [
+                ("request_id", json!(remembered.id.as_str())),
+                ("ended", json!(ended.as_secs())),
+                ("status", json!(remembered.status)),
+                ("outcome", json!("forwarded")),
+                ("duration_us", json!(remembered.duration.as_micros() as u64)),
+            ] {
+                request.insert(name.to_owned(), value);
+            }
+            json!({"kept": "served_from_memory", "request": request, "steps": []})
+        }
+    }
+}
+
+/// The checks; the last one refused. Of what was issued there are none: all were passed.
+fn steps(decision: &Decision) -> Vec<Value> {
+    let last = decision.steps().len().saturating_sub(1);
+    let steps = decision.steps().iter().enumerate();
+    let told = |(position, step): (usize, &Step)| json!({"step": step.as_str(), "passed": position < last});
+    steps.map(told).collect()
+}

@@ -1,0 +1,130 @@
+//! What the running gateway keeps: the decision on a recent request, and what is revoked.
+
+use crate::{
+    cli::{
+        Terminal,
+        revoke::{Failure, listener::Listener, printable},
+    },
+    clock::UnixTime,
+    config::Document,
+    settings::Findings,
+    store::{Revocation, RevocationKey},
+    telemetry::Step,
+};
+use serde_json::Value;
+use std::{fmt::Write as _, io, path::Path, process::ExitCode};
+use tokio::runtime::Runtime;
+
+/// How many pages of revocations are read at most.
+const PAGES: usize = 200;
+
+/// Shows the decision on the request with this id, as the gateway behind `listener` keeps it. Status 0: it was forwarded;
+/// 1: it was not; 2: nothing is known.
+pub(super) fn show(
+    id: &str,
+    listener: Result<Listener, Failure>,
+    json: bool,
+    io: &Runtime,
+    terminal: &mut Terminal<'_>,
+) -> ExitCode {
+    // nothing else than digits and letters goes into the request line
+    let safe: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let target = format!("/decisions/{}", safe.to_ascii_lowercase());
+    let told = listener.and_then(|listener| io.block_on(listener.send("GET", &target, None)));
+    let told = match told {
+        Ok(told) => told,
+        Err(failure) => {
+            let _ = writeln!(terminal.err, "obo-gateway: {failure}");
+            return ExitCode::from(2);
+        }
+    };
+    let written = match json {
+        true => writeln!(terminal.out, "{told:#}"),
+        false => write!(terminal.out, "{}", page(&told)),
+    };
+    let outcome = told.pointer("/request/outcome").and_then(Value::as_str);
+    match (written, outcome) {
+        (Err(_), _) => ExitCode::FAILURE,
+        (Ok(()), Some("forwarded" | "served")) => ExitCode::SUCCESS,
+        (Ok(()), _) => ExitCode::from(1),
+    }
+}
+
+fn page(told: &Value) -> String {
+    let mut text = String::new();
+    if told.get("kept").and_then(Value::as_str) == Some("served_from_memory") {
+        text.push_str("Forwarded with a remembered exchange\n\n");
+    }
+    let steps = told.get("steps").and_then(Value::as_array);
+    for step in steps.into_iter().flatten() {
+        let name = step.get("step").and_then(Value::as_str).unwrap_or_default();
+        let known = Step::ALL.iter().find(|known| known.as_str() == name);
+        let mark = match step.get("passed") == Some(&Value::Bool(true)) {
+            true => "✔",
+            false => "✘",
+        };
+        let _ = writeln!(
+            text,
+            "  {mark} {}",
+            known.map_or(name, |known| known.words())
+        );
+    }
+    if steps.is_some_and(|steps| !steps.is_empty()) {
+        text.push('\n');
+    }
+    let members = told.get("request").and_then(Value::as_object);
+    for (name, value) in members.into_iter().flatten() {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let _ = writeln!(text, "  {name:12} {}", printable(&value));
+    }
+    text
+}
+
+/// Whether the configuration names a store, so that something may be revoked.
+pub(super) fn has_store(path: &Path) -> bool {
+    Document::read(path).is_ok_and(|document| {
+        let written: Option<serde_yaml::Value> =
+            document.sections(&mut Findings::default(), |top| top.take_or_default("store"));
+        written.is_some()
+    })
+}
+
+/// What is revoked, as the running gateway knows it.
+pub(super) async fn revocations(listener: &Listener) -> Result<Vec<Revocation>, Failure> {
+    let (mut found, mut after) = (Vec::new(), String::new());
+    for _ in 0..PAGES {
+        let target = format!("/revocations?limit=500{after}");
+        let page = listener.send("GET", &target, None).await?;
+        let listed = page.get("revocations").and_then(Value::as_array);
+        found.extend(listed.into_iter().flatten().filter_map(revocation));
+        match page
+            .get("next")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse::<RevocationKey>().ok())
+        {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+fn revocation(told: &Value) -> Option<Revocation> {
+    let key = told.get("id")?.as_str()?.parse().ok()?;
+    let time = |name| Some(UnixTime::from_secs(told.get(name)?.as_i64()?));
+    let (at, until) = (time("at")?, time("until")?);
+    Some(match told.get("issued_later_too")?.as_bool()? {
+        true => Revocation::of_all(key, at, until),
+        false => Revocation::of_earlier(key, at, until),
+    })
+}
+
+/// Says that revocations were not looked at.
+pub(super) fn say_unknown(failure: &Failure, err: &mut dyn io::Write) {
+    let _ = writeln!(
+        err,
+        "obo-gateway: what is revoked is not known, and was not looked at: {failure}"
+    );
+}

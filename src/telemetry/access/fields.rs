@@ -1,0 +1,146 @@
+//! Which fields a line of the access log has.
+
+use crate::settings::Building;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which fields the lines of the access log have besides `ts`, `route`, `status`, `outcome`, `reason` and `request_id`,
+/// which every line has. Without this all of them but `http_version` and `attempts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessFieldsSettings {
+    /// Fields to write that are not written otherwise.
+    pub add: Vec<AccessField>,
+    /// Fields not to write.
+    pub remove: Vec<AccessField>,
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])+ $name:ident;)+) => {
+        /// A field of the access log that the configuration can add or remove.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum AccessField { $($(#[$doc])+ $name,)+ }
+
+        impl AccessField {
+            /// Every field.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+fields! {
+    /// The name of the trusted issuer.
+    Issuer;
+    /// The subject of a token that was refused after its signature was verified, as its issuer knows it.
+    Subject;
+    /// `sub` of the token that the API gets.
+    Sub;
+    /// The calling application.
+    ClientId;
+    /// Who acts for the subject: `act.sub` of the token that the API gets.
+    Actor;
+    /// `jti` of the token that the API gets, as in the audit log.
+    Jti;
+    /// The request method; one that is not written in capitals is shown as `OTHER`.
+    Method;
+    /// The host that the client named, at most 255 bytes.
+    Host;
+    /// The path as it was received, without the query, at most 1 KiB.
+    Path;
+    /// Address and port of the API's server that was chosen.
+    Target;
+    /// Why a request was not forwarded, in words.
+    Detail;
+    /// What the cache of exchanges said.
+    Cache;
+    /// From the end of the request's head to the end of the response.
+    DurationUs;
+    /// How long the request waited for an exchange.
+    ExchangeUs;
+    /// How long the API took for the head of its response.
+    UpstreamUs;
+    /// The W3C trace that the request belongs to.
+    TraceId;
+    /// The client's address.
+    Client;
+    /// The version of HTTP that the client speaks. Not written unless it is added.
+    HttpVersion;
+    /// How many servers of the API were tried. Not written unless it is added.
+    Attempts;
+}
+
+/// A set of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessFields(u32);
+
+/// The fields whose pieces a decision holds: the first ones, in its order.
+pub(super) const OF_DECISION: [AccessField; 6] = [
+    AccessField::Issuer,
+    AccessField::Subject,
+    AccessField::Sub,
+    AccessField::ClientId,
+    AccessField::Actor,
+    AccessField::Jti,
+];
+const DECISION: u32 = 0b11_1111;
+
+impl Default for AccessFields {
+    fn default() -> Self {
+        let all = AccessField::ALL
+            .iter()
+            .fold(0, |all, field| all | field.bit());
+        Self(all & !AccessField::HttpVersion.bit() & !AccessField::Attempts.bit())
+    }
+}
+
+impl AccessField {
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+impl AccessFields {
+    /// Whether it has `field`.
+    pub const fn has(self, field: AccessField) -> bool {
+        self.0 & field.bit() != 0
+    }
+
+    /// Whether it has all that a decision holds.
+    pub(super) const fn has_whole_decision(self) -> bool {
+        self.0 & DECISION == DECISION
+    }
+}
+
+impl AccessFieldsSettings {
+    /// The fields; a finding where one is both added and removed.
+    pub(super) fn build(&self, building: &mut Building<'_>) -> Option<AccessFields> {
+        if let Some(both) = self.add.iter().find(|field| self.remove.contains(field)) {
+            let name = serde_json::to_value(both).unwrap_or_default();
+            building.findings.error(
+                format!("{} is added and removed", name.as_str().unwrap_or_default()),
+                "name it in add or in remove, not in both",
+            );
+            return None;
+        }
+        let set = |fields: &[AccessField]| fields.iter().fold(0, |set, field| set | field.bit());
+        let AccessFields(default) = AccessFields::default();
+        Some(AccessFields(
+            (default | set(&self.add)) & !set(&self.remove),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fields_are_those_of_a_decision_in_its_order() {
+        assert_eq!(AccessField::ALL[..6], OF_DECISION);
+        let of_decision = OF_DECISION.iter().fold(0, |set, field| set | field.bit());
+        assert_eq!(of_decision, DECISION);
+        assert!(AccessFields::default().has_whole_decision());
+        assert!(AccessField::ALL.len() <= 32);
+    }
+}

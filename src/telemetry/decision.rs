@@ -1,0 +1,203 @@
+//! What was decided about a token, as logs and operators are told it: about whom, and by which check.
+//!
+//! The names are put into JSON once, when the decision is made: each request that is served by it copies them.
+
+use super::{Step, json::escape};
+use serde_json::{Map, Value};
+
+/// Whom a genuine token is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The issuer's name in the configuration.
+    pub issuer: Box<str>,
+    /// The subject, as the issuer knows it; none where the token names none that can be read.
+    pub subject: Option<Box<str>>,
+    /// The application that the token was issued to, where the token says it.
+    pub client_id: Option<Box<str>>,
+}
+
+/// The names in a decision. What is unknown is absent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DecisionNames<'a> {
+    /// The issuer's name in the configuration.
+    pub issuer: Option<&'a str>,
+    /// The subject, as the issuer knows it: of a token that was refused.
+    pub subject: Option<&'a str>,
+    /// `sub`, as it was issued.
+    pub sub: Option<&'a str>,
+    /// The calling application.
+    pub client_id: Option<&'a str>,
+    /// Who acts for the subject now.
+    pub actor: Option<&'a str>,
+    /// `jti` of what was issued.
+    pub jti: Option<&'a str>,
+}
+
+/// A decision about a token: never the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// `,"name":"value"` for each name that is known.
+    text: Box<[u8]>,
+    /// Where the piece of each name ends in it.
+    ends: [u16; NAMES.len()],
+    /// The checks that were begun: all but the last were passed. None of what was issued, which passed all.
+    steps: Box<[Step]>,
+}
+
+/// The names, in the order of the pieces.
+const NAMES: [&str; 6] = ["issuer", "subject", "sub", "client_id", "actor", "jti"];
+/// The longest value in bytes, before it is escaped; a `jti` says, sealed, what a token was made from.
+const LONGEST: [usize; NAMES.len()] = [255, 255, 255, 255, 255, 1024];
+
+impl Decision {
+    /// A decision about `names`, which came about by `steps`.
+    pub fn new(names: &DecisionNames<'_>, steps: &[Step]) -> Self {
+        let values = [
+            names.issuer,
+            names.subject,
+            names.sub,
+            names.client_id,
+            names.actor,
+            names.jti,
+        ];
+        let (mut text, mut ends) = (Vec::with_capacity(128), [0; NAMES.len()]);
+        for (((name, value), most), end) in NAMES.iter().zip(values).zip(LONGEST).zip(&mut ends) {
+            if let Some(value) = value {
+                text.extend_from_slice(b",\"");
+                text.extend_from_slice(name.as_bytes());
+                text.extend_from_slice(b"\":\"");
+                escape(bounded(value, most), &mut text);
+                text.push(b'"');
+            }
+            *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        }
+        Self {
+            text: text.into(),
+            ends,
+            steps: steps.into(),
+        }
+    }
+
+    /// A refusal of a token of `principal`, where one was proven.
+    pub fn refused(principal: Option<&Principal>, steps: &[Step]) -> Self {
+        let names = principal.map(|principal| DecisionNames {
+            issuer: Some(&principal.issuer),
+            subject: principal.subject.as_deref(),
+            client_id: principal.client_id.as_deref(),
+            ..DecisionNames::default()
+        });
+        Self::new(&names.unwrap_or_default(), steps)
+    }
+
+    /// Whether no name is known.
+    pub fn is_about_nobody(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The checks that were begun; the last one refused.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The names that are known, each with its value.
+    pub fn names(&self) -> Map<String, Value> {
+        // without the first comma it is the inside of an object
+        let inside = self.text.get(1..).unwrap_or_default();
+        let object = [b"{", inside, b"}"].concat();
+        serde_json::from_slice(&object).unwrap_or_default()
+    }
+
+    /// All pieces, each beginning with a comma.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The piece of the name at `position`; empty where it is unknown.
+    pub(super) fn piece(&self, position: usize) -> &[u8] {
+        let begin = position
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .map_or(0, |end| usize::from(*end));
+        let end = self.ends.get(position).map_or(0, |end| usize::from(*end));
+        self.text.get(begin..end).unwrap_or_default()
+    }
+
+    /// What it takes in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + 16 + self.text.len() + size_of_val(&*self.steps)
+    }
+}
+
+/// The beginning of `text` that is no longer than `most` bytes.
+pub(super) fn bounded(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(text: &[u8]) -> Value {
+        let text = [b"{\"x\":0", text, b"}"].concat();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_read_back_as_it_was_or_cut(
+            values in prop::array::uniform6(prop::option::of("\\PC{0,20}|(?s:.){0,20}|[\"\\\\]{0,600}")),
+        ) {
+            let [issuer, subject, sub, client_id, actor, jti] = values.each_ref().map(Option::as_deref);
+            let names = DecisionNames { issuer, subject, sub, client_id, actor, jti };
+            let decision = Decision::new(&names, &[]);
+            let all = read(decision.text());
+            let mut pieces = Vec::new();
+            for (position, name) in NAMES.iter().enumerate() {
+                let expected = values[position].as_deref().map(|value| bounded(value, LONGEST[position]));
+                prop_assert_eq!(all.get(*name).and_then(Value::as_str), expected);
+                let piece = read(decision.piece(position));
+                prop_assert_eq!(piece.get(*name).and_then(Value::as_str), expected);
+                pieces.extend_from_slice(decision.piece(position));
+            }
+            prop_assert_eq!(pieces.as_slice(), decision.text());
+            prop_assert!(decision.text().iter().all(|byte| *byte >= 0x20));
+        }
+
+        #[test]
+        fn a_bounded_text_is_a_beginning_and_never_longer(text in "(?s:.){0,50}", most in 0_usize..60) {
+            let cut = bounded(&text, most);
+            prop_assert!(cut.len() <= most && text.starts_with(cut));
+            prop_assert!(text.len() <= most || cut.len() + 4 > most);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_whom_the_token_is_about() {
+        let principal = Principal {
+            issuer: "corp".into(),
+            subject: Some("al\"ice".into()),
+            client_id: None,
+        };
+        let decision = Decision::refused(Some(&principal), &[Step::Form, Step::Audience]);
+        assert_eq!(
+            read(decision.text()),
+            json!({"x": 0, "issuer": "corp", "subject": "al\"ice"})
+        );
+        assert_eq!(decision.steps(), [Step::Form, Step::Audience]);
+        assert_eq!(
+            json!(decision.names()),
+            json!({"issuer": "corp", "subject": "al\"ice"})
+        );
+        assert_eq!(Decision::refused(None, &[]).text(), b"");
+        assert!(Decision::refused(None, &[]).names().is_empty());
+    }
+}
