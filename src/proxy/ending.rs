@@ -74,7 +74,10 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     cold_path();
     let detail = ctx.refusal().map(causes);
     record.detail = detail.as_deref();
-    withhold_token(&mut record, &head.headers);
+    // of a request that was forwarded the target was searched before
+    if outcome != Outcome::Forwarded {
+        withhold_token(&mut record, &head.headers);
+    }
     ctx.hooks.access_log.record(&record);
     let now = ctx.hooks.clock.since_epoch();
     let recorded = Recorded {
