@@ -209,7 +209,12 @@ impl Arguments {
         match target {
             Target::Client { .. } if !limited => return Err(Failure::HowLong("client")),
             Target::Key { .. } if !limited => return Err(Failure::HowLong("key")),
-            _ => {}
+            Target::Subject(_)
+            | Target::Actor(_)
+            | Target::Session { .. }
+            | Target::Client { .. }
+            | Target::Key { .. }
+            | Target::Token { .. } => {}
         }
         if let Some(members) = body.as_object_mut() {
             if let Some(holds) = self.holds {

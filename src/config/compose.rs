@@ -13,7 +13,7 @@ use service::TokenEndpoint;
 
 use super::{Document, empty, schema::TopLevel};
 use crate::{
-    admin::{AdminSettings, AdminTerms, Revoker},
+    admin::{AdminSettings, AdminTerms, Known, OwnTokens, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
     exchange::{EngineParts, EngineSettings},
@@ -293,15 +293,10 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let revoker = Revoker {
-            store: store.clone(),
-            own: self.own_tokens(engine.as_ref(), store.as_ref()),
-            known: known_to_revoke(&read, engine.as_ref(), &issuers),
-            audit: recorder.audit().clone(),
-            ids: ids.clone(),
-            clock: Arc::clone(clock),
-            longest_life: read.longest_life(),
-        };
+        let known = known_to_revoke(&read, engine.as_ref(), &issuers);
+        let own = self.own_tokens(engine.as_ref(), store.as_ref());
+        let mut revoker = self.revoker(&read, &recorder, &ids);
+        (revoker.store, revoker.own, revoker.known) = (store.clone(), own, known);
         let pipeline = self.pipeline(&read, table, recorder, revocations);
         let hooks = Hooks {
             pipeline,
@@ -350,6 +345,19 @@ impl Composer<'_> {
             recorder,
             revocations,
             clock: Arc::clone(clock),
+        }
+    }
+
+    /// What an operator revokes with; names and store come later.
+    fn revoker(&self, read: &Read, recorder: &Recorder, ids: &IdSource) -> Revoker {
+        Revoker {
+            store: None,
+            own: OwnTokens::default(),
+            known: Known::default(),
+            audit: recorder.audit().clone(),
+            ids: ids.clone(),
+            clock: Arc::clone(&self.surroundings.clock),
+            longest_life: read.longest_life(),
         }
     }
 

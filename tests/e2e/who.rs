@@ -30,6 +30,12 @@ async fn decision(lab: &Lab, id: &str) -> Answer {
 }
 
 async fn explain(lab: &Lab, arguments: &[&str]) -> Output {
+    let admin = lab.gateway.admin_address().to_string();
+    explain_at(lab, &admin, arguments).await
+}
+
+/// The same, with an admin listener there.
+async fn explain_at(lab: &Lab, admin: &str, arguments: &[&str]) -> Output {
     let mut command = program();
     command
         .arg("explain")
@@ -37,7 +43,7 @@ async fn explain(lab: &Lab, arguments: &[&str]) -> Output {
         .arg("--config")
         .arg(lab.file("gateway.yaml"))
         .arg("--admin")
-        .arg(lab.gateway.admin_address().to_string());
+        .arg(admin);
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
@@ -383,7 +389,7 @@ async fn explain_knows_what_is_revoked() {
     assert_eq!(steps.last().unwrap()["step"], "revocation");
     assert_eq!(lab.present(&token).await.status(), 401);
     // with nobody to ask, it says that it does not know
-    let ran = explain(&lab, &[&asked[..], &["--admin", "127.0.0.1:1"]].concat()).await;
+    let ran = explain_at(&lab, "127.0.0.1:1", &asked).await;
     assert!(String::from_utf8_lossy(&ran.stderr).contains("what is revoked is not known"));
 }
 
