@@ -13,7 +13,7 @@ use service::TokenEndpoint;
 
 use super::{Document, empty, schema::TopLevel};
 use crate::{
-    admin::{AdminSettings, AdminTerms, Known, OwnTokens, Revoker},
+    admin::{AdminSettings, AdminTerms, Known, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
     exchange::{EngineParts, EngineSettings},
@@ -293,10 +293,8 @@ impl Composer<'_> {
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
-        let known = known_to_revoke(&read, engine.as_ref(), &issuers);
-        let own = self.own_tokens(engine.as_ref(), store.as_ref());
-        let mut revoker = self.revoker(&read, &recorder, &ids);
-        (revoker.store, revoker.own, revoker.known) = (store.clone(), own, known);
+        let mut revoker = self.revoker(&read, store.as_ref(), engine.as_ref(), &recorder, &ids);
+        revoker.known = known_to_revoke(&read, engine.as_ref(), &issuers);
         let pipeline = self.pipeline(&read, table, recorder, revocations);
         let hooks = Hooks {
             pipeline,
@@ -348,11 +346,18 @@ impl Composer<'_> {
         }
     }
 
-    /// What an operator revokes with; names and store come later.
-    fn revoker(&self, read: &Read, recorder: &Recorder, ids: &IdSource) -> Revoker {
+    /// What an operator revokes with, who knows no names yet.
+    fn revoker(
+        &self,
+        read: &Read,
+        store: Option<&Stores>,
+        engine: Option<&EngineParts>,
+        recorder: &Recorder,
+        ids: &IdSource,
+    ) -> Revoker {
         Revoker {
-            store: None,
-            own: OwnTokens::default(),
+            store: store.cloned(),
+            own: self.own_tokens(engine, store),
             known: Known::default(),
             audit: recorder.audit().clone(),
             ids: ids.clone(),
