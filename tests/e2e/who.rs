@@ -29,6 +29,14 @@ async fn decision(lab: &Lab, id: &str) -> Answer {
     Client::connect(admin).await.ask(&ask).await.unwrap()
 }
 
+/// What two lines of one refusal have in common.
+fn lasting(line: &Value) -> Value {
+    let mut line = line.as_object().unwrap().clone();
+    let own = ["ts", "duration_us", "exchange_us", "request_id", "cache"];
+    line.retain(|name, _| !own.contains(&name.as_str()));
+    Value::from(line)
+}
+
 async fn explain(lab: &Lab, arguments: &[&str]) -> Output {
     let admin = lab.gateway.admin_address().to_string();
     explain_at(lab, &admin, arguments).await
@@ -205,17 +213,9 @@ async fn a_refusal_after_a_valid_signature_names_whom_it_is_about_whatever_the_r
             );
             assert!(line.get("sub").is_none() && line.get("jti").is_none());
         }
-        let names = |line: &Value| {
-            let mut line = line.as_object().unwrap().clone();
-            line.retain(|name, _| {
-                !["ts", "duration_us", "exchange_us", "request_id", "cache"]
-                    .contains(&name.as_str())
-            });
-            line
-        };
         assert_eq!(
-            names(&pair[0]),
-            names(&pair[1]),
+            lasting(&pair[0]),
+            lasting(&pair[1]),
             "a cached refusal is as complete"
         );
     }

@@ -26,7 +26,11 @@ pub(in crate::policy) fn scope(
     let scope = granted(client, request)?;
     if scope.is_empty() && !may_be_empty(client, request.format) {
         let allowed = client.allow.clone();
-        return Err(PolicyError::NoScopeLeft { allowed });
+        let held = match &request.actor {
+            Some(actor) => request.subject.scopes().union(actor.scopes()),
+            None => request.subject.scopes().clone(),
+        };
+        return Err(PolicyError::NoScopeLeft { allowed, held });
     }
     Ok(scope)
 }

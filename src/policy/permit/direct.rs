@@ -84,7 +84,8 @@ impl ClientPolicy {
         let scope = permitted.scope.filtered(|scope| scope != OFFLINE_ACCESS);
         if scope.is_empty() && !direct::may_be_empty(self, permitted.format) {
             let allowed = self.scope_ceiling().clone();
-            return Err(PolicyError::NoScopeLeft { allowed });
+            let held = permitted.scope;
+            return Err(PolicyError::NoScopeLeft { allowed, held });
         }
         Ok(PermittedExchange { scope, ..permitted })
     }
