@@ -303,7 +303,7 @@ fn a_finding_says_why_an_empty_value_is_none() {
     .unwrap();
     let report = String::from_utf8(out).unwrap();
     assert!(
-        report.contains("routes[1].match.methods: expected a "),
+        report.contains(".match.methods: expected a value, found nothing"),
         "{report}"
     );
     assert!(report.contains("fix: write "), "{report}");

@@ -242,8 +242,8 @@ fn what_is_suggested_would_be_taken() {
             "write one name an item: [orders.read, orders.write]",
         ),
         (
-            "audience: orders-api }\n",
-            "audience: [orders-api] }\n",
+            "audience: orders-api } ]",
+            "audience: [orders-api] } ]",
             "write it without brackets",
         ),
         (
