@@ -177,6 +177,9 @@ impl Drop for Context {
             return;
         }
         cold_path();
+        if self.ended() == Some(EndReason::Quiet) {
+            self.failure = Some(Failure::timed_out(self.stage));
+        }
         let (mut head, ()) = Request::new(()).into_parts();
         if let Some((method, uri)) = self.kept.take() {
             (head.method, head.uri) = (method, uri);

@@ -28,6 +28,14 @@ impl Failure {
             detail: None,
         }
     }
+
+    /// The upstream sent nothing for too long.
+    pub(super) const fn timed_out(stage: Stage) -> Self {
+        Self::of(match stage {
+            Stage::Connecting | Stage::Head => "timed out reading the response head",
+            Stage::Body => "timed out reading the response body",
+        })
+    }
 }
 
 /// How far an attempt had come.

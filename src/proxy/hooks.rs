@@ -338,7 +338,11 @@ impl ProxyHttp for Serving {
             ctx.failure = Some(Failure::of("timed out reading the response head"));
             ctx.refuse(UpstreamFault::Timeout.into());
         } else if ctx.refusal().is_none() {
-            ctx.failure = fault::explain(&error, ctx.stage);
+            ctx.failure = if ctx.ended() == Some(EndReason::Quiet) {
+                Some(Failure::timed_out(ctx.stage))
+            } else {
+                fault::explain(&error, ctx.stage)
+            };
         }
         if ctx.refusal().is_some()
             || !session.req_header().method.is_idempotent()
