@@ -14,7 +14,7 @@ use crate::{
     source::Imprint,
     telemetry::{Reason, RequestId, TraceContext},
 };
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 use pingora::{Error, ErrorType, http::RequestHeader};
 use std::{
     hint::cold_path,
@@ -68,8 +68,8 @@ pub struct Context {
     pub(super) lease: Option<LeaseGuard>,
     /// The status of the response that has begun; 0 before.
     pub(super) status: u16,
-    /// Method and target, for the log line of a request that pingora does not end itself.
-    kept: Option<(Method, Uri)>,
+    /// Method, target and version, for the log line of a request that pingora does not end itself.
+    kept: Option<(Method, Uri, Version)>,
     /// Whether the request was counted and logged.
     pub(super) noted: bool,
 }
@@ -165,7 +165,7 @@ impl Context {
     /// Keeps what the log line needs of the head of a request that may have to be dropped.
     pub(super) fn keep_for_log(&mut self, head: &RequestHeader) {
         if self.kept.is_none() {
-            self.kept = Some((head.method.clone(), head.uri.clone()));
+            self.kept = Some((head.method.clone(), head.uri.clone(), head.version));
         }
     }
 }
@@ -181,8 +181,8 @@ impl Drop for Context {
             self.failure = Some(Failure::timed_out(self.stage));
         }
         let (mut head, ()) = Request::new(()).into_parts();
-        if let Some((method, uri)) = self.kept.take() {
-            (head.method, head.uri) = (method, uri);
+        if let Some((method, uri, version)) = self.kept.take() {
+            (head.method, head.uri, head.version) = (method, uri, version);
         }
         note_end(&RequestHeader::from(head), self.status, self);
     }

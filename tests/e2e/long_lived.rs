@@ -148,10 +148,14 @@ async fn a_revocation_ends_what_is_open_of_whatever_kind_it_is() {
             |lab| json!({"session": {"issuer": lab.idp.issuer(), "sid": "s-1"}}),
             true,
         ),
-        ("client", |_| json!({"client": {"id": "web"}}), false),
+        (
+            "client",
+            |_| json!({"client": {"id": "web"}, "forever": true, "force": true}),
+            false,
+        ),
         (
             "signing_key",
-            |lab| json!({"signing_key": {"issuer": lab.idp.issuer(), "kid": lab.idp.signer().kid()}}),
+            |lab| json!({"signing_key": {"issuer": "corp", "kid": lab.idp.signer().kid()}, "for": "7d"}),
             false,
         ),
         (

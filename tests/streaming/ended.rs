@@ -112,6 +112,16 @@ async fn a_revoked_users_stream_is_reset_and_anothers_on_the_same_connection_goe
             && stage.metric("obo_denied_total", &["reason=\"token_revoked\""]) == 1
     })
     .await;
+    // the line of a stream that pingora did not end itself is whole
+    until("the log has its line", || {
+        stage.access_log().lines().any(|line| {
+            line.contains(r#""outcome":"ended""#)
+                && line.contains(r#""reason":"token_revoked""#)
+                && line.contains(r#""path":"/orders/alice""#)
+                && line.contains("\"status\":200")
+        })
+    })
+    .await;
     // the upstream is told to stop
     let alices = told.lock().unwrap()["/orders/alice"].clone();
     until("the upstream's connection ends", || {

@@ -22,7 +22,7 @@ pub struct Stage {
     pub idp: Provider,
     pub gateway: Gateway,
     pub authority: Authority,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -59,7 +59,7 @@ impl Stage {
             idp,
             gateway,
             authority,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -79,6 +79,10 @@ impl Stage {
     /// A connection of HTTP/2 with TLS.
     pub async fn h2_client(&self) -> H2Client {
         H2Client::connect(self.encrypted(), &self.authority).await
+    }
+
+    pub fn access_log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("access.jsonl")).unwrap_or_default()
     }
 
     pub fn token(&self) -> String {
