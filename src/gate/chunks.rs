@@ -91,7 +91,15 @@ impl Chunks {
         let longest = match self.at {
             At::SizeStart | At::Size => MOST_DIGITS + 1,
             At::Extension | At::SizeFeed => LONGEST_LINE,
-            _ => MOST_TRAILERS,
+            At::Data
+            | At::DataReturn
+            | At::DataFeed
+            | At::LineStart
+            | At::TrailerName
+            | At::TrailerValue
+            | At::TrailerFeed
+            | At::EndFeed
+            | At::Over => MOST_TRAILERS,
         };
         if self.line > longest {
             return Err(ChunkFault);

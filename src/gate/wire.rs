@@ -224,7 +224,9 @@ fn check_target(target: &[u8]) -> Result<(), HeadFault> {
         bytes.find(|byte| class(**byte) & place != 0).copied()
     };
     match bad(path, IN_PATH).or_else(|| bad(query, IN_QUERY)) {
-        None => Ok(()),
+        None if target.is_ascii() || std::str::from_utf8(target).is_ok() => Ok(()),
+        // no library keeps these bytes as they are
+        None => Err(HeadFault::TargetCharacter),
         Some(b'#') => Err(HeadFault::Target),
         Some(b'<' | b'>' | b'"' | b'`') => Err(HeadFault::TargetCharacter),
         Some(_) => Err(HeadFault::RequestLine),
@@ -300,19 +302,13 @@ impl<'a> Fields<'a> {
         }
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
-                if self.host.replace(blank_trimmed(value)).is_some() {
-                    return Err(HostFault::Several.into());
-                }
+                once(&mut self.host, value, HostFault::Several)?
             }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if self.length.replace(blank_trimmed(value)).is_some() {
-                    return Err(HeadFault::ContentLength.into());
-                }
+                once(&mut self.length, value, HeadFault::ContentLength)?
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if self.coding.replace(blank_trimmed(value)).is_some() {
-                    return Err(HeadFault::TransferCoding.into());
-                }
+                once(&mut self.coding, value, HeadFault::TransferCoding)?
             }
             _ => {}
         }
@@ -338,6 +334,14 @@ impl<'a> Fields<'a> {
                 }
             }
         }
+    }
+}
+
+/// Keeps the value of a field of which a request has one at most.
+fn once<'a, E>(kept: &mut Option<&'a [u8]>, value: &'a [u8], twice: E) -> Result<(), E> {
+    match kept.replace(blank_trimmed(value)) {
+        None => Ok(()),
+        Some(_) => Err(twice),
     }
 }
 

@@ -321,3 +321,23 @@ fn the_method_is_told_where_there_is_one() {
     assert_eq!(method_of(b""), None);
     assert_eq!(method_of(&[b'A'; 100]), None);
 }
+
+#[test]
+fn a_target_whose_bytes_are_no_text_is_refused() {
+    for bytes in [
+        &b"\xe9"[..],
+        b"\xc3",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xff\xfe",
+    ] {
+        for begin in [&b"GET /?q="[..], b"GET /"] {
+            let text = [begin, bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+            assert_eq!(
+                read(&text),
+                Err(HeadFault::TargetCharacter.into()),
+                "{bytes:?}"
+            );
+        }
+    }
+}

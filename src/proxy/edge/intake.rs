@@ -105,10 +105,11 @@ mod tests {
     use super::*;
 
     fn taken(text: &str) -> (usize, Body) {
-        match take_in(text.as_bytes(), 1_000) {
-            Intake::Passed(length, body) => (length, body),
-            other => panic!("{text:?}: {other:?}"),
-        }
+        let taken = take_in(text.as_bytes(), 1_000);
+        let Intake::Passed(length, body) = taken else {
+            panic!("{text:?}: {taken:?}");
+        };
+        (length, body)
     }
 
     #[test]

@@ -162,6 +162,12 @@ async fn every_request_that_has_two_readings_is_refused_and_none_of_it_forwarded
         let head = format!("{line}\r\nHost: api.example.com\r\n\r\n");
         ids.push(assert_refused(&lab, head.as_bytes(), 400).await);
     }
+    for bytes in [&b"\xe9"[..], b"\xc0\xaf", b"\xed\xa0\x80"] {
+        for begin in [&b"GET /status?q="[..], b"GET /status/"] {
+            let head = [begin, bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+            ids.push(assert_refused(&lab, &head, 400).await);
+        }
+    }
     for rest in MESSAGES {
         let message = format!("POST /status HTTP/1.1\r\nHost: api.example.com\r\n{rest}");
         ids.push(assert_refused(&lab, message.as_bytes(), 400).await);
