@@ -17,7 +17,11 @@ test *args:
 bench:
     benches/side_by_side.sh
     benches/start.sh
-    cargo bench
+    cargo bench --features benchmarks --profile dist
+
+# What is shipped: optimised as far as it goes
+dist:
+    cargo build --locked --profile dist
 
 # A thousand reloads under a steady stream of requests
 reloads *args:
@@ -30,7 +34,7 @@ clients name:
 
 # See what the gateway does, everything on loopback
 demo *args:
-    cargo run --release -- demo {{args}}
+    cargo run -- demo {{args}}
 
 # Renew the schema and the configuration reference, which are printed by the program
 docs:

@@ -25,7 +25,7 @@ PROXY_CORE=${PROXY_CORE:-0} LOAD_CORE=${LOAD_CORE:-1} ALGORITHM=${ALGORITHM:-ES2
 HEADS=${HEADS:-usual} GENERATIONS=${GENERATIONS:-9}
 COLD_REQUESTS=${COLD_REQUESTS:-$((REQUESTS / 8))}
 cd "$(dirname "$0")/.."
-BIN=${CARGO_TARGET_DIR:-target}/release
+BIN=${CARGO_TARGET_DIR:-target}/dist
 WORK=$(mktemp -d)
 
 finish() {
@@ -148,7 +148,7 @@ measure() {
 quartile() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 3) / 4)] }'; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-cargo build --release --quiet --features side-by-side --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
+cargo build --profile dist --quiet --features side-by-side --bin obo-gateway --example bare_proxy --example origin --example load --example tokens
 ORIGIN=(--awake)
 [ "$HEADS" != short ] || ORIGIN+=(--short)
 start origin "$LOAD_CORE" "$BIN/examples/origin" "${ORIGIN[@]}"

@@ -2,10 +2,10 @@
 # How long the gateway takes from its start until it is ready, with many routes: the time from the moment the program is
 # run to the first 200 of /readyz, asked every millisecond, in each of several runs, and their median.
 #
-#   benches/start.sh [routes] [runs]        PROFILE=debug for a debug build
+#   benches/start.sh [routes] [runs]        PROFILE=debug or release for another build than dist
 set -euo pipefail
 
-ROUTES=${1:-1000} RUNS=${2:-11} PROFILE=${PROFILE:-release}
+ROUTES=${1:-1000} RUNS=${2:-11} PROFILE=${PROFILE:-dist}
 cd "$(dirname "$0")/.."
 BIN=${CARGO_TARGET_DIR:-target}/$PROFILE
 WORK=$(mktemp -d)
@@ -18,7 +18,7 @@ finish() {
 trap finish EXIT
 
 build=(cargo build --quiet --features side-by-side --bin obo-gateway --example tokens)
-[ "$PROFILE" = debug ] || build+=(--release)
+[ "$PROFILE" = debug ] || build+=(--profile "$PROFILE")
 [ -n "${BUILT:-}" ] || "${build[@]}"
 "$BIN/examples/tokens" --out "$WORK" --algorithm EdDSA
 # a port that is free now; another program would have to take it within the second

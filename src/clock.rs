@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use thiserror::Error;
+use time::OffsetDateTime;
 
 /// Whole seconds since 1970-01-01T00:00:00Z: a `NumericDate` without fraction (RFC 7519 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,16 @@ impl UnixTime {
         let seconds = self.0.saturating_sub(earlier.0);
         Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
     }
+
+    /// This moment as RFC 3339 writes it, e.g. `2026-11-21T14:17:42Z`; `None` outside the years 0 to 9999.
+    pub fn to_rfc3339(self) -> Option<String> {
+        let at = OffsetDateTime::from_unix_timestamp(self.0).ok()?;
+        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+        let (hour, minute, second) = at.to_hms();
+        (0..=9999)
+            .contains(&year)
+            .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+    }
 }
 
 impl fmt::Display for UnixTime {
@@ -64,8 +75,8 @@ pub fn with_dates(text: &str) -> String {
             .parse()
             .ok()
             .filter(|seconds| (FROM..=TO).contains(seconds));
-        let date = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-        date.map_or_else(|| word.to_owned(), |date| date.to_string())
+        let date = seconds.and_then(|seconds| UnixTime(seconds).to_rfc3339());
+        date.unwrap_or_else(|| word.to_owned())
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -195,6 +206,25 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         assert_eq!(clock.now(), UnixTime::from_secs(15));
         assert_eq!(clock.instant() - before, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_moment_is_written_as_the_calendar_has_it() {
+        // `date -u -d @N +%FT%TZ`
+        for (seconds, written) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_795_270_662, "2026-11-21T14:17:42Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(UnixTime(seconds).to_rfc3339().as_deref(), Some(written));
+        }
+        for seconds in [253_402_300_800, i64::MAX, -62_167_219_201, i64::MIN] {
+            assert_eq!(UnixTime(seconds).to_rfc3339(), None);
+        }
     }
 
     #[test]

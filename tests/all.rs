@@ -12,6 +12,7 @@ mod e2e;
 mod edge;
 mod explain;
 mod jose_vectors;
+mod json_schema;
 mod panic_texts;
 mod properties;
 mod store;

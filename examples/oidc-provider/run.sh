@@ -20,9 +20,9 @@ trap 'rm -rf "$work"' EXIT
 cp package.json package-lock.json gateway.yaml ./*.mjs "$work/"
 
 if [ -z "$binary" ]; then
-    cargo build --locked --release --manifest-path ../../Cargo.toml
+    cargo build --locked --manifest-path ../../Cargo.toml
     target=${CARGO_TARGET_DIR:-../../target}
-    binary=$(realpath "$target/release/obo-gateway")
+    binary=$(realpath "$target/debug/obo-gateway")
 fi
 
 cd "$work"

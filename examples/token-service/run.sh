@@ -10,8 +10,8 @@ for tool in curl jq openssl python3; do
     command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
 if [ -z "$binary" ]; then
-    cargo build --locked --release --manifest-path ../../Cargo.toml
-    binary=$(realpath "${CARGO_TARGET_DIR:-../../target}/release/obo-gateway")
+    cargo build --locked --manifest-path ../../Cargo.toml
+    binary=$(realpath "${CARGO_TARGET_DIR:-../../target}/debug/obo-gateway")
 fi
 
 # ── Everything on free ports ────────────────────────────────────────────────────────────────────────────────────────────

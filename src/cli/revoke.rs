@@ -314,8 +314,8 @@ pub(in crate::cli) fn printable(text: &str) -> String {
 }
 
 fn moment(seconds: i64) -> String {
-    let moment = jiff::Timestamp::from_second(seconds);
-    moment.map_or_else(|_| seconds.to_string(), |moment| moment.to_string())
+    let moment = UnixTime::from_secs(seconds);
+    moment.to_rfc3339().unwrap_or_else(|| seconds.to_string())
 }
 
 fn read_token(file: &Path) -> io::Result<Zeroizing<String>> {

@@ -7,6 +7,7 @@
 //! is that of the routes and issuers there are.
 
 mod family;
+mod process;
 mod route;
 
 pub use family::Counter;
@@ -294,12 +295,7 @@ fn register_process(registry: &Registry) {
         &[("version", env!("CARGO_PKG_VERSION"))],
     )
     .set(1);
-    #[cfg(target_os = "linux")]
-    {
-        let process = prometheus::process_collector::ProcessCollector::for_self();
-        // Refused only where the names are taken, and this registry is new.
-        let _ = registry.register(Box::new(process));
-    }
+    process::register(registry);
 }
 
 impl Gauges {

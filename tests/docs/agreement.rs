@@ -1,7 +1,7 @@
 //! The schema and the gateway judge alike: thousands of files that are each one change away from a good one.
 
 use super::files::{path, yaml};
-use crate::config::gateway;
+use crate::{config::gateway, json_schema::Validator};
 use obo_gateway::{
     config::Document,
     settings::{Finding, Findings, Severity},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 #[test]
 fn the_schema_refuses_nothing_that_the_gateway_takes_and_takes_nothing_of_a_wrong_shape() {
     let schema = obo_gateway::config::schema();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let validator = Validator::new(&schema);
     let mut disagreements = String::new();
     for (change, file) in changed() {
         let mistakes = mistakes(&file);

@@ -18,8 +18,8 @@ chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || com
 [ -n "$chromium" ] || skip 'no Chromium is installed'
 
 if [ -z "$binary" ]; then
-    cargo build --locked --release --manifest-path ../../Cargo.toml
-    binary=$(realpath "${CARGO_TARGET_DIR:-../../target}/release/obo-gateway")
+    cargo build --locked --manifest-path ../../Cargo.toml
+    binary=$(realpath "${CARGO_TARGET_DIR:-../../target}/debug/obo-gateway")
 fi
 "$chromium" --version
 node browser/run.mjs "$binary" "$chromium"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Reloads a gateway that serves a steady stream of requests, with good and with bad files, and counts what was lost.
 #
-#   tests/ops/reloads.sh [reloads] [requests per second]        PROFILE=debug for a debug build
+#   tests/ops/reloads.sh [reloads] [requests per second]        PROFILE=debug or dist for another build than release
 #
 # Every third file is bad, in one of six ways. The good ones differ from one to the next in routes, policy, limits,
 # listeners, issuers, keys and log files. Status 1 where a request was lost or answered with anything but 2xx.
@@ -102,7 +102,7 @@ state() {
 }
 
 build=(cargo build --quiet --features side-by-side --bin obo-gateway --example origin --example load --example tokens)
-[ "$PROFILE" = debug ] || build+=(--release)
+[ "$PROFILE" = debug ] || build+=(--profile "$PROFILE")
 [ -n "${BUILT:-}" ] || "${build[@]}"
 start origin "$BIN/examples/origin"
 ORIGIN=${PORTS[0]}

@@ -191,8 +191,7 @@ impl Named {
 
 /// A moment for people.
 fn written(at: UnixTime) -> String {
-    let moment = jiff::Timestamp::from_second(at.as_secs());
-    moment.map_or_else(|_| at.as_secs().to_string(), |moment| moment.to_string())
+    at.to_rfc3339().unwrap_or_else(|| at.to_string())
 }
 
 /// What a JWT says; none where it is none.

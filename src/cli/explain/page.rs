@@ -8,7 +8,7 @@ use super::{
     explanation::{AnswerTold, StepTold, Verdict},
     scopes::Fate,
 };
-use crate::{cli::wrap::wrapped, config::Paint};
+use crate::{cli::wrap::wrapped, clock::UnixTime, config::Paint};
 use serde_json::{Map, Value};
 use std::{fmt::Write as _, io};
 
@@ -43,10 +43,10 @@ impl Explanation {
             "{} {}{}",
             request.method, request.host, request.path
         ))?;
-        let at = jiff::Timestamp::from_second(self.at).map(|at| at.to_string());
+        let at = UnixTime::from_secs(self.at).to_rfc3339();
         page.faint(&format!(
             "decided as at {}",
-            at.unwrap_or_else(|_| self.at.to_string())
+            at.unwrap_or_else(|| self.at.to_string())
         ))?;
         page.space()?;
         for step in &self.steps {

@@ -3,7 +3,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::EncodingKey;
 use obo_gateway::jose::{Algorithm, SigningKey};
+use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
+use x509_parser::der_parser::parse_der;
 
 /// A provider's key.
 #[derive(Clone)]
@@ -20,36 +22,31 @@ impl Signer {
 
     pub fn generate(alg: Algorithm) -> Self {
         let made = SigningKey::generate(alg).unwrap();
-        let pem = made.pem.expose().as_bytes();
+        let pkcs8 = PrivateKeyDer::from_pem_slice(made.pem.expose().as_bytes()).unwrap();
+        let pkcs8 = pkcs8.secret_der();
         let (alg, key) = match alg {
             Algorithm::ES256 => (
                 jsonwebtoken::Algorithm::ES256,
-                EncodingKey::from_ec_pem(pem),
+                EncodingKey::from_ec_der(pkcs8),
             ),
             Algorithm::ES384 => (
                 jsonwebtoken::Algorithm::ES384,
-                EncodingKey::from_ec_pem(pem),
+                EncodingKey::from_ec_der(pkcs8),
             ),
             Algorithm::EdDSA => (
                 jsonwebtoken::Algorithm::EdDSA,
-                EncodingKey::from_ed_pem(pem),
+                EncodingKey::from_ed_der(pkcs8),
             ),
-            Algorithm::PS256 => (
-                jsonwebtoken::Algorithm::PS256,
-                EncodingKey::from_rsa_pem(pem),
-            ),
+            Algorithm::PS256 => (jsonwebtoken::Algorithm::PS256, rsa_key(pkcs8)),
             Algorithm::RS256
             | Algorithm::RS384
             | Algorithm::RS512
             | Algorithm::PS384
-            | Algorithm::PS512 => (
-                jsonwebtoken::Algorithm::RS256,
-                EncodingKey::from_rsa_pem(pem),
-            ),
+            | Algorithm::PS512 => (jsonwebtoken::Algorithm::RS256, rsa_key(pkcs8)),
         };
         Self {
             alg,
-            key: key.unwrap(),
+            key,
             jwk: made.key.public_jwk(),
         }
     }
@@ -78,6 +75,12 @@ impl Signer {
         let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &self.key, self.alg).unwrap();
         format!("{input}.{signature}")
     }
+}
+
+/// jsonwebtoken takes the RSAPrivateKey (RFC 8017 A.1.2) that is the third member of a PKCS#8 document (RFC 5208 §5).
+fn rsa_key(pkcs8: &[u8]) -> EncodingKey {
+    let (_, document) = parse_der(pkcs8).unwrap();
+    EncodingKey::from_rsa_der(document[2].as_slice().unwrap())
 }
 
 pub fn signing_input(header: &Value, payload: &[u8]) -> String {

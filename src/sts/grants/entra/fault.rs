@@ -7,7 +7,6 @@ use crate::{
 };
 use bytes::Bytes;
 use http::Response;
-use jiff::Timestamp;
 use serde_json::json;
 
 /// The answer that says `error` of the request `id`.
@@ -73,9 +72,7 @@ fn uuid(id: RequestId) -> String {
 }
 
 fn timestamp(now: UnixTime) -> String {
-    Timestamp::from_second(now.as_secs())
-        .map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
-        .unwrap_or_default()
+    now.to_rfc3339().unwrap_or_default().replace('T', " ")
 }
 
 #[cfg(test)]
