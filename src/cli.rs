@@ -20,7 +20,9 @@ use crate::{
     clock::{SystemClock, SystemRandomness},
     config::Surroundings,
 };
-use clap::{Parser, Subcommand};
+use clap::{
+    CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource,
+};
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
@@ -90,7 +92,7 @@ pub struct Terminal<'a> {
 /// Runs the program with `arguments`, the program's own name first. `io` is the runtime for everything that talks to
 /// identity providers.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         // help and version count as errors there, with their own exit status
         Err(error) => {
@@ -121,6 +123,26 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
         Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }
+}
+
+/// The arguments; an error where a command is given a file that it would not read.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(arguments)?;
+    if let Some((name @ ("demo" | "schema"), command)) = matches.subcommand()
+        && command.value_source("config") == Some(ValueSource::CommandLine)
+    {
+        let instead = match name {
+            "demo" => {
+                "it shows what this program's own configuration does; for yours: `obo-gateway --config FILE`"
+            }
+            _ => {
+                "the schema is the same for every file; to hold yours against it: `obo-gateway check --config FILE`"
+            }
+        };
+        let what = format!("`{name}` takes no --config: {instead}\n");
+        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, what));
+    }
+    Arguments::from_arg_matches(&matches)
 }
 
 /// A core dump would hold keys and tokens: from here on this process leaves none.

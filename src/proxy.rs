@@ -9,6 +9,7 @@ pub mod edge;
 
 mod arrival;
 mod at_once;
+mod certificate;
 mod context;
 mod cors;
 mod deadline;

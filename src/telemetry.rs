@@ -29,7 +29,7 @@ pub use labels::{
     CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome,
     StatusClass,
 };
-pub use metrics::{Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
+pub use metrics::{CertificateUse, Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
 pub use readiness::{Readiness, ReadinessReport};
 pub use settings::{
     AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,

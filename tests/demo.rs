@@ -55,6 +55,73 @@ fn shown_once_it_is_plain_text_of_eighty_columns_and_ends_well() {
 }
 
 #[test]
+fn on_a_narrow_terminal_nothing_is_wider_than_it() {
+    for columns in ["30", "40", "60", "79"] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = command(temporary.path());
+        let output = command.arg("--once").env("COLUMNS", columns).output();
+        let output = output.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{text}");
+        let room: usize = columns.parse().unwrap();
+        // whole values stay whole where they fit
+        let wide = |line: &&str| line.chars().count() > room.max(40);
+        assert_eq!(text.lines().find(wide), None, "{columns}: {text}");
+        text.lines().for_each(assert_plain);
+        for fact in ["▸ orders-api", "▸ + obo-gateway", "▸ 2 min", "▸ hit"] {
+            assert!(
+                text.contains(fact),
+                "{columns}: {fact:?} is missing in {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_terminal_of_any_other_width_shows_what_eighty_columns_show() {
+    for columns in ["80", "200", "0x50", "", "-1"] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = command(temporary.path());
+        let output = command.arg("--once").env("COLUMNS", columns).output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(
+            text.contains("THE PORTAL SENT          THE API RECEIVED"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_would_not_be_read_is_refused() {
+    for (arguments, instead) in [
+        (
+            ["demo", "--config", "gateway.yaml"],
+            "obo-gateway --config FILE",
+        ),
+        (
+            ["--config", "gateway.yaml", "demo"],
+            "obo-gateway --config FILE",
+        ),
+        (
+            ["schema", "--config", "gateway.yaml"],
+            "check --config FILE",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_obo-gateway"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(output.stdout.is_empty());
+        assert!(
+            errors.contains("takes no --config") && errors.contains(instead),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
 fn it_shows_what_was_presented_what_arrived_the_cache_and_the_refusals() {
     let output = demo();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -71,7 +138,7 @@ fn it_shows_what_was_presented_what_arrived_the_cache_and_the_refusals() {
         "aud orders-api reports-api",
         "sub alice corp:alice",
         "in the cache miss hit",
-        "obo_cache_total{result=\"hit\",route=\"orders\"} 1",
+        "obo_cache_total{result=\"hit\",route=\"orders\"} 9",
         "Bob, who may not read orders 403 scope_not_held",
         "Alice's token for another app 401 audience",
         "Alice's token, a right added 401 signature",

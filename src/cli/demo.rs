@@ -75,7 +75,7 @@ fn demo_of(
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
     let paint = paint(terminal.interactive);
-    let mut page = Page::new(&mut *terminal.out, paint);
+    let mut page = Page::new(&mut *terminal.out, paint, columns(terminal.interactive));
     let shown = io.block_on(async {
         // from the first moment on: an end in the middle must not leave the folder behind
         let mut end = pin!(wait_for_end());
@@ -128,6 +128,19 @@ pub(super) fn paint(interactive: bool) -> Paint {
     } else {
         Paint::Plain
     }
+}
+
+/// How wide the page may be: what `COLUMNS` says, else the terminal; any width where nobody looks at one.
+fn columns(interactive: bool) -> usize {
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.parse().ok());
+    let seen = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        // zero where the terminal does not know
+        let columns = size.map(|size| usize::from(size.ws_col));
+        columns.filter(|columns| interactive && *columns > 0)
+    };
+    told.or_else(seen).unwrap_or(page::WIDTH)
 }
 
 #[cfg(test)]

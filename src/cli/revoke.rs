@@ -5,7 +5,7 @@ mod list;
 pub(in crate::cli) mod listener;
 
 use super::Terminal;
-use crate::settings::HumanDuration;
+use crate::{clock::UnixTime, settings::HumanDuration};
 use listener::Listener;
 use serde_json::{Value, json};
 use std::{

@@ -2,13 +2,13 @@
 
 mod listeners;
 mod reload;
+mod watched;
 
 pub use reload::{ReloadError, Reloaded};
 
 use super::check::Loaded;
 use crate::{
     admin::Admin,
-    clock::SharedClock,
     config::{Configuration, ListenerTerms, Running, Surroundings},
     gate::LimitsSettings,
     proxy::{
@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
+use watched::Watched;
 
 /// A running gateway. Dropping it ends it at once; [`Gateway::drain`] ends it without losing a request;
 /// [`Gateway::reload`] has it serve another configuration.
@@ -50,6 +51,7 @@ pub struct Gateway {
     fixed: Fixed,
     serving: Serving,
     running: Arc<Running>,
+    watched: Watched,
 }
 
 /// Settings that take effect at the start alone.
@@ -155,13 +157,16 @@ impl Gateway {
         let readiness = Readiness::new();
         issuers.iter().for_each(|issuer| issuer.start());
         hooks.peers.start_resolving(&surroundings.io);
-        reload::require(&readiness, &issuers, &hooks.peers);
+        reload::require(&readiness, &issuers, &hooks);
         let serving = Serving::new(hooks);
         let app = proxy::app(serving.clone(), threads.count());
         listeners
             .begin(|listener| edge.serve(listener, Arc::clone(&app)))
             .map_err(StartError::System)?;
-        show_at_scrape(&metrics, serving.clone(), Arc::clone(&surroundings.clock));
+        metrics.configured(surroundings.clock.now());
+        let (listeners, _) = listeners.complete(&edge);
+        let watched = Watched::new(&issuers, listeners.certificates().collect());
+        watched.show_at_scrape(&metrics, serving.clone(), Arc::clone(&surroundings.clock));
         let admin = Admin::new(
             configuration.admin,
             admin_listeners.addresses().next().unwrap_or(NOWHERE),
@@ -184,7 +189,7 @@ impl Gateway {
         Ok(Self {
             path: path.to_owned(),
             surroundings: surroundings.clone(),
-            listeners: listeners.complete(&edge).0,
+            listeners,
             edge,
             app,
             admin_listeners: admin_listeners.complete(&admin_edge).0,
@@ -199,6 +204,7 @@ impl Gateway {
             },
             serving,
             running: Arc::new(running),
+            watched,
         })
     }
 
@@ -264,16 +270,6 @@ fn admin_limits(limits: EdgeLimits) -> EdgeLimits {
         connections_per_address: ADMIN_CONNECTIONS,
         ..limits
     }
-}
-
-/// The gauges that are asked for when somebody looks, of whatever is served then.
-fn show_at_scrape(metrics: &Metrics, serving: Serving, clock: SharedClock) {
-    metrics.on_scrape(move |gauges| {
-        let hooks = serving.current();
-        let (bytes, entries) = hooks.pipeline.cache.size();
-        gauges.cache(bytes, entries);
-        gauges.revocations(hooks.pipeline.revocations.is_stale(clock.instant()));
-    });
 }
 
 fn thread_count(setting: ThreadSetting) -> ThreadCount {

@@ -14,3 +14,14 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+/// The lines of `text`, each at most `width` characters; a longer word is cut.
+pub(super) fn cut_to(text: &str, width: usize) -> Vec<String> {
+    let cut = |word: &str| -> Vec<String> {
+        let characters: Vec<char> = word.chars().collect();
+        let pieces = characters.chunks(width);
+        pieces.map(|piece| piece.iter().collect()).collect()
+    };
+    let pieces: Vec<String> = text.split_whitespace().flat_map(cut).collect();
+    wrapped(&pieces.join(" "), width)
+}

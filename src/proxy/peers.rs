@@ -9,6 +9,7 @@ mod terms;
 pub use files::UpstreamTlsError;
 
 use crate::{
+    clock::UnixTime,
     route::{Route, Upstream, UpstreamTarget},
     settings::BaseDir,
 };
@@ -47,6 +48,8 @@ pub struct Peers {
 
 /// The targets of one route.
 struct Balancer {
+    /// When the certificate expires that the gateway presents.
+    expires_at: Option<UnixTime>,
     targets: Vec<Target>,
     /// Indexes into `targets`, one for each turn of a round.
     turns: Vec<usize>,
@@ -158,6 +161,11 @@ impl Peers {
         self.of(route)?.choose()
     }
 
+    /// When the certificate expires that the gateway presents to the servers of `route`; `None` where it presents none.
+    pub fn certificate_expires_at(&self, route: &Route) -> Option<UnixTime> {
+        self.of(route)?.expires_at
+    }
+
     /// How many targets `route` has.
     pub(super) fn targets(&self, route: &Route) -> usize {
         self.of(route).map_or(0, |balancer| balancer.targets.len())
@@ -214,10 +222,11 @@ impl Balancer {
             let mut template = template(upstream, target);
             terms.bind(&mut template);
             template.options.ca = ca.clone();
-            template.client_cert_key = identity.clone();
+            template.client_cert_key = identity.as_ref().map(|own| Arc::clone(&own.certificate));
             targets.push(Target::new(target, template, terms));
         }
         Ok(Self {
+            expires_at: identity.and_then(|own| own.expires_at),
             targets,
             turns,
             next: AtomicUsize::new(0),

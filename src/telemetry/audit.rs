@@ -18,7 +18,10 @@ use serde::{Serialize, Serializer};
 use std::{
     fmt, io,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use thiserror::Error;
 
@@ -167,6 +170,8 @@ pub struct AuditLog(Arc<Open>);
 struct Open {
     out: Mutex<Out>,
     clock: SharedClock,
+    /// Whether the last event could not be written.
+    failing: AtomicBool,
 }
 
 struct Out {
@@ -198,6 +203,7 @@ impl AuditLog {
         Self(Arc::new(Open {
             out: Mutex::new(out),
             clock,
+            failing: AtomicBool::new(false),
         }))
     }
 
@@ -206,15 +212,37 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`] where the line could not be written whole.
     pub fn record(&self, event: &AuditEvent<'_>) -> Result<(), AuditError> {
+        Ok(self.append(|line, ts| serde_json::to_writer(line, &Line::of(event, ts)))?)
+    }
+
+    /// Whether events can be written. Where the last one could not be, it is tried again, with an event of its own: a
+    /// gateway that is not ready gets no requests, so no exchange would find out.
+    pub fn is_writable(&self) -> bool {
+        if !self.0.failing.load(Ordering::Acquire) {
+            return true;
+        }
+        let resumed = |line: &mut Vec<u8>, ts: &str| {
+            let event = serde_json::json!({ "event": "audit_resumed", "ts": ts });
+            serde_json::to_writer(line, &event)
+        };
+        self.append(resumed).is_ok()
+    }
+
+    fn append(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>, &str) -> Result<(), serde_json::Error>,
+    ) -> io::Result<()> {
         let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
         let Out { sink, stamp, line } = &mut *out;
         line.clear();
         stamp.write(self.0.clock.since_epoch(), line);
         let ts = ascii(line).to_owned();
         line.clear();
-        serde_json::to_writer(&mut *line, &Line::of(event, &ts)).map_err(io::Error::from)?;
+        write(line, &ts)?;
         line.push(b'\n');
-        Ok(sink.append(line)?)
+        let appended = sink.append(line);
+        self.0.failing.store(appended.is_err(), Ordering::Release);
+        appended
     }
 }
 

@@ -1,22 +1,26 @@
 //! Prometheus series whose handles are resolved once and then only counted up.
 //!
-//! What enters are names from the configuration and closed enums; what leaves is the text of `/metrics`. A route's
-//! series come into being, all at zero, with its first request, so that ten thousand idle routes cost nothing and no
-//! first event is lost to `increase()`; only its refusals appear one reason at a time. Observing allocates nothing. The
-//! series of a route or an issuer that a new configuration has no more end with its last request, so that their number
-//! is that of the routes and issuers there are.
+//! Takes names from the configuration and closed enums; returns the text of `/metrics`. What an alert in
+//! `docs/metrics.md` watches exists from the start, at zero: `increase()` does not see the event that makes a series. A
+//! route's other series come into being with its first request, all at zero, so that ten thousand idle routes cost little;
+//! only its refusals appear one reason at a time. Observing allocates nothing. The series of a route or an issuer that a
+//! new configuration has no more end with its last request, so that their number is that of the routes and issuers there
+//! are.
 
 mod family;
+mod gauges;
 mod process;
 mod route;
 
 pub use family::Counter;
+pub use gauges::{CertificateUse, Gauges};
 pub use route::RouteMetrics;
 
 use super::{
     labels::{ConnectionEvent, ReloadOutcome},
     log::library_events,
 };
+use crate::clock::UnixTime;
 use family::{ByLabel, CounterFamily, Gauge, HistogramFamily};
 use prometheus::{Registry, TextEncoder};
 use std::{
@@ -53,6 +57,8 @@ struct Inner {
     open_connections: Gauge,
     connection_events: ByLabel<ConnectionEvent>,
     reloads: ByLabel<ReloadOutcome>,
+    last_reload_successful: Gauge,
+    last_reload_success: Gauge,
     log_dropped: Counter,
     /// In the order of [`library_events`].
     library_events: Vec<Counter>,
@@ -77,13 +83,6 @@ struct Families {
     /// The routes that series are counted for: a name has one set of handles.
     routes: Mutex<HashMap<Box<str>, Weak<RouteMetrics>>>,
     issuers: Mutex<BTreeSet<Box<str>>>,
-}
-
-/// The values that are asked for when somebody looks, instead of being kept up to date.
-pub struct Gauges {
-    cache_bytes: Gauge,
-    cache_entries: Gauge,
-    revocations_stale: Gauge,
 }
 
 /// What is counted about one trusted issuer. Cloning shares the counters.
@@ -134,6 +133,18 @@ impl Metrics {
             ),
             connection_events: ByLabel::resolve(|event| connection_events.with(&[event])),
             reloads: ByLabel::resolve(|outcome| reloads.with(&[outcome])),
+            last_reload_successful: Gauge::register(
+                &registry,
+                "obo_config_last_reload_successful",
+                "1 where the last configuration that was to be served is served.",
+                &[],
+            ),
+            last_reload_success: Gauge::register(
+                &registry,
+                "obo_config_last_reload_success_timestamp_seconds",
+                "When the configuration that is served was read, in seconds since 1970.",
+                &[],
+            ),
             log_dropped: log_dropped.with(&[]),
             library_events: library_events()
                 .map(|(library, level, _)| libraries.with(&[library, level]))
@@ -192,8 +203,18 @@ impl Metrics {
     }
 
     /// Counts a configuration that was to replace the running one.
-    pub fn reload(&self, outcome: ReloadOutcome) {
+    pub fn reload(&self, outcome: ReloadOutcome, now: UnixTime) {
         self.0.reloads.inc(outcome);
+        match outcome {
+            ReloadOutcome::Applied => self.configured(now),
+            ReloadOutcome::Refused => self.0.last_reload_successful.set(0),
+        }
+    }
+
+    /// From `now` on the configuration that was last asked for is served.
+    pub fn configured(&self, now: UnixTime) {
+        self.0.last_reload_successful.set(1);
+        self.0.last_reload_success.set(now.as_secs());
     }
 
     /// Counts what happened to a connection, and how many are open.
@@ -223,7 +244,9 @@ impl Metrics {
 
     /// Every series in Prometheus' text format, version 0.0.4.
     pub fn render(&self) -> String {
-        for set in self.callbacks().iter() {
+        // two scrapes at once would find each other's gauges half set
+        let callbacks = self.callbacks();
+        for set in callbacks.iter() {
             set(&self.0.gauges);
         }
         for (counter, (_, _, seen)) in self.0.library_events.iter().zip(library_events()) {
@@ -296,44 +319,6 @@ fn register_process(registry: &Registry) {
     )
     .set(1);
     process::register(registry);
-}
-
-impl Gauges {
-    fn register(registry: &Registry) -> Self {
-        Self {
-            cache_bytes: Gauge::register(
-                registry,
-                "obo_cache_bytes",
-                "Bytes that remembered exchanges take.",
-                &[],
-            ),
-            cache_entries: Gauge::register(
-                registry,
-                "obo_cache_entries",
-                "Remembered exchanges.",
-                &[],
-            ),
-            revocations_stale: Gauge::register(
-                registry,
-                "obo_revocations_stale",
-                "1 where others may have revoked what is still accepted here.",
-                &[],
-            ),
-        }
-    }
-
-    /// `obo_revocations_stale`.
-    pub fn revocations(&self, stale: bool) {
-        self.revocations_stale.set(i64::from(stale));
-    }
-
-    /// `obo_cache_bytes` and `obo_cache_entries`.
-    pub fn cache(&self, bytes: u64, entries: u64) {
-        self.cache_bytes
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.cache_entries
-            .set(i64::try_from(entries).unwrap_or(i64::MAX));
-    }
 }
 
 impl IssuerMetrics {

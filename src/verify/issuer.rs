@@ -58,6 +58,11 @@ impl TrustedIssuer {
         self.keys.is_ready().then(|| self.keys.ids())
     }
 
+    /// How long ago its keys were fetched; `None` where it has none yet.
+    pub fn keys_age(&self) -> Option<Duration> {
+        self.keys.age()
+    }
+
     /// Whether the gateway's readiness waits for its keys.
     pub fn is_required(&self) -> bool {
         self.required

@@ -47,6 +47,8 @@ pub(super) struct KeyStore {
     metrics: IssuerMetrics,
     held: RwLock<Held>,
     usable_until: Arc<AtomicI64>,
+    /// When the keys in use were asked for, in seconds since 1970; `i64::MIN` where there are none.
+    fetched_at: AtomicI64,
     last_refresh_failed: AtomicBool,
     refreshing: tokio::sync::Mutex<()>,
     /// The task that keeps the keys fresh.
@@ -135,6 +137,7 @@ impl KeyStore {
             refetch: Refetch::default(),
             held: RwLock::default(),
             usable_until: Arc::new(AtomicI64::new(i64::MIN)),
+            fetched_at: AtomicI64::new(i64::MIN),
             last_refresh_failed: AtomicBool::new(false),
             refreshing: tokio::sync::Mutex::default(),
             keeping_fresh: OnceLock::new(),
@@ -174,6 +177,13 @@ impl KeyStore {
     /// Takes keys that are at hand.
     pub(super) fn hold(&self, set: JwkSet) {
         self.replace(set, self.clock.now());
+    }
+
+    /// How long ago the keys in use were asked for; `None` where there are none.
+    pub(super) fn age(&self) -> Option<Duration> {
+        let fetched_at = self.fetched_at.load(Ordering::Acquire);
+        let age = || self.clock.now().since(UnixTime::from_secs(fetched_at));
+        (fetched_at != i64::MIN).then(age)
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -272,6 +282,8 @@ impl KeyStore {
         held.set = set;
         let until = fetched_at.plus(self.times.max_stale);
         self.usable_until.store(until.as_secs(), Ordering::Release);
+        self.fetched_at
+            .store(fetched_at.as_secs(), Ordering::Release);
     }
 
     fn unknown(&self, why: KeyLookup) -> VerifyError {

@@ -1,9 +1,10 @@
 //! Every name that an operator meets has its line in the documentation, and no line names what does not exist.
 
 use super::files::text;
+use obo_gateway::clock::UnixTime;
 use obo_gateway::telemetry::{
-    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics, Outcome, Reason,
-    StatusClass, Step,
+    CacheResult, CertificateUse, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics, Outcome,
+    Reason, StatusClass, Step,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -79,6 +80,11 @@ fn registered() -> BTreeSet<String> {
     route.request(Outcome::Forwarded, Duration::ZERO);
     route.denied(Reason::Expired);
     metrics.issuer("corp").refreshed();
+    metrics.on_scrape(|gauges| {
+        gauges.key_ages([("corp", Duration::ZERO)]);
+        let end = UnixTime::from_secs(0);
+        gauges.certificates([(CertificateUse::Listener, "127.0.0.1:8443", end)]);
+    });
     metrics
         .render()
         .lines()

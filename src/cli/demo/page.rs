@@ -3,11 +3,16 @@
 //! What enters are words, cells and promises; what leaves is text, and at the end whether every promise was kept.
 //! Guaranteed: on a plain page there is no escape code, and nothing is told by colour alone.
 
-use crate::{cli::wrap::wrapped, config::Paint};
+use crate::{
+    cli::wrap::{cut_to, wrapped},
+    config::Paint,
+};
 use std::io::{self, Write};
 
-/// The widest line, in characters.
+/// The widest line, in characters. Where there is less room, what stands side by side is written one below the other.
 pub(super) const WIDTH: usize = 80;
+/// The least room that is made use of: lines are longer on a narrower terminal.
+const LEAST: usize = 30;
 /// What a table's columns take: the words, the claim, the left and the right side.
 const WORDS: usize = 13;
 const CLAIM: usize = 10;
@@ -17,6 +22,7 @@ const SIDE: usize = 25;
 pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
     paint: Paint,
+    width: usize,
     promised: usize,
     broken: usize,
 }
@@ -49,10 +55,12 @@ pub(super) enum Cell {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, paint: Paint) -> Self {
+    /// A page for a terminal of so many columns.
+    pub(super) fn new(out: &'a mut dyn Write, paint: Paint, columns: usize) -> Self {
         Self {
             out,
             paint,
+            width: columns.clamp(LEAST, WIDTH),
             promised: 0,
             broken: 0,
         }
@@ -60,23 +68,73 @@ impl<'a> Page<'a> {
 
     /// A scene's number and title, with a rule below.
     pub(super) fn heading(&mut self, title: &str) -> io::Result<()> {
-        let title = self.inked(Ink::Strong, title);
-        let rule = self.inked(Ink::Faint, &"─".repeat(WIDTH - 2));
-        writeln!(self.out, "\n{title}\n{rule}")
+        let number = title.split("  ").next().filter(|_| title.contains("  "));
+        let indent = number.map_or(0, |number| number.chars().count() + 2);
+        let words = title.get(indent..).unwrap_or(title);
+        writeln!(self.out)?;
+        for (position, line) in wrapped(words, self.width - indent).iter().enumerate() {
+            let number = number.filter(|_| position == 0).unwrap_or_default();
+            let line = self.inked(Ink::Strong, &format!("{number:indent$}{line}"));
+            writeln!(self.out, "{line}")?;
+        }
+        let rule = self.inked(Ink::Faint, &"─".repeat(self.width - 2));
+        writeln!(self.out, "{rule}")
     }
 
     /// A paragraph, broken at words.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
-        for line in wrapped(text, WIDTH - 4) {
+        for line in wrapped(text, self.width - 4) {
             writeln!(self.out, "  {line}")?;
         }
         Ok(())
     }
 
-    /// A line as it is.
+    /// A line, broken where it has no room; what follows is indented as it is.
     pub(super) fn line(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+        if text.chars().count() + 2 <= self.width {
+            return self.command(ink, text);
+        }
+        let indent = text.chars().take_while(|c| *c == ' ').count();
+        for line in cut_to(text, self.width - 2 - indent) {
+            self.command(ink, &format!("{:indent$}{line}", ""))?;
+        }
+        Ok(())
+    }
+
+    /// A line as it is, however long: somebody is going to copy it.
+    pub(super) fn command(&mut self, ink: Ink, text: &str) -> io::Result<()> {
         let text = self.inked(ink, text);
         writeln!(self.out, "  {text}")
+    }
+
+    /// A comment of a shell.
+    pub(super) fn comment(&mut self, text: &str) -> io::Result<()> {
+        for line in wrapped(text, self.width - 4) {
+            self.command(Ink::Faint, &format!("# {line}"))?;
+        }
+        Ok(())
+    }
+
+    /// Texts that stand side by side, each with its width, or one below the other.
+    pub(super) fn columns(&mut self, cells: &[(Ink, usize, &str)]) -> io::Result<()> {
+        if self.is_narrow() {
+            for (position, (ink, _, text)) in cells.iter().enumerate() {
+                let indent = if position == 0 { "" } else { "  " };
+                self.line(*ink, &format!("{indent}{text}"))?;
+            }
+            return Ok(());
+        }
+        let inked = |(ink, width, text): &(Ink, usize, &str)| {
+            let filling = " ".repeat(width.saturating_sub(text.chars().count()));
+            format!("{}{filling}", self.inked(*ink, text))
+        };
+        let line: String = cells.iter().map(inked).collect();
+        writeln!(self.out, "  {line}")
+    }
+
+    /// Whether a table has no room.
+    fn is_narrow(&self) -> bool {
+        self.width < WIDTH
     }
 
     pub(super) fn space(&mut self) -> io::Result<()> {
@@ -85,6 +143,10 @@ impl<'a> Page<'a> {
 
     /// What both sides of the rows below are.
     pub(super) fn sides(&mut self, left: &str, right: &str) -> io::Result<()> {
+        if self.is_narrow() {
+            self.line(Ink::Strong, &format!("  {left}"))?;
+            return self.line(Ink::Strong, &format!("▸ {right}"));
+        }
         let margin = " ".repeat(WORDS + CLAIM);
         let text = format!("{margin}{left:SIDE$}{right}");
         self.line(Ink::Strong, &text)
@@ -98,11 +160,35 @@ impl<'a> Page<'a> {
         left: &Cell,
         right: &Cell,
     ) -> io::Result<()> {
+        if self.is_narrow() {
+            return self.narrow_row(words, claim, left, right);
+        }
         let words = format!("{words:WORDS$}");
         let claim = self.inked(Ink::Faint, &format!("{claim:CLAIM$}"));
         let left = self.cell(left, SIDE);
         let right = self.cell(right, 0);
         writeln!(self.out, "  {words}{claim}{left}{right}")
+    }
+
+    /// The same, one below the other; the right side has the mark that [`Page::sides`] shows.
+    fn narrow_row(
+        &mut self,
+        words: &str,
+        claim: &str,
+        left: &Cell,
+        right: &Cell,
+    ) -> io::Result<()> {
+        if !(words.is_empty() && claim.is_empty()) {
+            let gap = if words.is_empty() || claim.is_empty() {
+                ""
+            } else {
+                " "
+            };
+            let claim = self.inked(Ink::Faint, claim);
+            writeln!(self.out, "  {words}{gap}{claim}")?;
+        }
+        let (left, right) = (self.cell(left, 0), self.cell(right, 0));
+        writeln!(self.out, "    {left}\n  ▸ {right}")
     }
 
     /// Says whether something is as promised, and remembers where not.
@@ -115,7 +201,7 @@ impl<'a> Page<'a> {
             (Ink::Bad, "✘ not so:")
         };
         let mark = self.inked(ink, mark);
-        let room = if kept { WIDTH - 6 } else { WIDTH - 15 };
+        let room = self.width - if kept { 6 } else { 15 };
         for (position, line) in wrapped(text, room).into_iter().enumerate() {
             if position == 0 {
                 writeln!(self.out, "  {mark} {line}")?;
@@ -183,7 +269,7 @@ mod tests {
 
     fn page(paint: Paint, write: impl FnOnce(&mut Page<'_>)) -> (String, (usize, usize)) {
         let mut out = Vec::new();
-        let mut page = Page::new(&mut out, paint);
+        let mut page = Page::new(&mut out, paint, WIDTH);
         write(&mut page);
         let tally = page.tally();
         (String::from_utf8(out).unwrap(), tally)

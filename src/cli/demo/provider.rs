@@ -31,8 +31,8 @@ pub(super) struct Presented {
     pub(super) alice: RawToken,
     /// What `alice` says.
     pub(super) alice_claims: Map<String, Value>,
-    /// Alice's again, issued anew: one that the gateway has not seen.
-    pub(super) repeated: RawToken,
+    /// Alice's again, each issued anew: the gateway has seen none of them.
+    pub(super) repeated: Vec<RawToken>,
     /// Another one, who may do less.
     pub(super) bob: RawToken,
     /// Alice's, for another application.
@@ -40,6 +40,9 @@ pub(super) struct Presented {
     /// Alice's, with a scope more and the old signature.
     pub(super) edited: RawToken,
 }
+
+/// How many tokens are sent twice, so that the median of their times tells more than the machine's mood.
+const REPEATED: usize = 9;
 
 impl Provider {
     pub(super) fn new(issuer: String, clock: SharedClock) -> Result<Self, KeyError> {
@@ -54,11 +57,14 @@ impl Provider {
         let bob = self.claims("bob", "Bob Example", "portal", "openid profile");
         let elsewhere = self.claims("alice", "Alice Example", "calendar", ALICE_SCOPE);
         let more = format!("{ALICE_SCOPE} orders.delete");
-        let mut repeated = alice_claims.clone();
-        repeated.insert("jti".to_owned(), json!("alice-portal-2"));
+        let repeated = (2..2 + REPEATED).map(|number| {
+            let mut claims = alice_claims.clone();
+            claims.insert("jti".to_owned(), json!(format!("alice-portal-{number}")));
+            Ok(self.key.sign("at+jwt", &claims)?.into())
+        });
         let edited = self.claims("alice", "Alice Example", "portal", &more);
         Ok(Presented {
-            repeated: self.key.sign("at+jwt", &repeated)?.into(),
+            repeated: repeated.collect::<Result<_, JoseError>>()?,
             bob: self.key.sign("at+jwt", &bob)?.into(),
             elsewhere: self.key.sign("at+jwt", &elsewhere)?.into(),
             edited: with_payload(&alice, edited).into(),

@@ -44,9 +44,11 @@ fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
         ("orders API", at.orders, "checks what it gets"),
         ("reports API", at.reports, "so does this one"),
     ] {
-        let address = page.inked(Ink::Notable, &format!("{:24}", origin(address)));
-        let what = page.inked(Ink::Faint, what);
-        page.line(Ink::Plain, &format!("  {name:19}{address}{what}"))?;
+        page.columns(&[
+            (Ink::Plain, 21, &format!("  {name}")),
+            (Ink::Notable, 24, &origin(address)),
+            (Ink::Faint, 0, what),
+        ])?;
     }
     Ok(())
 }
@@ -118,9 +120,9 @@ pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
         ("", "tail -n 3 access.jsonl audit.jsonl".to_owned()),
     ] {
         if !what.is_empty() {
-            page.line(Ink::Faint, &format!("# {what}"))?;
+            page.comment(what)?;
         }
-        page.line(Ink::Plain, &command)?;
+        page.command(Ink::Plain, &command)?;
     }
     page.space()?;
     page.line(

@@ -8,7 +8,7 @@ use super::{
     explanation::{AnswerTold, StepTold, Verdict},
     scopes::Fate,
 };
-use crate::{cli::wrap::wrapped, clock::UnixTime, config::Paint};
+use crate::{cli::wrap::cut_to, clock::UnixTime, config::Paint};
 use serde_json::{Map, Value};
 use std::{fmt::Write as _, io};
 
@@ -249,15 +249,4 @@ fn clean(text: &str) -> String {
         }
     }
     clean
-}
-
-/// The lines of `text`, each at most `width` characters; a longer word is cut.
-fn cut_to(text: &str, width: usize) -> Vec<String> {
-    let cut = |word: &str| -> Vec<String> {
-        let characters: Vec<char> = word.chars().collect();
-        let pieces = characters.chunks(width);
-        pieces.map(|piece| piece.iter().collect()).collect()
-    };
-    let pieces: Vec<String> = text.split_whitespace().flat_map(cut).collect();
-    wrapped(&pieces.join(" "), width)
 }

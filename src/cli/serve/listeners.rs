@@ -5,6 +5,7 @@
 
 use super::StartError;
 use crate::{
+    clock::UnixTime,
     config::ListenerTerms,
     proxy::edge::{Edge, InheritedSockets, Listener, TlsTerms},
 };
@@ -20,6 +21,8 @@ struct Place {
     /// The address in the file; with port 0 for a free one.
     asked: SocketAddr,
     bound: SocketAddr,
+    /// When its certificate expires.
+    expires_at: Option<UnixTime>,
 }
 
 /// From the listeners of one configuration to those of another.
@@ -46,11 +49,15 @@ impl Listeners {
             gone: Vec::new(),
         };
         for ListenerTerms { address, tls, .. } in wanted {
+            let expires_at = tls.as_ref().and_then(TlsTerms::expires_at);
             let known = there.iter().position(|place| place.asked == address);
             let place = if let Some(known) = known {
                 let place = there.remove(known);
                 change.secured.push((place.bound, tls));
-                place
+                Place {
+                    expires_at,
+                    ..place
+                }
             } else {
                 let listener = match inherited.take(address) {
                     Some(socket) => Listener::adopt(socket, tls).map_err(StartError::System)?,
@@ -61,6 +68,7 @@ impl Listeners {
                 Place {
                     asked: address,
                     bound,
+                    expires_at,
                 }
             };
             change.places.push(place);
@@ -72,6 +80,12 @@ impl Listeners {
     /// Where they are, in the order of the configuration.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|place| place.bound)
+    }
+
+    /// When the certificates expire, by the address of the listener in the file.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = (String, UnixTime)> {
+        let places = self.0.iter();
+        places.filter_map(|place| Some((place.asked.to_string(), place.expires_at?)))
     }
 }
 

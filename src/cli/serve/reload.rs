@@ -9,7 +9,7 @@ use super::{Fixed, Gateway, StartError, admin_limits, edge_limits, listeners::Ch
 use crate::{
     cli::check::Loaded,
     config::{Configuration, ListenerTerms, Running},
-    proxy::{Peers, edge::InheritedSockets},
+    proxy::{Hooks, edge::InheritedSockets},
     telemetry::{LogLevel, Readiness, ReloadOutcome},
     verify::TrustedIssuer,
 };
@@ -63,16 +63,17 @@ impl Gateway {
     pub async fn reload(&mut self) -> Result<Reloaded, ReloadError> {
         let result = self.try_reload().await;
         let running = &self.running;
+        let now = self.surroundings.clock.now();
         let names = running.issuers.iter().map(|issuer| issuer.name());
         running.metrics.keep_issuers(names);
         match &result {
             Ok(_) => {
-                running.metrics.reload(ReloadOutcome::Applied);
+                running.metrics.reload(ReloadOutcome::Applied, now);
                 let routes = running.hooks.pipeline.routes.routes().len();
                 tracing::info!(routes, "configuration reloaded");
             }
             Err(error) => {
-                running.metrics.reload(ReloadOutcome::Refused);
+                running.metrics.reload(ReloadOutcome::Refused, now);
                 tracing::error!(why = %error, "configuration not reloaded, the one before is still served");
             }
         }
@@ -191,7 +192,7 @@ impl Gateway {
         let mut hooks = configuration.hooks;
         hooks.access_log = access_log;
         let requirements = Readiness::new();
-        require(&requirements, &configuration.issuers, &hooks.peers);
+        require(&requirements, &configuration.issuers, &hooks);
 
         self.serving.replace(hooks);
         self.readiness.take_over(&requirements);
@@ -204,6 +205,8 @@ impl Gateway {
         }
         let (listeners, gone) = listeners.complete(&self.edge);
         let (admin_listeners, admin_gone) = admin.complete(&self.admin_edge);
+        self.watched
+            .replace(&configuration.issuers, listeners.certificates().collect());
         self.listeners = listeners;
         self.admin_listeners = admin_listeners;
         self.shutdown = configuration.shutdown;
@@ -259,12 +262,19 @@ async fn retire(running: Arc<Running>) {
 }
 
 /// Has `readiness` wait for all that requests need.
-pub(super) fn require(readiness: &Readiness, issuers: &[Arc<TrustedIssuer>], peers: &Peers) {
+pub(super) fn require(readiness: &Readiness, issuers: &[Arc<TrustedIssuer>], hooks: &Hooks) {
     for issuer in issuers.iter().filter(|issuer| issuer.is_required()) {
         let watched = Arc::clone(issuer);
         readiness.require(&format!("keys of issuer {}", issuer.name()), move || {
             watched.is_ready()
         });
     }
-    readiness.require("the first look-up of upstream names", peers.first_look());
+    readiness.require(
+        "the first look-up of upstream names",
+        hooks.peers.first_look(),
+    );
+    let audit = hooks.pipeline.recorder.audit().clone();
+    readiness.require("an audit log that can be written", move || {
+        audit.is_writable()
+    });
 }

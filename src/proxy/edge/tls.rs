@@ -13,6 +13,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ClientTrust;
+use crate::{clock::UnixTime, proxy::certificate as own_certificate};
 
 /// Whether clients are offered HTTP/2 beside HTTP/1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub enum Http2 {
 #[derive(Clone)]
 pub struct TlsTerms {
     acceptor: Arc<Acceptor>,
+    expires_at: Option<UnixTime>,
 }
 
 /// Why certificate and key cannot be used.
@@ -110,6 +112,7 @@ impl TlsTerms {
                 file: certificate.to_owned(),
             });
         }
+        let expires_at = chain.first().and_then(|own| own_certificate::expiry(own));
         let key =
             PrivateKeyDer::from_pem_file(private_key).map_err(|cause| TlsError::PrivateKey {
                 file: private_key.to_owned(),
@@ -142,7 +145,13 @@ impl TlsTerms {
         };
         Ok(Self {
             acceptor: Arc::new(acceptor),
+            expires_at,
         })
+    }
+
+    /// When the server's own certificate expires; `None` where it does not say so in a form that can be read.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.expires_at
     }
 
     pub(crate) fn acceptor(&self) -> &Acceptor {

@@ -1,5 +1,6 @@
 //! The TLS files of an upstream: whom it must prove to be, and who the gateway is to it.
 
+use crate::{clock::UnixTime, proxy::certificate::expiry};
 use pingora::{
     protocols::tls::CaType,
     utils::tls::{CertKey, WrappedX509, parse_x509},
@@ -43,14 +44,23 @@ pub(super) fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> 
     Ok(Arc::from(wrapped))
 }
 
-pub(super) fn identity(certificate: &Path, key: &Path) -> Result<Arc<CertKey>, UpstreamTlsError> {
+/// Who the gateway is to an upstream, and until when.
+pub(super) struct Identity {
+    pub(super) certificate: Arc<CertKey>,
+    pub(super) expires_at: Option<UnixTime>,
+}
+
+pub(super) fn identity(certificate: &Path, key: &Path) -> Result<Identity, UpstreamTlsError> {
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|source| UpstreamTlsError::Unreadable {
         path: key.to_owned(),
         expected: "a private key",
         source,
     })?;
-    Ok(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
+    Ok(Identity {
+        expires_at: chain.first().and_then(|own| expiry(own)),
+        certificate: Arc::new(CertKey::new(chain, key.secret_der().to_vec())),
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, UpstreamTlsError> {

@@ -152,3 +152,37 @@ fn simultaneous_events_are_whole_lines() {
             .all(|line| serde_json::from_str::<Value>(line).is_ok())
     );
 }
+
+#[test]
+fn a_log_that_could_not_be_written_is_tried_again_and_says_from_when_on_it_can_be() {
+    let (log, recorder) = log();
+    assert!(log.is_writable());
+    assert_eq!(recorder.text(), "", "a log that works is left alone");
+    recorder.room(Some(0));
+    log.record(&refusal()).unwrap_err();
+    assert!(!log.is_writable() && !log.is_writable());
+    recorder.room(None);
+    assert!(log.is_writable());
+    let text = recorder.text();
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        json!({"event": "audit_resumed", "ts": "2025-11-21T14:17:42.000Z"})
+    );
+    assert!(log.is_writable());
+    assert_eq!(recorder.text(), text, "once");
+}
+
+#[test]
+fn what_is_left_of_a_torn_event_spoils_neither_the_resumption_nor_the_next_event() {
+    let (log, recorder) = log();
+    recorder.room(Some(10));
+    log.record(&refusal()).unwrap_err();
+    assert!(!log.is_writable());
+    recorder.room(None);
+    log.record(&refusal()).unwrap();
+    assert!(log.is_writable());
+    let text = recorder.text();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(serde_json::from_str::<Value>(lines[1]).is_ok(), "{text}");
+}

@@ -5,7 +5,8 @@
 
 use crate::telemetry::labels::Label;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 use std::{marker::PhantomData, time::Duration};
 
@@ -121,6 +122,30 @@ impl HistogramFamily {
     pub(super) fn with(&self, values: &[&str]) -> Timing {
         let family = self.0.as_ref();
         Timing(family.and_then(|family| family.get_metric_with_label_values(values).ok()))
+    }
+}
+
+/// Gauges with labels, all of which are set at each scrape.
+pub(super) struct GaugeFamily(Option<IntGaugeVec>);
+
+impl GaugeFamily {
+    pub(super) fn register(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Self {
+        let family = IntGaugeVec::new(Opts::new(name, help), labels).ok();
+        Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
+    }
+
+    /// Shows no series.
+    pub(super) fn clear(&self) {
+        if let Some(family) = &self.0 {
+            family.reset();
+        }
+    }
+
+    pub(super) fn set(&self, values: &[&str], value: i64) {
+        let family = self.0.as_ref();
+        if let Some(gauge) = family.and_then(|it| it.get_metric_with_label_values(values).ok()) {
+            gauge.set(value);
+        }
     }
 }
 

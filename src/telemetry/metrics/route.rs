@@ -35,8 +35,21 @@ struct Series {
 /// The exchanger that is always there; remote ones bring their own name.
 const EMBEDDED: &str = "embedded";
 
+/// What the alerts in `docs/metrics.md` watch of a route, besides requests that are `unavailable`.
+const ALERTED_REASONS: [Reason; 2] = [Reason::AuditUnwritable, Reason::UpstreamUnauthorized];
+const ALERTED_PLACES: [LeakPlace; 2] = [LeakPlace::ResponseHead, LeakPlace::ResponseTrailer];
+
 impl RouteMetrics {
     pub(super) fn new(name: &str, families: Arc<Families>) -> Self {
+        families
+            .requests
+            .with(&[name, Outcome::Unavailable.as_str()]);
+        for reason in ALERTED_REASONS {
+            families.denied.with(&[name, reason.as_str()]);
+        }
+        for place in ALERTED_PLACES {
+            families.leaks.with(&[name, place.as_str()]);
+        }
         Self {
             name: name.into(),
             families,
@@ -124,9 +137,7 @@ impl Drop for RouteMetrics {
             .is_some_and(|known| std::ptr::eq(known.as_ptr(), self));
         if is_last {
             routes.remove(&self.name);
-            if self.series.get().is_some() {
-                self.forget();
-            }
+            self.forget();
         }
     }
 }

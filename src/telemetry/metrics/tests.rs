@@ -57,13 +57,23 @@ fn every_family_is_rendered_with_its_promised_labels() {
 }
 
 #[test]
-fn a_route_has_no_series_before_its_first_request_and_all_of_them_after() {
+fn a_route_has_the_series_of_alerts_from_the_start_and_the_others_from_its_first_request_on() {
     let metrics = Metrics::new();
     let route = metrics.route("orders");
-    assert!(!metrics.render().contains("orders"));
+    let text = metrics.render();
+    for series in [
+        "obo_requests_total{outcome=\"unavailable\",route=\"orders\"} 0",
+        "obo_denied_total{reason=\"audit_unwritable\",route=\"orders\"} 0",
+        "obo_denied_total{reason=\"upstream_unauthorized\",route=\"orders\"} 0",
+        "obo_leak_blocked_total{place=\"response_head\",route=\"orders\"} 0",
+        "obo_leak_blocked_total{place=\"response_trailer\",route=\"orders\"} 0",
+    ] {
+        assert!(text.lines().any(|line| line == series), "{series}\n{text}");
+    }
+    assert_eq!(text.matches("route=\"orders\"").count(), 5, "{text}");
     route.request(Outcome::Forwarded, Duration::ZERO);
     let text = metrics.render();
-    assert!(text.contains("obo_leak_blocked_total{place=\"response_head\",route=\"orders\"} 0"));
+    assert!(text.contains("obo_leak_blocked_total{place=\"request_header\",route=\"orders\"} 0"));
     assert!(!text.contains("obo_denied_total{reason=\"expired\",route=\"orders\"}"));
 }
 
@@ -73,6 +83,69 @@ fn requests_without_a_route_are_counted_as_none_from_the_start() {
     let _none = metrics.no_route();
     let text = metrics.render();
     assert!(text.contains("obo_requests_total{outcome=\"refused\",route=\"none\"} 0"));
+}
+
+#[test]
+fn the_audit_alert_sees_the_first_refusal_beside_a_zero_before_it() {
+    let metrics = Metrics::new();
+    let series = "obo_denied_total{reason=\"audit_unwritable\",route=\"none\"}";
+    let none = metrics.no_route();
+    assert!(metrics.render().contains(&format!("{series} 0")));
+    none.denied(Reason::AuditUnwritable);
+    assert!(metrics.render().contains(&format!("{series} 1")));
+}
+
+#[test]
+fn a_route_that_goes_without_a_request_takes_its_series_along() {
+    let metrics = Metrics::new();
+    drop(metrics.route("orders"));
+    assert!(!metrics.render().contains("orders"));
+}
+
+#[test]
+fn a_refused_reload_keeps_the_time_of_the_one_that_is_served() {
+    let metrics = Metrics::new();
+    metrics.configured(UnixTime::from_secs(100));
+    metrics.reload(ReloadOutcome::Refused, UnixTime::from_secs(200));
+    let text = metrics.render();
+    assert!(
+        text.contains("obo_config_last_reload_successful 0"),
+        "{text}"
+    );
+    assert!(text.contains("obo_config_last_reload_success_timestamp_seconds 100"));
+    metrics.reload(ReloadOutcome::Applied, UnixTime::from_secs(300));
+    let text = metrics.render();
+    assert!(
+        text.contains("obo_config_last_reload_successful 1"),
+        "{text}"
+    );
+    assert!(text.contains("obo_config_last_reload_success_timestamp_seconds 300"));
+}
+
+#[test]
+fn ages_of_keys_and_ends_of_certificates_are_those_of_the_last_look() {
+    let metrics = Metrics::new();
+    let looks = std::sync::atomic::AtomicU64::new(0);
+    metrics.on_scrape(move |gauges| {
+        let first = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        let issuer = if first { "corp" } else { "partner" };
+        gauges.key_ages([(issuer, Duration::from_secs(61))]);
+        let end = UnixTime::from_secs(2_000_000_000);
+        gauges.certificates([(CertificateUse::Listener, "127.0.0.1:8443", end)]);
+    });
+    let text = metrics.render();
+    assert!(
+        text.contains("obo_jwks_age_seconds{issuer=\"corp\"} 61"),
+        "{text}"
+    );
+    let certificate = "obo_certificate_expiry_timestamp_seconds{name=\"127.0.0.1:8443\",use=\"listener\"} 2000000000";
+    assert!(text.contains(certificate), "{text}");
+    let text = metrics.render();
+    assert!(
+        text.contains("obo_jwks_age_seconds{issuer=\"partner\"} 61"),
+        "{text}"
+    );
+    assert!(!text.contains("corp"), "{text}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
     token::RawToken,
 };
 use serde_json::Value;
+use std::io;
 
 /// Somebody who tries something, and what is to come of it.
 struct Attempt<'a> {
@@ -122,14 +123,14 @@ async fn try_all(
         unauthorized: Vec::new(),
         forbidden: String::new(),
     };
-    page.line(Ink::Strong, &columns("WHO", "TOLD", "REASON, IN THE LOG"))?;
+    columns(page, Ink::Strong, ["WHO", "TOLD", "REASON, IN THE LOG"])?;
     for attempt in attempts {
         let answer = world.ask(attempt.path, attempt.token).await?;
         let entry = world.logged(&answer).await?;
         let reason = entry.get("reason").and_then(Value::as_str).unwrap_or("?");
         outcome.as_expected &= answer.status == attempt.status && reason == attempt.reason;
-        let line = columns(attempt.who, &answer.status.to_string(), reason);
-        page.line(Ink::Plain, &line)?;
+        let told = answer.status.to_string();
+        columns(page, Ink::Plain, [attempt.who, &told, reason])?;
         let challenge = answer.header("www-authenticate").unwrap_or_default();
         if answer.status == 401 {
             let error = challenge.split_once("error=").unwrap_or_default().1;
@@ -141,6 +142,6 @@ async fn try_all(
     Ok(outcome)
 }
 
-fn columns(who: &str, told: &str, reason: &str) -> String {
-    format!("{who:36}{told:14}{reason}")
+fn columns(page: &mut Page<'_>, ink: Ink, [who, told, reason]: [&str; 3]) -> io::Result<()> {
+    page.columns(&[(ink, 36, who), (ink, 14, told), (ink, 0, reason)])
 }

@@ -1,0 +1,70 @@
+//! What `/metrics` shows of the configuration that is served, asked for at each scrape.
+
+use crate::{
+    clock::{SharedClock, UnixTime},
+    proxy::{Hooks, Serving},
+    telemetry::{CertificateUse, Gauges, Metrics},
+    verify::TrustedIssuer,
+};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What is not part of the [`Hooks`]; replaced with them. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Watched(Arc<ArcSwap<Parts>>);
+
+struct Parts {
+    issuers: Vec<Arc<TrustedIssuer>>,
+    /// Each listener that has a certificate, and when that expires.
+    listeners: Vec<(String, UnixTime)>,
+}
+
+impl Watched {
+    pub(super) fn new(issuers: &[Arc<TrustedIssuer>], listeners: Vec<(String, UnixTime)>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Parts {
+            issuers: issuers.to_vec(),
+            listeners,
+        })))
+    }
+
+    /// Watches another configuration from now on.
+    pub(super) fn replace(
+        &self,
+        issuers: &[Arc<TrustedIssuer>],
+        listeners: Vec<(String, UnixTime)>,
+    ) {
+        self.0.store(Arc::new(Parts {
+            issuers: issuers.to_vec(),
+            listeners,
+        }));
+    }
+
+    /// Has every scrape of `metrics` show it, beside what `serving` knows.
+    pub(super) fn show_at_scrape(&self, metrics: &Metrics, serving: Serving, clock: SharedClock) {
+        let watched = self.clone();
+        metrics.on_scrape(move |gauges| {
+            let hooks = serving.current();
+            let (bytes, entries) = hooks.pipeline.cache.size();
+            gauges.cache(bytes, entries);
+            gauges.revocations(hooks.pipeline.revocations.is_stale(clock.instant()));
+            watched.0.load().show(&hooks, gauges);
+        });
+    }
+}
+
+impl Parts {
+    fn show(&self, hooks: &Hooks, gauges: &Gauges) {
+        let issuers = self.issuers.iter();
+        gauges.key_ages(issuers.filter_map(|issuer| Some((issuer.name(), issuer.keys_age()?))));
+        let listeners = self
+            .listeners
+            .iter()
+            .map(|(name, end)| (CertificateUse::Listener, name.as_str(), *end));
+        let routes = hooks.pipeline.routes.routes().iter();
+        let upstreams = routes.filter_map(|route| {
+            let end = hooks.peers.certificate_expires_at(route)?;
+            Some((CertificateUse::UpstreamClient, route.name(), end))
+        });
+        gauges.certificates(listeners.chain(upstreams));
+    }
+}
