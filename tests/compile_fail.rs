@@ -163,7 +163,15 @@ fn attempts() -> Vec<PathBuf> {
 
 /// The library that this program is linked with: compiled already, so that cargo only says where it is.
 fn library() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // what cargo told this program about its package would make ring, and all that needs it, be compiled again
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
+    let output = cargo
         .args(["build", "--lib", "--locked", "--offline", "--quiet"])
         .args(["--message-format", "json"])
         .args((!cfg!(debug_assertions)).then_some("--release"))

@@ -125,11 +125,7 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         // sockets before anything else: what cannot be had ends the start while nothing runs
         let mut inherited = InheritedSockets::from_environment();
-        let admin_terms = ListenerTerms {
-            address: configuration.admin.address,
-            tls: None,
-            public_url: None,
-        };
+        let admin_terms = ListenerTerms::cleartext(configuration.admin.address);
         let (none, mut no_sockets) = (Listeners::default(), InheritedSockets::default());
         let mut admin_listeners = none.change(vec![admin_terms], &mut no_sockets)?;
         let mut listeners = none.change(configuration.listeners, &mut inherited)?;

@@ -85,11 +85,7 @@ impl Gateway {
         let listeners = std::mem::take(&mut configuration.listeners);
         let none = || InheritedSockets::default();
         let listeners = self.listeners.change(listeners, &mut none())?;
-        let admin = ListenerTerms {
-            address: configuration.admin.address,
-            tls: None,
-            public_url: None,
-        };
+        let admin = ListenerTerms::cleartext(configuration.admin.address);
         let admin = self.admin_listeners.change(vec![admin], &mut none())?;
         self.prepare(&configuration).await?;
         self.replace(configuration, listeners, admin).await

@@ -20,6 +20,17 @@ pub struct ListenerTerms {
     pub tls: Option<TlsTerms>,
 }
 
+impl ListenerTerms {
+    /// A listener without TLS.
+    pub fn cleartext(address: SocketAddr) -> Self {
+        Self {
+            address,
+            public_url: None,
+            tls: None,
+        }
+    }
+}
+
 /// Reads the certificates; every listener is looked at.
 pub(super) fn build(
     settings: Vec<(usize, ListenerSettings)>,

@@ -31,9 +31,9 @@ fn every_family_is_rendered_with_its_promised_labels() {
     let text = metrics.render();
     for series in [
         "obo_requests_total{outcome=\"forwarded\",route=\"orders\"} 1",
-        "obo_request_duration_seconds_count{route=\"orders\"} 6",
-        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"0.0005\"} 6",
-        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"30\"} 6",
+        "obo_request_duration_seconds_count{route=\"orders\"} 7",
+        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"0.0005\"} 7",
+        "obo_request_duration_seconds_bucket{route=\"orders\",le=\"30\"} 7",
         "obo_exchange_total{exchanger=\"embedded\",outcome=\"issued\",route=\"orders\"} 1",
         "obo_exchange_duration_seconds_count{exchanger=\"embedded\"} 3",
         "obo_cache_total{result=\"hit\",route=\"orders\"} 1",
