@@ -240,9 +240,7 @@ struct Composer<'a> {
 impl Composer<'_> {
     /// Builds every part, so that one run shows what is wrong with each, and then puts them together.
     fn compose(mut self, mut read: Read, building: &mut Building<'_>) -> Option<Configuration> {
-        let Surroundings {
-            clock, randomness, ..
-        } = self.surroundings;
+        let (clock, randomness) = (&self.surroundings.clock, &self.surroundings.randomness);
         let configured = std::mem::take(&mut read.listeners);
         let listeners = building.within("listeners", |b| listeners::build(configured, b));
         let admin = building.within("admin", |b| read.admin.build(b));

@@ -88,7 +88,9 @@ fn paths(value: &Value, at: &mut Vec<Step>, all: &mut Vec<Vec<Step>>) {
         Value::Sequence(items) => (items.iter().enumerate())
             .map(|(index, item)| (Step::Item(index), item))
             .collect(),
-        _ => return,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {
+            return;
+        }
     };
     for (step, value) in steps {
         at.push(step);
@@ -131,7 +133,11 @@ fn nothing_an_empty_text_and_an_empty_collection_are_findings_at_every_key() {
         let empties = match place(&mut good.clone(), &path) {
             Value::Sequence(_) => ["[]", "''"],
             Value::Mapping(_) => ["{}", "[]"],
-            _ => ["''", "' \t'"],
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Tagged(_) => ["''", "' \t'"],
         };
         for empty in empties {
             let changed = with(&good, &path, &serde_yaml::from_str(empty).unwrap());
@@ -273,7 +279,7 @@ fn an_editor_is_told_that_no_key_may_be_null() {
                 }
             }
             Json::Array(items) => items.iter().for_each(|item| nulls(item, at, found)),
-            _ => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
     let mut found = Vec::new();

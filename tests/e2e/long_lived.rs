@@ -134,10 +134,11 @@ async fn goes_on(told: &Told, path: &str, client: &mut Client) {
     client.until_received(b"still here").await;
 }
 
-#[tokio::test]
-async fn a_revocation_ends_what_is_open_of_whatever_kind_it_is() {
-    type Names = fn(&Lab) -> Value;
-    let cases: [(&str, Names, bool); 5] = [
+type Names = fn(&Lab) -> Value;
+
+/// Every kind of thing that can be revoked, its name in a request, and whether another user's token is spared.
+fn revocations() -> [(&'static str, Names, bool); 5] {
+    [
         (
             "subject",
             |lab| json!({"subject": {"issuer": lab.idp.issuer(), "sub": "alice"}}),
@@ -166,8 +167,12 @@ async fn a_revocation_ends_what_is_open_of_whatever_kind_it_is() {
             },
             true,
         ),
-    ];
-    for (kind, names, spares_others) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn a_revocation_ends_what_is_open_of_whatever_kind_it_is() {
+    for (kind, names, spares_others) in revocations() {
         let lab = Lab::with(stored()).await;
         let told = Told::by(&lab);
         let token = lab.token_with(json!({"sid": "s-1", "jti": "t-1"}));
