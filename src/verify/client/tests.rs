@@ -7,7 +7,7 @@ use crate::{
     verify::testing::{NOW, clock, jwks, key},
 };
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -16,7 +16,9 @@ const ENDPOINT: &str = "https://gateway.example.com/oauth/v2/token";
 const SECRET: &str = "a secret of sixteen bytes or more";
 
 fn build(settings: Value, folder: &Path) -> (Option<ClientAuthenticator>, Vec<Finding>) {
-    std::fs::write(folder.join("secret"), SECRET).unwrap();
+    let secret = folder.join("secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     let settings: ClientAuthenticationSettings = serde_json::from_value(settings).unwrap();
     let mut findings = Findings::default();
     let mut building = Building {
