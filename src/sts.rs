@@ -9,6 +9,7 @@ mod answer;
 mod authentication;
 mod description;
 mod documents;
+mod ended;
 mod endpoint;
 mod error;
 mod families;
@@ -33,7 +34,7 @@ use crate::{
     clock::SharedClock,
     gate::RateLimiter,
     store::OnceOnly,
-    telemetry::{Reason, RequestId},
+    telemetry::{Decision, DecisionNames, Reason, RequestId},
 };
 use authentication::AuthenticatedClient;
 use bytes::Bytes;
@@ -151,7 +152,8 @@ impl TokenService {
             .map_err(|error| Box::new(error.response()))
     }
 
-    /// The answer to a request that may come, with its whole body.
+    /// The answer to a request that may come, with its whole body. Its extensions have a [`Reason`] if it is a refusal, and
+    /// an `Arc` of a [`Decision`] that names whom it is about once the client is authenticated.
     pub async fn end(
         &self,
         expected: Expected,
@@ -159,8 +161,15 @@ impl TokenService {
         body: &[u8],
         peer: &Peer,
     ) -> Response<Bytes> {
-        let answered = self.answer_form(expected.0, head, body, peer).await;
-        answered.unwrap_or_else(|error| error.response())
+        let mut caller = None;
+        let answered = self.answer_form(expected.0, head, body, peer, &mut caller);
+        let mut response = answered.await.unwrap_or_else(|error| error.response());
+        if let Some(client) = &caller {
+            // what a grant found out about the subject of a refusal is there already
+            let extensions = response.extensions_mut();
+            extensions.get_or_insert_with(|| called_by(client.id()));
+        }
+        response
     }
 
     /// The same for a request that was read whole.
@@ -183,12 +192,17 @@ impl TokenService {
         head: &Parts,
         body: &[u8],
         peer: &Peer,
+        caller: &mut Option<AuthenticatedClient>,
     ) -> Result<Response<Bytes>, OAuthError> {
         if endpoint == Endpoint::Authorize {
             return Err(OAuthError::unsupported_response_type());
         }
         let form = Form::parse(body)?;
-        let client = self.authenticate(head, &form, peer).await?;
+        let client = caller.insert(self.authenticate(head, &form, peer).await?);
+        self.service
+            .rates
+            .take_for_client(client.id())
+            .map_err(OAuthError::too_many_requests)?;
         let ServiceParts {
             issuing,
             introspection,
@@ -207,7 +221,7 @@ impl TokenService {
         }
     }
 
-    /// Proves the client, and holds it to its rate. A failure costs its address ten requests.
+    /// Proves the client. A failure costs its address ten requests.
     async fn authenticate(
         &self,
         head: &Parts,
@@ -228,21 +242,26 @@ impl TokenService {
             now: clock.now(),
         };
         let authenticated = authentication::authenticate(clients, head, form, peer, terms).await;
-        let client = authenticated.inspect_err(|error| {
+        authenticated.inspect_err(|error| {
             if error.reason() == Reason::ClientAuthentication {
                 rates.charge_address(peer.address);
             }
-        })?;
-        rates
-            .take_for_client(client.id())
-            .map_err(OAuthError::too_many_requests)?;
-        Ok(client)
+        })
     }
 
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
         let mut endpoints = self.endpoints.iter();
         endpoints.find_map(|(own, endpoint)| (**own == *path).then_some(*endpoint))
     }
+}
+
+/// What the log line of a request says of its caller.
+fn called_by(client: &str) -> Arc<Decision> {
+    let names = DecisionNames {
+        client_id: Some(client),
+        ..DecisionNames::default()
+    };
+    Arc::new(Decision::new(&names, &[]))
 }
 
 /// Why a body was not read.

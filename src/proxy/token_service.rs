@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sts::{MAX_BODY, Peer, Unread},
-    telemetry::Reason,
+    telemetry::{Decision, Reason},
 };
 use http::{HeaderValue, header};
 use pingora::{Result, proxy::Session};
@@ -39,6 +39,8 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
         },
     };
     let reason = response.extensions().get::<Reason>().copied();
+    let decision = response.extensions_mut().remove::<Arc<Decision>>();
+    ctx.trail.decision = decision;
     ctx.progress = Progress::Answered(Answered::Service(response.status(), reason));
     if let Ok(id) = HeaderValue::from_str(ctx.id.as_str()) {
         response.headers_mut().insert("x-request-id", id);

@@ -193,6 +193,12 @@ impl Revocation {
         Self { by, about, ..self }
     }
 
+    /// The same, with this noted about it.
+    #[must_use]
+    pub fn noted(self, about: Option<Arc<str>>) -> Self {
+        Self { about, ..self }
+    }
+
     /// Of two about one thing and by one side: what ends all that either ends. The note is that of the later one.
     pub(super) fn with(&self, later: &Self) -> Self {
         Self {

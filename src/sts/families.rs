@@ -203,21 +203,33 @@ impl Families {
         Ok(Rotated::Reused(handle.id, record.ends()))
     }
 
-    /// Ends a family and every access token that came of it; done when it is durable.
-    pub(super) async fn end(&self, id: FamilyId, ends: UnixTime) -> Result<(), StoreError> {
+    /// Ends a family and every access token that came of it; done when it is durable. `note` is for those who list
+    /// revocations. Returns until when the revocation is in force.
+    pub(super) async fn end(
+        &self,
+        id: FamilyId,
+        ends: UnixTime,
+        note: Option<Arc<str>>,
+    ) -> Result<UnixTime, StoreError> {
         let now = self.clock.now();
-        let revocation = Revocation::of_all(id.key(), now, ends.max(now));
+        let until = ends.max(now);
+        let revocation = Revocation::of_all(id.key(), now, until).noted(note);
         self.store.revoke(&[revocation]).await?;
         // revoked it is: the record is only in the way
         let _ = self.store.remove(&id.record()).await;
-        Ok(())
+        Ok(until)
     }
 
-    /// Ends the family of a token that its own client revokes; whether there is one.
-    pub(super) async fn end_of(&self, handle: &Handle) -> Result<(), StoreError> {
+    /// Ends the family of a token that its own client revokes. Returns until when the revocation is in force; `None` if
+    /// there is no family any more.
+    pub(super) async fn end_of(
+        &self,
+        handle: &Handle,
+        note: Option<Arc<str>>,
+    ) -> Result<Option<UnixTime>, StoreError> {
         match self.kept_until(handle).await? {
-            Some(ends) => self.end(handle.id, ends).await,
-            None => Ok(()),
+            Some(ends) => self.end(handle.id, ends, note).await.map(Some),
+            None => Ok(None),
         }
     }
 

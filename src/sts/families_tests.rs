@@ -121,7 +121,7 @@ async fn a_family_that_ended_gives_nothing_and_neither_does_what_came_of_it() {
     let newest = rig.next(&first).await;
     assert!(!rig.is_ended(id));
     rig.families
-        .end(id, rig.clock.now().plus(HOUR))
+        .end(id, rig.clock.now().plus(HOUR), None)
         .await
         .unwrap();
     assert!(rig.is_ended(id));

@@ -61,7 +61,9 @@ pub(super) async fn answer(
         Ok(answer) => answer.response(),
         Err(error) => {
             issuing.refused(client.id(), &who, error.reason(), peer.id);
-            refusal(error, who.manner, peer, issuing.clock.now())
+            let mut response = refusal(error, who.manner, peer, issuing.clock.now());
+            response.extensions_mut().insert(who.refused(client.id()));
+            response
         }
     }
 }

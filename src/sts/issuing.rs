@@ -14,7 +14,7 @@ use crate::{
     exchange::{Embedded, Exchanger, IssuedToken},
     policy::{AUTHORIZATION_DETAILS, Clients, PermittedExchange},
     store::{OnceOnly, Revocations},
-    telemetry::{AuditEvent, AuditLog, AuditedAct, Reason, RequestId},
+    telemetry::{AuditEvent, AuditLog, AuditedAct, Decision, DecisionNames, Reason, RequestId},
     token::{Actor, RawToken, ScopeSet, TokenTypeUri},
     verify::{SubjectToken, TokenEndpointVerifier},
 };
@@ -74,6 +74,17 @@ impl Who {
     pub(super) fn is(&mut self, subject: &SubjectToken) {
         self.issuer = Some(subject.issuer_name().to_owned());
         self.subject = Some(subject.sub().to_owned());
+    }
+
+    /// A refusal to `client`, as its log line tells of it.
+    pub(super) fn refused(&self, client: &str) -> Arc<Decision> {
+        let names = DecisionNames {
+            issuer: self.issuer.as_deref(),
+            subject: self.subject.as_deref(),
+            client_id: Some(client),
+            ..DecisionNames::default()
+        };
+        Arc::new(Decision::new(&names, &[]))
     }
 }
 

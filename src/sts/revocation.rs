@@ -7,6 +7,7 @@
 use super::{
     Issuing, Peer,
     answer::unstored,
+    ended::{Ended, What},
     error::OAuthError,
     families::{Handle, REFRESH_PREFIX},
     form::Form,
@@ -17,7 +18,7 @@ use crate::{
     error::Refusal,
     policy::ClientPolicy,
     store::{Revocation, RevocationKey, Store, Stores},
-    telemetry::{AuditEvent, AuditedAct, Reason, Revoked},
+    telemetry::{AuditEvent, Reason},
     token::{RawToken, TokenFormat},
     verify::{OwnToken, OwnTokenReader, VerifyError},
 };
@@ -71,14 +72,17 @@ async fn end_family(
     if handle.client() != client.id() {
         return Err(another_clients());
     }
+    let ended = Ended {
+        client: client.id(),
+        peer,
+        what: What::Family,
+    };
+    let mut until = None;
     if let Some(families) = &issuing.families {
-        let ended = families.end_of(handle).await;
-        ended.map_err(|error| refused::store(&error))?;
+        let revoked = families.end_of(handle, ended.note()).await;
+        until = revoked.map_err(|error| refused::store(&error))?;
     }
-    issuing.write(&AuditEvent {
-        client_id: Some(client.id()),
-        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::RefreshToken), peer.id)
-    })
+    issuing.write(&ended.event(until))
 }
 
 async fn end_token(
@@ -103,18 +107,24 @@ async fn end_token(
             ));
         }
     }
+    let ended = Ended {
+        client: client.id(),
+        peer,
+        what: What::Token {
+            issuer: text("iss"),
+            subject: text("sub"),
+            jti: text("jti"),
+        },
+    };
+    let mut until = None;
     if let (Some(iss), Some(jti)) = (text("iss"), text("jti")) {
         let key = RevocationKey::token(iss, jti);
-        end(store, issuing, key, own.expires_at()).await?;
+        until = Some(end(store, issuing, key, own.expires_at(), &ended).await?);
     }
     issuing.write(&AuditEvent {
-        issuer: text("iss"),
-        subject: text("sub"),
-        client_id: Some(client.id()),
         audiences: own.audiences(),
         expires_at: Some(own.expires_at()),
-        jti: text("jti"),
-        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::Token), peer.id)
+        ..ended.event(until)
     })
 }
 
@@ -138,29 +148,37 @@ async fn end_issuers_token(
     if !issued_to_it || !client.terms().accept(token.issuer_name()) {
         return Err(another_clients());
     }
-    end(store, issuing, token.key(), token.expires_at()).await?;
+    let ended = Ended {
+        client: client.id(),
+        peer,
+        what: What::Token {
+            issuer: Some(token.issuer_url()),
+            subject: token.sub(),
+            jti: token.id(),
+        },
+    };
+    let until = end(store, issuing, token.key(), token.expires_at(), &ended).await?;
     issuing.write(&AuditEvent {
-        issuer: Some(token.issuer_url()),
-        subject: token.sub(),
-        client_id: Some(client.id()),
         audiences: token.audiences(),
         expires_at: Some(token.expires_at()),
-        jti: token.id(),
-        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::Token), peer.id)
+        ..ended.event(Some(until))
     })
 }
 
 /// Ends the token with this `key`, which ends by itself at `expires_at`, and all that was made of it. It is durable then.
+/// Returns until when the revocation is in force.
 async fn end(
     store: &Stores,
     issuing: &Issuing,
     key: RevocationKey,
     expires_at: UnixTime,
-) -> Result<(), OAuthError> {
+    ended: &Ended<'_>,
+) -> Result<UnixTime, OAuthError> {
     let until = issuing.last_end(expires_at);
-    let revocation = Revocation::of_all(key, issuing.clock.now(), until);
+    let revocation = Revocation::of_all(key, issuing.clock.now(), until).noted(ended.note());
     let revoked = store.revoke(&[revocation]).await;
-    revoked.map_err(|error| refused::store(&error))
+    revoked.map_err(|error| refused::store(&error))?;
+    Ok(until)
 }
 
 /// RFC 7009 §2.1: it is refused, and the client told.

@@ -8,6 +8,7 @@ mod form;
 mod introspection;
 mod limits;
 mod metadata;
+mod records;
 mod revoking;
 mod scopes;
 mod several;

@@ -414,3 +414,68 @@ async fn explain_works_where_secrets_are_missing() {
         assert!(!lab.file(missing).exists(), "{missing} is not made");
     }
 }
+
+#[tokio::test]
+async fn explain_works_where_the_files_of_tls_cannot_be_read() {
+    let lab = Lab::start().await;
+    fs::write(lab.file("token"), lab.token()).unwrap();
+    let written = fs::read_to_string(lab.file("gateway.yaml")).unwrap();
+    let names = vec!["localhost".to_owned()];
+    let pair = rcgen::generate_simple_self_signed(names).unwrap();
+    fs::write(lab.file("cert.pem"), pair.cert.pem()).unwrap();
+    let origin = lab.origin.url();
+    let listener = r#"address: "127.0.0.1:0""#;
+    let secured =
+        |keys: &str| written.replacen(listener, &format!("{listener}, tls: {{ {keys} }}"), 1);
+    let upstream = |keys: &str| {
+        let (plain, secure) = (
+            format!("url: {origin}"),
+            format!("url: {}", origin.replace("http:", "https:")),
+        );
+        let secure = written.replace(
+            &format!("{{ {plain} }} ]"),
+            &format!("{{ {secure} }} ], tls: {{ {keys} }}"),
+        );
+        assert_ne!(secure, written);
+        secure
+    };
+    let (token, url) = (
+        lab.file("token").display().to_string(),
+        "https://api.example.com/orders/1",
+    );
+    for (what, yaml) in [
+        (
+            "the key",
+            secured("certificate: cert.pem, private_key: gone.pem"),
+        ),
+        (
+            "both",
+            secured("certificate: gone.pem, private_key: gone.pem"),
+        ),
+        (
+            "a key that is a folder",
+            secured("certificate: cert.pem, private_key: ."),
+        ),
+        (
+            "the authorities",
+            secured("certificate: gone.pem, private_key: gone.pem, client_ca: gone.pem"),
+        ),
+        (
+            "the key for an upstream",
+            upstream("certificate: cert.pem, private_key: gone.pem"),
+        ),
+        ("an upstream's authorities", upstream("ca: gone.pem")),
+    ] {
+        fs::write(lab.file("gateway.yaml"), yaml).unwrap();
+        let ran = explain(&lab, &["--url", url, "--token-file", &token]).await;
+        assert_eq!(ran.status.code(), Some(0), "{what}: {}", said(&ran));
+        let checked = crate::e2e::support::process::check(&lab.file("gateway.yaml"));
+        assert_eq!(checked.status.code(), Some(2), "{what}: {}", said(&checked));
+    }
+    // what can be read and is wrong is a mistake
+    fs::write(lab.file("empty.pem"), "").unwrap();
+    let yaml = secured("certificate: cert.pem, private_key: empty.pem");
+    fs::write(lab.file("gateway.yaml"), yaml).unwrap();
+    let ran = explain(&lab, &["--url", url, "--token-file", &token]).await;
+    assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
+}

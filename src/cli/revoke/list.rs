@@ -66,13 +66,30 @@ impl Arguments {
         let until = revocation.get("until").and_then(Value::as_i64).map(moment);
         let ends = match revocation.get("ends").and_then(Value::as_str) {
             Some(ends) => printable(ends),
-            // what a client revokes is in the audit log
+            // an earlier release noted nothing about what clients revoked
             None => "(a token or a family of refresh tokens; see the audit log)".to_owned(),
         };
-        let (id, by) = (text("id"), text("revoked_by"));
+        let (id, by) = (text("id"), by(revocation));
         format!(
             "{id}  until {}  by {by}  {ends}\n",
             until.unwrap_or_default()
         )
     }
+}
+
+/// Who made it: `client portal from 192.0.2.7`, or `operator (loopback) from 127.0.0.1`.
+fn by(revocation: &Value) -> String {
+    let side = revocation.get("revoked_by").and_then(Value::as_str);
+    let of = |name: &str| revocation.pointer(&format!("/by/{name}"))?.as_str();
+    let mut by = side.unwrap_or("-").to_owned();
+    if let Some(client) = of("client_id") {
+        let _ = write!(by, " {client}");
+    }
+    if let Some(credential) = of("credential") {
+        let _ = write!(by, " ({credential})");
+    }
+    if let Some(address) = of("address") {
+        let _ = write!(by, " from {address}");
+    }
+    printable(&by)
 }

@@ -5,7 +5,7 @@ use crate::{
         ListenerSettings,
         edge::{ClientTrust, Http2, TlsError, TlsTerms},
     },
-    settings::{Building, ClientCertificates, PublicUrl, ServerTlsSettings},
+    settings::{Building, ClientCertificates, Effects, PublicUrl, ServerTlsSettings},
 };
 use std::net::SocketAddr;
 
@@ -77,6 +77,14 @@ pub(super) fn build(
                     public_url,
                     tls,
                 }),
+                // the certificates decide nothing that is explained
+                Err(error) if b.effects == Effects::Imagined && error.is_unreadable() => {
+                    listeners.push(ListenerTerms {
+                        address,
+                        public_url,
+                        tls: None,
+                    });
+                }
                 Err(error) => {
                     complete = false;
                     b.within("tls", |b| {

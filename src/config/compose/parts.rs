@@ -7,7 +7,7 @@ use crate::{
     policy::{ClientCeilings, SubjectKinds},
     proxy::{self, Peers},
     route::{Route, RouteParts, RouteSettings, RouteTable},
-    settings::{Building, PublicUrl},
+    settings::{Building, Effects, PublicUrl},
     sts::TokenService,
     verify::{IssuerSettings, TrustedIssuer},
 };
@@ -170,7 +170,11 @@ impl Composer<'_> {
                 }
                 check_endpoints(&route, service, b);
                 let kept = self.succession.keep_peers(&route, &mut peers);
-                if !kept && let Err(error) = peers.add(&route, b.base) {
+                if !kept
+                    && let Err(error) = peers.add(&route, b.base)
+                    // where a decision is explained nothing is sent
+                    && !(b.effects == Effects::Imagined && error.is_unreadable())
+                {
                     b.within("upstream", |b| {
                         b.within("tls", |b| {
                             b.findings.error(

@@ -89,6 +89,21 @@ pub enum TlsError {
     NoCryptoProvider,
 }
 
+impl TlsError {
+    /// Returns `true` if a file is not there or may not be read, rather than being wrong.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Certificate { cause, .. }
+            | Self::PrivateKey { cause, .. }
+            | Self::ClientCa { cause, .. } => matches!(cause, pem::Error::Io(_)),
+            Self::NoCertificate { .. }
+            | Self::Unusable { .. }
+            | Self::NoClientCa { .. }
+            | Self::NoCryptoProvider => false,
+        }
+    }
+}
+
 impl TlsTerms {
     /// Reads a certificate chain (the server's own first) and its private key (PKCS #8, SEC 1 or PKCS #1), both PEM.
     ///

@@ -35,6 +35,18 @@ pub enum UpstreamTlsError {
     },
 }
 
+impl UpstreamTlsError {
+    /// Returns `true` if a file is not there or may not be read, rather than being wrong.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Unreadable { source, .. } => {
+                matches!(source, rustls_pki_types::pem::Error::Io(_))
+            }
+            Self::Empty { .. } => false,
+        }
+    }
+}
+
 pub(super) fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> {
     let certificates = certificates(path)?;
     let wrapped: Vec<WrappedX509> = certificates

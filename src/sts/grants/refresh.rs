@@ -9,13 +9,14 @@ use crate::{
     policy::{ClientPolicy, DirectRequest, PolicyError, RequestedScope},
     sts::{
         Issuing, Peer, TokenAnswer,
+        ended::{Ended, What},
         error::OAuthError,
         families::{Families, FamilyId, Found, Manner, Member, Rotated},
         form::Form,
         issuing::Who,
         refused::{self, INVALID_GRANT},
     },
-    telemetry::{AuditEvent, AuditedAct, Reason, Revoked},
+    telemetry::Reason,
     token::{Audience, RawToken, TokenFormat},
     verify::SubjectToken,
 };
@@ -150,13 +151,15 @@ async fn end_reused(
     (id, ends): (FamilyId, UnixTime),
     peer: &Peer,
 ) -> Result<(), OAuthError> {
-    let ended = families.end(id, ends).await;
-    ended.map_err(|error| refused::store(&error))?;
+    let ended = Ended {
+        client: client.id(),
+        peer,
+        what: What::Reused,
+    };
+    let until = families.end(id, ends, ended.note()).await;
+    let until = until.map_err(|error| refused::store(&error))?;
     tracing::warn!(client = client.id(), request_id = %peer.id, "a refresh token was used twice: its family is revoked");
-    issuing.write(&AuditEvent {
-        client_id: Some(client.id()),
-        ..AuditEvent::new(AuditedAct::TokenRevoked(Revoked::RefreshToken), peer.id)
-    })
+    issuing.write(&ended.event(Some(until)))
 }
 
 const UNACCEPTABLE: &str = "the refresh token is not acceptable";

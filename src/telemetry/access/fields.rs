@@ -36,7 +36,7 @@ fields! {
     Subject;
     /// `sub` of the token that the API gets.
     Sub;
-    /// The calling application.
+    /// The calling application; at the token service the client, once it is authenticated.
     ClientId;
     /// Who acts for the subject: `act.sub` of the token that the API gets.
     Actor;
