@@ -13,7 +13,7 @@ mod settings;
 
 pub use crate::telemetry::{Readiness, ReadinessReport};
 pub use revocation::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens, Revoker};
-pub use settings::{AdminSettings, AdminTerms};
+pub use settings::{AdminSettings, AdminTerms, AdminTlsSettings};
 
 use crate::telemetry::{Decisions, Metrics};
 use arc_swap::ArcSwap;

@@ -14,11 +14,11 @@ mod serve;
 mod wrap;
 
 pub use explain::{Asked, AskedError, Explainer, Explanation, Unexplained};
-pub use serve::{Gateway, ReloadError, Reloaded, StartError};
+pub use serve::{Gateway, Listening, ReloadError, Reloaded, StartError};
 
 use crate::{
     clock::{SystemClock, SystemRandomness},
-    config::Surroundings,
+    config::{ConfigFile, Surroundings},
 };
 use clap::{
     CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource,
@@ -39,7 +39,7 @@ use tokio::runtime::Runtime;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The configuration
+    /// The configuration, `-` for standard input
     #[arg(
         long,
         global = true,
@@ -52,7 +52,7 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 Without a command: run. New here? `obo-gateway demo` shows on this machine what it does.
 SIGTERM and Ctrl-C end `run` gracefully: no request that was received is lost.
-SIGHUP has `run` read the file again; one with a mistake changes nothing.
+SIGHUP has `run` read the file again; one with a mistake changes nothing, and standard input cannot be read again.
 Exit status: 0 done, 1 could not, 2 the configuration or the arguments are wrong.";
 
 #[derive(Debug, Subcommand)]
@@ -113,19 +113,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
         randomness: Arc::new(SystemRandomness),
         io: io.handle().clone(),
     };
-    match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&arguments.config, &surroundings, io, &mut terminal),
-        Command::Check => check::check(&arguments.config, &surroundings, &mut terminal),
-        Command::Explain(asked) => {
-            explain::explain(&asked, &arguments.config, &surroundings, io, &mut terminal)
+    let command = arguments.command.unwrap_or(Command::Run);
+    let file = match ConfigFile::of_argument(&arguments.config, io::stdin()) {
+        Ok(file) => file,
+        Err(error) => {
+            let _ = writeln!(terminal.err, "obo-gateway: standard input: {error}");
+            return ExitCode::from(2);
         }
-        Command::Revoke(asked) => revoke::revoke(&asked, &arguments.config, io, &mut terminal),
+    };
+    match command {
+        Command::Run => run::run(&file, &surroundings, io, &mut terminal),
+        Command::Check => check::check(&file, &surroundings, &mut terminal),
+        Command::Explain(asked) => {
+            explain::explain(&asked, &file, &surroundings, io, &mut terminal)
+        }
+        Command::Revoke(asked) => revoke::revoke(&asked, &file, io, &mut terminal),
         Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }
 }
 
-/// The arguments; an error where a command is given a file that it would not read.
+/// The arguments; an error where a command is given a file that it would not read, or standard input twice.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     let matches = Arguments::command().try_get_matches_from(arguments)?;
     if let Some((name @ ("demo" | "schema"), command)) = matches.subcommand()
@@ -142,7 +150,20 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
         let what = format!("`{name}` takes no --config: {instead}\n");
         return Err(Arguments::command().error(ErrorKind::ArgumentConflict, what));
     }
-    Arguments::from_arg_matches(&matches)
+    let arguments = Arguments::from_arg_matches(&matches)?;
+    let token_file = match &arguments.command {
+        Some(Command::Explain(asked)) => asked.token_file(),
+        Some(Command::Revoke(asked)) => asked.token_file(),
+        Some(Command::Run | Command::Check | Command::Schema { .. } | Command::Demo { .. })
+        | None => None,
+    };
+    if ConfigFile::is_standard_input(&arguments.config)
+        && token_file.is_some_and(ConfigFile::is_standard_input)
+    {
+        let what = "`--config -` and `--token-file -`: standard input has only one of them; put the other into a file\n";
+        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, what));
+    }
+    Ok(arguments)
 }
 
 /// A core dump would hold keys and tokens: from here on this process leaves none.

@@ -10,6 +10,7 @@
 mod compose;
 mod document;
 mod empty;
+mod file;
 mod marks;
 mod mistake;
 mod mistakes;
@@ -27,6 +28,7 @@ pub use compose::{
     log_settings,
 };
 pub use document::{Document, Unreadable};
+pub use file::ConfigFile;
 pub use marks::{Mark, Marks};
 pub use overridden::{OverrideError, overridden};
 pub use reference::reference;

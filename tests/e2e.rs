@@ -25,6 +25,7 @@ mod reload;
 mod replicas;
 mod revocation;
 mod rules;
+mod start;
 mod token_service;
 mod who;
 

@@ -4,7 +4,10 @@ use super::entrance::Tokens;
 use crate::settings::{Building, Secret, SecretSettings, listen_address, socket_address};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 use subtle::ConstantTimeEq;
 
 /// The operator's listener: `/metrics`, `/healthz`, `/readyz` and `/revocations`.
@@ -20,6 +23,21 @@ pub struct AdminSettings {
     pub token: Option<SecretSettings>,
     /// Two bearer tokens instead of one `token`, so that whoever scrapes metrics cannot revoke.
     pub tokens: Option<AdminTokensSettings>,
+    /// The listener's certificate; plain http without. Required where the address is not loopback, unless `insecure: true`.
+    pub tls: Option<AdminTlsSettings>,
+    /// Says that plain http on an address that is not loopback is meant: whoever is on the way can then read the tokens that
+    /// open this listener.
+    pub insecure: bool,
+}
+
+/// The certificate of the admin listener. `revoke` and `explain` recognise the gateway by it, whatever names it has.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdminTlsSettings {
+    /// A PEM file: the certificate chain, the server's own first.
+    pub certificate: PathBuf,
+    /// A PEM file with its key (PKCS#8, SEC 1 or PKCS#1).
+    pub private_key: PathBuf,
 }
 
 /// A bearer token for each purpose, 16 characters or more. Neither opens what the other is for.
@@ -69,15 +87,19 @@ impl Default for AdminSettings {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             token: None,
             tokens: None,
+            tls: None,
+            insecure: false,
         }
     }
 }
 
 impl AdminSettings {
-    /// Reads the tokens; a finding where the listener could be reached from elsewhere and has none.
+    /// Reads the tokens; findings where the listener can be reached from other machines without a token or without TLS.
     pub fn build(&self, building: &mut Building<'_>) -> Option<AdminTerms> {
+        let is_private = self.address.ip().to_canonical().is_loopback();
+        let is_readable = is_private || self.check_encryption(building);
         let tokens = self.tokens(building)?;
-        if matches!(tokens, Tokens::None) && !self.address.ip().to_canonical().is_loopback() {
+        if matches!(tokens, Tokens::None) && !is_private {
             building.findings.within("address", |findings| {
                 findings.error_because(
                     format!("{} can be reached from other machines", self.address),
@@ -87,10 +109,30 @@ impl AdminSettings {
             });
             return None;
         }
-        Some(AdminTerms {
+        is_readable.then_some(AdminTerms {
             address: self.address,
             tokens,
         })
+    }
+
+    /// Returns `true` if what opens the listener is kept from other machines, or the operator has said that it need not be.
+    fn check_encryption(&self, building: &mut Building<'_>) -> bool {
+        const WHY: &str = "whoever is on the way can read the tokens that open it, and revoke";
+        if self.tls.is_some() {
+            return true;
+        }
+        let what = format!("{} speaks plain http to other machines", self.address);
+        building
+            .findings
+            .within("address", |findings| match self.insecure {
+                true => findings.warn(what, WHY, "write tls where the network is not yours alone"),
+                false => findings.error_because(
+                    what,
+                    WHY,
+                    "write tls: { certificate, private_key }, or insecure: true if that is meant",
+                ),
+            });
+        self.insecure
     }
 
     fn tokens(&self, building: &mut Building<'_>) -> Option<Tokens> {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    settings::{BaseDir, Building, Effects, Finding, Findings},
+    settings::{BaseDir, Building, Effects, Finding, Findings, Severity},
     telemetry::{Outcome, Readiness},
 };
 use serde_json::Value;
@@ -32,7 +32,7 @@ fn with_token(address: &str) -> AdminTerms {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
     let yaml = format!(
-        "{{ address: '{address}', token: {{ file: '{}' }} }}",
+        "{{ address: '{address}', insecure: true, token: {{ file: '{}' }} }}",
         file.path().display()
     );
     build(&yaml).0.unwrap()
@@ -258,9 +258,10 @@ fn a_probe_without_the_token_learns_yes_or_no_and_no_names() {
 #[test]
 fn a_listener_that_others_can_reach_needs_a_token() {
     for address in ["0.0.0.0:9090", "192.0.2.1:9090", "[::]:9090"] {
-        let (terms, findings) = build(&format!("{{ address: '{address}' }}"));
+        let (terms, findings) = build(&format!("{{ address: '{address}', insecure: true }}"));
         assert!(terms.is_none());
-        assert_eq!(findings[0].path.to_string(), "address");
+        assert_eq!(findings[1].path.to_string(), "address");
+        assert!(findings[1].mend.contains("token"), "{findings:?}");
     }
     for address in ["127.0.0.1:0", "[::1]:9090", "[::ffff:127.0.0.1]:9090"] {
         assert!(build(&format!("{{ address: '{address}' }}")).0.is_some());
@@ -269,6 +270,38 @@ fn a_listener_that_others_can_reach_needs_a_token() {
     let (terms, findings) = build("{ token: { env: SURELY_NOT_SET_ANYWHERE } }");
     assert!(terms.is_none());
     assert_eq!(findings[0].path.to_string(), "token");
+}
+
+#[test]
+fn tokens_cross_no_network_in_clear_text_unless_that_is_meant() {
+    let token = secret_file(TOKEN);
+    let tls = "tls: { certificate: a.pem, private_key: a.key }";
+    for (address, more, severities) in [
+        ("0.0.0.0:9090", "", &[Severity::Error][..]),
+        ("192.0.2.1:9090", "insecure: false", &[Severity::Error]),
+        ("[::]:0", "", &[Severity::Error]),
+        ("0.0.0.0:9090", "insecure: true", &[Severity::Warning]),
+        ("192.0.2.1:9090", tls, &[]),
+        ("127.0.0.1:9090", "", &[]),
+        ("[::ffff:127.0.0.1]:9090", "", &[]),
+        ("127.0.0.1:9090", "insecure: true", &[]),
+    ] {
+        let token = token.path().display();
+        let (terms, findings) = build(&format!(
+            "{{ address: '{address}', token: {{ file: '{token}' }}, {more} }}"
+        ));
+        let found: Vec<_> = findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(found, severities, "{address} {more}: {findings:?}");
+        assert_eq!(
+            terms.is_none(),
+            found.contains(&Severity::Error),
+            "{address} {more}"
+        );
+        if let Some(finding) = findings.first() {
+            assert_eq!(finding.path.to_string(), "address");
+            assert!(finding.mend.contains("tls"), "{findings:?}");
+        }
+    }
 }
 
 fn secret_file(text: &str) -> tempfile::NamedTempFile {

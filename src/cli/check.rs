@@ -3,12 +3,12 @@
 use super::Terminal;
 use crate::{
     config::{
-        Configuration, Document, Marks, Paint, Running, Surroundings, compose, compose_after,
-        render,
+        ConfigFile, Configuration, Document, Marks, Paint, Running, Surroundings, compose,
+        compose_after, render,
     },
     settings::{BaseDir, Effects, Finding, Findings, Severity},
 };
-use std::{io, path::Path, process::ExitCode};
+use std::{io, process::ExitCode};
 
 /// What reading a configuration came to.
 pub(super) struct Loaded {
@@ -21,17 +21,17 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads and composes the file at `path`.
-    pub(super) fn from(path: &Path, effects: Effects, surroundings: &Surroundings) -> Self {
-        Self::read(path, |document, base, findings| {
+    /// Reads and composes `file`.
+    pub(super) fn from(file: &ConfigFile, effects: Effects, surroundings: &Surroundings) -> Self {
+        Self::read(file, |document, base, findings| {
             compose(document, base, effects, surroundings, findings)
         })
     }
 
     /// The same for what may replace `running`. A file with a mistake leaves no trace, not even the keys that it says are
     /// made: those are made once it is known to be sound.
-    pub(super) fn after(running: &Running, path: &Path, surroundings: &Surroundings) -> Self {
-        Self::read(path, |document, base, findings| {
+    pub(super) fn after(running: &Running, file: &ConfigFile, surroundings: &Surroundings) -> Self {
+        Self::read(file, |document, base, findings| {
             compose(document, base, Effects::None, surroundings, findings)?;
             // what was only looked at has said what there is to say
             let mut again = Findings::default();
@@ -51,10 +51,10 @@ impl Loaded {
     }
 
     fn read(
-        path: &Path,
+        file: &ConfigFile,
         compose: impl FnOnce(&Document, &BaseDir, &mut Findings) -> Option<Configuration>,
     ) -> Self {
-        let document = match Document::read(path) {
+        let document = match file.read() {
             Ok(document) => document,
             Err(unreadable) => {
                 return Self {
@@ -66,7 +66,7 @@ impl Loaded {
             }
         };
         let mut findings = Findings::default();
-        let configuration = compose(&document, &BaseDir::of_file(path), &mut findings);
+        let configuration = compose(&document, &file.base(), &mut findings);
         Self {
             configuration,
             only_unavailable: findings.only_unavailable(),
@@ -96,11 +96,11 @@ impl Loaded {
 }
 
 pub(super) fn check(
-    path: &Path,
+    file: &ConfigFile,
     surroundings: &Surroundings,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    let loaded = Loaded::from(path, Effects::None, surroundings);
+    let loaded = Loaded::from(file, Effects::None, surroundings);
     let paint = if terminal.interactive {
         Paint::Colour
     } else {
@@ -111,7 +111,7 @@ pub(super) fn check(
         if failed {
             Ok(())
         } else {
-            writeln!(terminal.out, "{}: ok", path.display())
+            writeln!(terminal.out, "{file}: ok")
         }
     });
     match (written, failed) {

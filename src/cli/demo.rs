@@ -16,7 +16,7 @@ mod site;
 mod story;
 mod world;
 
-use super::{StartError, Terminal, run::wait_for_end};
+use super::{StartError, Terminal, run::EndSignals};
 use crate::{
     config::{OverrideError, Paint, Surroundings},
     jose::{JoseError, KeyError},
@@ -78,7 +78,8 @@ fn demo_of(
     let mut page = Page::new(&mut *terminal.out, paint, columns(terminal.interactive));
     let shown = io.block_on(async {
         // from the first moment on: an end in the middle must not leave the folder behind
-        let mut end = pin!(wait_for_end());
+        let mut signals = EndSignals::listen();
+        let mut end = pin!(signals.received());
         let shown = tokio::select! {
             biased;
             () = &mut end => return Err(DemoError::Interrupted),

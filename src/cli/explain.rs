@@ -19,7 +19,7 @@ use super::{Terminal, check::Loaded, demo::paint, revoke::listener::Listener};
 use crate::{
     cache::{CacheSettings, ExchangeCache},
     clock::{ManualClock, UnixTime},
-    config::{Configuration, Paint, Surroundings},
+    config::{ConfigFile, Configuration, Paint, Surroundings},
     error::Refusal,
     pipeline::{Recorder, Trail},
     proxy::{Ending, Hooks, NoRequest},
@@ -100,13 +100,13 @@ const KEYS_WITHIN: Duration = Duration::from_secs(15);
 
 pub(super) fn explain(
     arguments: &Arguments,
-    path: &Path,
+    file: &ConfigFile,
     surroundings: &Surroundings,
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
     if let Some(id) = &arguments.request_id {
-        let listener = Listener::of(path, arguments.admin);
+        let listener = Listener::of(file, arguments.admin);
         return recorded::show(id, listener, arguments.json, io, terminal);
     }
     let now = arguments
@@ -119,9 +119,9 @@ pub(super) fn explain(
     };
     let explained = io.block_on(async {
         let asked = arguments.asked()?;
-        let mut explainer = Explainer::new(path, &surroundings)?;
-        if recorded::has_store(path) {
-            let known = match Listener::of(path, arguments.admin) {
+        let mut explainer = Explainer::new(file.clone(), &surroundings)?;
+        if recorded::has_store(file) {
+            let known = match Listener::of(file, arguments.admin) {
                 Ok(listener) => recorded::revocations(&listener).await,
                 Err(failure) => Err(failure),
             };
@@ -148,6 +148,11 @@ pub(super) fn explain(
 }
 
 impl Arguments {
+    /// The file with the token, `-` for standard input.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        self.token_file.as_deref()
+    }
+
     fn asked(&self) -> Result<Asked, AskedError> {
         let url = self.url.as_deref().unwrap_or_default();
         let mut asked = Asked::new(&self.method, url)?;
@@ -175,13 +180,16 @@ impl Arguments {
 }
 
 impl Explainer {
-    /// Composes the file at `path` without leaving a trace: where it says that a signing key is made, or names a key or a
+    /// Composes `file` without leaving a trace: where it says that a signing key is made, or names a key or a
     /// secret that cannot be read here, one is made in memory.
     ///
     /// # Errors
     /// [`Unexplained::Configuration`].
-    pub fn new(path: &Path, surroundings: &Surroundings) -> Result<Self, Unexplained> {
-        let mut loaded = Loaded::from(path, Effects::Imagined, surroundings);
+    pub fn new(
+        file: impl Into<ConfigFile>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Unexplained> {
+        let mut loaded = Loaded::from(&file.into(), Effects::Imagined, surroundings);
         let Some(configuration) = loaded.configuration.take() else {
             let report = loaded.text();
             return Err(Unexplained::Configuration { report });

@@ -5,7 +5,7 @@ mod list;
 pub(in crate::cli) mod listener;
 
 use super::Terminal;
-use crate::{clock::UnixTime, settings::HumanDuration};
+use crate::{clock::UnixTime, config::ConfigFile, settings::HumanDuration};
 use listener::Listener;
 use serde_json::{Value, json};
 use std::{
@@ -158,11 +158,11 @@ const MAX_TOKEN: u64 = 48 << 10;
 
 pub(super) fn revoke(
     arguments: &Arguments,
-    path: &Path,
+    file: &ConfigFile,
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    let done = Listener::of(path, arguments.admin)
+    let done = Listener::of(file, arguments.admin)
         .and_then(|listener| io.block_on(arguments.perform(&listener)));
     match done {
         Ok(text) => match write!(terminal.out, "{text}") {
@@ -184,6 +184,18 @@ pub(super) fn revoke(
 }
 
 impl Arguments {
+    /// The file with the token, `-` for standard input.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        match &self.action {
+            Action::Revoke(target)
+            | Action::Lift {
+                what: Liftable::Target(target),
+                ..
+            } => target.token_file(),
+            Action::Lift { .. } | Action::List(_) => None,
+        }
+    }
+
     /// Has the gateway do it; what is printed then.
     async fn perform(&self, listener: &Listener) -> Result<String, Failure> {
         let options = self.holds.is_some() || self.forever || self.force;
@@ -292,6 +304,17 @@ impl Target {
                 json!({"token": {"token": token.as_str()}})
             }
         })
+    }
+
+    fn token_file(&self) -> Option<&Path> {
+        match self {
+            Self::Token { token_file } => Some(token_file),
+            Self::Subject(_)
+            | Self::Actor(_)
+            | Self::Session { .. }
+            | Self::Client { .. }
+            | Self::Key { .. } => None,
+        }
     }
 
     fn told(&self) -> String {

@@ -2,26 +2,26 @@
 
 use super::{Gateway, Terminal};
 use crate::{
-    config::{Document, Surroundings, log_settings},
+    config::{ConfigFile, Surroundings, log_settings},
     telemetry::{
         LogSettings,
         log::{self, Threshold},
     },
 };
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
 
 pub(super) fn run(
-    path: &Path,
+    file: &ConfigFile,
     surroundings: &Surroundings,
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
     // a file that cannot be read is reported when the gateway is started from it
-    let log = Document::read(path).map_or_else(
+    let log = file.read().map_or_else(
         |_| LogSettings::default(),
         |document| log_settings(&document),
     );
@@ -38,21 +38,29 @@ pub(super) fn run(
         let _inside = io.enter();
         signal(SignalKind::hangup()).ok()
     };
-    let mut gateway = match Gateway::start(path, surroundings) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %file, "starting");
+    let mut gateway = match Gateway::start(file.clone(), surroundings) {
         Ok(gateway) => gateway,
         Err(error) => {
             let _ = writeln!(terminal.err, "{error}");
             return ExitCode::from(if error.is_configuration() { 2 } else { 1 });
         }
     };
-    for address in gateway.addresses() {
-        tracing::info!(%address, "listening");
+    // before anybody learns that it runs, and may tell it to end
+    let mut end = {
+        let _inside = io.enter();
+        EndSignals::listen()
+    };
+    gateway.log_contents();
+    for listener in gateway.listeners() {
+        tracing::info!(address = %listener.address, tls = listener.tls, "listening");
     }
-    tracing::info!(address = %gateway.admin_address(), "admin listening");
+    let admin = gateway.admin_listener();
+    tracing::info!(address = %admin.address, tls = admin.tls, "admin listening");
     io.block_on(async {
         tokio::select! {
             biased;
-            () = wait_for_end() => {}
+            () = end.received() => {}
             () = keep_reloading(&mut gateway, reloads, &threshold) => {}
         }
         tracing::info!("draining");
@@ -72,29 +80,42 @@ async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, thre
         if told.is_none() {
             return std::future::pending().await;
         }
-        let before: Vec<_> = gateway.addresses();
+        let before = gateway.listeners();
         // why it failed was logged where it happened
         if let Ok(reloaded) = gateway.reload().await {
             threshold.set(reloaded.log_level);
-            for address in gateway.addresses() {
-                if !before.contains(&address) {
-                    tracing::info!(%address, "listening");
+            for listener in gateway.listeners() {
+                if !before.contains(&listener) {
+                    tracing::info!(address = %listener.address, tls = listener.tls, "listening");
                 }
             }
         }
     }
 }
 
-/// Waits for SIGTERM or SIGINT. Where the one cannot be listened for, the other still can.
-pub(super) async fn wait_for_end() {
-    let of = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
+/// SIGTERM and SIGINT. From when it is made, they end nothing by themselves.
+pub(super) struct EndSignals([Option<Signal>; 2]);
+
+impl EndSignals {
+    /// Listens for both. Where one cannot be listened for, the other still can. Must be called within a runtime.
+    pub(super) fn listen() -> Self {
+        let of = |kind| signal(kind).ok();
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(of))
+    }
+
+    /// Waits for one of them.
+    pub(super) async fn received(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = arrival(terminate) => {}
+            () = arrival(interrupt) => {}
         }
-    };
-    tokio::select! {
-        () = of(SignalKind::terminate()) => {}
-        () = of(SignalKind::interrupt()) => {}
+    }
+}
+
+async fn arrival(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

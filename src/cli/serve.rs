@@ -4,12 +4,13 @@ mod listeners;
 mod reload;
 mod watched;
 
+pub use listeners::Listening;
 pub use reload::{ReloadError, Reloaded};
 
 use super::check::Loaded;
 use crate::{
     admin::Admin,
-    config::{Configuration, ListenerTerms, Running, Surroundings},
+    config::{ConfigFile, Configuration, Running, Surroundings},
     gate::LimitsSettings,
     proxy::{
         self, AdminApp, App, Serving, ShutdownSettings, ThreadSetting,
@@ -19,6 +20,7 @@ use crate::{
         },
     },
     settings::Effects,
+    store::Stores,
     telemetry::{LogFormat, Metrics, Readiness},
 };
 use listeners::Listeners;
@@ -26,7 +28,6 @@ use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
-    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -36,7 +37,7 @@ use watched::Watched;
 /// A running gateway. Dropping it ends it at once; [`Gateway::drain`] ends it without losing a request;
 /// [`Gateway::reload`] has it serve another configuration.
 pub struct Gateway {
-    path: PathBuf,
+    file: ConfigFile,
     surroundings: Surroundings,
     edge: Edge,
     app: Arc<App>,
@@ -99,19 +100,23 @@ const ADMIN_CONNECTIONS: usize = 256;
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Gateway {
-    /// Starts the gateway that the file at `path` describes.
+    /// Starts the gateway that `file` describes.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub fn start(path: &Path, surroundings: &Surroundings) -> Result<Self, StartError> {
-        let mut loaded = Loaded::from(path, Effects::Allowed, surroundings);
+    pub fn start(
+        file: impl Into<ConfigFile>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, StartError> {
+        let file = file.into();
+        let mut loaded = Loaded::from(&file, Effects::Allowed, surroundings);
         let report = loaded.text();
         match loaded.configuration.take() {
             Some(configuration) => {
                 if !report.is_empty() {
                     tracing::warn!(findings = report, "the configuration is legal and unwise");
                 }
-                Self::run(path, configuration, surroundings)
+                Self::run(file, configuration, surroundings)
             }
             None if loaded.only_unavailable => Err(StartError::Unavailable { report }),
             None => Err(StartError::Configuration { report }),
@@ -119,15 +124,15 @@ impl Gateway {
     }
 
     fn run(
-        path: &Path,
+        file: ConfigFile,
         configuration: Configuration,
         surroundings: &Surroundings,
     ) -> Result<Self, StartError> {
         // sockets before anything else: what cannot be had ends the start while nothing runs
         let mut inherited = InheritedSockets::from_environment();
-        let admin_terms = ListenerTerms::cleartext(configuration.admin.address);
         let (none, mut no_sockets) = (Listeners::default(), InheritedSockets::default());
-        let mut admin_listeners = none.change(vec![admin_terms], &mut no_sockets)?;
+        let mut admin_listeners =
+            none.change(vec![configuration.admin_listener], &mut no_sockets)?;
         let mut listeners = none.change(configuration.listeners, &mut inherited)?;
         let limits = edge_limits(&configuration.limits);
         let threads = configuration.runtime.threads;
@@ -161,7 +166,10 @@ impl Gateway {
             .map_err(StartError::System)?;
         metrics.configured(surroundings.clock.now());
         let (listeners, _) = listeners.complete(&edge);
-        let watched = Watched::new(&issuers, listeners.certificates().collect());
+        let certificates = listeners
+            .certificates()
+            .chain(admin_listeners.certificates());
+        let watched = Watched::new(&issuers, certificates.collect());
         watched.show_at_scrape(&metrics, serving.clone(), Arc::clone(&surroundings.clock));
         let admin = Admin::new(
             configuration.admin,
@@ -183,7 +191,7 @@ impl Gateway {
             memory,
         };
         Ok(Self {
-            path: path.to_owned(),
+            file,
             surroundings: surroundings.clone(),
             listeners,
             edge,
@@ -207,6 +215,31 @@ impl Gateway {
     /// Where it listens, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.addresses().collect()
+    }
+
+    /// Where it listens, and how, in the order of the configuration.
+    pub fn listeners(&self) -> Vec<Listening> {
+        self.listeners.listening().collect()
+    }
+
+    /// Where the operator's listener is, and how it speaks.
+    pub fn admin_listener(&self) -> Listening {
+        let mut listening = self.admin_listeners.listening();
+        listening.next().unwrap_or(Listening {
+            address: NOWHERE,
+            tls: false,
+        })
+    }
+
+    /// Writes to the log how much of everything the configuration has.
+    pub(super) fn log_contents(&self) {
+        let running = &self.running;
+        tracing::info!(
+            routes = running.hooks.pipeline.routes.routes().len(),
+            trusted_issuers = running.issuers.len(),
+            store = running.store.as_ref().map_or("none", Stores::kind),
+            "configuration read"
+        );
     }
 
     /// Where the operator's listener is.

@@ -1,6 +1,7 @@
 //! From the sections of `gateway.yaml` to the components of a gateway.
 
 mod listeners;
+mod own_upstreams;
 mod parts;
 mod prints;
 mod running;
@@ -51,8 +52,10 @@ pub struct Surroundings {
 pub struct Configuration {
     /// Where it listens.
     pub listeners: Vec<ListenerTerms>,
-    /// The operator's listener.
+    /// Whom the operator's listener admits.
     pub admin: AdminTerms,
+    /// The operator's listener.
+    pub admin_listener: ListenerTerms,
     /// Ends tokens for the operator.
     pub revoker: Revoker,
     /// What requests and clients may take.
@@ -243,7 +246,8 @@ impl Composer<'_> {
         let (clock, randomness) = (&self.surroundings.clock, &self.surroundings.randomness);
         let configured = std::mem::take(&mut read.listeners);
         let listeners = building.within("listeners", |b| listeners::build(configured, b));
-        let admin = building.within("admin", |b| read.admin.build(b));
+        let own = listeners.as_deref().unwrap_or_default();
+        let admin = building.within("admin", |b| listeners::admin(&read.admin, own, b));
         let engine = building.within("issuer", |b| {
             read.issuer
                 .as_ref()?
@@ -257,10 +261,8 @@ impl Composer<'_> {
         let store = building.within("store", |b| {
             self.store(read.store.as_ref(), engine.as_ref(), b)
         });
-        let revocations = match &store {
-            Some(store) => store.revocations().clone(),
-            None => Revocations::of_one_process(),
-        };
+        let revocations = store.as_ref().map(|store| store.revocations().clone());
+        let revocations = revocations.unwrap_or_else(Revocations::of_one_process);
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
         let endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
         let audit = logs.as_ref().map(|(_, recorder)| recorder.audit());
@@ -268,9 +270,8 @@ impl Composer<'_> {
         let mut service = ground
             .zip(endpoint)
             .map(|(ground, endpoint)| self.token_service(&read, endpoint, &ground));
-        let public_url = listeners::public_url_of(listeners.as_deref().unwrap_or_default());
-        let clients = building.within("clients", |b| ClientCeilings::build(&read.clients, b));
-        let clients = Arc::new(clients);
+        let clients =
+            Arc::new(building.within("clients", |b| ClientCeilings::build(&read.clients, b)));
         if let Some(engine) = &engine {
             self.succession.keys(engine);
         }
@@ -280,14 +281,16 @@ impl Composer<'_> {
                 engine: engine.as_ref(),
                 service: service.as_ref(),
                 clients: &clients,
-                public_url,
+                public_url: listeners::public_url_of(own),
             };
+            own_upstreams::refuse(&read, own, b);
             self.routes(&read, &ground, b)
         });
         building.within("cache", |b| read.cache.check(b));
         building.within("limits", |b| read.limits.check(b));
         let ids = self.ids(building)?;
         let ((table, peers), (access_log, recorder)) = (routes?, logs?);
+        let (admin, admin_listener) = admin?;
         if let Some(service) = &mut service {
             service.documents.describe(table.routes());
         }
@@ -306,7 +309,8 @@ impl Composer<'_> {
         };
         Some(Configuration {
             listeners: listeners?,
-            admin: admin?,
+            admin,
+            admin_listener,
             revoker,
             limits: read.limits,
             shutdown: read.shutdown,

@@ -40,19 +40,26 @@ impl Document {
     /// [`Unreadable`] where it cannot be opened, exceeds 4 MiB, is not UTF-8 or is no YAML mapping.
     pub fn read(path: &Path) -> Result<Self, Unreadable> {
         let file = path.display().to_string();
-        let bytes = read_capped(path).map_err(|error| {
-            Unreadable::once(
-                &file,
-                START,
-                &format!("the file cannot be read: {error}"),
-                "name a file that exists and can be read, with --config",
-            )
-        })?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(&file, text),
+        let bytes = std::fs::File::open(path)
+            .and_then(read_capped)
+            .map_err(|error| {
+                Unreadable::once(
+                    &file,
+                    START,
+                    &format!("the file cannot be read: {error}"),
+                    "name a file that exists and can be read, with --config",
+                )
+            })?;
+        Self::of_bytes(&file, &bytes)
+    }
+
+    /// Reads `bytes`, which findings call `file`.
+    pub(super) fn of_bytes(file: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::parse(file, text),
             // One byte above the limit is read, which may cut a character: that is a matter of size, not of encoding.
-            Err(_) if bytes.len() > MAX_BYTES => Err(too_large(&file)),
-            Err(error) => Err(not_utf8(&file, &bytes, error.valid_up_to())),
+            Err(_) if bytes.len() > MAX_BYTES => Err(too_large(file)),
+            Err(error) => Err(not_utf8(file, bytes, error.valid_up_to())),
         }
     }
 
@@ -145,13 +152,11 @@ impl Unreadable {
 
 const START: Mark = Mark { line: 1, column: 1 };
 
-fn read_capped(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_capped(from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // One byte more than is allowed tells "too large" from "just fits".
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
-    std::fs::File::open(path)?
-        .take(limit)
-        .read_to_end(&mut bytes)?;
+    from.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -70,7 +70,8 @@ impl OutboundUrl {
         match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
+            // an IPv4 address in the form of IPv6 (RFC 4291 §2.5.5.2) is that address
+            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
             None => false,
         }
     }
@@ -136,6 +137,8 @@ mod tests {
         assert!(OutboundUrl::parse("http://127.0.0.1:9000/keys").is_ok());
         assert!(OutboundUrl::parse("http://[::1]:9000/keys").is_ok());
         assert!(OutboundUrl::parse("http://localhost/keys").is_ok());
+        assert!(OutboundUrl::parse("http://[::ffff:127.0.0.1]/keys").is_ok());
+        assert!(OutboundUrl::parse("http://[::ffff:192.0.2.1]/keys").is_err());
         assert_eq!(
             OutboundUrl::parse("http://idp.example.com/keys"),
             Err(UrlError::Unencrypted("idp.example.com".into()))

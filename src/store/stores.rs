@@ -13,6 +13,16 @@ pub enum Stores {
     Redis(Arc<Redis>),
 }
 
+impl Stores {
+    /// Its key in `store`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Redis(_) => "redis",
+        }
+    }
+}
+
 impl Store for Stores {
     async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         match self {

@@ -9,9 +9,12 @@ const SCHEMA: &str = "docs/gateway.schema.json";
 const REFERENCE: &str = "docs/configuration.md";
 
 /// Invalid files that a schema cannot refuse, and why.
-const BEYOND_A_SCHEMA: [(&str, &str); 51] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 56] = [
     ("accepts_twice", "compares two items of a list"),
     ("accepts_wider_audience", "compares two parts of the file"),
+    ("admin_at_a_listener", "compares two parts of the file"),
+    ("admin_within_a_listener", "compares two parts of the file"),
+    ("admin_without_tls", "is about the kind of an address"),
     ("anchor", "is resolved before a schema sees it"),
     ("client_cannot_authenticate", "compares two keys of an item"),
     ("client_does_not_exchange", "compares two keys of an item"),
@@ -53,6 +56,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 51] = [
         "duplicate_inner_key",
         "one of the two is gone before a schema sees it",
     ),
+    ("listener_within_listener", "compares two items of a list"),
     ("map_of_no_scope", "is the name of a key"),
     ("my_scopes_allowed", "a scope like any other by its form"),
     ("opaque_keys", "stand in other files"),
@@ -103,6 +107,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 51] = [
     ("tag", "is gone before a schema sees it"),
     ("two_documents", "a schema describes one"),
     ("upgrade_over_http2", "compares two parts of the file"),
+    ("upstream_is_a_listener", "compares two parts of the file"),
 ];
 
 fn validator() -> Validator {

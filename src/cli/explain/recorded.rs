@@ -6,13 +6,13 @@ use crate::{
         revoke::{Failure, listener::Listener, printable},
     },
     clock::UnixTime,
-    config::Document,
+    config::ConfigFile,
     settings::Findings,
     store::{Revocation, RevocationKey},
     telemetry::Step,
 };
 use serde_json::Value;
-use std::{fmt::Write as _, io, path::Path, process::ExitCode};
+use std::{fmt::Write as _, io, process::ExitCode};
 use tokio::runtime::Runtime;
 
 /// How many pages of revocations are read at most.
@@ -83,8 +83,8 @@ fn page(told: &Value) -> String {
 }
 
 /// Whether the configuration names a store, so that something may be revoked.
-pub(super) fn has_store(path: &Path) -> bool {
-    Document::read(path).is_ok_and(|document| {
+pub(super) fn has_store(file: &ConfigFile) -> bool {
+    file.read().is_ok_and(|document| {
         let written: Option<serde_yaml::Value> =
             document.sections(&mut Findings::default(), |top| top.take_or_default("store"));
         written.is_some()

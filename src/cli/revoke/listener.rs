@@ -5,18 +5,18 @@
 use super::Failure;
 use crate::{
     admin::AdminSettings,
-    config::{Document, Marks, Paint, render},
-    settings::{BaseDir, Building, Effects, Findings},
+    config::{ConfigFile, Marks, Paint, render},
+    egress::PinnedTls,
+    settings::{Building, Effects, Findings},
 };
 use serde_json::Value;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -30,26 +30,34 @@ const MAX_ANSWER: u64 = 8 << 20;
 /// Where the operator's requests go, and what opens it.
 pub(in crate::cli) struct Listener {
     address: SocketAddr,
+    tls: Option<PinnedTls>,
     read: Option<Zeroizing<Vec<u8>>>,
     revoke: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Listener {
-    /// That of the configuration at `path`, of which nothing but the section `admin` has to be right.
-    pub(in crate::cli) fn of(path: &Path, elsewhere: Option<SocketAddr>) -> Result<Self, Failure> {
-        let document = Document::read(path).map_err(|unreadable| Failure::Configuration {
+    /// That of the configuration in `file`, of which nothing but the section `admin` has to be right.
+    pub(in crate::cli) fn of(
+        file: &ConfigFile,
+        elsewhere: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
+        let document = file.read().map_err(|unreadable| Failure::Configuration {
             report: report(unreadable.findings, &unreadable.marks),
         })?;
         let mut findings = Findings::default();
         let settings: AdminSettings =
             document.sections(&mut Findings::default(), |top| top.take_or_default("admin"));
-        let base = BaseDir::of_file(path);
+        let base = file.base();
         let mut building = Building {
             base: &base,
             effects: Effects::None,
             findings: &mut findings,
         };
-        let Some(terms) = building.within("admin", |building| settings.build(building)) else {
+        let built = building.within("admin", |building| {
+            let tls = pinned(&settings, building);
+            Some((settings.build(building)?, tls?))
+        });
+        let Some((terms, tls)) = built else {
             return Err(Failure::Configuration {
                 report: report(findings, document.marks()),
             });
@@ -60,6 +68,7 @@ impl Listener {
         }
         Ok(Self {
             address,
+            tls,
             read: terms.expose_read_token().map(|token| token.to_vec().into()),
             revoke: terms
                 .expose_revoke_token()
@@ -125,11 +134,49 @@ impl Listener {
         }
         request.extend_from_slice(b"\r\n");
         request.extend_from_slice(body.as_bytes());
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(&request).await?;
-        let mut answer = Vec::new();
-        stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        let stream = TcpStream::connect(address).await?;
+        match &self.tls {
+            Some(tls) => converse(tls.connect(stream, address.ip()).await?, &request).await,
+            None => converse(stream, &request).await,
+        }
+    }
+}
+
+/// Sends `request`; everything that comes back until the end.
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+) -> io::Result<String> {
+    stream.write_all(request).await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// By what the listener is recognised where it speaks TLS: a finding where the certificate cannot be read.
+#[allow(
+    clippy::option_option,
+    reason = "nothing to recognise and no way to recognise it are two things"
+)]
+fn pinned(settings: &AdminSettings, building: &mut Building<'_>) -> Option<Option<PinnedTls>> {
+    let Some(tls) = &settings.tls else {
+        return Some(None);
+    };
+    let file = building.base.resolve(&tls.certificate);
+    match PinnedTls::read(&file) {
+        Ok(pinned) => Some(Some(pinned)),
+        Err(error) => {
+            building.within("tls", |b| {
+                b.within("certificate", |b| {
+                    b.findings.error(
+                        format!("{}: {error}", file.display()),
+                        "name the PEM file whose certificate the running gateway shows",
+                    );
+                });
+            });
+            None
+        }
     }
 }
 

@@ -21,8 +21,18 @@ struct Place {
     /// The address in the file; with port 0 for a free one.
     asked: SocketAddr,
     bound: SocketAddr,
+    tls: bool,
     /// When its certificate expires.
     expires_at: Option<UnixTime>,
+}
+
+/// A socket that is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// `true` for https, `false` for plain http.
+    pub tls: bool,
 }
 
 /// From the listeners of one configuration to those of another.
@@ -50,11 +60,13 @@ impl Listeners {
         };
         for ListenerTerms { address, tls, .. } in wanted {
             let expires_at = tls.as_ref().and_then(TlsTerms::expires_at);
+            let is_encrypted = tls.is_some();
             let known = there.iter().position(|place| place.asked == address);
             let place = if let Some(known) = known {
                 let place = there.remove(known);
                 change.secured.push((place.bound, tls));
                 Place {
+                    tls: is_encrypted,
                     expires_at,
                     ..place
                 }
@@ -68,6 +80,7 @@ impl Listeners {
                 Place {
                     asked: address,
                     bound,
+                    tls: is_encrypted,
                     expires_at,
                 }
             };
@@ -77,6 +90,14 @@ impl Listeners {
         Ok(change)
     }
 
+    /// Where they are and how they speak, in the order of the configuration.
+    pub(super) fn listening(&self) -> impl Iterator<Item = Listening> {
+        self.0.iter().map(|place| Listening {
+            address: place.bound,
+            tls: place.tls,
+        })
+    }
+
     /// Where they are, in the order of the configuration.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|place| place.bound)
@@ -84,8 +105,7 @@ impl Listeners {
 
     /// When the certificates expire, by the address of the listener in the file.
     pub(super) fn certificates(&self) -> impl Iterator<Item = (String, UnixTime)> {
-        let places = self.0.iter();
-        places.filter_map(|place| Some((place.asked.to_string(), place.expires_at?)))
+        certificates(&self.0)
     }
 }
 
@@ -93,6 +113,11 @@ impl Change {
     /// The addresses, new ones and those that stay, in the order of the configuration.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.places.iter().map(|place| place.bound)
+    }
+
+    /// When the certificates expire, by the address of the listener in the file.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = (String, UnixTime)> {
+        certificates(&self.places)
     }
 
     /// Has the new sockets served, until one cannot be.
@@ -110,4 +135,9 @@ impl Change {
         }
         (Listeners(self.places), self.gone)
     }
+}
+
+fn certificates(places: &[Place]) -> impl Iterator<Item = (String, UnixTime)> {
+    let places = places.iter();
+    places.filter_map(|place| Some((place.asked.to_string(), place.expires_at?)))
 }

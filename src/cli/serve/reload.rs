@@ -8,7 +8,7 @@
 use super::{Fixed, Gateway, StartError, admin_limits, edge_limits, listeners::Change};
 use crate::{
     cli::check::Loaded,
-    config::{Configuration, ListenerTerms, Running},
+    config::{ConfigFile, Configuration, Running},
     proxy::{Hooks, edge::InheritedSockets},
     telemetry::{LogLevel, Readiness, ReloadOutcome},
     verify::TrustedIssuer,
@@ -40,6 +40,12 @@ pub enum ReloadError {
         /// The issuer's name in the configuration.
         name: String,
     },
+    /// The configuration was read from standard input.
+    #[error(
+        "the configuration came from standard input, which cannot be read twice; start the gateway anew, or start it with \
+         --config FILE to be able to reload"
+    )]
+    StandardInput,
     /// The thread that composed it ended before it was done.
     #[error("the configuration could not be composed")]
     Broken,
@@ -85,18 +91,21 @@ impl Gateway {
         let listeners = std::mem::take(&mut configuration.listeners);
         let none = || InheritedSockets::default();
         let listeners = self.listeners.change(listeners, &mut none())?;
-        let admin = ListenerTerms::cleartext(configuration.admin.address);
-        let admin = self.admin_listeners.change(vec![admin], &mut none())?;
+        let admin = vec![configuration.admin_listener.clone()];
+        let admin = self.admin_listeners.change(admin, &mut none())?;
         self.prepare(&configuration).await?;
         self.replace(configuration, listeners, admin).await
     }
 
     /// Composes the file as it is now, on a thread that serves no requests.
     async fn compose(&self) -> Result<Configuration, ReloadError> {
-        let (path, surroundings) = (self.path.clone(), self.surroundings.clone());
+        if matches!(self.file, ConfigFile::StandardInput(_)) {
+            return Err(ReloadError::StandardInput);
+        }
+        let (file, surroundings) = (self.file.clone(), self.surroundings.clone());
         let running = Arc::clone(&self.running);
         let composing = self.surroundings.io.spawn_blocking(move || {
-            let mut loaded = Loaded::after(&running, &path, &surroundings);
+            let mut loaded = Loaded::after(&running, &file, &surroundings);
             (loaded.configuration.take(), loaded.text())
         });
         let (configuration, report) = composing.await.map_err(|_| ReloadError::Broken)?;
@@ -201,8 +210,11 @@ impl Gateway {
         }
         let (listeners, gone) = listeners.complete(&self.edge);
         let (admin_listeners, admin_gone) = admin.complete(&self.admin_edge);
+        let certificates = listeners
+            .certificates()
+            .chain(admin_listeners.certificates());
         self.watched
-            .replace(&configuration.issuers, listeners.certificates().collect());
+            .replace(&configuration.issuers, certificates.collect());
         self.listeners = listeners;
         self.admin_listeners = admin_listeners;
         self.shutdown = configuration.shutdown;

@@ -1,16 +1,17 @@
-//! `listeners`: addresses, and the certificates that are read for them.
+//! `listeners` and the listener of `admin`: addresses, and the certificates that are read for them.
 
 use crate::{
+    admin::{AdminSettings, AdminTerms},
     proxy::{
         ListenerSettings,
         edge::{ClientTrust, Http2, TlsError, TlsTerms},
     },
     settings::{Building, ClientCertificates, Effects, PublicUrl, ServerTlsSettings},
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One listener, its certificate read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ListenerTerms {
     /// Address and port.
     pub address: SocketAddr,
@@ -18,17 +19,6 @@ pub struct ListenerTerms {
     pub public_url: Option<PublicUrl>,
     /// The certificate.
     pub tls: Option<TlsTerms>,
-}
-
-impl ListenerTerms {
-    /// A listener without TLS.
-    pub fn cleartext(address: SocketAddr) -> Self {
-        Self {
-            address,
-            public_url: None,
-            tls: None,
-        }
-    }
 }
 
 /// Reads the certificates; every listener is looked at.
@@ -41,13 +31,15 @@ pub(super) fn build(
     for (position, settings) in settings {
         building.within(position, |b| {
             let address = settings.address;
-            if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
-                b.within("address", |b| {
-                    b.findings.error(
-                        format!("a second listener on {address}"),
-                        "remove one of them",
-                    )
-                });
+            if let Some(other) = listeners
+                .iter()
+                .find(|other| conflict(other.address, address))
+            {
+                let what = match other.address == address {
+                    true => format!("a second listener on {address}"),
+                    false => format!("{address} is part of the listener on {}", other.address),
+                };
+                b.within("address", |b| b.findings.error(what, "remove one of them"));
             }
             if settings.tls.is_none() && settings.http2 == Some(true) {
                 b.within("http2", |b| {
@@ -87,17 +79,82 @@ pub(super) fn build(
                 }
                 Err(error) => {
                     complete = false;
-                    b.within("tls", |b| {
-                        b.findings.error(
-                            error.to_string(),
-                            "name a PEM certificate chain and its private key",
-                        )
-                    });
+                    refuse_tls(&error, b);
                 }
             }
         });
     }
     complete.then_some(listeners)
+}
+
+/// The operator's listener, and whom it admits. A port that one of `listeners` has cannot be the operator's too.
+pub(super) fn admin(
+    settings: &AdminSettings,
+    listeners: &[ListenerTerms],
+    building: &mut Building<'_>,
+) -> Option<(AdminTerms, ListenerTerms)> {
+    let terms = settings.build(building);
+    let address = settings.address;
+    let taken = listeners
+        .iter()
+        .find(|other| conflict(other.address, address));
+    if let Some(other) = taken {
+        building.within("address", |b| {
+            b.findings.error_because(
+                format!(
+                    "{address} is where `listeners` has {}: one port cannot be both",
+                    other.address
+                ),
+                "applications must not reach what is the operator's",
+                "give admin.address another port",
+            );
+        });
+    }
+    let tls = settings.tls.as_ref().map(|tls| {
+        let (certificate, key) = (
+            building.base.resolve(&tls.certificate),
+            building.base.resolve(&tls.private_key),
+        );
+        TlsTerms::read(&certificate, &key, Http2::Off, None)
+    });
+    match tls.transpose() {
+        Ok(tls) => {
+            let listener = ListenerTerms {
+                address,
+                public_url: None,
+                tls,
+            };
+            Some((terms?, listener))
+        }
+        Err(error) => {
+            refuse_tls(&error, building);
+            None
+        }
+    }
+}
+
+fn refuse_tls(error: &TlsError, building: &mut Building<'_>) {
+    building.within("tls", |b| {
+        b.findings.error(
+            error.to_string(),
+            "name a PEM certificate chain and its private key",
+        );
+    });
+}
+
+/// Returns `true` if the system gives only one of two sockets.
+fn conflict(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let same = ip == other_ip || covers(ip, other_ip) || covers(other_ip, ip);
+    one.port() != 0 && one.port() == other.port() && same
+}
+
+/// Returns `true` if a socket on `all` takes connections to `one` too. `[::]` takes those of IPv4 (RFC 3493 §5.3).
+pub(super) fn covers(all: IpAddr, one: IpAddr) -> bool {
+    match all {
+        IpAddr::V4(all) => all.is_unspecified() && one.is_ipv4(),
+        IpAddr::V6(all) => all.is_unspecified(),
+    }
 }
 
 /// What clients call where a route does not say: the first URL that is known.

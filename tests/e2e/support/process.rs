@@ -4,6 +4,7 @@ use super::{Ask, Client, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::Path,
@@ -38,9 +39,22 @@ pub struct Process {
 impl Process {
     /// Starts the gateway and waits until it says where it listens.
     pub fn start(file: &Path) -> Self {
-        let mut child = program()
-            .arg("--config")
-            .arg(file)
+        Self::run(program().arg("--config").arg(file).stdin(Stdio::null()))
+    }
+
+    /// The same with a configuration that stands in no file; relative paths are below `folder`.
+    #[allow(dead_code, reason = "the streaming tests do without")]
+    pub fn start_from_standard_input(configuration: File, folder: &Path) -> Self {
+        Self::run(
+            program()
+                .args(["--config", "-"])
+                .current_dir(folder)
+                .stdin(configuration),
+        )
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "1")
             .stdout(Stdio::piped())
@@ -143,14 +157,15 @@ fn keep(
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            if let (Some(found), Ok(value)) = (&found, serde_json::from_slice::<Value>(&line)) {
+            let value = serde_json::from_slice::<Value>(&line);
+            output.lock().unwrap().append(&mut line);
+            if let (Some(found), Ok(value)) = (&found, value) {
                 let text = value.to_string();
                 if text.contains("listening") {
                     let address = address_in(&value).expect("no address in the line");
                     let _ = found.send(address);
                 }
             }
-            output.lock().unwrap().append(&mut line);
         }
     })
 }

@@ -1,0 +1,115 @@
+//! TLS to one server whose certificate is in a file here: the gateway's own admin listener, as its commands reach it.
+//!
+//! That very certificate is trusted, whatever names it has and whoever signed it: nobody else has its key.
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+};
+use rustls_pki_types::{
+    CertificateDer, ServerName, UnixTime,
+    pem::{self, PemObject},
+};
+use std::{io, net::IpAddr, path::Path, sync::Arc};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// Connects to the server that has one certificate.
+#[derive(Clone)]
+pub struct PinnedTls(TlsConnector);
+
+/// Why no server can be recognised.
+#[derive(Debug, Error)]
+pub enum PinnedTlsError {
+    /// The file cannot be read, or has no certificate.
+    #[error("{0}")]
+    Certificate(#[from] pem::Error),
+    /// The program did not install a provider of cryptography.
+    #[error("TLS is not set up")]
+    NoTls(#[source] Option<Error>),
+}
+
+impl PinnedTls {
+    /// Recognises the server by the first certificate in the PEM file at `path`.
+    ///
+    /// # Errors
+    /// [`PinnedTlsError`].
+    pub fn read(path: &Path) -> Result<Self, PinnedTlsError> {
+        let certificate = CertificateDer::from_pem_file(path)?;
+        let provider = CryptoProvider::get_default().ok_or(PinnedTlsError::NoTls(None))?;
+        let verifier = Pinned {
+            certificate,
+            provider: Arc::clone(provider),
+        };
+        let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| PinnedTlsError::NoTls(Some(error)))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Shakes hands on `stream`, which was connected to `address`.
+    ///
+    /// # Errors
+    /// The server has another certificate, or speaks no TLS.
+    pub async fn connect(
+        &self,
+        stream: TcpStream,
+        address: IpAddr,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::IpAddress(address.into());
+        self.0.connect(name, stream).await
+    }
+}
+
+#[derive(Debug)]
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        presented: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if *presented == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::UnknownIssuer.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
