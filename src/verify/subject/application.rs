@@ -199,6 +199,28 @@ const MARKS: &[Mark] = &[
     row("a Terraform run", |token| {
         token.has("terraform_run_id") || token.has("terraform_workspace_id")
     }),
+    // Nomad, tasks, services and nodes: https://developer.hashicorp.com/nomad/docs/concepts/workload-identity
+    row("a Nomad workload", |token| {
+        token.has("nomad_job_id") || token.has("nomad_allocation_id") || token.has("nomad_node_id")
+    }),
+    // Spacelift: https://docs.spacelift.io/integrations/cloud-providers/oidc
+    row("a Spacelift run", |token| {
+        token.has("callerType") && (token.has("runId") || token.has("spaceId"))
+    }),
+    // Vercel: https://vercel.com/docs/oidc/reference
+    row("a Vercel deployment", |token| {
+        token.subjects().any(|sub| {
+            sub.starts_with("owner:") && sub.contains(":project:") && sub.contains(":environment:")
+        })
+    }),
+    // Ansible Automation Platform: https://docs.redhat.com/en/documentation/red_hat_ansible_automation_platform
+    row("an Ansible job", |token| {
+        token.has("aap_controller_job_id") || token.subject_starts(&["workload_type:"])
+    }),
+    // Fly.io: https://fly.io/docs/security/openid-connect/
+    row("a Fly.io machine", |token| {
+        token.has("machine_id") && token.has("app_name") && token.has("org_name")
+    }),
 ];
 
 impl<'a> Token<'a> {

@@ -138,6 +138,12 @@ async fn a_workloads_token_is_an_applications_own() {
         json!({"sub": "{repo}:{step}", "pipelineUuid": "{p}", "stepUuid": "{s}"}),
         json!({"sub": "sc://acme/shop/connection"}),
         json!({"sub": "organization:acme:project:p:workspace:w:run_phase:apply", "terraform_run_id": "run-1"}),
+        json!({"sub": "global:default:shop:web:server:id", "nomad_job_id": "shop", "nomad_task": "server"}),
+        json!({"sub": "n-1", "nomad_node_id": "n-1", "nomad_node_pool": "default"}),
+        json!({"sub": "space:root:stack:shop:run_type:TRACKED:scope:write", "callerType": "stack", "runId": "r"}),
+        json!({"sub": "owner:acme:project:shop:environment:production", "owner_id": "team_1"}),
+        json!({"sub": "workload_type:aap_controller_automation_job:organization:acme", "aap_controller_job_id": "4"}),
+        json!({"sub": "acme:shop:web", "machine_id": "m", "app_name": "shop", "org_name": "acme"}),
     ] {
         assert!(said(&bench, &token).await.is_app_only(), "{token}");
     }
