@@ -138,11 +138,13 @@ impl<'de> Deserialize<'de> for ScopeSet {
         Self::from_tokens(tokens.iter().map(String::as_str)).map_err(|error| {
             // one text with several names, as a token has them: what is suggested has to be one that is taken
             let apart = tokens.iter().flat_map(|text| text.split_whitespace());
-            let apart: Vec<&str> = apart.collect();
+            // no scope is meant by a star, which is refused where it stands
+            let apart: Vec<&str> = apart.filter(|name| *name != "*").collect();
             match Self::from_tokens(apart.iter().copied()) {
+                // in quotes every scope is YAML: there is none with a quote or a backslash
                 Ok(_) if !apart.is_empty() => de::Error::custom(format_args!(
-                    "{error}; write one name an item: [{}]",
-                    apart.join(", ")
+                    "{error}; write one name an item: [\"{}\"]",
+                    apart.join("\", \"")
                 )),
                 Ok(_) | Err(_) => de::Error::custom(error),
             }

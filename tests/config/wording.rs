@@ -239,7 +239,12 @@ fn what_is_suggested_would_be_taken() {
         (
             "allow: [orders.read, orders.write]",
             r#"allow: ["orders.read orders.write"]"#,
-            "write one name an item: [orders.read, orders.write]",
+            r#"write one name an item: ["orders.read", "orders.write"]"#,
+        ),
+        (
+            "allow: [orders.read, orders.write]",
+            r#"allow: ["a, b:", "*", "%c"]"#,
+            r#"write one name an item: ["a,", "b:", "%c"]"#,
         ),
         (
             "audience: orders-api } ]",
