@@ -139,7 +139,7 @@ pub enum GateError {
     /// The authority of the target and the Host field differ (RFC 9112 §3.2.2).
     #[error("request target and host field name different authorities")]
     AuthorityMismatch,
-    /// A method that a gateway does not forward: TRACE would echo the credential (RFC 9110 §9.3.8).
+    /// A method that a gateway does not forward: TRACE would echo the credential (RFC 9110 §9.3.8), and so would TRACK.
     #[error("method not forwarded")]
     MethodNotForwarded,
     /// The bytes of the head are not in the one form that every parser reads alike.
@@ -225,7 +225,8 @@ impl Gate {
                 limit: self.headers,
             });
         }
-        if head.method == Method::TRACE || head.method == Method::CONNECT {
+        if [Method::TRACE, Method::CONNECT].contains(&head.method) || head.method.as_str() == TRACK
+        {
             return Err(GateError::MethodNotForwarded);
         }
         check_path(path)?;
@@ -236,6 +237,9 @@ impl Gate {
         })
     }
 }
+
+/// What IIS once took for TRACE.
+const TRACK: &str = "TRACK";
 
 /// Accepts a path that every parser splits and decodes alike.
 ///
@@ -346,10 +350,12 @@ mod tests {
 
     #[test]
     fn trace_and_asterisk_form_are_refused() {
-        assert_eq!(
-            pass(Request::builder().method("TRACE").uri("/")),
-            Err(GateError::MethodNotForwarded)
-        );
+        for method in ["TRACE", "TRACK", "CONNECT"] {
+            assert_eq!(
+                pass(Request::builder().method(method).uri("/")),
+                Err(GateError::MethodNotForwarded)
+            );
+        }
         assert!(matches!(
             pass(Request::builder().method("OPTIONS").uri("*")),
             Err(GateError::AmbiguousPath(_))

@@ -13,9 +13,11 @@ use crate::e2e::support;
 
 mod authority;
 mod bulk;
+mod early;
 mod ended;
 mod events;
 mod expect;
+mod heads;
 mod http2;
 mod keep_alive;
 mod many_streams;

@@ -46,6 +46,12 @@ fn gate(error: &GateError) -> Answer {
             "invalid_request",
             "the header fields are too large",
         ),
+        GateError::MalformedHead(HeadFault::Expectation) => Answer::new(
+            StatusCode::EXPECTATION_FAILED,
+            "invalid_request",
+            head_text(HeadFault::Expectation),
+        )
+        .closing(),
         GateError::MalformedHead(fault) => malformed(head_text(*fault)),
         GateError::MalformedBody(_) => malformed("the chunks of the body are malformed"),
         GateError::Host(HostFault::Missing) => malformed("the Host field is missing or empty"),
@@ -93,6 +99,8 @@ fn head_text(fault: HeadFault) -> &'static str {
         HeadFault::ContentLength => "Content-Length is not one decimal number",
         HeadFault::LengthAndCoding => "Content-Length stands beside Transfer-Encoding",
         HeadFault::TransferCoding => "Transfer-Encoding is not exactly chunked",
+        HeadFault::Expectation => "Expect is not exactly 100-continue",
+        HeadFault::Connection => "the Connection field names what it may not",
     }
 }
 

@@ -5,6 +5,7 @@
 //! first, by the strict grammar, and whatever has a second reading is refused. One pass, no allocation.
 
 use super::{GateError, Host, HostFault};
+use http::{Method, header, request::Parts, uri::Scheme};
 use memchr::{memchr, memchr_iter};
 use std::ops::Range;
 use thiserror::Error;
@@ -42,6 +43,12 @@ pub enum HeadFault {
     /// Transfer-Encoding is not exactly `chunked`, or stands in a request of HTTP/1.0.
     #[error("transfer-encoding is not exactly chunked")]
     TransferCoding,
+    /// Expect is not exactly `100-continue` (RFC 9110 §10.1.1).
+    #[error("an expectation other than 100-continue")]
+    Expectation,
+    /// Connection names a field that every request needs, or something that is no field (RFC 9110 §7.6.1).
+    #[error("the connection field names what it may not")]
+    Connection,
 }
 
 /// How the end of a request's body is found.
@@ -286,6 +293,7 @@ struct Fields<'a> {
     host: Option<&'a [u8]>,
     length: Option<&'a [u8]>,
     coding: Option<&'a [u8]>,
+    expectation: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -304,6 +312,9 @@ impl<'a> Fields<'a> {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 once(&mut self.host, value, HostFault::Several)?
             }
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                once(&mut self.expectation, value, HeadFault::Expectation)?
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 once(&mut self.length, value, HeadFault::ContentLength)?
             }
@@ -320,6 +331,9 @@ impl<'a> Fields<'a> {
         if self.host.is_some_and(|host| host.contains(&b'@')) {
             return Err(HostFault::Malformed.into());
         }
+        if self.expectation.is_some_and(|value| !is_continue(value)) {
+            return Err(HeadFault::Expectation.into());
+        }
         match (self.length, self.coding) {
             (None, None) => Ok(BodyLength::Bytes(0)),
             (Some(_), Some(_)) => Err(HeadFault::LengthAndCoding.into()),
@@ -335,6 +349,41 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+/// Looks at a head of HTTP/2 or of nobody's, which has no bytes of its own: an API of HTTP/1 would get them in the form that
+/// [`read`] refuses.
+///
+/// # Errors
+/// What two parsers of HTTP/1 could read differently.
+pub fn check_parsed(head: &Parts) -> Result<(), GateError> {
+    if !is_method(head.method.as_str().as_bytes()) {
+        return Err(HeadFault::RequestLine.into());
+    }
+    if head.method == Method::CONNECT {
+        return Err(GateError::MethodNotForwarded);
+    }
+    let is_http = |scheme: &Scheme| *scheme == Scheme::HTTPS || *scheme == Scheme::HTTP;
+    if !head.uri.scheme().is_none_or(is_http) {
+        return Err(HeadFault::Target.into());
+    }
+    let single = |name, is_sound: fn(&[u8]) -> bool| {
+        let mut values = head.headers.get_all(name).iter();
+        let first = values.next();
+        first.is_none_or(|value| is_sound(value.as_bytes()) && values.next().is_none())
+    };
+    if !single(header::CONTENT_LENGTH, |value| decimal(value).is_some()) {
+        return Err(HeadFault::ContentLength.into());
+    }
+    if !single(header::EXPECT, is_continue) {
+        return Err(HeadFault::Expectation.into());
+    }
+    Ok(())
+}
+
+/// The only expectation there is.
+fn is_continue(expectation: &[u8]) -> bool {
+    expectation.eq_ignore_ascii_case(b"100-continue")
 }
 
 /// Keeps the value of a field of which a request has one at most.

@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     error::Refusal,
-    gate::{GateError, PathAmbiguity, check_host},
+    gate::{GateError, PathAmbiguity, check_host, wire},
     pipeline::{Admission, Decided, Errand},
     telemetry::TraceContext,
 };
+use http::{Version, header};
 use pingora::{Result, http::RequestHeader, proxy::Session};
 use std::hint::cold_path;
 
@@ -33,6 +34,13 @@ pub(super) enum FirstLook {
 
 impl Hooks {
     pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
+        // the bytes of HTTP/1 were looked at by the edge
+        if head.version != Version::HTTP_11
+            && head.version != Version::HTTP_10
+            && let Err(error) = wire::check_parsed(head)
+        {
+            return FirstLook::Refused(error.into());
+        }
         if self.service.serves(head.uri.path()) {
             return match check_host(head) {
                 Ok(()) => FirstLook::Service,
@@ -116,7 +124,7 @@ pub(super) async fn go_on(
     };
     match step {
         Step::Forward => {
-            forget_spelling(session.req_header_mut());
+            prepare(session);
             return Ok(false);
         }
         // boxed: an exchange does not carry the room that these need
@@ -132,6 +140,17 @@ pub(super) async fn go_on(
         }
     }
     Ok(true)
+}
+
+/// Makes the head of a request that is forwarded ready to be copied for each attempt.
+pub(super) fn prepare(session: &mut Session) {
+    if session.req_header().version == Version::HTTP_10 {
+        cold_path();
+        // RFC 9110 §10.1.1, §15.2: such a client waits for no 100, and understands no response of this kind
+        session.req_header_mut().remove_header(&header::EXPECT);
+        session.as_downstream_mut().set_ignore_info_resp(true);
+    }
+    forget_spelling(session.req_header_mut());
 }
 
 /// Only `/path?query` is matched and forwarded (the edge has brought absolute targets into that form); bytes that are not

@@ -6,7 +6,7 @@
 use crate::{
     clock::{UnixTime, with_dates},
     error::{Refusal, UpstreamFault},
-    gate::{GateError, PathAmbiguity},
+    gate::{GateError, PathAmbiguity, wire::HeadFault},
     telemetry::RequestId,
 };
 use pingora::{Error, ErrorSource, ErrorType, upstreams::peer::HttpPeer};
@@ -62,7 +62,11 @@ pub(super) fn classify(error: &Error, stage: Stage) -> Option<Refusal> {
             | ErrorType::ReadTimedout,
         ) => None,
         (ErrorSource::Downstream, ErrorType::H2Error) => None,
-        // a head that cannot be forwarded, such as a Connection field that names Host
+        // the one thing of a head that passed the gate which pingora does not take
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => {
+            Some(GateError::from(HeadFault::Connection).into())
+        }
+        // a head that cannot be forwarded
         (ErrorSource::Downstream, _) => {
             Some(GateError::AmbiguousPath(PathAmbiguity::Character).into())
         }

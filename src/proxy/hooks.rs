@@ -4,7 +4,7 @@
 
 use super::{
     Serving,
-    arrival::{Received, Step, go_on, receive},
+    arrival::{Received, Step, go_on, prepare, receive},
     at_once::{self, Hook},
     context::{Context, Progress, refused},
     deadline::HeadDeadline,
@@ -12,7 +12,6 @@ use super::{
     edge,
     ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
-    hygiene::forget_spelling,
     lease::{EndReason, Lease},
     peers::Peers,
     respond,
@@ -123,7 +122,7 @@ impl ProxyHttp for Serving {
         ) -> Result<bool> {
             let received = receive(session, ctx);
             if let Received::Step(Step::Forward) = received {
-                forget_spelling(session.req_header_mut());
+                prepare(session);
                 return at_once::no();
             }
             cold_path();

@@ -40,10 +40,10 @@ pub struct RouteSettings {
     /// The API's name as clients know it (RFC 9728); the public URL and the matched path where absent.
     #[schemars(regex(pattern = "^https?://[^?#]+$"))]
     pub resource: Option<String>,
-    /// What crosses to the API beyond the usual.
+    /// What crosses to the API, other than by default.
     #[serde(default)]
     pub request: RequestSettings,
-    /// What crosses to the client beyond the usual.
+    /// What crosses to the client, other than by default.
     #[serde(default)]
     pub response: ResponseSettings,
     /// Which other origins' scripts may call it.

@@ -341,3 +341,87 @@ fn a_target_whose_bytes_are_no_text_is_refused() {
         }
     }
 }
+
+#[test]
+fn the_only_expectation_is_100_continue() {
+    for sound in ["100-continue", "100-Continue", "\t100-CONTINUE "] {
+        assert!(body(&format!("Expect:{sound}\r\n")).is_ok(), "{sound}");
+    }
+    for fields in [
+        "Expect:\r\n",
+        "Expect: x\r\n",
+        "Expect: 200-ok\r\n",
+        "Expect: y 100-continue\r\n",
+        "Expect: 100-continue, x\r\n",
+        "Expect: 100-continue\r\nEXPECT: 100-continue\r\n",
+    ] {
+        assert_eq!(body(fields), Err(HeadFault::Expectation.into()), "{fields}");
+    }
+}
+
+#[test]
+fn a_head_without_bytes_of_its_own_is_held_to_the_same_forms() {
+    let checked = |method: &str, target: &str, fields: &[(&str, &str)]| {
+        let mut request = http::Request::builder().method(method).uri(target);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        check_parsed(&request.body(()).unwrap().into_parts().0)
+    };
+    for (method, target, fields) in [
+        ("GET", "/", &[][..]),
+        ("GET", "http://a/", &[]),
+        ("M-SEARCH", "https://a/", &[]),
+        ("POST", "/", &[("content-length", "0")]),
+        ("POST", "/", &[("expect", "100-continue")]),
+    ] {
+        assert_eq!(checked(method, target, fields), Ok(()), "{method} {target}");
+    }
+    for (method, target, fields, fault) in [
+        ("get", "/", &[][..], HeadFault::RequestLine),
+        ("G!T", "/", &[], HeadFault::RequestLine),
+        ("GET", "ftp://a/", &[], HeadFault::Target),
+        (
+            "GET",
+            "/",
+            &[("content-length", "")],
+            HeadFault::ContentLength,
+        ),
+        (
+            "GET",
+            "/",
+            &[("content-length", "03")],
+            HeadFault::ContentLength,
+        ),
+        (
+            "GET",
+            "/",
+            &[("content-length", "+3")],
+            HeadFault::ContentLength,
+        ),
+        (
+            "GET",
+            "/",
+            &[("content-length", "3, 3")],
+            HeadFault::ContentLength,
+        ),
+        (
+            "GET",
+            "/",
+            &[("content-length", "3"), ("content-length", "3")],
+            HeadFault::ContentLength,
+        ),
+        ("GET", "/", &[("expect", "x")], HeadFault::Expectation),
+        ("GET", "/", &[("expect", "")], HeadFault::Expectation),
+    ] {
+        assert_eq!(
+            checked(method, target, fields),
+            Err(fault.into()),
+            "{method} {target} {fields:?}"
+        );
+    }
+    assert_eq!(
+        checked("CONNECT", "a:1", &[]),
+        Err(GateError::MethodNotForwarded)
+    );
+}

@@ -13,7 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use std::{borrow::Cow, fmt};
 
-/// What crosses to the API beyond the usual.
+/// What crosses to the API, other than by default. By default everything does but the fields of
+/// [this list](deployment.md#fields-that-do-not-cross).
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
@@ -73,7 +74,8 @@ impl JsonSchema for HeaderValueSettings {
     }
 }
 
-/// What crosses to the client beyond the usual.
+/// What crosses to the client, other than by default. By default everything does but the fields of
+/// [this list](deployment.md#fields-of-a-response-that-do-not-cross).
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseSettings {

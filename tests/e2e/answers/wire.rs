@@ -463,6 +463,167 @@ async fn heads_with_too_much_in_them_and_methods_that_are_not_forwarded_get_an_a
 }
 
 #[tokio::test]
+async fn an_expectation_other_than_100_continue_is_refused() {
+    let lab = Lab::start().await;
+    let expectations = [
+        "Expect: 200-ok\r\n",
+        "Expect: x\r\n",
+        "Expect:\r\n",
+        "Expect: 100-continue, x\r\n",
+        "Expect: y 100-continue\r\n",
+        "Expect: 100-continue\r\nExpect: 100-continue\r\n",
+        "Expect: 100-continue\r\nX: y\r\nexpect: 200-ok\r\n",
+        "Expect: 100-continue;q=1\r\n",
+    ];
+    for expectation in expectations {
+        for line in ["GET /status", "POST /status", "POST /oauth/v2/token"] {
+            let head =
+                format!("{line} HTTP/1.1\r\nHost: a\r\n{expectation}Content-Length: 0\r\n\r\n");
+            assert_refused(&lab, head.as_bytes(), 417).await;
+        }
+    }
+    assert_untouched(&lab);
+    let refused = expectations.len() * 3;
+    lab.counts("obo_denied_total", &["malformed_request"], refused)
+        .await;
+    for sound in ["100-continue", "100-Continue", "\t100-CONTINUE "] {
+        let ask = Ask::post("/status", "hello").field("Expect", sound);
+        assert_eq!(lab.ask(ask).await.status(), 200, "{sound}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_hears_of_no_informational_response() {
+    let lab = Lab::start().await;
+    lab.origin.answers(|_| {
+        let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+        Reply::Send([early.as_bytes(), &answer("200 OK", &[], "fine")].concat())
+    });
+    for (fields, body) in [
+        ("Expect: 100-continue\r\nContent-Length: 5\r\n", "hello"),
+        ("Content-Length: 5\r\n", "hello"),
+        ("Connection: keep-alive\r\n", ""),
+    ] {
+        lab.origin.forget();
+        let mut client = Client::connect(lab.address()).await;
+        let message = format!("POST /status HTTP/1.0\r\nHost: a\r\n{fields}\r\n{body}");
+        client.send(message.as_bytes()).await;
+        client.until_received(b"fine").await;
+        let rest = client.rest_so_far();
+        assert!(rest.starts_with(b"HTTP/1.1 200 OK\r\n"), "{fields}");
+        let request = lab.origin.request();
+        // RFC 9110 §10.1.1: such a client does not wait, whatever it says
+        assert_eq!(request.field("expect"), None);
+        assert_eq!(request.body, body.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_field_that_names_what_every_request_needs_is_refused_as_malformed() {
+    let lab = Lab::start().await;
+    let connections = [
+        "Host",
+        "close, hOST",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "\"Host\"",
+        "Host;q=1",
+        ":authority",
+        "a b",
+        "caf\u{e9}",
+        "a, b, c, d, e, f, g, h, i, j",
+    ];
+    for connection in connections {
+        let head = format!("GET /status HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n");
+        assert_refused(&lab, head.as_bytes(), 400).await;
+    }
+    assert_untouched(&lab);
+    let refused = connections.len();
+    lab.counts("obo_denied_total", &["malformed_request"], refused)
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_field_takes_neither_credential_nor_framing_from_a_request() {
+    let lab = Lab::start().await;
+    for connection in [
+        "Authorization",
+        "Content-Length",
+        "Transfer-Encoding, Content-Length",
+        "X-Request-Id, traceparent",
+        "keep-alive, X-Custom",
+        "Content-Length, content-length",
+    ] {
+        for chunked in [false, true] {
+            lab.origin.forget();
+            let (framing, body) = if chunked {
+                ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")
+            } else {
+                ("Content-Length: 5", "hello")
+            };
+            let message = format!(
+                "POST /orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nX-Custom: 1\r\nConnection: {connection}\r\n{framing}\r\n\r\n{body}",
+                lab.token()
+            );
+            let mut client = Client::connect(lab.address()).await;
+            client.send(message.as_bytes()).await;
+            let answer = client.answer(Kind::Response).await.expect(connection);
+            assert_eq!(answer.status(), 200, "{connection}");
+            let request = lab.origin.request();
+            assert_eq!(request.body, b"hello", "{connection}");
+            assert!(request.complete && request.bearer().is_some());
+            let framed = request.all("content-length").count();
+            assert_eq!(framed + request.all("transfer-encoding").count(), 1);
+            assert!(request.field("x-request-id").is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whole_families_of_routing_and_identity_fields_are_dropped_on_every_kind_of_route() {
+    let lab = Lab::start().await;
+    let names = [
+        "X_Gw_Subject",
+        "Transfer_Encoding",
+        "Content_Length",
+        "Authorization_",
+        "_Authorization",
+        "HTTP_HOST",
+        "X-Forwarded-Unknown",
+        "x-FORWARDED-user",
+        "X-Forwarded",
+        "X-Original-URL",
+        "X-Original-Unknown",
+        "X-Envoy-Original-Path",
+        "x-envoy-UNKNOWN",
+        "X-Auth-Request-User",
+        "X-Auth-Request-Unknown",
+        "X-Goog-IAP-JWT-Assertion",
+        "X-Goog-Unknown",
+        "SSL-Client-Cert",
+        "ssl-client-unknown",
+        "X-SSL-Client-Verify",
+        "X-Rewrite-URL",
+        "X-Real-IP",
+        "Forwarded",
+        "Remote-User",
+    ];
+    for (path, token) in [("/status", None), ("/orders", Some(lab.token()))] {
+        for name in names {
+            lab.origin.forget();
+            let mut ask = Ask::get(path).field(name, "MARKER");
+            if let Some(token) = &token {
+                ask = ask.bearer(token);
+            }
+            assert_eq!(lab.ask(ask).await.status(), 200, "{name}");
+            let bytes = lab.origin.bytes();
+            assert!(find(&bytes, b"MARKER").is_none(), "{name} on {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn requests_sent_ahead_are_answered_in_their_order() {
     let lab = Lab::start().await;
     lab.origin.answers(|request| {

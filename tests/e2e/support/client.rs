@@ -158,6 +158,11 @@ impl Client {
         rest
     }
 
+    /// What was received and not read as an answer yet.
+    pub fn rest_so_far(&self) -> &[u8] {
+        &self.reader.held
+    }
+
     /// Reads until `wanted` stands in what was received so far.
     pub async fn until_received(&mut self, wanted: &[u8]) {
         let reading = async {
