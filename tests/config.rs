@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod breakages;
 mod empties;
 mod fixtures;
 mod garbage;

@@ -17,6 +17,7 @@ mod fail_closed;
 mod guide;
 mod issued;
 mod keys;
+mod log_lines;
 mod long_lived;
 mod observed;
 mod opaque;

@@ -106,8 +106,10 @@ pub(super) fn explain(error: &Error, stage: Stage) -> Option<Failure> {
     let cause = match (error.etype(), stage) {
         (ErrorType::ConnectRefused, _) => "connection refused",
         (ErrorType::ConnectNoRoute, _) => "no route to the host",
-        (ErrorType::ConnectTimedout, _) => "timed out connecting",
-        (ErrorType::TLSHandshakeTimedout, _) => "timed out in the TLS handshake",
+        (ErrorType::ConnectTimedout, _) if !in_handshake(error) => "timed out connecting",
+        (ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout, _) => {
+            "timed out in the TLS handshake"
+        }
         (ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert, _) => return Some(tls(error)),
         (ErrorType::ReadTimedout, Stage::Connecting | Stage::Head) => {
             "timed out reading the response head"
@@ -132,6 +134,14 @@ pub(super) fn explain(error: &Error, stage: Stage) -> Option<Failure> {
         cause,
         detail: system_word(error),
     })
+}
+
+/// Returns `true` if a connection that timed out was there, and its TLS handshake did not end. pingora gives both one
+/// type; the deadline for the TCP connection alone is looked at first, and says so.
+fn in_handshake(error: &Error) -> bool {
+    let text = error.to_string();
+    let before = text.split(" connecting to server ").next();
+    text.contains("scheme: HTTPS") && before.is_some_and(|before| !before.contains("timeout "))
 }
 
 /// What the operating system says, where it is what failed.

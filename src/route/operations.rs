@@ -33,7 +33,14 @@ pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut
             }
             let unserved = operation.methods.iter().position(|name| {
                 let served = &matches.methods;
-                !served.is_empty() && !served.iter().any(|method| method.as_str() == name)
+                // what is no method is reported as that
+                let is_method = name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+                    && !matches!(name.as_str(), "TRACE" | "CONNECT");
+                is_method
+                    && !served.is_empty()
+                    && !served.iter().any(|method| method.as_str() == name)
             });
             if let Some(at) = unserved {
                 b.within("methods", |b| {

@@ -58,7 +58,8 @@ const fn one() -> u8 {
 pub struct TimeoutSettings {
     /// Until the connection stands, its TLS handshake included.
     pub connect: HumanDuration,
-    /// Until the response's head is there, and between two pieces of its body. For streams, the longer of this and `idle`
+    /// Until the response's head is there: one deadline for the whole head, in however many pieces it comes, from when the
+    /// request was sent. Also between two pieces of the body. For streams, the longer of this and `idle`
     /// applies: until the head where `Accept` names a streaming type or the request is a gRPC call, then where the
     /// `Content-Type` of the response is one (with `http2: true` for the API and HTTP/2 to the client, only where the request said so). Streaming types are
     /// `text/event-stream`, `multipart/x-mixed-replace`, `application/grpc*`, `application/connect+*` and JSON or other records

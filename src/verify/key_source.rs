@@ -50,12 +50,21 @@ pub(super) enum SourceError {
         #[source]
         error: EgressError,
     },
-    #[error("the key file could not be read")]
-    File(#[source] io::Error),
-    #[error("the key set is not acceptable")]
-    KeySet(#[source] JwkSetError),
-    #[error("the metadata is no json object with an issuer and a jwks_uri")]
-    Metadata,
+    #[error("the key file {} could not be read", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("the key set at {at} is not acceptable")]
+    KeySet {
+        /// Where it was fetched or read.
+        at: Box<str>,
+        #[source]
+        error: JwkSetError,
+    },
+    #[error("the metadata at {url} is no json object with an issuer and a jwks_uri")]
+    Metadata { url: Box<str> },
     #[error("the metadata at {url} is that of the issuer {found:?}, expected {expected:?}")]
     OtherIssuer {
         url: Box<str>,
@@ -63,10 +72,14 @@ pub(super) enum SourceError {
         /// At most 200 characters of it.
         found: Box<str>,
     },
-    #[error("the metadata names a jwks_uri that is not fetched")]
-    JwksUri(#[source] UrlError),
-    #[error("the metadata of an issuer elsewhere names a jwks_uri on this machine")]
-    LoopbackJwksUri,
+    #[error("the metadata at {url} names a jwks_uri that is not fetched")]
+    JwksUri {
+        url: Box<str>,
+        #[source]
+        error: UrlError,
+    },
+    #[error("the metadata at {url}, of an issuer elsewhere, names a jwks_uri on this machine")]
+    LoopbackJwksUri { url: Box<str> },
 }
 
 const METADATA: &str = "the metadata";
@@ -96,26 +109,38 @@ impl KeySource {
     pub(super) async fn fetch(&self, egress: &Egress) -> Result<FetchedKeys, SourceError> {
         match self {
             Self::File(path) => {
-                let json = tokio::fs::read(path).await.map_err(SourceError::File)?;
-                FetchedKeys::parse(&json, None)
+                let json = tokio::fs::read(path).await;
+                let json = json.map_err(|error| SourceError::File {
+                    path: path.clone(),
+                    error,
+                })?;
+                FetchedKeys::parse_at(&path.display().to_string(), &json, None)
             }
             Self::Uri(url) => fetch_set(egress, url, Reach::Named).await,
             Self::Discovery(discovery) => {
                 let (jwks_uri, reach) = discovery.jwks_uri(egress).await?;
                 fetch_set(egress, &jwks_uri, reach).await
             }
-            Self::Published(json) => FetchedKeys::parse(json, None),
+            Self::Published(json) => FetchedKeys::parse_at("issuer.url", json, None),
         }
     }
 }
 
 impl FetchedKeys {
-    pub(super) fn parse(json: &[u8], max_age: Option<Duration>) -> Result<Self, SourceError> {
-        let (set, skipped) = JwkSet::parse(json).map_err(SourceError::KeySet)?;
+    pub(super) fn parse(json: &[u8], max_age: Option<Duration>) -> Result<Self, JwkSetError> {
+        let (set, skipped) = JwkSet::parse(json)?;
         Ok(Self {
             set,
             skipped,
             max_age,
+        })
+    }
+
+    /// The same of what came from `at`, which an error names.
+    fn parse_at(at: &str, json: &[u8], max_age: Option<Duration>) -> Result<Self, SourceError> {
+        Self::parse(json, max_age).map_err(|error| SourceError::KeySet {
+            at: at.into(),
+            error,
         })
     }
 }
@@ -126,7 +151,7 @@ async fn fetch_set(
     reach: Reach,
 ) -> Result<FetchedKeys, SourceError> {
     let fetched = get(egress, url, reach, KEY_SET).await?;
-    FetchedKeys::parse(&fetched.body, fetched.max_age)
+    FetchedKeys::parse_at(&shown(url), &fetched.body, fetched.max_age)
 }
 
 async fn get(
@@ -167,12 +192,9 @@ impl Discovery {
             }
             other => other?,
         };
-        let metadata = Claims::parse(&fetched.body, LIMITS).map_err(|_| SourceError::Metadata)?;
-        let text = |name| {
-            metadata
-                .required_text(name)
-                .map_err(|_| SourceError::Metadata)
-        };
+        let malformed = || SourceError::Metadata { url: shown(asked) };
+        let metadata = Claims::parse(&fetched.body, LIMITS).map_err(|_| malformed())?;
+        let text = |name| metadata.required_text(name).map_err(|_| malformed());
         // RFC 8414 §3.3: identical, or the document must not be used.
         let found = text("issuer")?;
         if found != &*self.issuer {
@@ -182,16 +204,22 @@ impl Discovery {
                 found: found.chars().take(200).collect(),
             });
         }
-        let url = self.checked(text("jwks_uri")?)?;
-        let reach = self.reach(&url)?;
+        let named = text("jwks_uri")?;
+        let url = self.checked(named).map_err(|error| SourceError::JwksUri {
+            url: shown(asked),
+            error,
+        })?;
+        let reach = self
+            .reach(&url)
+            .ok_or_else(|| SourceError::LoopbackJwksUri { url: shown(asked) })?;
         Ok((url, reach))
     }
 
     /// Plain http off loopback leads to the issuer's own host alone, where the operator said so of its URL.
-    fn checked(&self, jwks_uri: &str) -> Result<OutboundUrl, SourceError> {
+    fn checked(&self, jwks_uri: &str) -> Result<OutboundUrl, UrlError> {
         let refused = match OutboundUrl::parse(jwks_uri) {
             Ok(url) => return Ok(url),
-            Err(error) => SourceError::JwksUri(error),
+            Err(error) => error,
         };
         let insecure = OutboundUrl::parse_insecure(jwks_uri).ok();
         insecure
@@ -200,12 +228,13 @@ impl Discovery {
     }
 
     /// The operator wrote down the issuer's host and no other: what a document names elsewhere must be public.
-    fn reach(&self, jwks_uri: &OutboundUrl) -> Result<Reach, SourceError> {
+    /// None where it would lead to this machine.
+    fn reach(&self, jwks_uri: &OutboundUrl) -> Option<Reach> {
         if jwks_uri.is_loopback() && !self.base.is_loopback() {
-            return Err(SourceError::LoopbackJwksUri);
+            return None;
         }
         let named = jwks_uri.is_loopback() || jwks_uri.host() == self.base.host();
-        Ok(if named { Reach::Named } else { Reach::Public })
+        Some(if named { Reach::Named } else { Reach::Public })
     }
 }
 
@@ -278,8 +307,8 @@ mod tests {
         let reach =
             |issuer: &str, url: &str| discovery(issuer).reach(&OutboundUrl::parse(url).unwrap());
         let public = "https://idp.example";
-        assert!(reach(public, "http://127.0.0.1:9000/keys").is_err());
-        assert!(reach(public, "https://localhost/keys").is_err());
+        assert!(reach(public, "http://127.0.0.1:9000/keys").is_none());
+        assert!(reach(public, "https://localhost/keys").is_none());
         assert_eq!(
             reach(public, "https://keys.example/").unwrap(),
             Reach::Public

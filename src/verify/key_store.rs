@@ -236,7 +236,12 @@ impl KeyStore {
                 self.last_refresh_failed.store(true, Ordering::Release);
                 self.metrics.refresh_failed();
                 let why = causes(&error);
-                tracing::warn!(issuer = %self.issuer, why, "keys not refreshed, keeping the last good ones");
+                // where there are none, its tokens get 503
+                let message = match self.is_ready() {
+                    true => "keys not refreshed, keeping the last good ones",
+                    false => "keys not refreshed, and there are none that could serve",
+                };
+                tracing::warn!(issuer = %self.issuer, why, "{message}");
                 Err(error)
             }
         }

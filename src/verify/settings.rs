@@ -46,7 +46,7 @@ pub struct IssuerSettings {
     pub typ: Vec<String>,
     /// Claims that must be there with exactly this value, e.g. `{ token_use: access }`.
     #[serde(default)]
-    pub required_claims: BTreeMap<String, Value>,
+    pub required_claims: Option<BTreeMap<String, Value>>,
     /// The claim with the scopes: a text with spaces between them, or a list; a name, or names with dots between them.
     #[serde(default = "default_scope_claim")]
     #[schemars(length(min = 1))]
@@ -145,6 +145,11 @@ const SHORTEST_MAX_AGE: Duration = Duration::from_secs(1);
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl IssuerSettings {
+    /// Returns `true` if its name is one that an issuer can have.
+    pub fn has_name(&self) -> bool {
+        is_name(&self.name)
+    }
+
     /// Makes the issuer and reports every mistake. A key file is read here; keys elsewhere are fetched from
     /// [`TrustedIssuer::start`] on.
     pub fn build(
@@ -187,7 +192,7 @@ impl IssuerSettings {
             return None;
         }
         let typ = self.typ.iter().map(|typ| normalized_typ(typ).into());
-        let required_claims = self.required_claims.into_iter();
+        let required_claims = self.required_claims.into_iter().flatten();
         Some(Arc::new(TrustedIssuer {
             name,
             url: self.issuer.into(),
@@ -302,7 +307,8 @@ impl IssuerSettings {
             }
         }
         let plain = self.typ.iter().any(|typ| normalized_typ(typ) == "jwt");
-        if plain && self.required_claims.is_empty() {
+        // an empty one is reported where it is written
+        if plain && self.required_claims.is_none() {
             findings.within("typ", |findings| {
                 findings.warn(
                     "JWT is accepted and no claim is required",

@@ -45,6 +45,8 @@ impl Composer<'_> {
         let audiences: BTreeSet<Audience> =
             routed.map(|exchange| exchange.audience.clone()).collect();
         let trusted = read.trusted_issuers.iter();
+        // one whose name is refused may have been meant to have another
+        let trusted = trusted.filter(|(_, issuer)| issuer.has_name());
         let names: BTreeSet<String> = trusted.map(|(_, issuer)| issuer.name.clone()).collect();
         let clients = building.within("clients", |b| {
             let parts = ClientParts {
@@ -63,7 +65,10 @@ impl Composer<'_> {
             Clients::build(&read.clients, b, &parts)
         });
         if let (Some(directory), Some(UserIds::Qualified)) = (&directory, clients.user_ids()) {
-            building.within("directory", |b| warn_of_bare_ids(&**directory, &names, b));
+            // an issuer that cannot be read may be the one that an id names
+            let all_known = read.listed_issuers == names.len();
+            let is_name = |name: &str| !all_known || names.contains(name);
+            building.within("directory", |b| warn_of_bare_ids(&**directory, is_name, b));
         }
         let verifier = self.endpoint_verifier(engine, issuers, directory, &egress);
         Some(TokenEndpoint { clients, verifier })
@@ -94,12 +99,12 @@ impl Composer<'_> {
 /// Users that nobody can be: where clients accept several issuers, an id begins with its issuer's name.
 fn warn_of_bare_ids(
     directory: &dyn Directory,
-    issuers: &BTreeSet<String>,
+    is_name: impl Fn(&str) -> bool,
     building: &mut Building<'_>,
 ) {
     let is_bare = |id: &&str| {
         let prefix = id.split_once(':').map(|(name, _)| name);
-        prefix.is_none_or(|name| !issuers.contains(name))
+        prefix.is_none_or(|name| !is_name(name))
     };
     let bare: Vec<&str> = directory.ids().into_iter().filter(is_bare).collect();
     let Some(first) = bare.first() else { return };

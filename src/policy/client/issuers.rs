@@ -142,7 +142,10 @@ impl ClientSettings {
             return;
         };
         for (position, id) in ids.iter().enumerate() {
-            if prefix(id, parts).is_none() && self.sole_issuer().is_none() {
+            // an issuer that cannot be read may be the one that it names
+            let all_known = parts.listed_issuers == parts.issuers.len();
+            let named = prefix(id, parts).is_some() || (!all_known && id.contains(':'));
+            if !named && self.sole_issuer().is_none() {
                 building.within(position, |b| {
                     b.findings.warn(
                         format!("{id:?} names no issuer"),

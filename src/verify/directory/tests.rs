@@ -92,3 +92,29 @@ fn debug_shows_nothing_about_a_person() {
     let directory = FileDirectory::parse(USERS).unwrap();
     assert!(!format!("{directory:?}").contains("example.com"));
 }
+
+#[test]
+fn a_permission_that_is_said_to_count_within_nothing_is_a_mistake_and_does_not_count_everywhere() {
+    for within in [
+        "within:",
+        "within: ~",
+        "within: null",
+        "within: \"\"",
+        "within: []",
+        "within: {}",
+    ] {
+        let text =
+            format!("users: [ {{ id: a, permissions: [ {{ name: impersonate, {within} }} ] }} ]");
+        let refused = FileDirectory::parse(&text);
+        assert!(refused.is_err(), "{within}");
+    }
+    let text = "users: [ { id: a, permissions: [ { name: impersonate, within: } ] } ]";
+    let error = FileDirectory::parse(text)
+        .map(drop)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("users[0].permissions[0].within:"),
+        "{error}"
+    );
+}
