@@ -35,8 +35,8 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     ),
     (
         "admin: { address: 127.0.0.1:0 }",
-        "admin: { address: 192.0.2.1:0 }",
-        "admin.address",
+        "admin: { address: 127.0.0.1:0, token: { env: A, file: b } }",
+        "admin.token",
     ),
     // issuer
     (

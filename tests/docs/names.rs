@@ -1,12 +1,12 @@
 //! Every name that an operator meets has its line in the documentation, and no line names what does not exist.
 
-use super::files::text;
+use super::files::{path, text};
 use obo_gateway::clock::UnixTime;
 use obo_gateway::telemetry::{
-    CacheResult, CertificateUse, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics, Outcome,
-    Reason, StatusClass, Step,
+    AccessField, CacheResult, CertificateUse, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics,
+    Outcome, Reason, StatusClass, Step,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 #[test]
 fn every_metric_is_described_and_every_metric_that_is_described_exists() {
@@ -41,11 +41,101 @@ fn every_step_of_a_decision_is_named() {
 
 #[test]
 fn every_reason_of_a_refusal_is_described_and_every_reason_that_is_described_exists() {
-    let described: BTreeSet<String> = first_cells(&text("docs/refusals.md")).into_iter().collect();
+    let rows = first_cells(&text("docs/refusals.md"));
+    let described: BTreeSet<String> = rows.iter().cloned().collect();
+    let twice: Vec<_> = described
+        .iter()
+        .filter(|reason| rows.iter().filter(|row| row == reason).count() > 1)
+        .collect();
+    assert!(
+        twice.is_empty(),
+        "docs/refusals.md describes {twice:?} more than once"
+    );
     let existing: BTreeSet<String> = names(Reason::ALL, Reason::as_str)
         .map(str::to_owned)
         .collect();
     agree("docs/refusals.md", &described, &existing);
+}
+
+#[test]
+fn every_field_of_the_access_log_is_described_and_nothing_else_is() {
+    let page = text("docs/logs.md");
+    let section = section(&page, "## The access log");
+    let described: BTreeSet<String> = first_cells(section).into_iter().collect();
+    let mut existing: BTreeSet<String> = [
+        "ts",
+        "route",
+        "status",
+        "outcome",
+        "reason",
+        "request_id",
+        "upstream_error",
+    ]
+    .map(str::to_owned)
+    .into();
+    for field in AccessField::ALL {
+        let name = serde_json::to_value(field).unwrap();
+        existing.insert(name.as_str().unwrap().to_owned());
+    }
+    agree("docs/logs.md", &described, &existing);
+    let added = section.lines().filter(|line| line.contains("| if added |"));
+    assert_eq!(added.count(), 2);
+}
+
+#[test]
+fn every_event_of_the_audit_log_is_described_with_its_members() {
+    let page = text("docs/logs.md");
+    let section = section(&page, "## The audit log");
+    let source = text("src/telemetry/audit.rs");
+    let described = first_cells(section)
+        .into_iter()
+        .filter(|cell| cell != "event");
+    for event in described {
+        assert!(source.contains(&format!("\"{event}\"")), "{event}");
+    }
+    let line = source.split("struct Line<'a> {").nth(1).unwrap();
+    let line = line.split("\n}").next().unwrap();
+    let members = line.lines().filter_map(|line| {
+        let (name, _) = line.trim().split_once(": ")?;
+        name.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            .then_some(name)
+    });
+    let members: Vec<&str> = members.collect();
+    assert!(members.len() > 15, "{members:?}");
+    for member in members {
+        assert!(section.contains(&format!("`{member}`")), "{member}");
+    }
+}
+
+#[test]
+fn every_line_of_the_log_that_is_described_is_written() {
+    let page = text("docs/logs.md");
+    let described = first_cells(section(&page, "## The gateway's own log"));
+    let described: Vec<_> = described.iter().filter(|cell| *cell != "message").collect();
+    assert!(described.len() > 5);
+    let mut sources = String::new();
+    sources_in(&path("src"), &mut sources);
+    for message in described {
+        assert!(sources.contains(&format!("\"{message}\"")), "{message}");
+    }
+}
+
+/// The text between a heading and the next of its kind.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let after = page.split(&format!("{heading}\n")).nth(1).unwrap();
+    after.split("\n## ").next().unwrap()
+}
+
+fn sources_in(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources_in(&path, sources);
+        } else {
+            sources.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
 }
 
 fn agree(page: &str, described: &BTreeSet<String>, existing: &BTreeSet<String>) {
