@@ -3,13 +3,13 @@
 //! The names and meanings are those of Prometheus' client libraries. The collector that comes with the prometheus crate
 //! counts CPU in whole seconds, and needs four crates that nothing else does.
 
+use nix::unistd::{SysconfVar, sysconf};
 use prometheus::{
     Counter, IntGauge, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
 use rustix::{
-    param::clock_ticks_per_second,
     process::{Resource, getrlimit},
     time::{ClockId, clock_gettime},
 };
@@ -137,7 +137,8 @@ fn start_time() -> Option<i64> {
     // the second field is the program's name, which may contain anything but ends with the last parenthesis
     let (_, after_name) = stat.rsplit_once(") ")?;
     let ticks: u64 = after_name.split(' ').nth(19)?.parse().ok()?;
-    let after_boot = ticks.checked_div(clock_ticks_per_second())?;
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let after_boot = ticks.checked_div(u64::try_from(per_second).ok()?)?;
     i64::try_from(number(&machine, "btime")?.checked_add(after_boot)?).ok()
 }
 
