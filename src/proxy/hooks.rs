@@ -26,7 +26,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version, header};
 use pingora::{
     Error, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
@@ -76,6 +76,18 @@ impl Serving {
 /// Returns `true` if nothing of the response that was begun has left: another can be sent in its place.
 fn holds_head() -> bool {
     Lease::current().is_some_and(|lease| lease.holds())
+}
+
+/// Has the body end with the connection where it would be chunked, which such a client does not read (RFC 9112 §6.1). Behind
+/// pingora's own framing, which adds chunks.
+fn frame_for_http10(session: &mut Session, head: &mut ResponseHeader) {
+    if head.remove_header(&header::TRANSFER_ENCODING).is_some() {
+        session.set_keepalive(None);
+        // no last chunk will come, behind which the head of an empty body could leave
+        if let Some(lease) = Lease::current() {
+            lease.release();
+        }
+    }
 }
 
 /// A hook that is not an `async fn`: with the lifetimes that `async_trait` gives the trait's, each of which outlives what
@@ -261,10 +273,14 @@ impl ProxyHttp for Serving {
     hook! {
         fn response_filter<'s, 'r, 'h, 'c>(
             &'s self,
-            _session: &'r mut Session,
-            _head: &'h mut ResponseHeader,
+            session: &'r mut Session,
+            head: &'h mut ResponseHeader,
             _ctx: &'c mut Self::CTX,
         ) -> Result<()> {
+            if session.req_header().version == Version::HTTP_10 {
+                cold_path();
+                frame_for_http10(session, head);
+            }
             at_once::passed()
         }
     }

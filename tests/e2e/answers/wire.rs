@@ -519,6 +519,43 @@ async fn a_client_of_http_1_0_hears_of_no_informational_response() {
 }
 
 #[tokio::test]
+async fn a_client_of_http_1_0_gets_no_chunks() {
+    let lab = Lab::start().await;
+    for (response, closes, body) in [
+        (
+            "Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
+            false,
+            "fine",
+        ),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false, ""),
+        ("\r\nfine", true, "fine"),
+        ("\r\n", true, ""),
+        ("Content-Length: 4\r\n\r\nfine", true, "fine"),
+    ] {
+        for connection in ["", "Connection: keep-alive\r\n"] {
+            let bytes = format!("HTTP/1.1 200 OK\r\n{response}").into_bytes();
+            lab.origin.answers(move |_| {
+                if closes {
+                    Reply::SendAndClose(bytes.clone())
+                } else {
+                    Reply::Send(bytes.clone())
+                }
+            });
+            let mut client = Client::connect(lab.address()).await;
+            let message = format!("GET /status HTTP/1.0\r\nHost: a\r\n{connection}\r\n");
+            client.send(message.as_bytes()).await;
+            let answer = client.answer(Kind::Response).await.expect(response);
+            assert_eq!(answer.status(), 200, "{response:?}");
+            assert_eq!(answer.field("transfer-encoding"), None, "{response:?}");
+            assert_eq!(answer.body, body.as_bytes(), "{response:?}");
+            if answer.field("content-length").is_none() {
+                assert_eq!(answer.field("connection"), Some("close"), "{response:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_connection_field_that_names_what_every_request_needs_is_refused_as_malformed() {
     let lab = Lab::start().await;
     let connections = [
