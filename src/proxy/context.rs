@@ -5,7 +5,7 @@ use super::{
     deadline::HeadDeadline,
     ending::note_end,
     fault::{Failure, Stage},
-    lease::{EndReason, LeaseGuard},
+    lease::{EndReason, LeaseGuard, Phase},
 };
 use crate::{
     error::Refusal,
@@ -68,6 +68,8 @@ pub struct Context {
     pub(super) lease: Option<LeaseGuard>,
     /// The status of the response that has begun; 0 before.
     pub(super) status: u16,
+    /// What the response that has begun is: a stream, or a body.
+    pub(super) phase: Phase,
     /// Method, target and version, for the log line of a request that pingora does not end itself.
     kept: Option<(Method, Uri, Version)>,
     /// Whether the request was counted and logged.
@@ -124,6 +126,7 @@ impl Context {
             tunnel: false,
             lease: None,
             status: 0,
+            phase: Phase::Body,
             kept: None,
             noted: false,
         }

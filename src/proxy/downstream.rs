@@ -5,8 +5,10 @@ use super::{
     context::{Context, Progress, refused},
     cors,
     fault::{Failure, Stage},
-    hygiene::{Unfit, Unreadable, check_framing, clean_fields, clean_response, lead_back},
-    lease::Lease,
+    hygiene::{
+        Follows, Leads, Unfit, Unreadable, check_framing, clean_fields, clean_response, lead_back,
+    },
+    lease::{Lease, Phase},
     media,
 };
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
     source::Imprint,
     telemetry::{LeakPlace, StatusClass},
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use pingora::{Error, ErrorType, Result, http::ResponseHeader, proxy::Session};
 use std::{hint::cold_path, time::Duration};
 
@@ -75,7 +77,7 @@ impl Serving {
         head: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        check_framing(head, &session.req_header().method)
+        let follows = check_framing(head, &session.req_header().method)
             .map_err(|unreadable| self.unreadable(unreadable, ctx))?;
         if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
             cold_path();
@@ -89,15 +91,17 @@ impl Serving {
         }
         let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
         let terms = terms.map(|terms| (terms, cors::origin(session)));
-        clean_response(head, ctx.id, terms, tokens(ctx))
+        let leads = clean_response(head, ctx.id, terms, tokens(ctx))
             .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseHead, ctx))?;
-        if announces_body(head, &session.req_header().method)
-            && !media::is_stream_type(&head.headers)
-        {
+        ctx.phase = match media::is_stream_type(&head.headers) {
+            true => Phase::Stream,
+            false => Phase::Body,
+        };
+        if (follows, ctx.phase) == (Follows::Body, Phase::Body) {
             // an upstream that dies before it sends any of it is answered for by the gateway
             Lease::hold_head();
         }
-        if let Some(route) = &ctx.trail.route {
+        if let (Leads::Somewhere, Some(route)) = (leads, &ctx.trail.route) {
             lead_back(head, route, || asked_host(session));
         }
         Ok(())
@@ -109,6 +113,7 @@ impl Serving {
     /// They repeat a token.
     pub(super) fn pass_trailers(&self, trailers: &mut HeaderMap, ctx: &mut Context) -> Result<()> {
         clean_fields(trailers, tokens(ctx))
+            .map(|_| ())
             .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseTrailer, ctx))
     }
 
@@ -125,22 +130,6 @@ impl Serving {
         ctx.failure = Some(Failure::of(unreadable.as_str()));
         refused(ctx, UpstreamFault::Framing.into())
     }
-}
-
-/// Whether something is certain to follow the head: bytes of a length, or the last chunk.
-fn announces_body(head: &ResponseHeader, method: &Method) -> bool {
-    let fields = &head.headers;
-    let announced = match fields.get(header::CONTENT_LENGTH) {
-        Some(length) => length.as_bytes().iter().any(|digit| *digit != b'0'),
-        None => fields.contains_key(header::TRANSFER_ENCODING),
-    };
-    announced
-        && *method != Method::HEAD
-        && !head.status.is_informational()
-        && !matches!(
-            head.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        )
 }
 
 /// More than any server sends: one for each hint, and 102 every few seconds of long work.

@@ -11,8 +11,8 @@ mod request;
 mod response;
 mod terms;
 
-pub(super) use framing::{Unreadable, check_framing};
+pub(super) use framing::{Follows, Unreadable, check_framing};
 pub(super) use location::lead_back;
 pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub(super) use request::{Outgoing, TRACEPARENT, clean_request, forget_spelling};
-pub(super) use response::{Unfit, clean_fields, clean_response};
+pub(super) use response::{Leads, Unfit, clean_fields, clean_response};

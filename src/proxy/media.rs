@@ -34,13 +34,22 @@ const FAMILIES: [&str; 3] = [
 /// with `q=0` is not accepted.
 pub(super) fn accepts_stream(fields: &HeaderMap) -> bool {
     let accept = fields.get_all(header::ACCEPT);
-    accept
-        .iter()
-        .flat_map(|value| split(value.as_bytes(), b','))
-        .any(|range| {
-            let mut parts = split(range, b';');
-            parts.next().is_some_and(is_stream) && !parts.any(excludes)
-        })
+    accept.iter().any(|value| {
+        let value = value.as_bytes();
+        // most clients name one type and nothing else
+        let several = value.iter().fold(false, |several, byte| {
+            several | matches!(*byte, b',' | b';' | b'"')
+        });
+        match several {
+            true => split(value, b',').any(accepts_this_stream),
+            false => is_stream(value),
+        }
+    })
+}
+
+fn accepts_this_stream(range: &[u8]) -> bool {
+    let mut parts = split(range, b';');
+    parts.next().is_some_and(is_stream) && !parts.any(excludes)
 }
 
 /// Returns `true` if the Content-Type is a streaming type. Several Content-Type fields are none.

@@ -65,11 +65,7 @@ impl Serving {
     pub(super) fn note_response(&self, head: &ResponseHeader, ctx: &mut Context) {
         ctx.status = head.status.as_u16();
         if let Some(lease) = &ctx.lease {
-            lease.answered(if media::is_stream_type(&head.headers) {
-                Phase::Stream
-            } else {
-                Phase::Body
-            });
+            lease.answered(ctx.phase);
         }
     }
 

@@ -5,7 +5,6 @@
 //! discarded with it.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use memchr::memchr3;
 use pingora::http::ResponseHeader;
 use std::hint::cold_path;
 
@@ -52,14 +51,24 @@ impl Unreadable {
     }
 }
 
-/// Checks the head of a response to a request of `method`, and leaves one spelling of what frames it.
+/// What follows the head of a response, as the head says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Follows {
+    /// Nothing, or whatever comes until the connection ends.
+    Nothing,
+    /// At least one byte, or the last chunk.
+    Body,
+}
+
+/// Checks the head of a response to a request of `method`, leaves one spelling of what frames it, and returns what is certain to
+/// follow it.
 ///
 /// # Errors
 /// It has more than one reading, or none.
 pub(in crate::proxy) fn check_framing(
     head: &mut ResponseHeader,
     method: &Method,
-) -> Result<(), Unreadable> {
+) -> Result<Follows, Unreadable> {
     let status = head.status;
     if status.as_u16() > 599 {
         return Err(Unreadable::Status);
@@ -70,6 +79,8 @@ pub(in crate::proxy) fn check_framing(
     let coded = check_coding(&head.headers, head.version)?;
     let length = one_length(&head.headers)?;
     let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT;
+    let announced = length.map_or(coded, |length| !is_zero(length));
+    let without = bodiless || status == StatusCode::NOT_MODIFIED || *method == Method::HEAD;
     if bodiless && (coded || length.is_some()) {
         cold_path();
         // `Content-Length: 0` on a 204 is common, wrong, and harmless once it is gone
@@ -85,12 +96,19 @@ pub(in crate::proxy) fn check_framing(
             HeaderValue::from_static("chunked"),
         );
     }
-    Ok(())
+    Ok(match announced && !without {
+        true => Follows::Body,
+        false => Follows::Nothing,
+    })
 }
 
 /// Whether `value` may stand in a head: the parser keeps folded lines as they came.
 pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
-    memchr3(b'\r', b'\n', 0, value).is_none()
+    // most values are too short for a search to be worth its beginning
+    let found = value.iter().fold(0, |found, byte| {
+        found | u8::from(matches!(*byte, b'\r' | b'\n' | 0))
+    });
+    found == 0
 }
 
 /// Whether there is a transfer coding, which is then `chunked`.
@@ -137,7 +155,7 @@ mod tests {
             head.append_header(*name, *value).unwrap();
         }
         let checked = check_framing(&mut head, &Method::GET);
-        checked.map(|()| head)
+        checked.map(|_| head)
     }
 
     type Checked = Result<ResponseHeader, Unreadable>;

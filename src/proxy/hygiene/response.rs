@@ -21,6 +21,15 @@ pub(in crate::proxy) enum Unfit {
     Unreadable(Unreadable),
 }
 
+/// Whether a field of a head leads to another place (RFC 9110 §10.2.2, §8.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Leads {
+    /// No field does.
+    Nowhere,
+    /// `Location` or `Content-Location` does.
+    Somewhere,
+}
+
 /// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
 /// credentials, and with the id by which the logs know the request. `terms` are the route's own, with the origin that the
 /// client's request names; `tokens` are those of [`clean_fields`].
@@ -29,7 +38,7 @@ pub(in crate::proxy) fn clean_response(
     id: RequestId,
     terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
     tokens: [Option<&Imprint>; 2],
-) -> Result<(), Unfit> {
+) -> Result<Leads, Unfit> {
     let (placeholder, ()) = http::Response::new(()).into_parts();
     // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
     let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
@@ -45,7 +54,7 @@ pub(in crate::proxy) fn clean_response(
     });
     // what opens a tunnel concerns this very connection
     let upgrade = switching.then(|| parts.headers.get(header::UPGRADE).cloned());
-    clean_fields(&mut parts.headers, tokens)?;
+    let leads = clean_fields(&mut parts.headers, tokens)?;
     if let Some(Some(upgrade)) = upgrade {
         cold_path();
         let connection = HeaderValue::from_static("upgrade");
@@ -62,7 +71,7 @@ pub(in crate::proxy) fn clean_response(
         parts.headers.insert(X_REQUEST_ID, id);
     }
     *head = ResponseHeader::from(parts);
-    Ok(())
+    Ok(leads)
 }
 
 /// Drops the fields that `Connection` names (RFC 9110 §7.6.1). What frames the response cannot be among them.
@@ -82,7 +91,7 @@ fn drop_nominated(fields: &mut HeaderMap) {
     }
 }
 
-/// Drops the same from any fields of the downstream's.
+/// Drops the same from any fields of the downstream's, and returns whether one of them leads to another place.
 ///
 /// # Errors
 /// A field, by name or value, holds one of `tokens`: the one that the downstream was given, or the one that the client
@@ -90,11 +99,11 @@ fn drop_nominated(fields: &mut HeaderMap) {
 pub(in crate::proxy) fn clean_fields(
     fields: &mut HeaderMap,
     tokens: [Option<&Imprint>; 2],
-) -> Result<(), Unfit> {
+) -> Result<Leads, Unfit> {
     let tokens = tokens.iter().flatten();
     let shortest = tokens.clone().map(|token| token.length()).min();
     let mut dropped: Vec<HeaderName> = Vec::new();
-    let mut size = 0_usize;
+    let (mut size, mut leads) = (0_usize, Leads::Nowhere);
     for (name, value) in &*fields {
         // looked up once: names that every client knows are numbers in here
         let (text, value) = (name.as_str(), value.as_bytes());
@@ -111,6 +120,10 @@ pub(in crate::proxy) fn clean_fields(
             cold_path();
             return Err(Unfit::RepeatsToken);
         }
+        if matches!(text, "location" | "content-location") {
+            cold_path();
+            leads = Leads::Somewhere;
+        }
         if is_dropped_from_response(text) || is_hop_by_hop(text) {
             cold_path();
             dropped.push(name.clone());
@@ -123,5 +136,5 @@ pub(in crate::proxy) fn clean_fields(
     for name in dropped {
         fields.remove(name);
     }
-    Ok(())
+    Ok(leads)
 }
