@@ -5,6 +5,7 @@
 //! discarded with it.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use memchr::memchr3;
 use pingora::http::ResponseHeader;
 use std::hint::cold_path;
 
@@ -104,11 +105,23 @@ pub(in crate::proxy) fn check_framing(
 
 /// Whether `value` may stand in a head: the parser keeps folded lines as they came.
 pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
-    // most values are too short for a search to be worth its beginning
-    let found = value.iter().fold(0, |found, byte| {
-        found | u8::from(matches!(*byte, b'\r' | b'\n' | 0))
+    // eight bytes at a time: most values are too short for a search to be worth its beginning
+    let (words, rest) = value.as_chunks::<8>();
+    let in_words = words.iter().fold(0, |found, word| {
+        found | low_bytes(u64::from_ne_bytes(*word))
     });
-    found == 0
+    if in_words == 0 && rest.iter().all(|byte| *byte > b'\r') {
+        return true;
+    }
+    cold_path();
+    memchr3(b'\r', b'\n', 0, value).is_none()
+}
+
+/// Returns 0 if no byte of `word` is below 14, which all three characters are that break a line.
+const fn low_bytes(word: u64) -> u64 {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const LEAST: u64 = b'\r' as u64 + 1;
+    word.wrapping_sub(EACH * LEAST) & !word & (EACH << 7)
 }
 
 /// Whether there is a transfer coding, which is then `chunked`.
@@ -226,6 +239,26 @@ mod tests {
         }
         let twice = [("content-length", "5"), ("content-length", "5")];
         assert!(checked(200, Version::HTTP_11, &twice).is_err());
+    }
+
+    #[test]
+    fn a_value_is_one_line_unless_a_break_or_a_nul_stands_anywhere_in_it() {
+        for length in 0..40 {
+            let plain = vec![b'a'; length];
+            assert!(is_one_line(&plain));
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut value = plain.clone();
+                    value[place] = byte;
+                    let breaks = matches!(byte, b'\r' | b'\n' | 0);
+                    assert_eq!(
+                        is_one_line(&value),
+                        !breaks,
+                        "{byte} at {place} of {length}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
