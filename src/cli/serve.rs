@@ -244,7 +244,7 @@ impl Gateway {
 
     /// Where the operator's listener is.
     pub fn admin_address(&self) -> SocketAddr {
-        self.admin_listeners.addresses().next().unwrap_or(NOWHERE)
+        self.admin_listener().address
     }
 
     /// Whether it can do its work now.

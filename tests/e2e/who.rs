@@ -472,6 +472,15 @@ async fn explain_works_where_the_files_of_tls_cannot_be_read() {
             upstream("certificate: cert.pem, private_key: gone.pem"),
         ),
         ("an upstream's authorities", upstream("ca: gone.pem")),
+        (
+            "the key of the admin listener",
+            written.replace(
+                &format!("admin: {{ {listener}"),
+                &format!(
+                    "admin: {{ {listener}, tls: {{ certificate: cert.pem, private_key: gone.pem }}"
+                ),
+            ),
+        ),
     ] {
         fs::write(lab.file("gateway.yaml"), yaml).unwrap();
         let ran = explain(&lab, &["--url", url, "--token-file", &token]).await;

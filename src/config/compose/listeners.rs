@@ -63,24 +63,9 @@ pub(super) fn build(
                 let clients = b.within("tls", |b| client_trust(&tls, b))?;
                 TlsTerms::read(&certificate, &key, http2, clients.as_ref())
             });
-            match tls.transpose() {
-                Ok(tls) => listeners.push(ListenerTerms {
-                    address,
-                    public_url,
-                    tls,
-                }),
-                // the certificates decide nothing that is explained
-                Err(error) if b.effects == Effects::Imagined && error.is_unreadable() => {
-                    listeners.push(ListenerTerms {
-                        address,
-                        public_url,
-                        tls: None,
-                    });
-                }
-                Err(error) => {
-                    complete = false;
-                    refuse_tls(&error, b);
-                }
+            match terms(address, public_url, tls, b) {
+                Some(listener) => listeners.push(listener),
+                None => complete = false,
             }
         });
     }
@@ -93,7 +78,7 @@ pub(super) fn admin(
     listeners: &[ListenerTerms],
     building: &mut Building<'_>,
 ) -> Option<(AdminTerms, ListenerTerms)> {
-    let terms = settings.build(building);
+    let admitted = settings.build(building);
     let address = settings.address;
     let taken = listeners
         .iter()
@@ -117,29 +102,36 @@ pub(super) fn admin(
         );
         TlsTerms::read(&certificate, &key, Http2::Off, None)
     });
-    match tls.transpose() {
-        Ok(tls) => {
-            let listener = ListenerTerms {
-                address,
-                public_url: None,
-                tls,
-            };
-            Some((terms?, listener))
-        }
-        Err(error) => {
-            refuse_tls(&error, building);
-            None
-        }
-    }
+    let listener = terms(address, None, tls, building);
+    Some((admitted?, listener?))
 }
 
-fn refuse_tls(error: &TlsError, building: &mut Building<'_>) {
-    building.within("tls", |b| {
-        b.findings.error(
-            error.to_string(),
-            "name a PEM certificate chain and its private key",
-        );
-    });
+/// Puts a listener together; a finding where its certificate cannot be used.
+fn terms(
+    address: SocketAddr,
+    public_url: Option<PublicUrl>,
+    tls: Option<Result<TlsTerms, TlsError>>,
+    building: &mut Building<'_>,
+) -> Option<ListenerTerms> {
+    let tls = match tls.transpose() {
+        Ok(tls) => tls,
+        // the certificates decide nothing that is explained
+        Err(error) if building.effects == Effects::Imagined && error.is_unreadable() => None,
+        Err(error) => {
+            building.within("tls", |b| {
+                b.findings.error(
+                    error.to_string(),
+                    "name a PEM certificate chain and its private key",
+                );
+            });
+            return None;
+        }
+    };
+    Some(ListenerTerms {
+        address,
+        public_url,
+        tls,
+    })
 }
 
 /// Returns `true` if the system gives only one of two sockets.
