@@ -12,7 +12,6 @@ mod at_once;
 mod certificate;
 mod context;
 mod cors;
-mod deadline;
 mod departure;
 mod downstream;
 mod ending;

@@ -2,7 +2,6 @@
 
 use super::{
     Hooks,
-    deadline::HeadDeadline,
     ending::note_end,
     fault::{Failure, Stage},
     lease::{EndReason, LeaseGuard, Phase},
@@ -54,14 +53,10 @@ pub struct Context {
     pub(super) stage: Stage,
     /// How many informational responses the present attempt got.
     pub(super) informational: u8,
-    /// Ends the wait for the head of the response.
-    pub(super) deadline: Option<HeadDeadline>,
     /// The status that the client got in place of one whose head was kept back.
     pub(super) replaced: Option<StatusCode>,
     /// How the last attempt failed.
     pub(super) failure: Option<Failure>,
-    /// How long the head of the response is waited for.
-    pub(super) head_within: Option<Duration>,
     /// Whether the request asks for a tunnel that its route allows.
     pub(super) tunnel: bool,
     /// Ends the request with its credential.
@@ -119,10 +114,8 @@ impl Context {
             attempts: 0,
             stage: Stage::Connecting,
             informational: 0,
-            deadline: None,
             replaced: None,
             failure: None,
-            head_within: None,
             tunnel: false,
             lease: None,
             status: 0,

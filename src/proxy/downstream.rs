@@ -5,9 +5,7 @@ use super::{
     context::{Context, Progress, refused},
     cors,
     fault::{Failure, Stage},
-    hygiene::{
-        Follows, Leads, Unfit, Unreadable, check_framing, clean_fields, clean_response, lead_back,
-    },
+    hygiene::{Follows, Look, Unfit, Unreadable, check_framing, clean_response, lead_back},
     lease::{Lease, Phase},
     media,
 };
@@ -77,7 +75,10 @@ impl Serving {
         head: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
-        let follows = check_framing(head, &session.req_header().method)
+        let look = Look::at(&head.headers, tokens(ctx))
+            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseHead, ctx))?;
+        let method = &session.req_header().method;
+        let (follows, repair) = check_framing(head, method, look.coding, look.length)
             .map_err(|unreadable| self.unreadable(unreadable, ctx))?;
         if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
             cold_path();
@@ -87,21 +88,24 @@ impl Serving {
             }
         } else {
             ctx.stage = Stage::Body;
-            ctx.deadline = None;
+            if let Some(lease) = &ctx.lease {
+                lease.head_came();
+            }
         }
         let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
         let terms = terms.map(|terms| (terms, cors::origin(session)));
-        let leads = clean_response(head, ctx.id, terms, tokens(ctx))
-            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseHead, ctx))?;
-        ctx.phase = match media::is_stream_type(&head.headers) {
+        ctx.phase = match media::is_stream_type(look.media_type) {
             true => Phase::Stream,
             false => Phase::Body,
         };
+        let (leads, drops) = (look.leads, look.drops());
+        repair.apply(head);
+        clean_response(head, ctx.id, terms, drops);
         if (follows, ctx.phase) == (Follows::Body, Phase::Body) {
             // an upstream that dies before it sends any of it is answered for by the gateway
             Lease::hold_head();
         }
-        if let (Leads::Somewhere, Some(route)) = (leads, &ctx.trail.route) {
+        if let (true, Some(route)) = (leads, &ctx.trail.route) {
             lead_back(head, route, || asked_host(session));
         }
         Ok(())
@@ -112,9 +116,11 @@ impl Serving {
     /// # Errors
     /// They repeat a token.
     pub(super) fn pass_trailers(&self, trailers: &mut HeaderMap, ctx: &mut Context) -> Result<()> {
-        clean_fields(trailers, tokens(ctx))
-            .map(|_| ())
-            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseTrailer, ctx))
+        let drops = Look::at(trailers, tokens(ctx))
+            .map(Look::drops)
+            .map_err(|unfit| self.unfit(unfit, LeakPlace::ResponseTrailer, ctx))?;
+        drops.take_out_of(trailers);
+        Ok(())
     }
 
     #[cold]

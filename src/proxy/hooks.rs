@@ -7,7 +7,6 @@ use super::{
     arrival::{Received, Step, go_on, prepare, receive},
     at_once::{self, Hook},
     context::{Context, Progress, refused},
-    deadline::HeadDeadline,
     departure::attach,
     edge,
     ending::{note_end, status_of},
@@ -146,14 +145,10 @@ impl ProxyHttp for Serving {
         fn request_body_filter<'s, 'r, 'b, 'c>(
             &'s self,
             session: &'r mut Session,
-            body: &'b mut Option<Bytes>,
+            _body: &'b mut Option<Bytes>,
             end_of_stream: bool,
             ctx: &'c mut Self::CTX,
         ) -> Result<()> {
-            // the upstream is waited for once it has the request
-            if let (Some(deadline), Some(_)) = (&ctx.deadline, body) {
-                deadline.begin_again();
-            }
             if let Some(lease) = &ctx.lease {
                 lease.sent(end_of_stream);
             }
@@ -217,10 +212,9 @@ impl ProxyHttp for Serving {
         ) -> Result<()> {
             ctx.stage = Stage::Head;
             // a connection of HTTP/2 is also that of others, and its heads come whole
-            ctx.deadline = match (peer.options.alpn.get_max_http_version(), ctx.head_within) {
-                (1, Some(within)) => Some(HeadDeadline::begin(socket, within)),
-                _ => None,
-            };
+            if let (1, Some(lease)) = (peer.options.alpn.get_max_http_version(), &ctx.lease) {
+                lease.awaits_head_on(socket);
+            }
             at_once::passed()
         }
     }
@@ -339,20 +333,15 @@ impl ProxyHttp for Serving {
         ctx: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
+        // the connection is closed by now, and its descriptor may soon be another's
+        if let Some(lease) = &ctx.lease {
+            lease.head_came();
+        }
         if ctx.repeat {
-            ctx.deadline = None;
             error.set_retry(true);
             return error;
         }
-        // the connection is closed by now, and its descriptor may soon be another's
-        let late = ctx
-            .deadline
-            .take()
-            .is_some_and(|deadline| deadline.has_come());
-        if late && ctx.refusal().is_none() {
-            ctx.failure = Some(Failure::of("timed out reading the response head"));
-            ctx.refuse(UpstreamFault::Timeout.into());
-        } else if ctx.refusal().is_none() {
+        if ctx.refusal().is_none() {
             ctx.failure = if ctx.ended() == Some(EndReason::Quiet) {
                 Some(Failure::timed_out(ctx.stage))
             } else {
@@ -360,6 +349,7 @@ impl ProxyHttp for Serving {
             };
         }
         if ctx.refusal().is_some()
+            || ctx.ended().is_some()
             || !session.req_header().method.is_idempotent()
             || session.as_ref().retry_buffer_truncated()
         {

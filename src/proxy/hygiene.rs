@@ -10,9 +10,10 @@ mod names;
 mod request;
 mod response;
 mod terms;
+mod words;
 
-pub(super) use framing::{Follows, Unreadable, check_framing};
+pub(super) use framing::{Follows, Sole, Unreadable, check_framing};
 pub(super) use location::lead_back;
 pub(crate) use names::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub(super) use request::{Outgoing, TRACEPARENT, clean_request, forget_spelling};
-pub(super) use response::{Leads, Unfit, clean_fields, clean_response};
+pub(super) use response::{Look, Unfit, clean_response};

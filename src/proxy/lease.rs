@@ -2,7 +2,10 @@
 //!
 //! An HTTP/1 connection has one lease for all its requests; an HTTP/2 stream has a lease of its own. [`Lease::begin`]
 //! registers a forwarded request, and dropping the [`LeaseGuard`] removes it. The thread's [`monitor`] checks every lease
-//! ten times a second. A short request has ended before the first check: it costs two uncontended locks.
+//! twenty times a second. A short request has ended before the first check: it costs two uncontended locks.
+//!
+//! The lease also limits how long an upstream may be silent. pingora's read timeout begins anew with every read, so that a
+//! head which comes byte by byte has no deadline; and it sets a timer for each read.
 //!
 //! On HTTP/1, an ended lease makes the connection read as closed and accept no further bytes of the response, so that
 //! pingora ends the request through its usual hooks. If no response has begun, the client still receives a refusal. A
@@ -14,12 +17,14 @@ mod monitor;
 use super::Serving;
 use crate::{cache::ForwardCredential, clock::UnixTime, store::Revocations};
 use bytes::Bytes;
+use nix::sys::socket::{Shutdown, shutdown};
 use std::{
     future::poll_fn,
+    os::fd::RawFd,
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering},
     },
     task::{Poll, Waker},
     time::Duration,
@@ -33,7 +38,7 @@ pub(super) enum EndReason {
     Expired,
     /// The credential, or something that it comes from, was revoked.
     Revoked,
-    /// The upstream sent nothing for longer than `response`.
+    /// The upstream sent nothing for longer than it may.
     Quiet,
 }
 
@@ -62,6 +67,15 @@ pub(super) enum Phase {
     Stream,
 }
 
+/// How long an upstream may be silent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Before the head of its response, and between two chunks of a response that is no stream.
+    pub(super) response: Duration,
+    /// Between two chunks of a stream or a tunnel.
+    pub(super) stream: Duration,
+}
+
 /// The lease of an HTTP/1 connection or an HTTP/2 stream.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -71,8 +85,10 @@ pub(super) struct Lease {
     /// Whether a monitor checks it.
     listed: AtomicBool,
     phase: AtomicU8,
-    /// How many chunks of either body have passed.
+    /// How many chunks of either body have passed; of a stream, only those of the response.
     pieces: AtomicU32,
+    /// The socket of the HTTP/1 connection on which the head of the response is awaited; [`NO_SOCKET`] if none is.
+    upstream: AtomicI32,
     /// Whether a write to the client is blocked.
     stalled: AtomicBool,
     /// Zero, or the [`EndReason`] plus one.
@@ -91,8 +107,8 @@ pub(super) struct Lease {
 struct MonitoredRequest {
     /// `None` on a public route, whose requests carry no credential.
     credential: Option<ForwardCredential>,
-    /// How long the request may make no progress, unless its response is a stream.
-    patience: Duration,
+    /// How long the request may make no progress.
+    patience: Patience,
     /// What the monitor saw when something last passed, and when.
     seen: Option<(Phase, u32, Instant)>,
     /// The generation of the revocations for which the credential was checked.
@@ -122,6 +138,7 @@ impl Lease {
             listed: AtomicBool::new(false),
             phase: AtomicU8::new(Phase::Idle as u8),
             pieces: AtomicU32::new(0),
+            upstream: AtomicI32::new(NO_SOCKET),
             stalled: AtomicBool::new(false),
             ended: AtomicU8::new(0),
             dropped: AtomicBool::new(false),
@@ -149,8 +166,9 @@ impl Lease {
         .await
     }
 
-    /// Returns `true` if the lease enforces the `response` timeout until the head, too. An HTTP/2 stream that is dropped
-    /// could not be answered with 504.
+    /// Returns `true` if the lease enforces every timeout of an upstream, whichever HTTP that one speaks. An HTTP/2 stream
+    /// that is dropped could not be answered with 504, so that before the head the upstream's connection has to be ended
+    /// instead; of HTTP/2, that is also the connection of others.
     pub(super) fn keeps_deadlines(&self) -> bool {
         self.carrier == Carrier::Connection
     }
@@ -159,7 +177,7 @@ impl Lease {
     pub(super) fn begin(
         self: Arc<Self>,
         credential: Option<ForwardCredential>,
-        patience: Duration,
+        patience: Patience,
         serving: &Serving,
     ) -> LeaseGuard {
         *self.request() = Some(MonitoredRequest {
@@ -169,7 +187,8 @@ impl Lease {
             cleared: None,
             ended_at: None,
         });
-        if !self.listed.swap(true, Ordering::Relaxed) {
+        if !self.listed.load(Ordering::Relaxed) {
+            self.listed.store(true, Ordering::Relaxed);
             monitor::add(&self, serving);
         }
         LeaseGuard(self)
@@ -271,27 +290,35 @@ impl Lease {
             .or_else(|| self.is_quiet(request, at).then_some(EndReason::Quiet));
         if let Some(ended) = ended {
             request.ended_at = Some(at);
-            self.end(ended);
+            let upstream = self.upstream.swap(NO_SOCKET, Ordering::Relaxed);
+            if ended == EndReason::Quiet && upstream != NO_SOCKET {
+                // the upstream may have closed it already, which is as good
+                let _ = shutdown(upstream, Shutdown::Both);
+                // pingora reports a lost connection, which the client can be told of on a stream, too
+                self.ended.store(ended as u8 + 1, Ordering::Relaxed);
+            } else {
+                self.end(ended);
+            }
         }
     }
 
-    /// Returns `true` if nothing has passed for longer than `response`. Time in which the client does not read does not
-    /// count.
+    /// Returns `true` if nothing has passed for longer than it may. Time in which the client does not read does not count.
     fn is_quiet(&self, request: &mut MonitoredRequest, at: Instant) -> bool {
         let (phase, pieces) = (self.phase(), self.pieces.load(Ordering::Relaxed));
-        let is_watched = match phase {
-            Phase::Idle | Phase::Stream => false,
-            Phase::Sending | Phase::Waiting => self.keeps_deadlines(),
-            Phase::Body => true,
+        let awaits_head = || self.upstream.load(Ordering::Relaxed) != NO_SOCKET;
+        let patience = match phase {
+            Phase::Sending | Phase::Waiting if self.keeps_deadlines() || awaits_head() => {
+                request.patience.response
+            }
+            Phase::Idle | Phase::Sending | Phase::Waiting => return false,
+            Phase::Body => request.patience.response,
+            Phase::Stream => request.patience.stream,
         };
-        if !is_watched {
-            return false;
-        }
         match request.seen {
             Some((seen, so_many, since))
                 if seen == phase && so_many == pieces && !self.stalled.load(Ordering::Relaxed) =>
             {
-                at.saturating_duration_since(since) >= request.patience
+                at.saturating_duration_since(since) >= patience
             }
             _ => {
                 request.seen = Some((phase, pieces, at));
@@ -344,6 +371,9 @@ impl MonitoredRequest {
     }
 }
 
+/// No file descriptor is negative.
+const NO_SOCKET: RawFd = -1;
+
 /// How long pingora may take to end an HTTP/1 request by itself before it is dropped.
 const COOPERATIVE_END: Duration = Duration::from_millis(300);
 
@@ -357,10 +387,24 @@ impl LeaseGuard {
         self.0.set(Phase::Sending);
     }
 
+    /// Records on which HTTP/1 connection the head of the response will come. To be withdrawn by [`Self::head_came`] before
+    /// that connection is closed or used by another request.
+    pub(super) fn awaits_head_on(&self, socket: RawFd) {
+        self.0.upstream.store(socket, Ordering::Relaxed);
+    }
+
+    /// Records that the head has come, or will not come any more.
+    pub(super) fn head_came(&self) {
+        self.0.upstream.store(NO_SOCKET, Ordering::Relaxed);
+    }
+
     /// Records that a chunk of the request's body, or its end, passes.
     pub(super) fn sent(&self, whole: bool) {
-        self.0.pieces.fetch_add(1, Ordering::Relaxed);
-        if whole && self.0.phase() == Phase::Sending {
+        let phase = self.0.phase();
+        if phase != Phase::Stream {
+            self.count_piece();
+        }
+        if whole && phase == Phase::Sending {
             self.0.set(Phase::Waiting);
         }
     }
@@ -375,7 +419,7 @@ impl LeaseGuard {
     /// # Errors
     /// The credential has expired.
     pub(super) fn received(&self, is_expired: impl FnOnce() -> bool) -> Result<(), EndReason> {
-        self.0.pieces.fetch_add(1, Ordering::Relaxed);
+        self.count_piece();
         if self.0.phase() == Phase::Stream && is_expired() {
             let expired = EndReason::Expired;
             self.0.ended.store(expired as u8 + 1, Ordering::Relaxed);
@@ -388,11 +432,20 @@ impl LeaseGuard {
     pub(super) fn ended(&self) -> Option<EndReason> {
         self.0.ended()
     }
+
+    /// Only the task that serves the request counts.
+    fn count_piece(&self) {
+        let pieces = self.0.pieces.load(Ordering::Relaxed);
+        self.0
+            .pieces
+            .store(pieces.wrapping_add(1), Ordering::Relaxed);
+    }
 }
 
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
         self.0.set(Phase::Idle);
+        self.head_came();
         self.0.stalls(false);
         *self.0.request() = None;
     }

@@ -3,7 +3,8 @@
 //! A streaming response may be silent for as long as `idle` allows. Until its head arrives, the request decides whether a
 //! stream is expected; from then on the Content-Type of the response decides.
 
-use http::{HeaderMap, HeaderValue, header};
+use super::hygiene::Sole;
+use http::{HeaderMap, header};
 
 /// Media types of streaming responses, in lower case.
 const STREAMS: [&str; 14] = [
@@ -53,13 +54,18 @@ fn accepts_this_stream(range: &[u8]) -> bool {
 }
 
 /// Returns `true` if the Content-Type is a streaming type. Several Content-Type fields are none.
-pub(super) fn is_stream_type(fields: &HeaderMap) -> bool {
-    sole(fields).is_some_and(|value| split(value.as_bytes(), b';').next().is_some_and(is_stream))
+pub(super) fn is_stream_type(content_type: Sole<'_>) -> bool {
+    let Sole::One(value) = content_type else {
+        return false;
+    };
+    split(value.as_bytes(), b';').next().is_some_and(is_stream)
 }
 
 /// Returns `true` if a request is a streaming call: gRPC or Connect, whose head may come with the first message.
 pub(super) fn is_streaming_call(fields: &HeaderMap) -> bool {
-    sole(fields).is_some_and(|value| {
+    let mut values = fields.get_all(header::CONTENT_TYPE).iter();
+    let sole = values.next().filter(|_| values.next().is_none());
+    sole.is_some_and(|value| {
         let value = value.as_bytes().trim_ascii_start();
         [&b"application/grpc"[..], b"application/connect+"]
             .iter()
@@ -69,11 +75,6 @@ pub(super) fn is_streaming_call(fields: &HeaderMap) -> bool {
                     .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
             })
     })
-}
-
-fn sole(fields: &HeaderMap) -> Option<&HeaderValue> {
-    let mut values = fields.get_all(header::CONTENT_TYPE).iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 fn is_stream(media_type: &[u8]) -> bool {
@@ -120,6 +121,8 @@ fn split(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::hygiene::Look;
+    use http::HeaderValue;
 
     fn accepts(values: &[&'static str]) -> bool {
         let mut fields = HeaderMap::new();
@@ -190,7 +193,8 @@ mod tests {
             for value in values {
                 fields.append(header::CONTENT_TYPE, HeaderValue::from_static(value));
             }
-            is_stream_type(&fields)
+            let look = Look::at(&fields, [None, None]).unwrap();
+            is_stream_type(look.media_type)
         };
         for stream in [
             "text/event-stream",

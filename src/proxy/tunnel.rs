@@ -6,7 +6,7 @@ use super::{
     Serving,
     context::{Context, Progress, refused},
     edge,
-    lease::{Lease, Phase},
+    lease::{Lease, Patience, Phase},
     media,
 };
 use crate::{
@@ -32,21 +32,22 @@ impl Serving {
             // the field and its nomination are written anew; in any other case they do not cross
             options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
         }
-        // pingora has one read timeout for head and body: a stream may be silent for longer than a head may take
+        // a stream may be silent for longer than a head may take, and its head may come with its first chunk
         let longer = options.read_timeout.max(options.idle_timeout);
-        let patience = if streams {
-            longer
-        } else {
-            options.read_timeout
-        };
-        ctx.head_within = patience;
-        let lease = Lease::current();
-        // `deadline` and the lease keep the shorter ones
-        if streams
-            || options.alpn.get_max_http_version() == 1
-            || lease.as_ref().is_some_and(|lease| lease.keeps_deadlines())
-        {
+        if streams {
             options.read_timeout = longer;
+        }
+        let patience = Patience {
+            response: options.read_timeout.unwrap_or(Duration::MAX),
+            stream: longer.unwrap_or(Duration::MAX),
+        };
+        let is_http1 = options.alpn.get_max_http_version() == 1;
+        let lease = Lease::current();
+        if let Some(lease) = &lease
+            && (is_http1 || lease.keeps_deadlines())
+        {
+            // the lease keeps both
+            options.read_timeout = None;
         }
         let credential = match &ctx.progress {
             Progress::Authorized(authorized) => Some(authorized.credential.clone()),
@@ -54,8 +55,7 @@ impl Serving {
         };
         // first the end of the attempt before, if there was one: it would unregister this one
         drop(ctx.lease.take());
-        ctx.lease =
-            lease.map(|lease| lease.begin(credential, patience.unwrap_or(Duration::MAX), self));
+        ctx.lease = lease.map(|lease| lease.begin(credential, patience, self));
         if asked.version == Version::HTTP_2 {
             ctx.keep_for_log(asked);
         }

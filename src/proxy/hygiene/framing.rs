@@ -4,7 +4,8 @@
 //! nobody decoded. What has more than one reading is refused (RFC 9112 §6.3, §11.1), and the connection that it came on is
 //! discarded with it.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use super::words::{any_word, has_below};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 use memchr::memchr3;
 use pingora::http::ResponseHeader;
 use std::hint::cold_path;
@@ -61,15 +62,66 @@ pub(in crate::proxy) enum Follows {
     Body,
 }
 
-/// Checks the head of a response to a request of `method`, leaves one spelling of what frames it, and returns what is certain to
-/// follow it.
+/// A field that has one value at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::proxy) enum Sole<'a> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// Its value.
+    One(&'a HeaderValue),
+    /// It is there several times.
+    Several,
+}
+
+impl<'a> Sole<'a> {
+    pub(super) fn add(&mut self, value: &'a HeaderValue) {
+        *self = match self {
+            Self::Absent => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
+/// What a head needs before it can be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Repair {
+    /// Nothing.
+    Nothing,
+    /// A length is taken out that says nothing.
+    DropLength,
+    /// The coding is spelled in the one way.
+    SpellCoding,
+}
+
+impl Repair {
+    /// Does it to `head`.
+    pub(in crate::proxy) fn apply(self, head: &mut ResponseHeader) {
+        match self {
+            Self::Nothing => {}
+            Self::DropLength => {
+                head.remove_header(&header::CONTENT_LENGTH);
+            }
+            Self::SpellCoding => {
+                let chunked = HeaderValue::from_static("chunked");
+                // the name is in the map already: nothing is added to it
+                let _ = head.insert_header(header::TRANSFER_ENCODING, chunked);
+            }
+        }
+    }
+}
+
+/// Checks how the response of `head` to a request of `method` is framed: `coding` is its Transfer-Encoding, `length` its
+/// Content-Length. Returns what is certain to follow the head.
 ///
 /// # Errors
 /// It has more than one reading, or none.
 pub(in crate::proxy) fn check_framing(
-    head: &mut ResponseHeader,
+    head: &ResponseHeader,
     method: &Method,
-) -> Result<Follows, Unreadable> {
+    coding: Sole<'_>,
+    length: Sole<'_>,
+) -> Result<(Follows, Repair), Unreadable> {
     let status = head.status;
     if status.as_u16() > 599 {
         return Err(Unreadable::Status);
@@ -77,80 +129,66 @@ pub(in crate::proxy) fn check_framing(
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return Err(Unreadable::ProxyAuthentication);
     }
-    let coded = check_coding(&head.headers, head.version)?;
-    let length = one_length(&head.headers)?;
+    let coded = check_coding(coding, head.version)?;
+    let length = one_length(length)?;
     let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT;
     let announced = length.map_or(coded, |length| !is_zero(length));
     let without = bodiless || status == StatusCode::NOT_MODIFIED || *method == Method::HEAD;
-    if bodiless && (coded || length.is_some()) {
+    let repair = if bodiless && (coded || length.is_some()) {
         cold_path();
         // `Content-Length: 0` on a 204 is common, wrong, and harmless once it is gone
         let harmless = !coded && length.is_some_and(is_zero);
         if !harmless {
             return Err(Unreadable::FramingWithoutBody);
         }
-        head.remove_header(&header::CONTENT_LENGTH);
+        Repair::DropLength
     } else if coded && *method != Method::HEAD {
         cold_path();
-        let _ = head.insert_header(
-            header::TRANSFER_ENCODING,
-            HeaderValue::from_static("chunked"),
-        );
-    }
-    Ok(match announced && !without {
+        Repair::SpellCoding
+    } else {
+        Repair::Nothing
+    };
+    let follows = match announced && !without {
         true => Follows::Body,
         false => Follows::Nothing,
-    })
+    };
+    Ok((follows, repair))
 }
 
 /// Whether `value` may stand in a head: the parser keeps folded lines as they came.
 pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
-    // eight bytes at a time: most values are too short for a search to be worth its beginning
-    let (words, rest) = value.as_chunks::<8>();
-    let in_words = words.iter().fold(0, |found, word| {
-        found | low_bytes(u64::from_ne_bytes(*word))
-    });
-    if in_words == 0 && rest.iter().all(|byte| *byte > b'\r') {
+    // all three characters that break a line are below this, and few others
+    let may_break = any_word(value, |word| has_below(word, b'\r' + 1));
+    if !may_break {
         return true;
     }
     cold_path();
     memchr3(b'\r', b'\n', 0, value).is_none()
 }
 
-/// Returns 0 if no byte of `word` is below 14, which all three characters are that break a line.
-const fn low_bytes(word: u64) -> u64 {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    const LEAST: u64 = b'\r' as u64 + 1;
-    word.wrapping_sub(EACH * LEAST) & !word & (EACH << 7)
-}
-
 /// Whether there is a transfer coding, which is then `chunked`.
-fn check_coding(fields: &HeaderMap, version: Version) -> Result<bool, Unreadable> {
-    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else {
-        return Ok(false);
-    };
-    if version == Version::HTTP_10 {
-        return Err(Unreadable::CodingInHttp10);
+fn check_coding(coding: Sole<'_>, version: Version) -> Result<bool, Unreadable> {
+    match coding {
+        Sole::Absent => Ok(false),
+        Sole::One(_) | Sole::Several if version == Version::HTTP_10 => {
+            Err(Unreadable::CodingInHttp10)
+        }
+        Sole::One(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        Sole::One(_) | Sole::Several => Err(Unreadable::TransferCoding),
     }
-    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(Unreadable::TransferCoding);
-    }
-    Ok(true)
 }
 
 /// The one length.
-fn one_length(fields: &HeaderMap) -> Result<Option<&HeaderValue>, Unreadable> {
-    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
-    let Some(length) = lengths.next() else {
-        return Ok(None);
-    };
-    let text = length.as_bytes();
-    let decimal = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    if lengths.next().is_some() || !decimal {
-        return Err(Unreadable::ContentLength);
+fn one_length(length: Sole<'_>) -> Result<Option<&HeaderValue>, Unreadable> {
+    match length {
+        Sole::Absent => Ok(None),
+        Sole::One(length) if is_decimal(length.as_bytes()) => Ok(Some(length)),
+        Sole::One(_) | Sole::Several => Err(Unreadable::ContentLength),
     }
-    Ok(Some(length))
+}
+
+fn is_decimal(text: &[u8]) -> bool {
+    (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
 }
 
 fn is_zero(length: &HeaderValue) -> bool {
@@ -160,6 +198,7 @@ fn is_zero(length: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::hygiene::Look;
 
     fn checked(status: u16, version: Version, fields: &[(&'static str, &str)]) -> Checked {
         let mut head = ResponseHeader::build(status, None).unwrap();
@@ -167,8 +206,10 @@ mod tests {
         for (name, value) in fields {
             head.append_header(*name, *value).unwrap();
         }
-        let checked = check_framing(&mut head, &Method::GET);
-        checked.map(|_| head)
+        let look = Look::at(&head.headers, [None, None]).unwrap();
+        let (_, repair) = check_framing(&head, &Method::GET, look.coding, look.length)?;
+        repair.apply(&mut head);
+        Ok(head)
     }
 
     type Checked = Result<ResponseHeader, Unreadable>;

@@ -1,5 +1,7 @@
 //! Which header fields do not cross.
 
+use super::words::{any_word, has_byte};
+
 /// Request fields that are dropped whatever they hold: credentials, identities and addresses that a proxy vouches for,
 /// and fields that make a server serve another method or path than the one that was matched. The name is in lower case.
 ///
@@ -7,7 +9,7 @@
 /// crosses, but for those that a route names.
 pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     let bytes = name.as_bytes();
-    if bytes.contains(&b'_') {
+    if any_word(bytes, |word| has_byte(word, b'_')) {
         return true;
     }
     let (names, families): (&[&str], &[&str]) = match bytes {
@@ -118,11 +120,43 @@ pub(crate) fn is_dropped_from_response(name: &str) -> bool {
 }
 
 /// Fields that concern one connection (RFC 9110 §7.6.1); Transfer-Encoding is another matter, which frames what follows.
-pub(crate) fn is_hop_by_hop(name: &str) -> bool {
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection" | "keep-alive" | "proxy-connection" | "te" | "upgrade"
     )
+}
+
+/// What becomes of a field of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nothing: it crosses.
+    Passes,
+    /// It crosses, and says what the body is.
+    MediaType,
+    /// It crosses, and frames the body by its length.
+    Length,
+    /// It crosses, and frames the body by its coding.
+    Coding,
+    /// It crosses, and leads to another place.
+    Leads,
+    /// It does not cross.
+    Dropped,
+    /// It does not cross, and names others that do not.
+    Nominates,
+}
+
+/// What becomes of the field of a response with this name, which is in lower case.
+pub(crate) fn fate(name: &str) -> Fate {
+    match name {
+        "content-type" => Fate::MediaType,
+        "content-length" => Fate::Length,
+        "transfer-encoding" => Fate::Coding,
+        "location" | "content-location" => Fate::Leads,
+        "connection" => Fate::Nominates,
+        _ if is_dropped_from_response(name) || is_hop_by_hop(name) => Fate::Dropped,
+        _ => Fate::Passes,
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The head and the trailers that a client gets.
 
 use super::{
-    framing::{MAX_HEAD, Unreadable, is_one_line},
-    names::{is_dropped_from_response, is_hop_by_hop},
+    framing::{MAX_HEAD, Sole, Unreadable, is_one_line},
+    names::{Fate, fate, is_dropped_from_response},
     terms::add_to_response,
 };
 use crate::{route::ResponseTerms, source::Imprint, telemetry::RequestId};
@@ -21,40 +21,124 @@ pub(in crate::proxy) enum Unfit {
     Unreadable(Unreadable),
 }
 
-/// Whether a field of a head leads to another place (RFC 9110 §10.2.2, §8.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::proxy) enum Leads {
-    /// No field does.
-    Nowhere,
-    /// `Location` or `Content-Location` does.
-    Somewhere,
+/// What the fields of a response say, found in one look at each.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Look<'a> {
+    /// `Transfer-Encoding`.
+    pub(in crate::proxy) coding: Sole<'a>,
+    /// `Content-Length`.
+    pub(in crate::proxy) length: Sole<'a>,
+    /// `Content-Type`.
+    pub(in crate::proxy) media_type: Sole<'a>,
+    /// What is to be dropped.
+    drops: Drops,
+    /// Whether `Location` or `Content-Location` leads to another place (RFC 9110 §10.2.2, §8.7).
+    pub(in crate::proxy) leads: bool,
+}
+
+/// The fields that do not cross.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Drops {
+    names: Vec<HeaderName>,
+    /// Whether a `Connection` field may name others.
+    nominates: bool,
+}
+
+impl<'a> Look<'a> {
+    /// Looks at `fields`, which are a head's or a trailer's.
+    ///
+    /// # Errors
+    /// A field, by name or value, holds one of `tokens`: the one that the downstream was given, or the one that the client
+    /// presented. Or a value is more than one line, or all are too much.
+    pub(in crate::proxy) fn at(
+        fields: &'a HeaderMap,
+        tokens: [Option<&Imprint>; 2],
+    ) -> Result<Self, Unfit> {
+        let tokens = tokens.iter().flatten();
+        let shortest = tokens.clone().map(|token| token.length()).min();
+        let (mut look, mut size) = (Self::default(), 0_usize);
+        for (name, field) in fields {
+            // looked up once: names that every client knows are numbers in here
+            let (text, value) = (name.as_str(), field.as_bytes());
+            size = size.saturating_add(text.len()).saturating_add(value.len());
+            if !is_one_line(value) {
+                cold_path();
+                return Err(Unfit::Unreadable(Unreadable::FieldValue));
+            }
+            // nearly every field is too short to hold any token
+            let holds = |token: &&Imprint| token.is_in(value) || token.is_in_name(text);
+            if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
+                && tokens.clone().any(holds)
+            {
+                cold_path();
+                return Err(Unfit::RepeatsToken);
+            }
+            match fate(text) {
+                Fate::Passes => {}
+                Fate::MediaType => look.media_type.add(field),
+                Fate::Length => look.length.add(field),
+                Fate::Coding => look.coding.add(field),
+                Fate::Leads => look.leads = true,
+                Fate::Nominates => {
+                    look.drops.nominates = true;
+                    look.drops.names.push(name.clone());
+                }
+                Fate::Dropped => look.drops.names.push(name.clone()),
+            }
+        }
+        if size > MAX_HEAD {
+            cold_path();
+            return Err(Unfit::Unreadable(Unreadable::TooLarge));
+        }
+        Ok(look)
+    }
+
+    /// Ends the look, so that the fields can be changed.
+    pub(in crate::proxy) fn drops(self) -> Drops {
+        self.drops
+    }
+}
+
+impl Drops {
+    /// Takes the dropped fields out of `fields`, which are those that were looked at.
+    pub(in crate::proxy) fn take_out_of(self, fields: &mut HeaderMap) {
+        if self.nominates {
+            cold_path();
+            drop_nominated(fields);
+        }
+        for name in self.names {
+            fields.remove(name);
+        }
+    }
 }
 
 /// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
 /// credentials, and with the id by which the logs know the request. `terms` are the route's own, with the origin that the
-/// client's request names; `tokens` are those of [`clean_fields`].
+/// client's request names; `drops` is what a look at the head said.
 pub(in crate::proxy) fn clean_response(
     head: &mut ResponseHeader,
     id: RequestId,
     terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
-    tokens: [Option<&Imprint>; 2],
-) -> Result<Leads, Unfit> {
+    mut drops: Drops,
+) {
     let (placeholder, ()) = http::Response::new(()).into_parts();
     // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
     let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
     parts.extensions = Extensions::new();
     let switching = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-    if !switching {
-        drop_nominated(&mut parts.headers);
-    }
+    // what opens a tunnel concerns this very connection
+    drops.nominates &= !switching;
+    let upgrade = switching.then(|| parts.headers.get(header::UPGRADE).cloned());
     // copied only where a route names what else crosses
     let received = terms.map(|(terms, origin)| {
         cold_path();
-        (terms, origin, parts.headers.clone())
+        let mut received = parts.headers.clone();
+        if drops.nominates {
+            drop_nominated(&mut received);
+        }
+        (terms, origin, received)
     });
-    // what opens a tunnel concerns this very connection
-    let upgrade = switching.then(|| parts.headers.get(header::UPGRADE).cloned());
-    let leads = clean_fields(&mut parts.headers, tokens)?;
+    drops.take_out_of(&mut parts.headers);
     if let Some(Some(upgrade)) = upgrade {
         cold_path();
         let connection = HeaderValue::from_static("upgrade");
@@ -71,15 +155,10 @@ pub(in crate::proxy) fn clean_response(
         parts.headers.insert(X_REQUEST_ID, id);
     }
     *head = ResponseHeader::from(parts);
-    Ok(leads)
 }
 
 /// Drops the fields that `Connection` names (RFC 9110 §7.6.1). What frames the response cannot be among them.
 fn drop_nominated(fields: &mut HeaderMap) {
-    if !fields.contains_key(header::CONNECTION) {
-        return;
-    }
-    cold_path();
     let values = fields.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let nominated: Vec<HeaderName> = options
@@ -89,52 +168,4 @@ fn drop_nominated(fields: &mut HeaderMap) {
     for name in nominated {
         fields.remove(name);
     }
-}
-
-/// Drops the same from any fields of the downstream's, and returns whether one of them leads to another place.
-///
-/// # Errors
-/// A field, by name or value, holds one of `tokens`: the one that the downstream was given, or the one that the client
-/// presented. Or a value is more than one line, or all are too much.
-pub(in crate::proxy) fn clean_fields(
-    fields: &mut HeaderMap,
-    tokens: [Option<&Imprint>; 2],
-) -> Result<Leads, Unfit> {
-    let tokens = tokens.iter().flatten();
-    let shortest = tokens.clone().map(|token| token.length()).min();
-    let mut dropped: Vec<HeaderName> = Vec::new();
-    let (mut size, mut leads) = (0_usize, Leads::Nowhere);
-    for (name, value) in &*fields {
-        // looked up once: names that every client knows are numbers in here
-        let (text, value) = (name.as_str(), value.as_bytes());
-        size = size.saturating_add(text.len()).saturating_add(value.len());
-        if !is_one_line(value) {
-            cold_path();
-            return Err(Unfit::Unreadable(Unreadable::FieldValue));
-        }
-        // nearly every field is too short to hold any token
-        let holds = |token: &&Imprint| token.is_in(value) || token.is_in_name(text);
-        if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
-            && tokens.clone().any(holds)
-        {
-            cold_path();
-            return Err(Unfit::RepeatsToken);
-        }
-        if matches!(text, "location" | "content-location") {
-            cold_path();
-            leads = Leads::Somewhere;
-        }
-        if is_dropped_from_response(text) || is_hop_by_hop(text) {
-            cold_path();
-            dropped.push(name.clone());
-        }
-    }
-    if size > MAX_HEAD {
-        cold_path();
-        return Err(Unfit::Unreadable(Unreadable::TooLarge));
-    }
-    for name in dropped {
-        fields.remove(name);
-    }
-    Ok(leads)
 }

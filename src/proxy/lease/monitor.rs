@@ -1,4 +1,4 @@
-//! Checks the leases of one thread ten times a second, for as long as the thread has any.
+//! Checks the leases of one thread twenty times a second, for as long as the thread has any.
 //!
 //! Each thread has its own monitor: no lock is contended, and no lease is checked while its task runs.
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 /// The interval between two checks. A revocation from another replica arrives within half a second (`store::redis`), so
 /// that requests end within a second of it.
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(50);
 
 /// The leases of one thread.
 #[derive(Default)]

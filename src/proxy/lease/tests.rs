@@ -4,11 +4,14 @@ use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A lease with a request on a public route, which may make no progress for ten seconds.
+/// A lease with a request on a public route, whose upstream may be silent for ten seconds, and in a stream for twenty.
 fn begun(lease: Arc<Lease>) -> LeaseGuard {
     *lease.request() = Some(MonitoredRequest {
         credential: None,
-        patience: 10 * SECOND,
+        patience: Patience {
+            response: 10 * SECOND,
+            stream: 20 * SECOND,
+        },
         seen: None,
         cleared: None,
         ended_at: None,
@@ -27,21 +30,68 @@ async fn after(seconds: u32, lease: &Lease) -> Option<EndReason> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_progress_is_ended_in_every_phase_but_a_stream() {
-    for (phase, ended) in [
+async fn a_request_without_progress_is_ended_when_its_phase_has_lasted_too_long() {
+    for (phase, allowed) in [
         (Phase::Idle, None),
-        (Phase::Sending, Some(EndReason::Quiet)),
-        (Phase::Waiting, Some(EndReason::Quiet)),
-        (Phase::Body, Some(EndReason::Quiet)),
-        (Phase::Stream, None),
+        (Phase::Sending, Some(10)),
+        (Phase::Waiting, Some(10)),
+        (Phase::Body, Some(10)),
+        (Phase::Stream, Some(20)),
     ] {
         let lease = Lease::of_connection();
         let guard = begun(Arc::clone(&lease));
         guard.0.set(phase);
-        assert_eq!(after(8, &lease).await, None, "{phase:?}");
-        assert_eq!(after(3, &lease).await, ended, "{phase:?}");
-        assert_eq!(lease.cuts_response(), phase == Phase::Body, "{phase:?}");
+        let ended = match allowed {
+            Some(seconds) => {
+                assert_eq!(after(seconds - 2, &lease).await, None, "{phase:?}");
+                after(3, &lease).await
+            }
+            None => after(60, &lease).await,
+        };
+        assert_eq!(ended.is_some(), allowed.is_some(), "{phase:?}");
+        let begun = matches!(phase, Phase::Body | Phase::Stream);
+        assert_eq!(lease.cuts_response(), begun, "{phase:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_into_a_tunnel_is_no_sign_of_its_upstream() {
+    let lease = Lease::of_connection();
+    let guard = begun(Arc::clone(&lease));
+    guard.answered(Phase::Stream);
+    assert_eq!(after(12, &lease).await, None);
+    guard.sent(false);
+    assert_eq!(after(10, &lease).await, Some(EndReason::Quiet));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_no_head_comes_is_shut_down_for_a_stream_too() {
+    use std::{io::Read, os::fd::AsRawFd, os::unix::net::UnixStream};
+    for lease in [Lease::of_stream(), Lease::of_connection()] {
+        let (gateway, mut upstream) = UnixStream::pair().unwrap();
+        let guard = begun(Arc::clone(&lease));
+        guard.awaits_head_on(gateway.as_raw_fd());
+        guard.sending();
+        assert_eq!(after(8, &lease).await, None);
+        assert_eq!(after(3, &lease).await, Some(EndReason::Quiet));
+        assert_eq!(upstream.read(&mut [0]).unwrap(), 0);
+        assert!(!lease.dropped.load(Ordering::Relaxed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_left_alone_once_its_head_has_come() {
+    use std::{io::Write, os::fd::AsRawFd, os::unix::net::UnixStream};
+    let (gateway, mut upstream) = UnixStream::pair().unwrap();
+    let lease = Lease::of_stream();
+    let guard = begun(Arc::clone(&lease));
+    guard.awaits_head_on(gateway.as_raw_fd());
+    guard.sending();
+    guard.head_came();
+    guard.answered(Phase::Body);
+    assert_eq!(after(12, &lease).await, Some(EndReason::Quiet));
+    assert!(lease.dropped.load(Ordering::Relaxed));
+    upstream.write_all(b"body").unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! How long a response may be silent: `idle` where it is a stream, `response` where it is not.
 
-use super::{EVENTS, ROUTES, Told, chunk};
-use crate::e2e::support::{Ask, Client, Lab, Reply};
+use super::{EVENTS, ROUTES, SWITCH, Told, chunk, handshake};
+use crate::e2e::support::{Ask, Client, Lab, Reply, wire::Kind};
+use std::time::Duration;
+use tokio::{net::TcpListener, time::timeout};
 
 /// Waits until a request that began now has run out of `response`.
 async fn until_response_is_over(lab: &Lab, told: &Told, token: &str) {
@@ -89,4 +91,43 @@ async fn a_head_has_to_come_within_response_where_no_stream_was_asked_for() {
         let ask = Ask::get("/orders/1").bearer(&token).field("Accept", accept);
         assert_eq!(lab.ask(ask).await.status(), 504, "{accept}");
     }
+}
+
+#[tokio::test]
+async fn a_tunnel_is_cut_when_its_upstream_is_silent_for_longer_than_idle_whatever_the_client_says()
+{
+    let lab = Lab::routes(&ROUTES.replace("idle: 60s", "idle: 900ms")).await;
+    let told = Told::by(&lab);
+    let ask = handshake("/orders/live").bearer(&lab.token());
+    let mut client = told.open(lab.address(), ask, SWITCH).await;
+    client.send(b"said").await;
+    client.rest().await;
+    lab.counts("obo_denied_total", &["reason=\"upstream_timeout\""], 1)
+        .await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_read_an_upload_is_given_up_after_response() {
+    // the system accepts the connection, and nobody reads from it
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", upstream.local_addr().unwrap());
+    let lab = Lab::routes(&ROUTES.replacen("ORIGIN", &address, 1)).await;
+    let mut client = Client::connect(lab.address()).await;
+    let ask = Ask::new("PUT", "/orders/1").bearer(&lab.token());
+    let head = String::from_utf8(ask.bytes()).unwrap();
+    let length = "Content-Length: 1000000000\r\n\r\n";
+    client
+        .send(
+            head.replacen("\r\n\r\n", &format!("\r\n{length}"), 1)
+                .as_bytes(),
+        )
+        .await;
+    let piece = vec![0; 1 << 20];
+    // as much as there is room for on the way
+    while timeout(Duration::from_millis(200), client.send(&piece))
+        .await
+        .is_ok()
+    {}
+    let answer = client.answer(Kind::Response).await.unwrap();
+    assert_eq!(answer.status(), 504);
 }
