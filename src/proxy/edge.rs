@@ -19,6 +19,7 @@ mod listener;
 mod reception;
 mod request_state;
 mod socket;
+mod streams;
 mod threads;
 mod tls;
 

@@ -5,6 +5,7 @@
 
 use super::hygiene::Sole;
 use http::{HeaderMap, header};
+use memchr::memchr;
 
 /// Media types of streaming responses, in lower case.
 const STREAMS: [&str; 14] = [
@@ -58,7 +59,10 @@ pub(super) fn is_stream_type(content_type: Sole<'_>) -> bool {
     let Sole::One(value) = content_type else {
         return false;
     };
-    split(value.as_bytes(), b';').next().is_some_and(is_stream)
+    let value = value.as_bytes();
+    // no type has a quoted string in it: its parameters begin at the first semicolon
+    let end = memchr(b';', value).unwrap_or(value.len());
+    value.get(..end).is_some_and(is_stream)
 }
 
 /// Returns `true` if a request is a streaming call: gRPC or Connect, whose head may come with the first message.

@@ -318,6 +318,8 @@ labels! {
         HandshakeFailed = "handshake_failed",
         /// The system had no descriptor or memory left for it.
         AcceptFailed = "accept_failed",
+        /// A stream of it was refused by the HTTP/2 library, before it was a request.
+        StreamRefused = "stream_refused",
     }
 }
 

@@ -228,7 +228,8 @@ impl Metrics {
             | ConnectionEvent::HeadTimeout
             | ConnectionEvent::HeadTooLarge
             | ConnectionEvent::HandshakeFailed
-            | ConnectionEvent::AcceptFailed => {}
+            | ConnectionEvent::AcceptFailed
+            | ConnectionEvent::StreamRefused => {}
         }
     }
 

@@ -81,6 +81,32 @@ async fn a_head_of_http_2_that_http_1_would_not_take_is_refused_and_not_forwarde
 }
 
 #[tokio::test]
+async fn a_stream_for_no_host_or_for_two_is_refused_and_counted_and_its_neighbours_go_on() {
+    let origin = Origin::start().await;
+    let stage = Stage::before(&origin.url()).await;
+    let client = stage.h2_client().await;
+    let hosts: [Fields<'_>; 6] = [
+        &[("host", "elsewhere.example")],
+        &[("host", NAME), ("host", NAME)],
+        &[("host", NAME), ("host", "elsewhere.example")],
+        &[("host", "user@elsewhere.example")],
+        &[("host", "")],
+        &[("host", "elsewhere.example:443")],
+    ];
+    for (count, fields) in hosts.into_iter().enumerate() {
+        let answer = client.ask(request("GET", "/status", fields), b"").await;
+        assert_eq!(answer.status, 400, "{fields:?}");
+        until("the refusal is counted", || {
+            stage.metric("obo_connection_events_total", &["stream_refused"]) == count + 1
+        })
+        .await;
+    }
+    assert!(origin.bytes().is_empty());
+    let answer = client.ask(request("GET", "/status", &[]), b"").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
 async fn methods_that_are_not_forwarded_are_refused_over_http_2_too() {
     let origin = Origin::start().await;
     let stage = Stage::before(&origin.url()).await;

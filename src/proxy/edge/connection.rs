@@ -1,13 +1,11 @@
 //! One connection from handshake to close. An admitted socket enters; pingora's session loop serves it. TLS, the HTTP/2
 //! preface and the first head share one deadline that began at accept. HTTP/1 requests are fed to the app one by one, so
-//! the guard knows exactly where one ends and the next head begins; HTTP/2 is pingora's from the preface on.
+//! the guard knows exactly where one ends and the next head begins; HTTP/2 goes on in [`streams`].
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora::apps::HttpServerApp;
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::http::v2::server::H2Options;
 use pingora::protocols::{ALPN, IO, Ssl};
 use pingora::server::ShutdownWatch;
 use tokio::time::sleep;
@@ -15,8 +13,8 @@ use tokio::time::sleep;
 use super::census::ConnectionEvent;
 use super::guard::{Guard, Terms};
 use super::socket::Socket;
+use super::streams;
 use super::tls::TlsTerms;
-use crate::proxy::lease::Lease;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<A>(app: Arc<A>, socket: Socket, tls: Option<TlsTerms>, terms: Arc<Terms>)
@@ -38,10 +36,8 @@ where
         return (terms.report)(ConnectionEvent::HandshakeFailed);
     };
     if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-        let streams = Arc::new(LeasedStreams(app));
-        streams
-            .process_new(Guard::http2(stream, terms, deadline), &shutdown)
-            .await;
+        let guard = Guard::http2(stream, Arc::clone(&terms), deadline);
+        streams::serve(app, guard, &terms, &shutdown).await;
     } else {
         serve_http1(&app, Guard::http1(stream, terms, deadline), &shutdown).await;
     }
@@ -90,32 +86,6 @@ where
         if let Some(settings) = settings {
             settings.apply_to_session(&mut session);
         }
-    }
-}
-
-/// Serves each HTTP/2 stream under a lease of its own.
-struct LeasedStreams<A>(Arc<A>);
-
-#[async_trait]
-impl<A> HttpServerApp for LeasedStreams<A>
-where
-    A: HttpServerApp + Send + Sync + 'static,
-{
-    async fn process_new_http(
-        self: &Arc<Self>,
-        session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        let serving = self.0.process_new_http(session, shutdown);
-        Lease::of_stream().serve(serving).await.flatten()
-    }
-
-    fn h2_options(&self) -> Option<H2Options> {
-        self.0.h2_options()
-    }
-
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        self.0.server_options()
     }
 }
 

@@ -14,11 +14,11 @@ pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     }
     let (names, families): (&[&str], &[&str]) = match bytes {
         [b'x', b'-', rest @ ..] => return is_dropped_extension(rest),
-        [b'a', ..] => (&["authorization"], &[]),
-        [b'c', ..] => (
-            &["cookie", "cf-connecting-ip", "cf-connecting-ipv6"],
-            &["client-cert", "cf-access-"],
-        ),
+        // the second letter, too, where fields of every request begin with the first
+        [b'a', b'u', ..] => (&["authorization"], &[]),
+        [b'c', b'o', ..] => (&["cookie"], &[]),
+        [b'c', b'f', ..] => (&["cf-connecting-ip", "cf-connecting-ipv6"], &["cf-access-"]),
+        [b'c', b'l', ..] => (&[], &["client-cert"]),
         [b'd', ..] => (&["dpop"], &[]),
         [b'f', ..] => (&["forwarded", "fastly-client-ip"], &[]),
         [b'i', ..] => (&[], &["iv-"]),

@@ -45,7 +45,7 @@ const LONGEST_HOST: usize = 255;
 /// The longest reason in words, in bytes.
 const LONGEST_DETAIL: usize = 1024;
 
-/// A line from behind its time stamp to behind what the cache said.
+/// A line from behind its time stamp to where the host begins.
 struct Beginning {
     route: Box<str>,
     /// As it is shown.
@@ -54,6 +54,8 @@ struct Beginning {
     outcome: Outcome,
     reason: Option<Reason>,
     cache: Option<CacheResult>,
+    http_version: &'static str,
+    attempts: usize,
     fields: AccessFields,
     text: Vec<u8>,
 }
@@ -125,13 +127,6 @@ impl Phrases {
         }
         if let Some(upstream) = record.upstream.filter(|_| has(AccessField::UpstreamUs)) {
             number!(out, "upstream_us", microseconds(upstream, out));
-        }
-        if has(AccessField::HttpVersion) {
-            text(b",\"http_version\":\"", record.http_version, out);
-            out.push(b'"');
-        }
-        if has(AccessField::Attempts) {
-            number!(out, "attempts", decimal(record.attempts as u64, out));
         }
         if let Some(error) = record.upstream_error {
             cold_path();
@@ -221,6 +216,14 @@ impl Beginning {
             text(b"\",\"cache\":\"", cache.as_str(), &mut out);
         }
         out.push(b'"');
+        if fields.has(AccessField::HttpVersion) {
+            text(b",\"http_version\":\"", record.http_version, &mut out);
+            out.push(b'"');
+        }
+        if fields.has(AccessField::Attempts) {
+            let attempts = record.attempts as u64;
+            number!(out, "attempts", decimal(attempts, &mut out));
+        }
         Self {
             route: record.route.into(),
             method: method.into(),
@@ -228,6 +231,8 @@ impl Beginning {
             outcome: record.outcome,
             reason: record.reason,
             cache: record.cache,
+            http_version: record.http_version,
+            attempts: record.attempts,
             fields,
             text: out,
         }
@@ -239,6 +244,8 @@ impl Beginning {
             && self.outcome == record.outcome
             && self.reason == record.reason
             && self.cache == record.cache
+            && self.attempts == record.attempts
+            && std::ptr::eq(self.http_version, record.http_version)
             && self.fields == fields
             && *self.method == *record.method
             && *self.route == *record.route
