@@ -7,7 +7,7 @@ class Api(http.server.BaseHTTPRequestHandler):
         claims = self.headers["Authorization"].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(claims + "=="))
         shown = {name: claims.get(name) for name in ("aud", "sub", "scope", "client_id")}
-        shown["life"] = claims["exp"] - claims["iat"]
+        shown["lifetime"] = claims["exp"] - claims["iat"]
         body = json.dumps(shown).encode() + b"\n"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
