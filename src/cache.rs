@@ -35,13 +35,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the gateway remembers of exchanges.
+/// The in-memory cache of exchanged tokens.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// How much memory the remembered exchanges may take, their administration included; at least 1MiB.
+    /// Maximum memory of all cached exchanges, including overhead. At least 1MiB. When the cache is full, the least
+    /// used entries are evicted.
     pub max_size: ByteSize,
-    /// A hit past this share of an entry's life has its successor made in the background; `100%`: none does.
+    /// A hit after this share of an entry's lifetime starts a new exchange in the background. `100%` turns this off:
+    /// the first request after expiry then waits for the exchange.
     pub refresh_ahead: Percentage,
 }
 

@@ -21,34 +21,35 @@ pub use host::{Host, HostFault};
 pub use path::PathAmbiguity;
 pub use rate::{Burst, RateLimiter, RateSettings};
 
-/// What one request and one client may take.
+/// Limits on the size of requests, on connections, and on the rate of token service requests.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSettings {
-    /// The longest token that is read, 1KiB to 1MiB; beyond it 431.
+    /// Maximum length of a token, 1KiB to 1MiB. Longer tokens get 431.
     pub token: ByteSize,
-    /// All header fields together, 1KiB to 1MiB; beyond it 431.
+    /// Maximum size of all headers together, 1KiB to 1MiB. Larger requests get 431.
     pub headers: ByteSize,
-    /// Path and query together, 1KiB to 1MiB; beyond it 414.
+    /// Maximum length of path and query together, 1KiB to 1MiB. Longer targets get 414.
     pub target: ByteSize,
-    /// How long a client may take for a request's head, its TLS handshake included.
+    /// Time in which a client must complete a request head, including the TLS handshake on a new connection. After it
+    /// the connection is closed.
     pub header_timeout: HumanDuration,
-    /// Connections open at one time, in all; beyond it new ones are closed.
+    /// Maximum number of open client connections. New connections above it are closed immediately.
     #[schemars(range(min = 1))]
     pub connections: usize,
-    /// Connections open at one time from one address; beyond it new ones are closed. Behind a load balancer that
-    /// address is the balancer's.
+    /// Maximum number of open connections from one client address. New connections above it are closed immediately.
+    /// Behind a load balancer all connections come from its address.
     #[schemars(range(min = 1))]
     pub connections_per_address: usize,
-    /// What the token service takes.
+    /// Limits of the token service.
     pub token_service: TokenServiceLimits,
 }
 
-/// `limits.token_service`.
+/// Limits of the token service. They do not apply to routes.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenServiceLimits {
-    /// How often it may be called.
+    /// Rate limit of the token service. Default: no limit.
     pub requests_per_second: RateSettings,
 }
 

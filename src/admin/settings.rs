@@ -10,43 +10,47 @@ use std::{
 };
 use subtle::ConstantTimeEq;
 
-/// The operator's listener: `/metrics`, `/healthz`, `/readyz` and `/revocations`.
+/// The operator's listener. It serves `/metrics`, `/healthz`, `/readyz` and `/revocations`. It does not serve routes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminSettings {
-    /// Address and port; port 0 takes a free one, which the log names.
+    /// Address and port to listen on. Port 0 selects a free port, which the log reports.
     #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
-    /// The bearer token of all requests, 16 characters or more. Write either this or `tokens`; one of them is required
-    /// where the address is not loopback. Without the token `/healthz` and `/readyz` still say yes or no.
+    /// The bearer token for all requests to this listener, at least 16 characters. Set either this or `tokens`. One
+    /// of them is required if the address is not loopback. Requests without the token still get the status of
+    /// `/healthz` and `/readyz`, without details.
     pub token: Option<SecretSettings>,
-    /// Two bearer tokens instead of one `token`, so that whoever scrapes metrics cannot revoke.
+    /// Separate bearer tokens for reading and revoking, instead of one `token`. A metrics scraper can then not revoke
+    /// anything.
     pub tokens: Option<AdminTokensSettings>,
-    /// The listener's certificate; plain http without. Required where the address is not loopback, unless `insecure: true`.
+    /// The listener's certificate. Without it the listener serves plain http. Required if the address is not
+    /// loopback, unless `insecure: true` is set.
     pub tls: Option<AdminTlsSettings>,
-    /// Says that plain http on an address that is not loopback is meant: whoever is on the way can then read the tokens that
-    /// open this listener.
+    /// Allows plain http on an address that is not loopback. Anyone on the network path can then read the admin
+    /// tokens and use them.
     pub insecure: bool,
 }
 
-/// The certificate of the admin listener. `revoke` and `explain` recognise the gateway by it, whatever names it has.
+/// The certificate of the admin listener. The commands `revoke` and `explain` trust exactly this certificate,
+/// whatever host names it contains.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTlsSettings {
-    /// A PEM file: the certificate chain, the server's own first.
+    /// A PEM file with the certificate chain, the server's own certificate first.
     pub certificate: PathBuf,
-    /// A PEM file with its key (PKCS#8, SEC 1 or PKCS#1).
+    /// A PEM file with the private key of the certificate (PKCS#8, SEC 1 or PKCS#1).
     pub private_key: PathBuf,
 }
 
-/// A bearer token for each purpose, 16 characters or more. Neither opens what the other is for.
+/// One bearer token per purpose, each at least 16 characters. Neither token can be used for the other purpose.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTokensSettings {
-    /// Reads metrics and health.
+    /// Token for reading metrics and health.
     pub read: SecretSettings,
-    /// Revokes, and lists and lifts revocations.
+    /// Token for creating, listing and lifting revocations.
     pub revoke: SecretSettings,
 }
 

@@ -67,7 +67,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gateway.yaml",
-        "description": "The configuration of obo-gateway. A key that is not described here is refused.",
+        "description": "The configuration of obo-gateway. Unknown keys are refused.",
         "type": "object",
         "properties": properties,
         "required": required,

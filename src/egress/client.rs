@@ -22,11 +22,11 @@ pub struct Egress {
     trust: Arc<Trust>,
 }
 
-/// How an identity provider's server is verified.
+/// How the gateway verifies the TLS certificate of an identity provider.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EgressTlsSettings {
-    /// A PEM file with the certificates to trust instead of the system's.
+    /// A PEM file with the CA certificates to trust instead of the system's.
     pub ca: PathBuf,
 }
 

@@ -14,29 +14,31 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 
-/// The token service inside the gateway: how it calls itself, and what it signs with. The APIs find its keys at
-/// `<url>/oauth/v2/keys`.
+/// The gateway as a token issuer: its name and its keys. APIs find the public keys at `<url>/oauth/v2/keys`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EngineSettings {
-    /// `iss` of every token it issues. Its metadata and keys are served under this URL, by any listener.
+    /// The issuer URL: `iss` of every issued token. Every listener serves its metadata and keys under this URL.
     #[schemars(with = "OutboundUrl")]
     pub url: String,
-    /// How issued tokens name the gateway: `act.sub`.
+    /// The gateway's name in issued tokens (`act.sub`).
     #[serde(default = "default_actor")]
     pub actor: String,
-    /// The first signs, all are published.
+    /// The keys that sign issued tokens. The first key signs, and all public keys are published. To rotate, add the
+    /// new key and keep the old one until its tokens have expired.
     #[schemars(transform = not_empty)]
     pub signing_keys: Vec<KeyFileSettings>,
-    /// What opaque tokens are sealed with: the first seals, all open. Every gateway that has them can introspect such
-    /// tokens, without a shared database.
+    /// The keys that encrypt opaque tokens. The first key encrypts, all of them decrypt. Every gateway with these
+    /// keys can introspect the tokens, without a shared database. Required for opaque tokens, refresh tokens and a
+    /// `redis` store.
     #[serde(default)]
     pub opaque_keys: Vec<SealingKeyFileSettings>,
-    /// How long an issued token lives where the route does not say; never longer than the token it was exchanged for.
+    /// Lifetime of issued tokens, unless a route or client sets its own. A token never outlives the token that it was
+    /// exchanged for.
     #[serde(default = "default_lifetime")]
     pub lifetime: HumanDuration,
-    /// What pseudonyms of subjects are made with, 32 bytes or more; needed where a route says `subject: pairwise`.
-    /// Another salt gives everybody another pseudonym.
+    /// The secret from which pseudonyms of subjects are derived, at least 32 bytes. Required if a route has
+    /// `subject: pairwise`. If you change it, all pseudonyms change.
     pub pairwise_salt: Option<SecretSettings>,
 }
 

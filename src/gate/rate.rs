@@ -21,18 +21,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the token service may be called; beyond it 429 with `Retry-After`. Off unless set.
+/// Rate limit of the token service. Requests above it get 429 with `Retry-After`. Default: no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateSettings {
-    /// Requests each second from one IPv4 address or IPv6 /64, whoever sends them. A failed client authentication counts
-    /// as ten. Behind a load balancer that address is the balancer's.
+    /// Requests per second from one IPv4 address or IPv6 /64 network, for all clients together. A failed client
+    /// authentication counts as ten requests. Behind a load balancer all requests come from its address. Default: no
+    /// limit.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub per_address: Option<u32>,
-    /// Requests each second of one authenticated client, from wherever it calls.
+    /// Requests per second of one authenticated client, from all addresses together. Default: no limit.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub per_client: Option<u32>,
-    /// How many seconds' worth of requests may come at once, e.g. `2x`; 1x to 60x.
+    /// How many seconds' worth of requests may arrive at once, `1x` to `60x`.
     pub burst: Burst,
 }
 
@@ -229,7 +230,7 @@ impl JsonSchema for Burst {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "How many seconds' worth: `1x` to `60x`.",
+            "description": "A number of seconds' worth of requests, from `1x` to `60x`.",
             "type": "string",
             "pattern": "^([1-9]|[1-5][0-9]|60)x$",
             "examples": ["2x"],

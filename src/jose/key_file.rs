@@ -11,14 +11,15 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// A signing key, e.g. `{ file: keys/signing.pem, generate: ES256 }`.
+/// A signing key, for example `{ file: keys/signing.pem, generate: ES256 }`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFileSettings {
-    /// A PEM file with a private key: EC P-256 or P-384, Ed25519, or RSA of 2048 bits or more.
+    /// A PEM file with a private key: EC P-256 or P-384, Ed25519, or RSA with at least 2048 bits.
     pub file: PathBuf,
-    /// What to make when the file is absent (readable by its owner alone): ES256, ES384, EdDSA, RS256 or PS256. An
-    /// existing RSA key signs with this one of RS256 and PS256, by default with RS256.
+    /// The type of key to generate if the file does not exist: ES256, ES384, EdDSA, RS256 or PS256. The new file is
+    /// readable only by its owner. Without it, a missing file is an error. For an existing RSA key, `RS256` or
+    /// `PS256` selects its algorithm; the default is RS256.
     #[schemars(transform = generated)]
     #[serde(default, deserialize_with = "generatable")]
     pub generate: Option<Algorithm>,

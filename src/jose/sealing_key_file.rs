@@ -9,13 +9,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// A sealing key, e.g. `{ file: keys/opaque-1.key, generate: true }`.
+/// An encryption key, for example `{ file: keys/opaque-1.key, generate: true }`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SealingKeyFileSettings {
-    /// A file with 32 random bytes as one line of base64, e.g. of `openssl rand -base64 32`.
+    /// A file with 32 random bytes as one line of base64, for example from `openssl rand -base64 32`.
     pub file: PathBuf,
-    /// Whether to make one when the file is absent, readable by its owner alone.
+    /// Generates a key if the file does not exist. The new file is readable only by its owner. Without it, a missing
+    /// file is an error.
     #[serde(default)]
     pub generate: bool,
 }

@@ -14,10 +14,10 @@ pub const AUTHORIZATION_DETAILS: &str = "authorization_details";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DetailsRule {
-    /// Refuse it.
+    /// Refuse the token.
     #[default]
     Refuse,
-    /// Carry them over unchanged, into the issued token and what introspection says of it.
+    /// Copy the details unchanged into the issued token and into introspection responses.
     Copy,
 }
 

@@ -47,14 +47,14 @@ impl GatewayIdentity {
     }
 }
 
-/// Whom the issued token names as acting.
+/// The actor that the issued token names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutgoingActor {
-    /// The gateway: `act` is `{ iss: issuer.url, sub: issuer.actor }`, earlier actors nested inside.
+    /// The gateway: `act` is `{ iss: issuer.url, sub: issuer.actor }`, with earlier actors nested inside.
     #[default]
     Gateway,
-    /// Nobody new: the API cannot see that a gateway acts (impersonation). Earlier actors stay.
+    /// No new actor (impersonation): the API cannot see that a gateway acts for the user. Earlier actors are kept.
     None,
 }
 

@@ -10,19 +10,20 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// One item of `exchange.scope.operations`.
+/// One operation of an API: a narrower scope for some methods and paths of a route.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationSettings {
-    /// The methods; any where absent.
+    /// The HTTP methods of this operation. Default: any method.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// A path below the route's prefix, and all below it, on segment boundaries; the whole route where absent.
+    /// A path relative to the route's prefix. It matches this path and everything below it, on segment boundaries.
+    /// Default: the whole route.
     #[schemars(regex(pattern = "^(/[^/?#]+)+$"))]
     pub prefix: Option<String>,
-    /// What is asked for; a part of the route's `allow`.
+    /// The scopes of tokens issued for this operation. They must be part of the route's `allow`.
     pub scope: ScopeSet,
-    /// Scopes that the subject must hold beside those that the route requires.
+    /// Scopes that the presented token must have, in addition to those that the route requires.
     #[serde(default)]
     pub require: ScopeSet,
 }

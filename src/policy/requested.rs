@@ -50,14 +50,15 @@ impl RequestedScope {
     }
 }
 
-/// How an issued scope is computed.
+/// How the issued scope is computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScopeRule {
-    /// What the subject holds of what the route allows and the calling client may have.
+    /// The scopes that the subject has, the route allows and the calling client may get.
     #[default]
     Intersection,
-    /// The same, but a configured client's own ceiling does not count where the client says so too.
+    /// The scopes that the subject has and the route allows. The calling client's `allow` does not limit them if the
+    /// client has `user_only` too.
     UserOnly,
 }
 

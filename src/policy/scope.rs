@@ -16,14 +16,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What happens to scopes of the ceiling that the subject does not hold.
+/// What to do if the subject does not have all allowed scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Excess {
-    /// What the subject holds of it is issued.
+    /// Issue the scopes that the subject has, and omit the others.
     #[default]
     Drop,
-    /// The request is refused unless the subject holds all of it: 403 `insufficient_scope`.
+    /// Refuse the request unless the subject has all scopes.
     Refuse,
 }
 

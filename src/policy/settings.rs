@@ -14,46 +14,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// What a route does with the token of a request: whose tokens it takes, and the most that the issued one may hold.
+/// Which tokens a route accepts, and the most that the issued token may contain.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeSettings {
-    /// Whose tokens the route takes; required where several issuers are trusted, else that one.
+    /// The issuers whose tokens the route accepts. Required if several issuers are trusted. Default: the only trusted
+    /// issuer.
     #[serde(default)]
     pub accepts: Vec<AcceptSettings>,
-    /// The calling applications that are admitted, by their client id; others get 403. Any where absent.
+    /// The client ids of the applications that may call the route. Others get 403. Default: any application.
     #[schemars(inner(length(min = 1)), length(min = 1))]
     #[serde(default, deserialize_with = "written_list")]
     pub clients: Option<Vec<String>>,
-    /// Whether tokens that an application got for itself are taken.
+    /// Whether the route accepts tokens that an application obtained for itself, without a user.
     #[serde(default)]
     pub subjects: SubjectKinds,
-    /// Tokens that carry `authorization_details` (RFC 9396): `refuse` them, or `copy` the details unchanged into the issued
-    /// token.
+    /// What to do with tokens that carry `authorization_details` (RFC 9396): `refuse` the token, or `copy` the
+    /// details unchanged into the issued token.
     #[serde(default)]
     pub authorization_details: DetailsRule,
-    /// `aud` of the issued token: exactly one. What the API expects there.
+    /// `aud` of the issued token, always a single value. Use the name that the API expects.
     pub audience: Audience,
-    /// Which scopes the issued token may hold.
+    /// Which scopes the issued token may have.
     pub scope: ScopeSettings,
-    /// The shape of the issued token.
+    /// Format, lifetime and claims of the issued token.
     #[serde(default)]
     pub token: TokenSettings,
-    /// Whom the issued token names as acting for the subject (`act`).
+    /// The actor that the issued token names (`act`).
     #[serde(default)]
     pub actor: ActorSettings,
-    /// Tokens that already were exchanged elsewhere and name actors.
+    /// How the route treats tokens that were already exchanged and name actors.
     #[serde(default)]
     pub chain: ChainSettings,
 }
 
-/// One issuer whose tokens a route takes.
+/// One issuer whose tokens a route accepts.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptSettings {
-    /// The `name` of one of `trusted_issuers`.
+    /// The `name` of an item of `trusted_issuers`.
     pub issuer: String,
-    /// Its tokens must be addressed to one of these, a part of the issuer's own list; to any of that list where absent.
+    /// The token's `aud` must contain one of these. They must be part of the issuer's `audiences`. Default: all of
+    /// the issuer's `audiences`.
     #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
@@ -63,64 +65,66 @@ pub struct AcceptSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectKinds {
-    /// People; tokens that an application got for itself are refused.
+    /// Only users. Tokens that an application obtained for itself are refused.
     #[default]
     Users,
-    /// People and applications.
+    /// Users and applications.
     Any,
 }
 
-/// Which scopes the issued token may hold: never more than the subject's and never more than `allow`.
+/// Which scopes the issued token may have: never more than the presented token has, and never more than `allow`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeSettings {
-    /// The most that this API ever gets. The empty list says that it uses no scopes: the token then carries none.
+    /// The most scopes that this API ever gets. `[]` if the API uses no scopes: the issued token then has none.
     pub allow: ScopeSet,
-    /// Scopes that the presented token must hold; without one of them 403 `insufficient_scope`.
+    /// Scopes that the presented token must have. If one is missing, the request gets 403 `insufficient_scope`.
     #[serde(default)]
     pub require: ScopeSet,
-    /// How `allow` and the subject's scopes combine.
+    /// How `allow`, the subject's scopes and the client's scopes are combined.
     #[serde(default)]
     pub rule: ScopeRule,
-    /// How the scopes begin that `user_only` is about; all where absent.
+    /// The prefix of the scopes that `user_only` applies to. Default: all scopes.
     pub rule_prefix: Option<String>,
-    /// What happens where the subject lacks a part of `allow`.
+    /// What to do if the presented token does not have all of `allow`. `refuse` returns 403 `insufficient_scope`.
     #[serde(default)]
     pub excess: Excess,
-    /// The downstream's names for scopes of the subject's; names that are not in it stay. Everything else here speaks
-    /// the downstream's names.
+    /// Translates scope names: from the name in the presented token to the names that the API uses. Names that are
+    /// not listed stay the same. All other settings use the API's names.
     #[serde(default)]
     pub map: BTreeMap<String, ScopeSet>,
-    /// Narrower rules for some methods and paths; where there are any, a request that is none of them is refused.
+    /// Narrower scopes for some methods and paths. If there are any, a request that matches none of them is refused.
     #[serde(default)]
     pub operations: Vec<OperationSettings>,
 }
 
-/// The shape of the issued token.
+/// Format, lifetime and claims of the issued token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
-    /// The form of the issued token.
+    /// The format of the issued token.
     pub format: AccessTokenForm,
-    /// `typ` in the header of an issued JWT; `at+jwt` where absent. `JWT` is for APIs that know no other, such as those that
-    /// use Spring Boot's default resource server.
+    /// `typ` in the header of an issued JWT. Default: `at+jwt`. Use `JWT` for APIs that support no other value, such
+    /// as Spring Boot's default resource server.
     pub typ: Option<AccessTokenType>,
-    /// The longest life of an issued token, 2s to 24h; default `issuer.lifetime`. It never outlives the presented one.
+    /// Maximum lifetime of issued tokens, 2s to 24h. Default: `issuer.lifetime`. A token never outlives the presented
+    /// one.
     pub lifetime: Option<HumanDuration>,
-    /// How the issued token names the subject; `same` where absent, which is legal only with one accepted issuer.
+    /// How the issued token names the subject. Default: `same`, which is accepted only if the route accepts exactly
+    /// one issuer.
     pub subject: Option<SubjectForm>,
-    /// Claims beyond those that every issued token has.
+    /// Additional claims of the issued token.
     pub claims: ClaimSettings,
 }
 
-/// The form of an issued access token.
+/// The format of an issued access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessTokenForm {
-    /// Signed: the API verifies it with the gateway's published keys (RFC 9068).
+    /// A signed JWT (RFC 9068). The API verifies it with the gateway's published keys.
     #[default]
     Jwt,
-    /// Encrypted: the API learns what it says by introspection alone (RFC 7662); needs `issuer.opaque_keys`.
+    /// An encrypted token. The API can read it only by introspection (RFC 7662). Requires `issuer.opaque_keys`.
     Opaque,
 }
 
@@ -137,26 +141,27 @@ impl From<AccessTokenForm> for TokenFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectForm {
-    /// As the presented token does. Only with one accepted issuer: two may know different people by one name.
+    /// `sub` unchanged. Only with exactly one accepted issuer, because two issuers may use the same `sub` for
+    /// different users.
     Same,
-    /// `<issuer name>:<sub>`, e.g. `corp:alice`.
+    /// `<issuer name>:<sub>`, for example `corp:alice`.
     Qualified,
-    /// A pseudonym for this audience alone; needs `issuer.pairwise_salt`.
+    /// A pseudonym that is different for each audience. Requires `issuer.pairwise_salt`.
     Pairwise,
 }
 
-/// Claims beyond those that every issued token has. Registered claims of the gateway's own (`iss`, `sub`, `aud` …)
-/// cannot be named.
+/// Additional claims of the issued token. Claims that the gateway sets itself (`iss`, `sub`, `aud` …) cannot be
+/// named.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClaimSettings {
-    /// Claims taken over from the presented token where it has them, e.g. `[email]`.
+    /// Claims to copy from the presented token if it has them, for example `[email]`.
     pub copy: Vec<String>,
-    /// Claims with a fixed value, e.g. `{ tenant: acme }`.
+    /// Claims with a fixed value, for example `{ tenant: acme }`.
     pub set: BTreeMap<String, Value>,
 }
 
-/// Whom the issued token names as acting for the subject (`act`, RFC 8693 §4.1).
+/// The actor that the issued token names (`act`, RFC 8693 §4.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActorSettings {
@@ -165,14 +170,14 @@ pub struct ActorSettings {
     pub kind: OutgoingActor,
 }
 
-/// Tokens that already were exchanged elsewhere and name actors.
+/// How a route treats tokens that were already exchanged and name actors.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainSettings {
-    /// Whether tokens that the gateway issued itself are taken as subject tokens, where they are addressed to
-    /// `issuer.url` or to the route's `resource`.
+    /// Accepts tokens that this gateway issued, if their audience is `issuer.url` or the route's `resource`. Without
+    /// it they are refused.
     pub accept_own: bool,
-    /// The most actors that an issued token may name, the gateway included: 1 to 8.
+    /// Maximum number of actors in an issued token, including the gateway: 1 to 8. Longer chains get 403.
     #[schemars(range(min = 1, max = 8))]
     pub max_depth: usize,
 }

@@ -5,30 +5,33 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, net::SocketAddr, num::NonZeroUsize};
 
-/// Where applications send their requests.
+/// An address where the gateway accepts requests from applications.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerSettings {
-    /// Address and port; port 0 takes a free one, which the log names.
+    /// Address and port to listen on. Port 0 selects a free port, which the log reports.
     #[schemars(schema_with = "listen_address")]
     #[serde(deserialize_with = "socket_address")]
     pub address: SocketAddr,
-    /// The origin under which clients reach it, e.g. `https://api.example.com`; made from the address where absent.
+    /// The origin under which clients reach this listener, for example `https://api.example.com`. Default: derived
+    /// from `address`, unless that is a wildcard address or port 0.
     #[schemars(regex(pattern = "^https?://[^/?#]+$"))]
     pub public_url: Option<String>,
-    /// The listener's certificate; plain http without.
+    /// The listener's certificate. Without it the listener serves plain http.
     pub tls: Option<ServerTlsSettings>,
-    /// Offer HTTP/2 by ALPN; needs `tls`, and is `true` by default with it.
+    /// Offers HTTP/2 in the TLS handshake (ALPN). Requires `tls`. Default: `true` with `tls`.
     pub http2: Option<bool>,
 }
 
-/// How the gateway ends on SIGTERM or SIGINT.
+/// How the gateway shuts down on SIGTERM or SIGINT.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShutdownSettings {
-    /// `/readyz` says no and connections are still accepted: the time that load balancers need to notice.
+    /// Time during which `/readyz` already fails but new connections are still accepted, so that load balancers
+    /// notice the shutdown.
     pub delay: HumanDuration,
-    /// After that nothing new is accepted, and requests under way have this long to end.
+    /// Time that requests in progress have to finish after `delay`. New connections are refused. Connections that are
+    /// still open at the end are closed.
     pub grace: HumanDuration,
 }
 
@@ -41,11 +44,11 @@ impl Default for ShutdownSettings {
     }
 }
 
-/// The gateway's use of the machine.
+/// Resources that the gateway uses.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimeSettings {
-    /// How many threads serve requests.
+    /// Number of threads that serve requests.
     pub threads: ThreadSetting,
 }
 
@@ -113,7 +116,7 @@ impl JsonSchema for ThreadSetting {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "`auto` (one for each core), or a number from 1 to 1024.",
+            "description": "`auto` (one thread per core), or a number from 1 to 1024.",
             "oneOf": [
                 { "const": "auto" },
                 { "type": "integer", "minimum": 1, "maximum": 1024 },

@@ -6,22 +6,24 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fmt;
 
-/// Which requests a route serves: exactly one of `prefix` and `exact`, and what narrows it. The most specific route
-/// wins; two equal ones are refused.
+/// Which requests a route serves: exactly one of `prefix` and `exact`, optionally restricted by `hosts` and
+/// `methods`. The most specific route wins. Two equal routes are an error.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["prefix", "exact"]))]
 pub struct MatchSettings {
-    /// Host names, without port: each whole, or with `*` for its first label (`*.example.com`). Any host where absent.
+    /// Host names without a port: full names, or names with `*` as the first label (`*.example.com`). Default: any
+    /// host.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// A path and all below it, on segment boundaries: `/orders` serves `/orders` and `/orders/7`, not `/orders2`.
+    /// A path and everything below it, on segment boundaries: `/orders` matches `/orders` and `/orders/7`, not
+    /// `/orders2`.
     #[schemars(regex(pattern = "^/"))]
     pub prefix: Option<String>,
-    /// This one path.
+    /// A single path.
     #[schemars(regex(pattern = "^/"))]
     pub exact: Option<String>,
-    /// Methods, e.g. `[GET, HEAD]`; any where absent. A method that no route has is answered 404.
+    /// HTTP methods, for example `[GET, HEAD]`. Default: any method. A method that no route accepts gets 404.
     #[serde(default)]
     pub methods: Vec<String>,
 }

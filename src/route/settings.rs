@@ -18,49 +18,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// One route: which requests it serves, where they go, and what becomes of their tokens. Exactly one of `exchange`
-/// and `public: true`.
+/// A route: which requests it matches, where it forwards them, and how it exchanges their tokens. Exactly one of
+/// `exchange` and `public: true` is required.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["exchange", "public"]))]
 pub struct RouteSettings {
-    /// How metrics and logs call it: unique, 1 to 64 letters, digits, dots, dashes or underscores, and not `none`.
+    /// The route's name in metrics and logs. It must be unique, have 1 to 64 letters, digits, dots, dashes or
+    /// underscores, and not be `none`.
     #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
     pub name: String,
-    /// Which requests it serves: exactly one of `prefix` and `exact`, and what narrows it.
+    /// Which requests the route serves.
     #[serde(rename = "match")]
     pub matches: MatchSettings,
     /// The API behind the route.
     pub upstream: UpstreamSettings,
-    /// What becomes of the token of a request; absent on a public route.
+    /// How the route exchanges the token of each request. Not used on a public route.
     pub exchange: Option<ExchangeSettings>,
-    /// `true`: no token is asked for and none attached; one that a client sends anyway does not reach the API.
+    /// `true`: the route needs no token and attaches none. A token that a client sends anyway is not forwarded.
     #[serde(default)]
     pub public: bool,
-    /// The API's name as clients know it (RFC 9728); the public URL and the matched path where absent.
+    /// The API's resource identifier for clients (RFC 9728). Default: the public URL with the matched path.
     #[schemars(regex(pattern = "^https?://[^?#]+$"))]
     pub resource: Option<String>,
-    /// What crosses to the API, other than by default.
+    /// Changes to the headers and cookies that are forwarded to the API.
     #[serde(default)]
     pub request: RequestSettings,
-    /// What crosses to the client, other than by default.
+    /// Changes to the headers that are returned to the client.
     #[serde(default)]
     pub response: ResponseSettings,
-    /// Which other origins' scripts may call it.
+    /// The web origins whose scripts may call the route (CORS). Default: none.
     pub cors: Option<CorsSettings>,
-    /// Whether a connection may go over to another protocol.
+    /// Whether a connection may switch to another protocol.
     #[serde(default)]
     pub upgrade: Upgrade,
 }
 
-/// Whether a connection may go over to another protocol.
+/// Whether a connection may switch to another protocol.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Upgrade {
-    /// Never.
+    /// No upgrade.
     #[default]
     None,
-    /// To a WebSocket (RFC 6455), until the token that opened it ends.
+    /// To a WebSocket (RFC 6455), until the token that opened it expires or is revoked.
     WebSocket,
 }
 

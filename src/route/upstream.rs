@@ -12,19 +12,21 @@ use std::time::Duration;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamSettings {
-    /// The API, or several copies of it that take turns.
+    /// The servers of the API. Several servers take turns, in proportion to their `weight`.
     #[schemars(transform = not_empty)]
     pub targets: Vec<TargetSettings>,
-    /// The Host field that the API gets: `target` (the target's own, the default), `preserve` (the client's), or a name.
+    /// The Host header sent to the API: `target` (the target's own host), `preserve` (the client's Host), or a fixed
+    /// name. Default: `target`.
     pub host: Option<String>,
-    /// Replaces the part of the path that `match` names, joined to the rest with one slash: with `prefix: /reports` and
-    /// `/v1`, `/reports/2026` arrives as `/v1/2026`. Absent: the path goes as it came.
+    /// Replaces the part of the path that `match` matched. With `prefix: /reports` and `rewrite_prefix: /v1`,
+    /// `/reports/2026` becomes `/v1/2026`. Default: the path is unchanged.
     #[schemars(regex(pattern = "^/"))]
     pub rewrite_prefix: Option<String>,
-    /// Speak HTTP/2 to the targets: by ALPN with https, with prior knowledge over plain http.
+    /// Uses HTTP/2 to the targets: negotiated by ALPN over https, with prior knowledge over plain http. Default:
+    /// HTTP/1.1.
     #[serde(default)]
     pub http2: bool,
-    /// How the TLS of the targets is verified, and who the gateway is to them.
+    /// How the gateway verifies the targets' certificates, and the client certificate that it presents to them.
     #[serde(default)]
     pub tls: UpstreamTlsSettings,
     /// How long to wait for the API.
@@ -39,11 +41,11 @@ pub struct TargetSettings {
     /// Scheme, host and port, without a path.
     #[schemars(with = "OutboundUrl")]
     pub url: String,
-    /// How many turns it takes in each round, 1 to 100.
+    /// How many turns this server takes in each round, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     #[serde(default = "one")]
     pub weight: u8,
-    /// Says that plain http to another machine is meant: whoever is on the way can then read the issued tokens.
+    /// Allows plain http to another machine. Anyone on the network path can then read the issued tokens.
     #[serde(default)]
     pub insecure: bool,
 }
@@ -56,17 +58,21 @@ const fn one() -> u8 {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeoutSettings {
-    /// Until the connection stands, its TLS handshake included.
+    /// Time to establish a connection, including the TLS handshake. After it the client gets 504.
     pub connect: HumanDuration,
-    /// Until the response's head is there: one deadline for the whole head, in however many pieces it comes, from when the
-    /// request was sent. Also between two pieces of the body. For streams, the longer of this and `idle`
-    /// applies: until the head where `Accept` names a streaming type or the request is a gRPC call, then where the
-    /// `Content-Type` of the response is one (with `http2: true` for the API and HTTP/2 to the client, only where the request said so). Streaming types are
-    /// `text/event-stream`, `multipart/x-mixed-replace`, `application/grpc*`, `application/connect+*` and JSON or other records
-    /// one by one (`application/x-ndjson`, `jsonl`, `json-seq`, `stream+json`, …).
+    /// Time until the complete response head has arrived, measured from when the request was sent. After it the
+    /// client gets 504. It is also the longest pause within the body.
+    ///
+    /// Streams use the longer of this and `idle`. Until the head arrives, a request counts as a stream if its
+    /// `Accept` names a streaming type or if it is a gRPC call. After that the `Content-Type` of the response decides
+    /// (with `http2: true` for the API and HTTP/2 to the client, only if the request already asked for a stream).
+    ///
+    /// Streaming types are `text/event-stream`, `multipart/x-mixed-replace`, `application/grpc*`,
+    /// `application/connect+*` and sequences of JSON or other records (`application/x-ndjson`, `jsonl`, `json-seq`,
+    /// `stream+json`, …).
     pub response: HumanDuration,
-    /// Between two pieces of a streaming response, between two pieces of a request's body, and how long an unused
-    /// connection is kept.
+    /// The longest pause within a streaming response and within a request body. Unused connections to the API are
+    /// closed after this time.
     pub idle: HumanDuration,
 }
 

@@ -76,7 +76,7 @@ impl JsonSchema for Percentage {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A whole number of hundredths, from 1% to 100%.",
+            "description": "A whole percentage, from 1% to 100%.",
             "type": "string",
             "pattern": "^0*([1-9][0-9]?|100)%$",
             "examples": ["80%"],

@@ -10,7 +10,8 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// Where a secret is read from: `{ env: NAME }` or `{ file: PATH }`, never written in the configuration itself.
+/// The source of a secret: `{ env: NAME }` or `{ file: PATH }`. A secret is never written in the configuration
+/// itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -19,9 +20,9 @@ use zeroize::Zeroizing;
     extend("examples" = [{ "env": "ADMIN_TOKEN" }, { "file": "secrets/admin.token" }])
 )]
 pub struct SecretSettings {
-    /// The name of an environment variable that holds it.
+    /// The name of an environment variable that contains the secret.
     env: Option<String>,
-    /// A file that holds it, in one line; one line ending at its end does not count.
+    /// A file that contains the secret in one line. A line break at the end is ignored.
     file: Option<PathBuf>,
 }
 

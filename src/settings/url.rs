@@ -108,7 +108,7 @@ impl JsonSchema for OutboundUrl {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "An absolute https URL without credentials and fragment; plain http is for loopback hosts.",
+            "description": "An absolute https URL without credentials or fragment. Plain http is accepted only for loopback hosts.",
             "type": "string",
             "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
             "examples": ["https://idp.example.com"],

@@ -14,13 +14,13 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// Where revocations and refresh tokens' families are kept, so that they outlive the process. Without it neither
-/// revocation nor refresh is offered.
+/// Where revocations and refresh tokens are stored, so that they survive a restart. Without a store, revocation and
+/// refresh tokens are not available.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["embedded", "redis"]))]
 pub struct StoreSettings {
-    /// A file of this gateway's own.
+    /// A local file, for a single gateway.
     pub embedded: Option<EmbeddedSettings>,
     /// A server that several gateways share.
     pub redis: Option<RedisSettings>,
@@ -39,11 +39,11 @@ pub struct StoreParts {
     pub keys: Option<Arc<SealingKeys>>,
 }
 
-/// A store in a file, for one gateway.
+/// A store in a local file, for a single gateway.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedSettings {
-    /// The file; made, readable by its owner alone, where there is none.
+    /// The file. If it does not exist, it is created, readable only by its owner.
     pub path: PathBuf,
 }
 

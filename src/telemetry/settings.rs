@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What the gateway writes about itself, and where.
+/// The gateway's logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetrySettings {
-    /// The gateway's own log (to standard error) and the access log.
+    /// The gateway's own log and the access log.
     pub log: LogSettings,
-    /// The audit log: one JSON line for each token issued or refused.
+    /// The audit log: one JSON line for each token that is issued, refused or revoked.
     pub audit: AuditSettings,
 }
 
@@ -19,58 +19,61 @@ pub struct TelemetrySettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// How a line of the gateway's own log looks. The access log is JSON in any case.
+    /// The format of the gateway's own log. The access log is always JSON.
     pub format: LogFormat,
-    /// The least important lines of the gateway's own log that are written.
+    /// The lowest level that the gateway's own log contains.
     pub level: LogLevel,
-    /// One line per request; to standard error unless it says otherwise.
+    /// The access log: one line per request. Default: to standard error.
     pub access: AccessSettings,
 }
 
-/// One JSON line per request: to a file, or nowhere with `off: true`; else to standard error.
+/// The access log: one JSON line per request. It goes to standard error unless `file` is set, and is disabled by
+/// `off: true`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessSettings {
-    /// Appended to; created (0640) where absent, its folder must exist.
+    /// The file to append to. If it does not exist, it is created with mode 0640. Its directory must exist. Default:
+    /// standard error.
     pub file: Option<PathBuf>,
-    /// Write no access log at all.
+    /// Disables the access log.
     pub off: bool,
-    /// Which fields a line has.
+    /// Fields to add to or remove from each line.
     pub fields: AccessFieldsSettings,
 }
 
-/// The audit log: to standard error without a file. It cannot be turned off, and an exchange whose line cannot be
-/// written is refused.
+/// The audit log. It goes to standard error unless `file` is set, and cannot be disabled. If a line cannot be
+/// written, the exchange is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// Appended to; created (0640) where absent, its folder must exist.
+    /// The file to append to. If it does not exist, it is created with mode 0640. Its directory must exist. Default:
+    /// standard error.
     pub file: Option<PathBuf>,
 }
 
-/// How a line of the gateway's own log looks.
+/// The format of the gateway's own log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[default]
     Json,
-    /// For people.
+    /// Text for humans.
     Text,
 }
 
-/// How important a line must be to be written.
+/// The importance of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// What somebody must mend.
+    /// Errors that the operator must fix.
     Error,
-    /// What somebody should look at.
+    /// Problems that the operator should look at.
     Warn,
-    /// What happened.
+    /// Normal events.
     #[default]
     Info,
-    /// How it was decided.
+    /// Details of decisions.
     Debug,
     /// Every step.
     Trace,

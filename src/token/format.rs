@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `typ` in the header of an issued access token in JWT form.
+/// `typ` in the header of an issued JWT access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum AccessTokenType {
-    /// As RFC 9068 §2.1 has it.
+    /// The type of RFC 9068 §2.1.
     #[default]
     #[serde(rename = "at+jwt")]
     AtJwt,
-    /// For APIs that know no other.
+    /// For APIs that support no other value.
     #[serde(rename = "JWT")]
     Jwt,
 }
@@ -25,16 +25,16 @@ impl AccessTokenType {
     }
 }
 
-/// The form of an issued token.
+/// The format of an issued token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenFormat {
-    /// A signed access token that its API verifies itself (RFC 9068).
+    /// A signed access token that the API verifies itself (RFC 9068).
     #[default]
     Jwt,
-    /// An encrypted access token that only the gateway reads; its API introspects it (RFC 7662).
+    /// An encrypted access token that only the gateway can read. The API uses introspection (RFC 7662).
     Opaque,
-    /// A signed statement about who the user is (OpenID Connect Core §2), for no API.
+    /// A signed statement about the user (OpenID Connect Core §2). It gives no access to APIs.
     IdToken,
 }
 

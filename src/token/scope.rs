@@ -159,7 +159,7 @@ impl JsonSchema for ScopeSet {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A list of scopes, one name an item: visible ASCII without quotes and backslashes.",
+            "description": "A list of scope names: visible ASCII without quotes and backslashes.",
             "type": "array",
             "items": { "type": "string", "pattern": r"^[\x21\x23-\x5b\x5d-\x7e]+$" },
             "examples": [["orders.read", "orders.write"]],

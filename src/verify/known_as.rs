@@ -4,11 +4,11 @@ use crate::settings::Building;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The gateway as one issuer knows it: the party that `may_act` has to name.
+/// The gateway's name at one issuer: the party that `may_act` must name.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownAsSettings {
-    /// `may_act.sub`, e.g. the client id that the gateway has there.
+    /// The expected `may_act.sub`, for example the gateway's client id at the issuer.
     #[schemars(length(min = 1))]
     pub sub: String,
 }

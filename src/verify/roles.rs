@@ -11,24 +11,24 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Where an issuer writes roles, and which scopes each of them grants.
+/// The claim that contains roles, and the scopes that each role grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleSettings {
-    /// The claim with the roles: a name, or names with dots between them, e.g. `realm_access.roles`.
+    /// The claim with the roles. For a nested claim, join the names with dots, for example `realm_access.roles`.
     pub claim: String,
-    /// What each role grants; a role that is not listed grants nothing.
+    /// The scopes that each role grants. A role that is not listed grants nothing.
     #[schemars(length(min = 1))]
     pub grants: Vec<RoleGrant>,
 }
 
-/// What one role grants.
+/// The scopes that one role grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleGrant {
     /// The role, compared exactly.
     pub role: String,
-    /// The scopes that its bearer holds beside those that the token says.
+    /// The scopes that a user with this role has, in addition to the scopes in the token.
     pub scope: ScopeSet,
 }
 

@@ -20,89 +20,94 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-/// A provider whose tokens are believed. Audiences and algorithms have no default: they decide who gets in.
+/// An identity provider whose tokens the gateway accepts. Audiences and algorithms have no default, because they
+/// decide who gets access.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
-    /// How logs, metrics and routes call it, e.g. `corp`.
+    /// The issuer's name in logs, metrics and routes, for example `corp`. 1 to 64 letters, digits, dots, dashes or
+    /// underscores.
     #[schemars(regex(pattern = "^[A-Za-z0-9._-]+$"))]
     pub name: String,
-    /// `iss` of its tokens, compared character by character: copy it from the provider's metadata.
+    /// `iss` of the issuer's tokens, compared character by character. Copy it from the provider's metadata.
     #[schemars(regex(pattern = "^[!-~]+$"))]
     pub issuer: String,
-    /// What its tokens must name in `aud`, one of these; tokens addressed to somebody else are refused.
+    /// The accepted audiences. `aud` of a token must contain one of them, otherwise the token is refused.
     #[schemars(transform = not_empty)]
     pub audiences: Vec<Audience>,
-    /// What it signs with; any other algorithm is refused.
+    /// The accepted signature algorithms. Tokens with any other algorithm are refused.
     #[schemars(transform = not_empty)]
     pub algorithms: Vec<Algorithm>,
-    /// Where its keys are: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
+    /// Where the issuer's keys come from: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
     pub keys: KeysSettings,
-    /// Accepted `typ` of the token's header, without regard to case and to `application/`. Add `JWT` for a provider
-    /// that does not write `at+jwt`; it covers an absent `typ` too. ID tokens may then look the same: add
-    /// `required_claims`.
+    /// Accepted values of `typ` in the token header. Case and the prefix `application/` are ignored. Add `JWT` for a
+    /// provider that does not write `at+jwt`; it also accepts tokens without `typ`. Because ID tokens can then look
+    /// like access tokens, set `required_claims` too.
     #[schemars(inner(length(min = 1)), length(min = 1))]
     #[serde(default = "default_typ")]
     pub typ: Vec<String>,
-    /// Claims that must be there with exactly this value, e.g. `{ token_use: access }`.
+    /// Claims that every token must have with exactly this value, for example `{ token_use: access }`. Default: none.
     #[serde(default)]
     pub required_claims: Option<BTreeMap<String, Value>>,
-    /// The claim with the scopes: a text with spaces between them, or a list; a name, or names with dots between them.
+    /// The claim with the scopes: a text separated by spaces, or a list. For a nested claim, join the names with
+    /// dots.
     #[serde(default = "default_scope_claim")]
     #[schemars(length(min = 1))]
     pub scope_claim: String,
-    /// The claim that names the subject; a name, or names with dots between them.
+    /// The claim that identifies the user. For a nested claim, join the names with dots.
     #[serde(default = "default_subject_claim")]
     #[schemars(length(min = 1))]
     pub subject_claim: String,
-    /// Scopes that roles stand for.
+    /// Scopes that are granted by roles in the token. Default: none.
     pub roles: Option<RoleSettings>,
-    /// How `may_act` of its tokens names the gateway; `issuer.actor` where absent.
+    /// The name of the gateway that `may_act` in this issuer's tokens must contain. Default: `issuer.actor`.
     pub known_as: Option<KnownAsSettings>,
-    /// The claim that names the calling application; default the first that is there of `client_id`, `azp`, `cid`,
-    /// `appid`.
+    /// The claim that identifies the calling application. Default: the first of `client_id`, `azp`, `cid` and `appid`
+    /// that the token has.
     pub client_claim: Option<String>,
-    /// A claim that only users' tokens have, e.g. `preferred_username`; a name, or names with dots between them. A token
-    /// without it, or in which it is empty, is an application's own. For providers whose tokens carry no mark of that.
+    /// A claim that only users' tokens have, for example `preferred_username`. For a nested claim, join the names
+    /// with dots. A token in which it is missing or empty counts as an application's own token. Set it for providers
+    /// whose tokens have no other such mark.
     #[schemars(length(min = 1))]
     pub user_claim: Option<String>,
-    /// A token that lives longer, from `iat` to `exp`, is refused.
+    /// Maximum lifetime of a token, from `iat` to `exp`. Longer-lived tokens are refused.
     #[serde(default = "default_max_lifetime")]
     pub max_lifetime: HumanDuration,
-    /// How far clocks may differ: counts for `nbf` and `iat`, never for `exp`. At most 60s.
+    /// Allowed clock difference for `nbf` and `iat`, at most 60s. It never extends `exp`.
     #[serde(default = "default_leeway")]
     pub leeway: HumanDuration,
-    /// Says that plain http to another machine is meant, for `issuer` with `discovery` and for `jwks_uri`: whoever is on the
-    /// way can then change the keys, and sign in the issuer's name.
+    /// Allows plain http to another machine, for `issuer` with `discovery` and for `jwks_uri`. Anyone on the network
+    /// path can then replace the keys and forge tokens of this issuer.
     #[serde(default)]
     pub insecure: bool,
-    /// Whether `/readyz` waits for its keys.
+    /// Whether `/readyz` waits until the issuer's keys are available.
     #[serde(default = "default_required")]
     pub required: bool,
 }
 
-/// Where an issuer's keys are: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
+/// Where an issuer's keys come from: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["discovery", "jwks_uri", "jwks_file"]))]
 pub struct KeysSettings {
-    /// `true`: at the `jwks_uri` of the issuer's metadata (OpenID Connect Discovery, or RFC 8414).
+    /// `true`: from the `jwks_uri` in the issuer's metadata (OpenID Connect Discovery or RFC 8414).
     pub discovery: Option<bool>,
-    /// At this URL, a JWK set (RFC 7517 §5).
+    /// The URL of a JWK set (RFC 7517 §5).
     #[schemars(with = "Option<OutboundUrl>")]
     pub jwks_uri: Option<String>,
-    /// The same as the issuer's `insecure`, beside the URL of the keys.
+    /// Has the same effect as the issuer's `insecure`.
     #[serde(default)]
     pub insecure: bool,
-    /// In this file, a JWK set (RFC 7517 §5). It is read at start, and again as often as keys are fetched.
+    /// A file with a JWK set (RFC 7517 §5). It is read at start and again every `max_age`.
     pub jwks_file: Option<PathBuf>,
-    /// A key that the issuer removed is refused within this time, 1s to 24h; the keys are fetched again that often.
+    /// How often the keys are fetched, 1s to 24h. A key that the issuer removed is refused within this time.
     #[serde(default = "default_max_age")]
     pub max_age: HumanDuration,
-    /// How long the last good keys serve while none can be fetched; at least `max_age`.
+    /// How long the last fetched keys are used if the keys cannot be fetched. At least `max_age`. After it, requests
+    /// with this issuer's tokens get 503.
     #[serde(default = "default_max_stale")]
     pub max_stale: HumanDuration,
-    /// How the TLS of the provider's server is verified; by the system's certificates where absent.
+    /// How the certificate of the provider's server is verified. Default: with the system's CA certificates.
     pub tls: Option<EgressTlsSettings>,
 }
 

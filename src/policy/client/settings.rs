@@ -13,167 +13,171 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-/// One item of `clients`: an application, the ceiling of what it may have on whatever route it calls, and what it may do
-/// at the token service.
+/// A client application: the most that it may have on any route that it calls, and what it may do at the token
+/// service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSettings {
-    /// The `client_id`, as subject tokens name it.
+    /// The client id, as subject tokens name the application.
     pub id: String,
-    /// How it proves at the token service who it is; without it the client has no business there.
+    /// How the client authenticates at the token service. Without it the client cannot use the token service.
     pub authentication: Option<ClientAuthenticationSettings>,
-    /// The names of the trusted issuers whose tokens it may exchange; all where absent. With one, `sub` stays as that
-    /// issuer writes it, and another issuer's tokens are refused.
+    /// Names of the trusted issuers whose tokens the client may exchange. Tokens of other issuers are refused.
+    /// Default: all trusted issuers.
     #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub accepts: Option<Vec<String>>,
-    /// How the token service names the subject in tokens for it: `same`, which is the default where it accepts one issuer
-    /// and refused where it accepts several, or `qualified`, which is the default there.
+    /// How the token service writes `sub` in this client's tokens. Default: `same` if the client accepts one issuer,
+    /// `qualified` if it accepts several. `same` is refused if it accepts several.
     pub subject: Option<ClientSubject>,
-    /// What it may ask the token service for; nothing where absent.
+    /// The grants that the client may use at the token service. Default: none.
     #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub grants: Option<Vec<Grant>>,
-    /// The audiences it may get tokens for; whatever its routes issue for where absent. The token service needs them.
+    /// The audiences that the client may get tokens for. Required for a client that exchanges tokens at the token
+    /// service. On routes, the default is any audience.
     #[serde(default, deserialize_with = "written_list")]
     #[schemars(length(min = 1))]
     pub audiences: Option<Vec<Audience>>,
-    /// Whether the audiences of the presented tokens bound those of the issued one too, at the token service.
+    /// Whether the audiences of the presented tokens also limit the audiences that the client can get at the token
+    /// service.
     #[serde(default)]
     pub audience_rule: AudienceRule,
-    /// The scopes it may get; needed where it gets tokens.
+    /// The scopes that the client may get. Required if the client gets tokens.
     pub scope: Option<ClientScopeSettings>,
-    /// The forms of token it may get at the token service. The first that is an access token is what it gets where it
-    /// does not say, and for a refresh token.
+    /// The token formats that the client may get at the token service. The first access token format in the list is
+    /// the default for requests that name no format, and for refreshed tokens.
     #[serde(default = "default_formats")]
     #[schemars(length(min = 1))]
     pub token_formats: Vec<TokenFormat>,
-    /// Whose tokens it may exchange at the token service besides those that were issued or addressed to it: `any`, or the
-    /// ids of other clients.
+    /// Other clients whose tokens this client may exchange at the token service: `any`, or a list of client ids.
+    /// Tokens issued to or addressed to the client itself are always accepted. Default: no other clients.
     #[serde(default)]
     pub subjects_of: Names,
-    /// Tokens that carry `authorization_details` (RFC 9396), presented to the token service: `refuse` them, or `copy` the
-    /// details unchanged into what is issued.
+    /// What to do with tokens that carry `authorization_details` (RFC 9396) and are presented at the token service:
+    /// `refuse` the token, or `copy` the details unchanged into the issued token.
     #[serde(default)]
     pub authorization_details: DetailsRule,
-    /// The longest life of a token issued for it; the route's, or `issuer.lifetime`, where absent.
+    /// Maximum lifetime of tokens issued for this client. Default: the route's lifetime, or `issuer.lifetime`.
     pub lifetime: Option<HumanDuration>,
-    /// How long its refresh tokens serve; needs the grant `refresh_token`.
+    /// How long the client's refresh tokens are valid. The client needs the grant `refresh_token`.
     pub refresh: Option<RefreshSettings>,
-    /// Tokens that already were exchanged here.
+    /// Whether the client may exchange tokens that this gateway issued.
     #[serde(default)]
     pub chain: ClientChainSettings,
-    /// Which `resource` stands for which audience (RFC 8707).
+    /// Maps values of the `resource` parameter (RFC 8707) to audiences.
     #[serde(default)]
     pub resources: Vec<ResourceSettings>,
-    /// In whose place it may let actors act whom the directory permits it; in nobody's where absent.
+    /// Users whom permitted actors may impersonate through this client. The directory must permit it too. Default:
+    /// none.
     pub impersonation: Option<ImpersonationSettings>,
-    /// The audiences whose tokens it may introspect.
+    /// The audiences whose tokens the client may introspect. Default: none.
     #[serde(default)]
     pub introspects: Vec<Audience>,
 }
 
-/// What a client may ask the token service for.
+/// What a client may request at the token service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
-    /// A token for another token (RFC 8693).
+    /// Exchange a token for another one (RFC 8693).
     TokenExchange,
-    /// A new token for a refresh token (RFC 6749 §6).
+    /// Get a new access token for a refresh token (RFC 6749 §6).
     RefreshToken,
-    /// A token for another one, in the way of Microsoft Entra.
+    /// Exchange a token with Microsoft Entra's on-behalf-of request.
     EntraObo,
 }
 
-/// How the token service names the subject of a client's tokens.
+/// How the token service writes the subject of a client's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientSubject {
-    /// As the issuer names it.
+    /// `sub` unchanged, as the issuer names the user.
     Same,
-    /// `<issuer name>:<sub>`.
+    /// `<issuer name>:<sub>`, for example `corp:alice`.
     Qualified,
 }
 
-/// What bounds the audiences of a token besides the client's list.
+/// What limits the audiences of a token in addition to the client's list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AudienceRule {
-    /// Nothing.
+    /// Only the client's `audiences` apply.
     #[default]
     Listed,
-    /// The audiences of the subject's and the actor's token.
+    /// The audience must also be in the subject token or the actor token.
     FromTokens,
 }
 
-/// `clients[].scope`.
+/// The scopes that a client may get.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientScopeSettings {
-    /// The ceiling, in the downstream's names.
+    /// The most scopes that the client may get, in the names that the APIs use. `[]` if its APIs use no scopes.
     pub allow: ScopeSet,
-    /// `user_only`: the ceiling does not count on routes that say so too, nor at the token service for what the subject's
-    /// own token holds.
+    /// `user_only`: on routes with the same rule, `allow` does not limit the scopes. At the token service, it does
+    /// not limit the scopes of the subject token.
     #[serde(default)]
     pub rule: ScopeRule,
-    /// How the scopes begin that `user_only` is about; all where absent.
+    /// The prefix of the scopes that `user_only` applies to. Default: all scopes.
     pub rule_prefix: Option<String>,
-    /// What happens at the token service where the client asks for more than is allowed and held: `refuse`, or `drop`
-    /// what is too much.
+    /// What the token service does if a request names more scope than the client may get or the tokens have: `refuse`
+    /// the request with 400 `invalid_scope`, or `drop` the excess scopes.
     #[serde(default = "refuse")]
     pub excess: Excess,
 }
 
-/// `clients[].refresh`.
+/// How long a client's refresh tokens are valid.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshSettings {
-    /// A refresh token that was not used for so long serves no more.
+    /// A refresh token expires if it is not used for this long.
     pub idle: HumanDuration,
-    /// From the first token on, all that come of it end after this.
+    /// A refresh token and all tokens that replace it expire this long after the first one was issued. At least
+    /// `idle`.
     pub absolute: HumanDuration,
 }
 
-/// `clients[].chain`.
+/// Whether a client may exchange tokens that this gateway issued.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientChainSettings {
-    /// Whether it may exchange tokens that the gateway issued itself.
+    /// Lets the client exchange tokens that this gateway issued. Without it they are refused.
     pub accept_own: bool,
 }
 
-/// `clients[].resources[]`.
+/// Maps one `resource` to an audience (RFC 8707).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceSettings {
-    /// What the client writes: an absolute URI without a fragment, compared character by character.
+    /// The value of the `resource` parameter: an absolute URI without a fragment, compared character by character.
     pub resource: String,
-    /// The audience that it stands for, one of the client's.
+    /// The audience that this resource stands for. It must be one of the client's `audiences`.
     pub audience: Audience,
 }
 
-/// `clients[].impersonation`.
+/// Which users actors may impersonate through a client. The directory must also give the actor a permission.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImpersonationSettings {
-    /// In whose place: `any`, or the ids of users of the directory.
+    /// The users who may be impersonated: `any`, or a list of user ids of the directory.
     pub may_act_for: Names,
-    /// How the subject may be named.
+    /// The ways in which a request may identify the user.
     #[schemars(length(min = 1))]
     pub subjects: Vec<ImpersonatedSubject>,
 }
 
-/// How a client may name the subject of an impersonation.
+/// How a request may identify the user to impersonate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImpersonatedSubject {
-    /// By an access token of the subject.
+    /// An access token of the user.
     AccessToken,
-    /// By an ID token of the subject.
+    /// An ID token of the user.
     IdToken,
-    /// By a JWT that the client signs.
+    /// A JWT signed by the client.
     Jwt,
-    /// By the plain id of a user in the directory.
+    /// The plain id of a user in the directory.
     UserId,
 }
 

@@ -8,25 +8,28 @@ use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
-/// Which other origins' scripts may call the route and read its answers.
+/// The web origins whose scripts may call the route and read its responses (CORS). Without it the gateway adds no
+/// CORS headers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorsSettings {
-    /// Origins as browsers write them, or `*` alone.
+    /// Origins as browsers send them, for example `https://app.example.com`, or only `*`.
     #[schemars(
         length(min = 1),
         inner(regex(pattern = "^([*]|[a-z][a-z0-9+.-]*://[^/?#*]+)$"))
     )]
     pub origins: Vec<String>,
-    /// Methods that a script may use; those of the route's match where absent.
+    /// Methods that a script may use. Default: the methods of the route's `match`.
     #[serde(default)]
     #[schemars(inner(regex(pattern = "^[A-Z]+(-[A-Z]+)*$")))]
     pub methods: Vec<String>,
-    /// Request fields that a script may set.
+    /// Request headers that a script may set. List `Authorization` for a route that needs a token; otherwise browsers
+    /// do not let scripts send it.
     #[serde(default)]
     #[schemars(inner(regex(pattern = "^[!#$%&'+.^_`|~0-9A-Za-z-]+$")))]
     pub headers: Vec<String>,
-    /// How long a browser may remember the answer to a preflight.
+    /// How long a browser may cache the response to a preflight request, in whole seconds, at most 24h. Default: the
+    /// browser's own default.
     pub max_age: Option<HumanDuration>,
 }
 

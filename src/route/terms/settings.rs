@@ -13,41 +13,41 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use std::{borrow::Cow, fmt};
 
-/// What crosses to the API, other than by default. By default everything does but the fields of
-/// [this list](deployment.md#fields-that-do-not-cross).
+/// Changes to the headers and cookies that are forwarded to the API. By default the gateway forwards all headers
+/// except [the removed request headers](deployment.md#removed-request-headers).
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
-    /// Names of cookies that pass; none by default.
+    /// Names of cookies to forward. Default: none.
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub cookies: Vec<String>,
-    /// Fields that are added and removed.
+    /// Headers to add, forward or remove.
     pub headers: HeadersSettings,
 }
 
-/// Fields that are set and removed on the way to the API.
+/// Headers that the gateway sets, forwards or removes on the way to the API.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadersSettings {
-    /// Set after everything else was stripped, in place of what the client sent.
+    /// Headers to set. They are applied last and replace every spelling of the name that the client sent.
     pub set: Vec<SetHeaderSettings>,
-    /// Fields with an underscore in their name that pass, such as X_Legacy. All others are dropped: many servers read
-    /// X_Api_Key and X-Api-Key as the same field.
+    /// Headers with an underscore in their name to forward, such as X_Legacy. All others are dropped, because many
+    /// servers treat X_Api_Key and X-Api-Key as the same header.
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub pass: Vec<String>,
-    /// Removed if the client sent them.
+    /// Headers to remove from the client's request.
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub remove: Vec<String>,
 }
 
-/// A field of the operator's own. It may not be Authorization, Proxy-Authorization, Cookie or DPoP.
+/// A header that the gateway sets. It cannot be Authorization, Proxy-Authorization, Cookie or DPoP.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetHeaderSettings {
-    /// The field's name.
+    /// The header's name.
     #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))]
     pub name: String,
-    /// Its value: a text, or where a secret is read from.
+    /// The header's value: a text, or the source of a secret.
     pub value: HeaderValueSettings,
 }
 
@@ -68,18 +68,18 @@ impl JsonSchema for HeaderValueSettings {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let secret = generator.subschema_for::<SecretSettings>();
         json_schema!({
-            "description": "A text, or where a secret is read from.",
+            "description": "A text, or the source of a secret.",
             "anyOf": [{ "type": "string" }, secret],
         })
     }
 }
 
-/// What crosses to the client, other than by default. By default everything does but the fields of
-/// [this list](deployment.md#fields-of-a-response-that-do-not-cross).
+/// Changes to the headers that are returned to the client. By default the gateway returns all headers except [the
+/// removed response headers](deployment.md#removed-response-headers).
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseSettings {
-    /// Fields that pass although they are dropped by default, such as Set-Cookie.
+    /// Headers to return although they are dropped by default, such as Set-Cookie.
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub pass_headers: Vec<String>,
 }

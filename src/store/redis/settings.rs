@@ -16,47 +16,50 @@ use serde::Deserialize;
 use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 use tokio::sync::Mutex;
 
-/// A Redis or Valkey server (6.2 or later), for any number of gateways that have the same `issuer.opaque_keys`.
+/// A Redis or Valkey server (6.2 or later), shared by any number of gateways with the same `issuer.opaque_keys`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisSettings {
-    /// Its URL with user and password, `rediss://user:password@host:port/database`; of a cluster or of sentinels several
-    /// of them, separated by commas.
+    /// The server's URL with user and password: `rediss://user:password@host:port/database`. For a cluster or
+    /// sentinels, several URLs separated by commas.
     pub url: SecretSettings,
-    /// Whether the URLs are those of nodes of a cluster.
+    /// `true` if the URLs are nodes of a Redis Cluster.
     #[serde(default)]
     pub cluster: bool,
-    /// The URLs are those of sentinels, with user and password of the servers behind them.
+    /// Set this if the URLs are sentinels. User and password in the URLs are then those of the servers that the
+    /// sentinels monitor.
     pub sentinel: Option<SentinelSettings>,
-    /// How the servers are verified.
+    /// How the servers' certificates are verified, and the client certificate to present.
     #[serde(default)]
     pub tls: RedisTlsSettings,
-    /// Allows `redis://`, without encryption, over a network. What is stored is sealed anyway; the password is not.
+    /// Allows `redis://` without encryption over a network. The stored data is encrypted anyway, but the password is
+    /// not.
     #[serde(default)]
     pub insecure: bool,
 }
 
-/// What sentinels are asked, and with what.
+/// The master to ask the sentinels for, and how to authenticate to them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelSettings {
     /// The name of the master.
     pub master: String,
-    /// The user at the sentinels themselves.
+    /// The user name for the sentinels themselves.
     pub username: Option<String>,
-    /// The password at the sentinels themselves.
+    /// The password for the sentinels themselves.
     pub password: Option<SecretSettings>,
 }
 
-/// How Redis servers are verified.
+/// How the certificates of Redis servers are verified, and the gateway's client certificate.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisTlsSettings {
-    /// A PEM file with the certificates to trust instead of the system's.
+    /// A PEM file with the CA certificates to trust instead of the system's.
     pub ca: Option<PathBuf>,
-    /// A PEM file with the gateway's client certificate chain; needs `private_key`.
+    /// A PEM file with the gateway's client certificate chain. Requires `private_key`. Default: no client
+    /// certificate.
     pub certificate: Option<PathBuf>,
-    /// A PEM file with the key of the client certificate.
+    /// A PEM file with the private key of the client certificate.
     pub private_key: Option<PathBuf>,
 }
 

@@ -4,14 +4,14 @@ use crate::settings::Building;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which fields the lines of the access log have besides `ts`, `route`, `status`, `outcome`, `reason` and `request_id`,
-/// which every line has. Without this all of them but `http_version` and `attempts`.
+/// Changes the fields of the access log. Every line has `ts`, `route`, `status`, `outcome`, `reason` and
+/// `request_id`. By default a line also has all other fields except `http_version` and `attempts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessFieldsSettings {
-    /// Fields to write that are not written otherwise.
+    /// Fields to add that are not logged by default.
     pub add: Vec<AccessField>,
-    /// Fields not to write.
+    /// Fields to omit.
     pub remove: Vec<AccessField>,
 }
 
@@ -32,41 +32,41 @@ macro_rules! fields {
 fields! {
     /// The name of the trusted issuer.
     Issuer;
-    /// The subject of a token that was refused after its signature was verified, as its issuer knows it.
+    /// If the token is refused after its signature was verified: the subject, as its issuer names it.
     Subject;
-    /// `sub` of the token that the API gets.
+    /// `sub` of the token sent to the API.
     Sub;
-    /// The calling application; at the token service the client, once it is authenticated.
+    /// The calling application. At the token service: the client, after it has authenticated.
     ClientId;
-    /// Who acts for the subject: `act.sub` of the token that the API gets.
+    /// The actor: `act.sub` of the token sent to the API.
     Actor;
-    /// `jti` of the token that the API gets, as in the audit log.
+    /// `jti` of the token sent to the API, the same as in the audit log.
     Jti;
-    /// The request method; one that is not written in capitals is shown as `OTHER`.
+    /// The request method. A method that is not in capitals is logged as `OTHER`.
     Method;
-    /// The host that the client named, at most 255 bytes.
+    /// The host that the client requested, at most 255 bytes.
     Host;
-    /// The path as it was received, without the query, at most 1 KiB.
+    /// The path as received, without the query, at most 1 KiB.
     Path;
-    /// Address and port of the API's server that was chosen.
+    /// Address and port of the upstream server.
     Target;
-    /// Why a request was not forwarded, in words.
+    /// A description of why the request was refused.
     Detail;
-    /// What the cache of exchanges said.
+    /// The result of the cache lookup.
     Cache;
-    /// From the end of the request's head to the end of the response.
+    /// Time from the end of the request head to the end of the response, in microseconds.
     DurationUs;
-    /// How long the request waited for an exchange.
+    /// Time that the request waited for an exchange, in microseconds.
     ExchangeUs;
-    /// How long the API took for the head of its response.
+    /// Time until the upstream sent its response head, in microseconds.
     UpstreamUs;
-    /// The W3C trace that the request belongs to.
+    /// The W3C trace id.
     TraceId;
     /// The client's address.
     Client;
-    /// The version of HTTP that the client speaks. Not written unless it is added.
+    /// The HTTP version of the client's request. Not logged by default.
     HttpVersion;
-    /// How many servers of the API were tried. Not written unless it is added.
+    /// Number of upstream servers that were tried. Not logged by default.
     Attempts;
 }
 

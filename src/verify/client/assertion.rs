@@ -40,14 +40,14 @@ pub enum Uses {
     UntilExpiry,
 }
 
-/// `clients[].authentication.assertion_reuse`: how often a client may present one assertion.
+/// How often a client may present the same assertion (`clients[].authentication.assertion_reuse`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AssertionReuse {
-    /// Each assertion is accepted once, by its `jti` (RFC 7523 §3).
+    /// Each assertion is accepted once, identified by its `jti` (RFC 7523 §3).
     #[default]
     SingleUse,
-    /// An assertion is accepted until it expires: for libraries that reuse one, such as Microsoft's MSAL.
+    /// An assertion is accepted until it expires, for libraries that reuse assertions, such as Microsoft's MSAL.
     UntilExpiry,
 }
 

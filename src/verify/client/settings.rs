@@ -14,52 +14,53 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{fmt, path::PathBuf};
 
-/// How a client proves at the token service who it is, e.g.
-/// `{ method: client_secret_basic, secret: { env: PORTAL_SECRET } }`. Any other method is refused.
+/// How a client authenticates at the token service, for example
+/// `{ method: client_secret_basic, secret: { env: PORTAL_SECRET } }`. All other methods are refused.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAuthenticationSettings {
-    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `tls_client_auth` or `none`.
+    /// The authentication method. The client must use exactly this one.
     pub method: ClientMethod,
-    /// What it shares with the gateway; for `client_secret_basic` and `client_secret_post`.
+    /// The client secret, for `client_secret_basic` and `client_secret_post`.
     pub secret: Option<SecretSettings>,
-    /// Its public keys in a file, a JWK set (RFC 7517 §5). `private_key_jwt` needs this or `jwks_uri`; with any method
-    /// they also verify subject tokens that the client signs itself.
+    /// A file with the client's public keys, a JWK set (RFC 7517 §5). `private_key_jwt` requires this or `jwks_uri`.
+    /// With any method, these keys also verify subject tokens that the client signs itself.
     pub jwks_file: Option<PathBuf>,
-    /// Its public keys at this URL, a JWK set. They are fetched when they are first needed, and every 5m from then on.
+    /// The URL of the client's public keys, a JWK set. The gateway fetches it at first use and then every 5 minutes.
     pub jwks_uri: Option<String>,
-    /// How the TLS of `jwks_uri`'s server is verified; by the system's certificates where absent.
+    /// How the certificate of the `jwks_uri` server is verified. Default: with the system's CA certificates.
     pub tls: Option<EgressTlsSettings>,
-    /// For `private_key_jwt`: `single_use` (the default), or `until_expiry` for libraries that present one assertion more
-    /// than once, such as Microsoft's MSAL. An assertion without `jti` must not live longer than 5m either way, and may
-    /// be presented until then.
+    /// For `private_key_jwt`: whether an assertion can be used more than once. Default: `single_use`. Use
+    /// `until_expiry` for libraries that present the same assertion several times, such as Microsoft's MSAL. In both
+    /// cases, an assertion without `jti` may have a lifetime of at most 5m and can be reused until it expires.
     pub assertion_reuse: Option<AssertionReuse>,
-    /// For `tls_client_auth`: the subject of its certificate as RFC 4514 writes it (`CN=portal,O=Example`), the way
+    /// For `tls_client_auth`: the subject of the client certificate in RFC 4514 form (`CN=portal,O=Example`), as
     /// `openssl x509 -subject -nameopt RFC2253` prints it.
     pub subject_dn: Option<String>,
-    /// For `tls_client_auth`: a DNS name among its certificate's subject alternative names.
+    /// For `tls_client_auth`: a DNS name in the certificate's subject alternative names.
     pub san_dns: Option<String>,
-    /// For `tls_client_auth`: a URI among its certificate's subject alternative names, e.g. a SPIFFE ID.
+    /// For `tls_client_auth`: a URI in the certificate's subject alternative names, for example a SPIFFE ID.
     pub san_uri: Option<String>,
-    /// For `tls_client_auth`: an IP address among its certificate's subject alternative names.
+    /// For `tls_client_auth`: an IP address in the certificate's subject alternative names.
     pub san_ip: Option<String>,
-    /// For `tls_client_auth`: a mail address among its certificate's subject alternative names.
+    /// For `tls_client_auth`: an email address in the certificate's subject alternative names.
     pub san_email: Option<String>,
 }
 
-/// A way to authenticate at the token service, named as in the IANA registry of token endpoint authentication methods.
+/// An authentication method at the token service, named as in the IANA registry of token endpoint authentication
+/// methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientMethod {
-    /// Id and secret in the Authorization field (RFC 6749 §2.3.1).
+    /// Client id and secret in the Authorization header (RFC 6749 §2.3.1).
     ClientSecretBasic,
-    /// Id and secret in the form (RFC 6749 §2.3.1).
+    /// Client id and secret in the form (RFC 6749 §2.3.1).
     ClientSecretPost,
     /// A JWT signed with the client's private key (RFC 7523 §2.2).
     PrivateKeyJwt,
-    /// The certificate of the TLS connection (RFC 8705 §2.1).
+    /// The client certificate of the TLS connection (RFC 8705 §2.1).
     TlsClientAuth,
-    /// None: a public client, which anybody can pose as.
+    /// No authentication: a public client. Anyone can impersonate it.
     #[serde(rename = "none")]
     Public,
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{path::PathBuf, sync::Arc};
 
-/// Who the users are, for the token service: who exists, and who may impersonate whom.
+/// The users known to the token service, and who may impersonate whom.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DirectorySettings {
