@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the two packages in a folder of its own and runs the example there; nothing is written beside this file.
-# Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1, or 77 where it cannot run here ("skipped: …").
+# Installs the two packages in a temporary folder and runs the example there. Writes nothing beside this file.
+# Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1, or 77 if it cannot run here ("skipped: …").
 set -euo pipefail
 binary=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"
@@ -29,7 +29,7 @@ cd "$work"
 status=0
 npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=1 >npm.log 2>&1 || status=$?
 if ((status != 0)); then
-    # no way to the registry is no fault of this repository's; anything else is
+    # an unreachable registry is not an error of this repository; anything else is
     reason=$(grep -oEm1 'E(NOTFOUND|CONN[A-Z]+|TIMEDOUT|AI_AGAIN|HOSTUNREACH|NETUNREACH|SOCKETTIMEDOUT)|ERR_SOCKET_TIMEOUT' npm.log || true)
     [ -z "$reason" ] || skip "npm cannot reach its registry ($reason)"
     cat npm.log

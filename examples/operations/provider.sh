@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A provider to try things with. Needs openssl and python3.
-#   provider.sh serve          makes a key and publishes it on port 9000
+# A provider for tests. Needs openssl and python3.
+#   provider.sh serve          generates a key and publishes it on port 9000
 #   provider.sh token CLAIMS   prints a token for Alice of the portal; CLAIMS (JSON members) are added to it
 set -euo pipefail
 folder=${TMPDIR:-/tmp}/obo-gateway-provider

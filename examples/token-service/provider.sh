@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The provider at which the example's users have signed in, as far as it is needed here. Needs openssl and python3.
-#   provider.sh serve [PORT]         makes two keys and publishes them: its own, and the application's that signs
+# A minimal provider at which the example's users have signed in. Needs openssl and python3.
+#   provider.sh serve [PORT]         generates two keys and publishes them: its own, and that of the application that signs
 #   provider.sh token CLAIMS         prints an access token; CLAIMS are JSON members, with at least `sub`
 #   provider.sh id-token CLAIMS      prints an ID token
-#   provider.sh signed CLAIMS        prints a JWT that the application app@portal signs; CLAIMS are all it says but for its times
+#   provider.sh signed CLAIMS        prints a JWT that the application app@portal signs; CLAIMS are all its claims except the times
 # ISSUER: the provider's URL (http://127.0.0.1:9000). FOLDER: where its keys are.
 set -euo pipefail
 folder=${FOLDER:-${TMPDIR:-/tmp}/obo-gateway-token-service}
 issuer=${ISSUER:-http://127.0.0.1:9000}
 base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 
-# key NAME FILE: a key, and the key set that its public half stands in.
+# key NAME FILE: generates a key, and a key set with its public half.
 key() {
     (umask 077 && openssl genrsa -out "$folder/$1.pem" 2048 2>/dev/null)
     local modulus
@@ -19,7 +19,7 @@ key() {
         "$1" "$(printf '%b' "$modulus" | base64url)" >"$folder/published/$2"
 }
 
-# sign NAME TYPE CLAIMS: a JWT of that key's.
+# sign NAME TYPE CLAIMS: prints a JWT signed with that key.
 sign() {
     local header claims signature
     header=$(printf '{%s"alg":"RS256","kid":"%s"}' "$2" "$1" | base64url)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ZITADEL's guide to token exchange, request by request: shows each with its answer, and holds the answer against the guide.
-# Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1 where an answer was not as promised, or 77 where
-# it cannot run here ("skipped: …"). It takes free ports and a temporary folder; nothing is written beside this file.
+# ZITADEL's guide to token exchange, request by request: shows each response and compares it with the guide.
+# Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1 if a response differs from the guide, or 77 if
+# it cannot run here ("skipped: …"). It uses free ports and a temporary folder. Writes nothing beside this file.
 set -euo pipefail
 binary=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"
@@ -38,7 +38,7 @@ GATEWAY=http://127.0.0.1:$port
 until_so() {
     local deadline=$((SECONDS + 10))
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || { echo "✘ never came true: $*"; cat "$work"/*.log; exit 1; }
+        ((SECONDS < deadline)) || { echo "✘ timed out waiting for: $*"; cat "$work"/*.log; exit 1; }
         sleep 0.05
     done
 }
@@ -61,10 +61,10 @@ ANSWER= CHECKS=0
 
 title() { printf '\n━━ %s\n' "$1"; }
 
-# cut short: what is too long to be read, and nobody else's to see.
+# Shortens what is too long to read, and what must stay secret.
 short() { sed -E 's/[A-Za-z0-9_.-]{48,}/\x00/g; s/\x00/…/g; s/(secret=|:)[A-Za-z0-9_-]{40,}/\1…/g'; }
 
-# ask STATUS PATH CURL-ARGUMENTS…: one request, shown with its answer, which is ANSWER then.
+# ask STATUS PATH CURL-ARGUMENTS…: sends one request and shows its response, which is then in ANSWER.
 ask() {
     local wanted=$1 path=$2 status
     shift 2
@@ -78,23 +78,23 @@ ask() {
     CHECKS=$((CHECKS + 1))
 }
 
-# token CURL-ARGUMENTS…: a request of the web application's to the token endpoint that has to succeed.
+# token CURL-ARGUMENTS…: a request of the web application to the token endpoint; it must succeed.
 token() { ask 200 /oauth/v2/token -u "$WEB" "$@"; }
-# refuse ERROR CURL-ARGUMENTS…: one that has to be refused.
+# refuse ERROR CURL-ARGUMENTS…: a request that must be refused.
 refuse() {
     ask 400 /oauth/v2/token -u "$WEB" "${@:2}"
     holds --arg error "$1" '.error == $error and (has("access_token") | not)'
 }
 introspect() { ask 200 /oauth/v2/introspect -u "$1" -d "token=$2"; }
 
-# holds JQ-ARGUMENTS…: a statement about the answer.
+# holds JQ-ARGUMENTS…: an assertion about the response.
 holds() {
-    jq -e "$@" <<<"$ANSWER" >/dev/null || { echo "✘ not so: ${*: -1}"; exit 1; }
+    jq -e "$@" <<<"$ANSWER" >/dev/null || { echo "✘ assertion failed: ${*: -1}"; exit 1; }
     CHECKS=$((CHECKS + 1))
 }
 member() { jq -er --arg name "$1" '.[$name]' <<<"$ANSWER"; }
 
-# claims_of MEMBER: shows what a JWT of the answer says; it is ANSWER then.
+# claims_of MEMBER: shows the claims of a JWT in the response; they are then in ANSWER.
 claims_of() {
     ANSWER=$(member "$1" | cut -d. -f2 | tr '_-' '/+' | awk '{ print $0 substr("===", 1, (4 - length($0) % 4) % 4) }' | openssl base64 -d -A)
     echo "its claims ($1):"
@@ -124,7 +124,7 @@ token -d "$EXCHANGE" -d "subject_token=$opaque" -d "subject_token_type=$TYPE:acc
 holds '.scope == "openid" and .token_type == "Bearer" and .expires_in <= 43200 and has("id_token")'
 reduced=$(member access_token)
 
-title 'The API asks what the token says'
+title 'The API introspects the token'
 introspect "$AGGREGATES" "$reduced"
 holds 'keys == ["active", "aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "scope", "sub", "token_type"]'
 holds --arg user $END_USER '.active and .aud == ["aggregates"] and .scope == "openid" and .sub == $user and .client_id == "web@portal"'
@@ -213,4 +213,4 @@ refuse invalid_request -d "$EXCHANGE" -d "subject_token=$END_USER" -d "subject_t
 refuse invalid_request -d "$EXCHANGE" -d "subject_token=259241900000000002" -d "subject_token_type=$USER_ID" \
     -d "actor_token=$impersonator" -d "actor_token_type=$TYPE:access_token"
 
-printf '\n%d checks, all held.\n' "$CHECKS"
+printf '\n%d checks, all passed.\n' "$CHECKS"
