@@ -112,14 +112,12 @@ pub(super) fn open_tunnel() {
     RequestState::open_current_tunnel();
 }
 
-/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers are its default; a
-/// connection that idles is closed like one of HTTP/1).
+/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers are its default).
 pub fn app<SV: ProxyHttp>(conf: &Arc<ServerConf>, hooks: SV) -> Arc<HttpProxy<SV>> {
     let mut app = http_proxy(conf, hooks);
     let mut options = HttpServerOptions::default();
     // else pingora answers it itself, over HTTP/2, and says nothing; the gate refuses it
     options.allow_connect_method_proxying = true;
-    options.h2_idle_timeout = Some(Duration::from_secs(connection::KEEP_ALIVE_SECONDS));
     app.server_options = Some(options);
     let mut h2_options = default_h2_options();
     h2_options.max_concurrent_streams(HTTP2_STREAMS);

@@ -11,7 +11,7 @@ use pingora::server::ShutdownWatch;
 use tokio::time::sleep;
 
 use super::census::ConnectionEvent;
-use super::guard::{Guard, Terms};
+use super::guard::{Guard, KEEP_ALIVE_SECONDS, Terms};
 use super::socket::Socket;
 use super::streams;
 use super::tls::TlsTerms;
@@ -88,6 +88,3 @@ where
         }
     }
 }
-
-/// How long a connection may idle between two requests.
-pub(crate) const KEEP_ALIVE_SECONDS: u64 = 60;

@@ -364,6 +364,9 @@ impl<S> std::fmt::Debug for Guard<S> {
     }
 }
 
+/// How long a connection may idle between two requests.
+pub(super) const KEEP_ALIVE_SECONDS: u64 = 60;
+
 /// How long a connection without a request outlives the begin of a drain. A client in the middle of a series sends its
 /// next request in this time and is answered with `Connection: close`, instead of losing it to a close that crossed it.
 const LINGER: Duration = Duration::from_millis(500);

@@ -1,9 +1,12 @@
-//! One connection of HTTP/2, whose streams are each served as a request of their own.
+//! Serves one HTTP/2 connection, each of its streams as a request.
 //!
-//! The HTTP library refuses by itself what names no authority or two, and what holds a control character in its path: such
-//! a stream gets a bare 400 or a reset, and no hook is called for it. Here it is counted.
+//! The HTTP library itself refuses a stream without an authority or with two, and one whose path contains a control
+//! character: the client gets a bare 400 or a reset, and no hook is called. Such streams are counted here.
 
-use super::{census::ConnectionEvent, guard::Terms};
+use super::{
+    census::ConnectionEvent,
+    guard::{KEEP_ALIVE_SECONDS, Terms},
+};
 use crate::proxy::lease::Lease;
 use pingora::{
     apps::HttpServerApp,
@@ -16,12 +19,14 @@ use pingora::{
     },
     server::ShutdownWatch,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
 
 /// How many streams of one connection may be refused before the connection is closed.
 const MOST_REFUSED: usize = 32;
 
-/// Serves the streams of a connection until it ends.
+/// Serves the streams of a connection until the client closes it, or until it has had no stream for the time that
+/// an HTTP/1 connection may idle.
 pub(super) async fn serve<A>(app: Arc<A>, stream: Stream, terms: &Terms, shutdown: &ShutdownWatch)
 where
     A: HttpServerApp + Send + Sync + 'static,
@@ -37,7 +42,13 @@ where
         return;
     };
     let (mut drain, mut draining, mut refused) = (shutdown.clone(), false, 0);
+    let open = watch::Sender::new(0_usize);
     loop {
+        let idle = async {
+            // an error cannot occur: the sender is here
+            let _ = open.subscribe().wait_for(|open| *open == 0).await;
+            sleep(Duration::from_secs(KEEP_ALIVE_SECONDS)).await;
+        };
         let accepted = tokio::select! {
             biased;
             // streams that are under way, or were sent before the client knows, are still served (RFC 9113 §6.8)
@@ -47,11 +58,14 @@ where
                 continue;
             }
             accepted = HttpSession::from_h2_conn(&mut connection, Arc::clone(&digest)) => accepted,
+            () = idle, if !draining => return,
         };
         match accepted {
             Ok(Some(H2Accept::Session(session))) => {
                 let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+                let stream = OpenStream::new(&open);
                 tokio::spawn(async move {
+                    let _stream = stream;
                     let session = ServerSession::new_http2(session);
                     let serving = app.process_new_http(session, &shutdown);
                     Lease::of_stream().serve(serving).await;
@@ -66,5 +80,75 @@ where
             }
             Ok(None) | Err(_) => return,
         }
+    }
+}
+
+/// Counts a stream as open until dropped.
+struct OpenStream(watch::Sender<usize>);
+
+impl OpenStream {
+    fn new(open: &watch::Sender<usize>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(open.clone())
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open = open.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::edge::drain::DrainSignal;
+    use async_trait::async_trait;
+    use http::Request;
+    use pingora::apps::ReusedHttpStream;
+    use tokio::{
+        io::duplex,
+        time::{Instant, timeout},
+    };
+
+    /// Takes 90 seconds for each request.
+    struct Slow;
+
+    #[async_trait]
+    impl HttpServerApp for Slow {
+        async fn process_new_http(
+            self: &Arc<Self>,
+            _session: ServerSession,
+            _shutdown: &ShutdownWatch,
+        ) -> Option<ReusedHttpStream> {
+            sleep(Duration::from_secs(90)).await;
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_stream_is_closed_after_the_idle_time_and_not_before() {
+        let (client, server) = duplex(1 << 16);
+        let drain = Arc::new(DrainSignal::new());
+        let terms = Terms {
+            head_bytes: 1_000,
+            header_timeout: Duration::from_secs(10),
+            drain: Arc::clone(&drain),
+            report: Box::new(|_| {}),
+        };
+        let shutdown = drain.watch();
+        let began = Instant::now();
+        let serving = tokio::spawn(async move {
+            serve(Arc::new(Slow), Box::new(server), &terms, &shutdown).await;
+            began.elapsed().as_secs()
+        });
+        let (mut requests, connection) = h2::client::handshake(client).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("http://a.example/").body(()).unwrap();
+        let response = requests.send_request(request, true).unwrap().0;
+        // the app ends without a response
+        assert!(response.await.is_err());
+        let served = timeout(Duration::from_secs(200), serving).await;
+        assert_eq!(served.unwrap().unwrap(), 90 + KEEP_ALIVE_SECONDS);
     }
 }
