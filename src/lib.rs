@@ -1,32 +1,34 @@
-//! obo-gateway: a reverse proxy that never lets an untrusted API see a user's token.
+//! obo-gateway: a reverse proxy that never sends a user's token to an untrusted API.
 //!
-//! It takes the bearer token of each request, proves it genuine, exchanges it for an on-behalf-of token that names one
-//! audience, the fewest scopes and a short life, and forwards the request with that token alone. The exchange runs in an
-//! embedded OAuth 2.0 Token Exchange engine (RFC 8693); results are remembered, routes are YAML, Prometheus watches it.
+//! The gateway takes the bearer token of each request, verifies it, and exchanges it for an on-behalf-of token with one
+//! audience, minimal scopes and a short lifetime. It forwards the request with that token only. An embedded OAuth 2.0 Token
+//! Exchange engine (RFC 8693) performs the exchange, and a cache keeps the results. Routes are configured in YAML, and
+//! metrics are served for Prometheus.
 //!
 //! ```text
 //! client ─► edge ─► gate ─► route ─► source ─► verify ─► policy ─► exchange ─► cache ─► upstream
 //! ```
 //!
-//! Read [`pipeline`] first: it shows this whole path on one screen. Each stage takes the proof of the one before and
-//! gives its own; the modules stand in the order of the request and import only from those before them.
+//! Read [`pipeline`] first: it shows this whole path on one screen. Each stage consumes the proof type of the previous stage
+//! and returns its own. A module imports only from modules of earlier stages.
 //!
-//! # Guarantees, and the test that holds each
+//! # Guarantees and their tests
 //!
 //! | guarantee | test |
 //! |---|---|
-//! | A downstream never sees the user's token, in whatever header, encoding or place. | `tests/e2e/canary.rs` |
-//! | Nothing is forwarded without a fresh on-behalf-of token, whichever part fails. | `tests/e2e/fail_closed.rs` |
-//! | An issued token is never wider than its subject and its route allow. | `tests/properties.rs` |
-//! | A proof cannot be made outside the module that makes the check. | `tests/compile_fail.rs`, `tests/architecture.rs` |
-//! | A refusal reads the same for every reason why a token is not acceptable. | `error::table` (unit tests) |
-//! | One exchange serves any number of simultaneous first uses. | `tests/load.rs` |
-//! | What is revoked is refused from then on, also where it is remembered. | `tests/e2e/revocation.rs` |
-//! | A removed key is refused within `max_age`, cached exchanges included. | `verify::key_store` (unit tests) |
-//! | No request is lost when another configuration is served, and none meets parts of two. | `tests/e2e/reload.rs`, `tests/ops/reloads.sh` |
-//! | No request that was received is lost when the gateway is told to end. | `tests/load.rs`, `tests/edge.rs` |
-//! | A body of any size passes as it comes, in memory that does not grow with it. | `tests/streaming.rs` |
-//! | No token reaches a log, a metric or a message, at any level. | `tests/e2e/canary.rs` |
+//! | An upstream never receives the user's token, in any header field, encoding or part of the request. | `tests/e2e/canary.rs` |
+//! | Without a valid on-behalf-of token nothing is forwarded, whichever component fails. | `tests/e2e/fail_closed.rs` |
+//! | An issued token never grants more than its subject token and its route allow. | `tests/properties/attenuation.rs`, `tests/properties/accept.rs` |
+//! | A proof type can be constructed only in the module that makes the check. | `tests/compile_fail.rs`, `tests/architecture/proofs.rs` |
+//! | The client sees the same error for every reason why a token is not acceptable. | `error::table` (unit tests) |
+//! | Any number of simultaneous first uses of a token cause one exchange. | `tests/load/single_flight.rs` |
+//! | A revoked token is refused immediately, even if its exchange is cached. | `tests/e2e/revocation.rs` |
+//! | A removed key is refused within `max_age`, including for cached exchanges. | `verify::key_store` (unit tests) |
+//! | A reload loses no request, and no request sees parts of two configurations. | `tests/e2e/reload.rs`, `tests/ops/reloads.sh` |
+//! | A shutdown loses no request that was received. | `tests/load/shutdown.rs`, `tests/edge/drain.rs` |
+//! | A flood of valid tokens does not exceed the configured cache size. | `tests/load/memory.rs` |
+//! | A body of any size is streamed, with memory that does not grow with its size. | `tests/streaming.rs` |
+//! | No token appears in a log, a metric or an error message, at any log level. | `tests/e2e/canary.rs` |
 
 pub mod admin;
 pub mod cache;
