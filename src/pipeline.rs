@@ -1,8 +1,8 @@
-//! The life of a request, on one screen.
+//! The path of a request through all stages, on one screen.
 //!
-//! What enters is a request's head; what leaves is an [`Admission`], which holds the one thing that may be attached to
-//! the request, or a [`Refusal`]. There is no third way, and none of the types on the way can be skipped:
-//! `PresentedToken → SubjectToken → ExchangeRequest → PermittedExchange → TokenResponse → IssuedToken →
+//! The pipeline takes a request head and returns an [`Admission`], which contains the one credential that may be
+//! attached to the request, or a [`Refusal`]. No stage can be skipped, because each type can be made only from the one
+//! before it: `PresentedToken → SubjectToken → ExchangeRequest → PermittedExchange → TokenResponse → IssuedToken →
 //! ForwardCredential`.
 
 mod preflight;
@@ -34,56 +34,56 @@ use record::Noting;
 use std::{hint::cold_path, pin::Pin, sync::Arc};
 use target::keep_out_of_target;
 
-/// Everything that a request meets before it may be forwarded.
+/// All stages that a request passes before it may be forwarded.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// Refuses what is ambiguous.
+    /// Refuses ambiguous requests.
     pub gate: Gate,
-    /// Finds the route.
+    /// The routes of the current configuration.
     pub routes: RouteTable,
-    /// The longest token that is read, in bytes.
+    /// The maximum length of a token, in bytes.
     pub token_limit: usize,
-    /// Remembers exchanges.
+    /// The cache of exchanged tokens.
     pub cache: ExchangeCache<RefusedExchange>,
-    /// Puts every exchange on record.
+    /// Writes every exchange to the audit log and the metrics.
     pub recorder: Recorder,
-    /// What ends tokens before their time.
+    /// The revocations that are in effect.
     pub revocations: Revocations,
-    /// The time.
+    /// The source of the current time.
     pub clock: SharedClock,
 }
 
-/// What a request may be forwarded with.
+/// The credential, or its intended absence, with which a request may be forwarded.
 #[derive(Debug)]
 pub enum Admission {
-    /// The credential that replaces what the client presented.
+    /// The credential that replaces the presented token.
     Authorized(Authorized),
-    /// The operator said that this route needs none. What the client presents all the same is kept from the downstream
-    /// wherever it stands.
+    /// The route is configured to need no token. The gateway removes any token that the client presents anyway,
+    /// wherever it is in the request.
     Public(Public, Vec<Imprint>),
-    /// Nothing: a browser asks what a script may send, and the gateway answers by the route's CORS rules.
+    /// The request is a CORS preflight. The gateway answers it by the CORS rules of the route and forwards nothing.
     Preflight,
 }
 
-/// How far a request comes without waiting for anybody.
+/// The result of the part of the pipeline that does not wait for I/O.
 #[derive(Debug)]
 pub enum Decided {
-    /// To its admission.
+    /// The request is admitted.
     Now(Admission),
-    /// To the exchange of its token, which comes first.
+    /// The token has to be exchanged first.
     AfterExchange(Errand),
 }
 
-/// A request whose token was exchanged.
+/// The proof that the token of a request was exchanged.
 #[derive(Debug)]
 pub struct Authorized {
-    /// What is attached.
+    /// The credential to attach to the request.
     pub credential: ForwardCredential,
     operation: Option<OperationId>,
     key: CacheKey,
 }
 
-/// What one request wants exchanged, and where.
+/// An exchange that has to be made for one request.
 #[derive(Debug)]
 pub struct Errand {
     id: RequestId,
@@ -95,10 +95,9 @@ pub struct Errand {
 }
 
 impl Pipeline {
-    /// Takes a request from its head to what it may be forwarded with.
+    /// Runs all stages for a request head.
     ///
-    /// # Errors
-    /// The first stage that refuses.
+    /// # Errors The refusal of the first stage that refuses.
     pub async fn admit(
         &self,
         head: &Parts,
@@ -111,10 +110,9 @@ impl Pipeline {
         }
     }
 
-    /// The part of that which waits for nobody: for most requests all of it.
+    /// Runs the stages that do not wait for I/O. Most requests need no other stage.
     ///
-    /// # Errors
-    /// The first stage that refuses.
+    /// # Errors The refusal of the first stage that refuses.
     pub fn decide(
         &self,
         head: &Parts,
@@ -172,10 +170,9 @@ impl Pipeline {
         })))
     }
 
-    /// The rest, for the request with this `head`.
+    /// Makes the exchange and completes the admission of the request with this `head`.
     ///
-    /// # Errors
-    /// The refusal of the exchange.
+    /// # Errors The refusal of the exchange, or of a copy of the token in the request target.
     pub async fn conclude(
         &self,
         head: &Parts,
@@ -194,11 +191,10 @@ impl Pipeline {
         }))
     }
 
-    /// Replaces the credential of the request with this `head`, which the downstream refused, by a fresh one; `None`
-    /// where that would be pointless.
+    /// Replaces the credential of the request with this `head` after the upstream refused it. Returns `None` if a new
+    /// exchange would not help.
     ///
-    /// # Errors
-    /// The refusal of the new exchange.
+    /// # Errors The refusal of the new exchange.
     pub async fn renew(
         &self,
         head: &Parts,
@@ -264,7 +260,8 @@ impl Pipeline {
         }
     }
 
-    /// Has the successor of a remembered exchange made, behind the back of the request that presents its token.
+    /// Starts a background exchange that replaces a cached one. The request that presents the token does not wait for
+    /// it.
     fn refresh_ahead(&self, due: RefreshDue, errand: Errand) {
         let route = Arc::clone(&errand.route);
         let (key, presented) = (errand.key, errand.presented.clone());
@@ -278,7 +275,8 @@ impl Pipeline {
         });
     }
 
-    /// What one exchange does, not begun yet. Boxed: it takes kilobytes, and is handed on several times before it begins.
+    /// Prepares one exchange without starting it. It is boxed because it takes kilobytes and is moved several times
+    /// before it starts.
     fn begin<W: Witness>(
         &self,
         errand: Errand,
@@ -324,7 +322,7 @@ impl Pipeline {
     }
 }
 
-/// A token that comes from something which was revoked gets nothing, however far its exchange has come.
+/// Refuses a token whose lineage contains a revoked key, at any point of its exchange.
 fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(), Refusal> {
     if revocations.ends(lineage) {
         return Err(VerifyError::Revoked.into());
@@ -332,7 +330,7 @@ fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(),
     Ok(())
 }
 
-/// One exchange: proves the token, narrows it, has it replaced, and puts that on record.
+/// Performs one exchange: verifies the token, applies the policy, exchanges it, and records the result.
 async fn exchange(
     errand: Errand,
     recorder: Recorder,
@@ -369,7 +367,7 @@ async fn exchange(
         let issued =
             IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
                 .map_err(ExchangeError::from)?;
-        // once more: an exchange may have waited for a provider
+        // checked again, because the exchange may have waited for a provider
         keep_from_revoked(&revocations, issued.lineage())?;
         recorder.issued(&route, id, &issued)?;
         witness.issued(|| Some(issued.claims().clone()));
@@ -381,7 +379,7 @@ async fn exchange(
     result.map_err(|refusal| witness.refused(refusal))
 }
 
-/// What the exchange for `bearer` on a route with these stages is remembered by.
+/// The cache key of the exchange for `bearer` on a route with these stages.
 fn key_of(stages: &Protected, operation: Option<OperationId>, bearer: Bearer<'_>) -> CacheKey {
     let context = AuthorizationContext {
         terms: stages.terms.of(operation),

@@ -1,4 +1,4 @@
-//! A browser's question whether a script may send a request (Fetch, "CORS-preflight request").
+//! CORS preflight requests (Fetch, "CORS-preflight request").
 
 use crate::{
     gate::CleanTarget,
@@ -7,10 +7,11 @@ use crate::{
 use http::{Method, header, request::Parts};
 use std::sync::Arc;
 
-/// The route whose CORS rules answer the request; none where it is no preflight, or meets no such route.
+/// Returns the route whose CORS rules answer the request. Returns `None` if the request is not a preflight or the route
+/// has no CORS rules.
 ///
-/// It is the route of the request that would follow: the preflight carries no token, and a route that serves only POST
-/// is asked about with OPTIONS all the same.
+/// The route is that of the announced request: a preflight has no token, and its method is OPTIONS even if the route
+/// accepts only POST.
 pub(super) fn answering<'a>(
     routes: &'a RouteTable,
     head: &Parts,

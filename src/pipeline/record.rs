@@ -1,4 +1,4 @@
-//! Putting exchanges on record: decided, counted and audited in one place.
+//! Recording of exchanges: one place that logs, counts and audits them.
 
 use crate::{
     cache::FlightError,
@@ -20,13 +20,13 @@ pub struct Recorder {
     audit: AuditLog,
 }
 
-/// A refused exchange: why, and of whose token.
+/// A refused exchange, with its reason and the subject of its token.
 #[derive(Debug, Clone)]
 pub struct RefusedExchange {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
     pub(super) principal: Option<Arc<Principal>>,
-    /// None where nothing was decided about the token.
+    /// `None` if no check of the token was made.
     pub(super) decision: Option<Arc<Decision>>,
 }
 
@@ -58,7 +58,7 @@ impl FlightError for RefusedExchange {
     }
 }
 
-/// Notes whom a token is about and which checks are made, for the logs; tells another witness everything.
+/// Records the subject of a token and the checks for the logs, and passes everything on to another witness.
 #[derive(Debug, Clone)]
 pub(super) struct Noting<W> {
     inner: W,
@@ -75,7 +75,7 @@ impl<W> Noting<W> {
         }
     }
 
-    /// The token turned out genuine and acceptable: its subject may be another than it says itself.
+    /// Records the verified subject. It may differ from the subject that the token claims.
     pub(super) fn verified(&mut self, subject: &SubjectToken) {
         self.principal = Some(Principal {
             issuer: subject.issuer_name().into(),
@@ -88,7 +88,7 @@ impl<W> Noting<W> {
         self.principal.as_ref()
     }
 
-    /// The exchange was refused.
+    /// Returns the refused exchange with everything that was recorded about it.
     pub(super) fn refused(self, refusal: Refusal) -> RefusedExchange {
         let decision = Decision::refused(self.principal.as_ref(), &self.steps);
         RefusedExchange {
@@ -119,20 +119,19 @@ impl<W: Witness> Witness for Noting<W> {
 }
 
 impl Recorder {
-    /// Records in `audit`.
+    /// Creates a recorder that writes to `audit`.
     pub fn new(audit: AuditLog) -> Self {
         Self { audit }
     }
 
-    /// Where it records.
+    /// The audit log.
     pub fn audit(&self) -> &AuditLog {
         &self.audit
     }
 
-    /// Writes that `issued` was issued, before anybody can use it.
+    /// Records that `issued` was issued, before it is used.
     ///
-    /// # Errors
-    /// [`Refusal::Audit`]: what is not on record is not used.
+    /// # Errors [`Refusal::Audit`] if the audit event cannot be written. The token is then not used.
     pub(super) fn issued(
         &self,
         route: &Route,
@@ -159,7 +158,7 @@ impl Recorder {
         })
     }
 
-    /// Counts how an exchange ended, and writes that it was refused.
+    /// Counts the result of an exchange, and records its refusal.
     pub(super) fn ended(
         &self,
         route: &Route,
@@ -186,7 +185,7 @@ impl Recorder {
         route.metrics().exchange(outcome, duration);
     }
 
-    /// Writes that an exchange was refused, now or a moment ago.
+    /// Records that an exchange was refused, now or by a cached refusal.
     pub(super) fn refused(
         &self,
         route: &Route,
@@ -206,8 +205,8 @@ impl Recorder {
             ..AuditEvent::new(AuditedAct::TokenRefused(refusal.reason()), id)
         };
         if let Err(error) = self.audit.record(&event) {
-            // refused it stays: there is nothing to take back
-            tracing::error!(%error, route = route.name(), "a refusal could not be put on record");
+            // the request is refused in any case
+            tracing::error!(%error, route = route.name(), "the audit event of a refusal could not be written");
         }
     }
 }

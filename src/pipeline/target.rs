@@ -1,12 +1,12 @@
-//! The request line, searched for the token that the request presents.
+//! The search for the presented token in the request target.
 
 use crate::{
     error::Refusal, gate::CleanTarget, route::Route, source::Imprint, telemetry::LeakPlace,
 };
 use http::request::Parts;
 
-/// The request line is forwarded as it came, and so is the host, as X-Forwarded-Host: a copy of the token in them would
-/// reach the downstream and its logs.
+/// Refuses a request whose target contains a copy of the presented token. The request line is forwarded unchanged, and
+/// the host is forwarded as X-Forwarded-Host, so the upstream and its logs would receive the token.
 pub(super) fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
     presented: &[I],
     head: &Parts,
@@ -17,7 +17,7 @@ pub(super) fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
         head.method.as_str().as_bytes(),
         target.path().as_bytes(),
         target.query().unwrap_or_default().as_bytes(),
-        // of two spellings, that of the Host field goes no further
+        // a Host field that is spelled differently is not forwarded
         target.authority().as_bytes(),
     ];
     let repeats = |imprint: &I| parts.iter().any(|part| imprint.borrow().is_in(part));

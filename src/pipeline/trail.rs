@@ -1,4 +1,4 @@
-//! What a request leaves behind on its way.
+//! What is recorded about a request for the logs.
 
 use crate::{
     route::Route,
@@ -9,32 +9,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is known of a request besides its admission, for the logs, and who is told how that came about.
+/// The facts about one request for the logs, collected while it is decided, and the witness of that decision.
 #[derive(Debug)]
 pub struct Trail<W = ()> {
-    /// When its head was whole.
+    /// The time at which the request head was complete.
     pub started: Instant,
-    /// The route, once one is found.
+    /// The route, once it is known.
     pub route: Option<Arc<Route>>,
-    /// What the cache said.
+    /// The result of the cache lookup.
     pub cache: Option<CacheResult>,
     /// How long the request waited for an exchange.
     pub exchange: Option<Duration>,
-    /// What was decided about its token, where the request itself does not hold that as its credential.
+    /// The decision about the token, unless the credential of the request contains it.
     pub decision: Option<Arc<Decision>>,
-    /// Who is told how an exchange is decided on: nobody, but for a decision that is explained.
+    /// The witness of the exchange. Only `explain` uses one.
     pub witness: W,
 }
 
 impl Trail {
-    /// Of a request whose head was whole at `started`.
+    /// Creates the trail of a request whose head was complete at `started`.
     pub fn since(started: Instant) -> Self {
         Self::told_to((), started)
     }
 }
 
 impl<W> Trail<W> {
-    /// The same, and `witness` is told how it is decided on.
+    /// Creates a trail whose `witness` observes how the request is decided.
     pub fn told_to(witness: W, started: Instant) -> Self {
         Self {
             started,
