@@ -1,7 +1,8 @@
-//! Turning a permitted exchange into a token, here or elsewhere, and checking what came back.
+//! The exchange of a permitted request for a token, and the check of the issued token.
 //!
-//! What enters is a [`PermittedExchange`]; what leaves is an [`IssuedToken`]. Whoever made the token, and that includes
-//! the engine of this process, [`IssuedToken::accept`] reads it again and refuses it when it is wider than permitted.
+//! An [`Exchanger`] turns a [`PermittedExchange`] into a [`TokenResponse`]. [`IssuedToken::accept`] then reads the
+//! token again and refuses it if it grants more than was permitted. This check applies to every exchanger, including
+//! the engine of this process.
 
 mod accept;
 mod embedded;
@@ -20,18 +21,18 @@ use crate::{
 use std::{fmt, sync::Arc};
 use thiserror::Error;
 
-/// Makes or fetches the token that a permitted exchange stands for.
+/// Issues or fetches the token for a permitted exchange.
 ///
-/// An implementation is one file of this module, one variant of [`Exchange`] and one arm of its `exchange`.
+/// To add an implementation, add one file to this module, one variant to [`Exchange`] and one arm to its `exchange`.
 pub trait Exchanger: Send + Sync + fmt::Debug {
-    /// Performs the exchange. The answer is unchecked: it still has to be accepted.
+    /// Performs the exchange. The response is not checked yet: [`IssuedToken::accept`] must accept it.
     fn exchange(
         &self,
         permitted: &PermittedExchange,
     ) -> impl Future<Output = Result<TokenResponse, ExchangeError>> + Send;
 }
 
-/// What an exchanger answered (RFC 8693 §2.2.1), unchecked.
+/// The unchecked response of an exchanger (RFC 8693 §2.2.1).
 #[derive(Debug)]
 pub struct TokenResponse {
     /// `access_token`.
@@ -40,27 +41,27 @@ pub struct TokenResponse {
     pub issued_token_type: TokenTypeUri,
 }
 
-/// Why there is no token although the policy permitted one.
+/// The reason why a permitted exchange returned no token.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExchangeError {
-    /// The signing key did not sign.
+    /// Signing failed.
     #[error("the token could not be signed")]
     Signing(#[source] JoseError),
-    /// There was no randomness for a `jti`.
+    /// No randomness was available for a `jti`.
     #[error("the token could not be given an id")]
     Randomness(#[from] NoRandomness),
-    /// An opaque token was permitted, and there are no keys to seal it with.
+    /// An opaque token was permitted, but no keys to seal it with are configured.
     #[error("there are no keys to seal opaque tokens with")]
     NoOpaqueKeys,
-    /// The token could not be sealed.
+    /// Sealing failed.
     #[error("the token could not be sealed")]
     Sealing(#[from] SealingError),
-    /// The answer is more than was permitted, or cannot be read.
+    /// The issued token grants more than was permitted, or cannot be read.
     #[error("the issued token is not what was permitted: {0}")]
     NotAsPermitted(#[from] Wider),
 }
 
-/// The exchangers that a route can name.
+/// The exchangers that a route can use.
 #[derive(Debug, Clone)]
 pub enum Exchange {
     /// The engine in this process.
@@ -68,10 +69,9 @@ pub enum Exchange {
 }
 
 impl Exchange {
-    /// Performs the exchange with the exchanger that the route names.
+    /// Performs the exchange with the exchanger of the route.
     ///
-    /// # Errors
-    /// [`ExchangeError`].
+    /// # Errors [`ExchangeError`].
     pub async fn exchange(
         &self,
         permitted: &PermittedExchange,
@@ -81,21 +81,21 @@ impl Exchange {
         }
     }
 
-    /// `iss` of what it issues.
+    /// `iss` of the issued tokens.
     pub fn issuer(&self) -> &str {
         match self {
             Self::Embedded(embedded) => embedded.issuer(),
         }
     }
 
-    /// How its answers are read.
+    /// How tokens of this exchanger are read.
     pub fn reading(&self) -> Reading<'_> {
         match self {
             Self::Embedded(embedded) => embedded.reading(),
         }
     }
 
-    /// The value of the `exchanger` label.
+    /// The value of the `exchanger` metric label.
     pub fn name(&self) -> &str {
         match self {
             Self::Embedded(_) => "embedded",

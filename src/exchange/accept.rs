@@ -1,4 +1,4 @@
-//! The only door out of the exchange: what was issued is read again and held against what was permitted.
+//! The acceptance check: an issued token is read again and compared with what was permitted. There is no way around it.
 
 mod bounds;
 mod reading;
@@ -15,7 +15,7 @@ use crate::{
 };
 use bounds::Bounds;
 
-/// A token that is no wider than a policy permitted.
+/// Proof that a token grants no more than the policy permitted.
 #[derive(Debug)]
 pub struct IssuedToken {
     token: RawToken,
@@ -28,11 +28,10 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// Holds `response` against `permitted`, in the form that was permitted; `by` says who answered it and how that is
-    /// read.
+    /// Compares `response` with `permitted`, including its form. `by` names the exchanger and knows how to read its
+    /// tokens.
     ///
-    /// # Errors
-    /// [`Wider`] says in what way the token is not what was permitted; it is then used nowhere.
+    /// # Errors [`Wider`] says how the token exceeds what was permitted. It must not be used.
     pub fn accept<'a>(
         permitted: PermittedExchange,
         response: TokenResponse,
@@ -60,48 +59,48 @@ impl IssuedToken {
         })
     }
 
-    /// The token, for the one place that makes a header of it.
+    /// The token, to be exposed only where the header field is made.
     pub fn token(&self) -> &RawToken {
         &self.token
     }
 
-    /// What was permitted, the subject token included.
+    /// The permitted exchange, including the subject token.
     pub fn permitted(&self) -> &PermittedExchange {
         &self.permitted
     }
 
-    /// What it says; of an opaque token too.
+    /// The claims of the token, also of an opaque one.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Its form.
+    /// The form of the token.
     pub fn format(&self) -> TokenFormat {
         self.permitted.format()
     }
 
-    /// When it ends.
+    /// The expiry time of the token.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 
-    /// The scope that it has; of an ID token the scope that was permitted with it, which the token itself does not say.
+    /// The scope of the token. For an ID token, which has no `scope` claim, the scope that was permitted with it.
     pub fn scope(&self) -> &ScopeSet {
         &self.scope
     }
 
-    /// Its `jti`.
+    /// The `jti` of the token.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Everything whose revocation ends it, itself included.
+    /// The lineage: every key whose revocation ends the token, including its own.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }
 
-    /// Holds an ID token that the engine made to accompany this one against the same permit. `at_hash` is the digest of
-    /// this token.
+    /// Compares an ID token that the engine issued beside this token with the same permitted exchange. `at_hash` is the
+    /// hash of this token.
     pub(super) fn accompanied_by(
         &self,
         id_token: RawToken,

@@ -1,7 +1,7 @@
-//! The engine in this process: mints access tokens, signed (RFC 9068) or sealed, and ID tokens.
+//! The engine in this process. It issues access tokens, signed (RFC 9068) or sealed, and ID tokens.
 //!
-//! What enters is a permitted exchange; what leaves is the token that it stands for, in the form that was permitted. It is
-//! read again and held against the permit like everybody's, by [`IssuedToken::accept`].
+//! Like the tokens of any exchanger, its tokens are read again and compared with the permitted exchange by
+//! [`IssuedToken::accept`].
 
 mod claims;
 
@@ -18,10 +18,10 @@ use claims::Occasion;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// `typ` of an ID token: OpenID Connect has none of its own, and clients expect this one.
+/// `typ` of an ID token. OpenID Connect defines none, and clients expect this one.
 const ID_TOKEN_TYPE: &str = "JWT";
 
-/// Mints tokens with the gateway's own keys.
+/// Issues tokens with the gateway's own keys.
 #[derive(Debug)]
 pub struct Embedded {
     issuer: Box<str>,
@@ -32,7 +32,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// An engine that issues in the name of `gateway.issuer`.
+    /// Creates an engine that issues as `gateway.issuer`.
     pub fn new(
         gateway: &GatewayIdentity,
         keys: Arc<SigningKeys>,
@@ -48,27 +48,27 @@ impl Embedded {
         }
     }
 
-    /// The same, and it can issue opaque tokens; its signed ones say, sealed, what they were made from.
+    /// Adds the keys for sealing. With them the engine can issue opaque tokens, and its signed tokens contain their
+    /// sealed lineage.
     #[must_use]
     pub fn sealing(self, seal: Option<TokenSeal>) -> Self {
         Self { seal, ..self }
     }
 
-    /// `iss` of what it issues.
+    /// `iss` of the issued tokens.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// How its answers are read.
+    /// How the issued tokens are read.
     pub fn reading(&self) -> Reading<'_> {
         Reading::sealed(&self.issuer, self.seal.as_ref())
     }
 
-    /// The ID token that accompanies `issued`: about the same user, for the same audiences and the client (OpenID Connect
-    /// Core §2, §3.1.3.6).
+    /// Issues the ID token that accompanies `issued`. It is about the same user and for the same audiences and the
+    /// client (OpenID Connect Core §2, §3.1.3.6).
     ///
-    /// # Errors
-    /// [`ExchangeError`]; the access token is then not to be used either.
+    /// # Errors [`ExchangeError`]. The access token must then not be used either.
     pub fn id_token(&self, issued: &IssuedToken) -> Result<RawToken, ExchangeError> {
         let now = self.clock.now();
         let at_hash = self.keys.signing().half_hash(issued.token().expose());
@@ -96,7 +96,7 @@ impl Embedded {
             }
             TokenFormat::Opaque => {
                 let seal = self.seal.as_ref().ok_or(ExchangeError::NoOpaqueKeys)?;
-                // as a whole it is sealed: its id need say nothing more
+                // the whole token is sealed, so its id does not need a sealed lineage
                 let occasion = occasion(self.plain_id(permitted)?);
                 let claims = occasion.access_token(permitted);
                 Ok(seal.seal(&claims, lineage)?)
@@ -113,7 +113,7 @@ impl Embedded {
         signed.map(RawToken::from).map_err(ExchangeError::Signing)
     }
 
-    /// Says, sealed, what the token is made from, where there are keys to seal with.
+    /// Returns a token id that contains the sealed lineage, if there are keys to seal with.
     fn token_id(
         &self,
         permitted: &PermittedExchange,
@@ -126,7 +126,8 @@ impl Embedded {
         }
     }
 
-    /// 128 random bits: two tokens never share an id (RFC 7519 §4.1.7). Before them stands how `sub` came about.
+    /// Returns a token id of 128 random bits, so that two tokens never share one (RFC 7519 §4.1.7). A prefix records
+    /// the provenance of `sub`.
     fn plain_id(&self, permitted: &PermittedExchange) -> Result<String, ExchangeError> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;

@@ -1,4 +1,4 @@
-//! `issuer` as it is written, and how it becomes the embedded engine.
+//! The `issuer` section of the configuration, and how the embedded engine is built from it.
 
 use super::Embedded;
 use crate::{
@@ -50,29 +50,29 @@ const fn default_lifetime() -> HumanDuration {
     HumanDuration::from_secs(300)
 }
 
-/// The engine and what others need to know of it.
+/// The embedded engine and the values that other components need of it.
 #[derive(Debug, Clone)]
 pub struct EngineParts {
-    /// Mints tokens.
+    /// Issues tokens.
     pub engine: Arc<Embedded>,
-    /// Who the gateway is in an `act` claim; its issuer is `iss` of every token.
+    /// The gateway's name in an `act` claim, and the issuer name, which is `iss` of every token.
     pub identity: GatewayIdentity,
     /// The parsed `issuer.url`.
     pub url: OutboundUrl,
-    /// The default lifetime.
+    /// The default lifetime of issued tokens.
     pub lifetime: Duration,
-    /// What pseudonyms are made with.
+    /// The key from which pseudonyms are derived.
     pub pairwise_salt: Option<Arc<HmacKey>>,
-    /// The keys, for publication.
+    /// The signing keys, whose public halves are published.
     pub keys: Arc<SigningKeys>,
-    /// What opaque tokens, refresh tokens and what is stored elsewhere are sealed with; none where none is configured.
+    /// The keys that seal opaque tokens, refresh tokens and stored records. `None` if none are configured.
     pub opaque_keys: Option<Arc<SealingKeys>>,
-    /// Reads what the engine issued.
+    /// Reads the tokens that the engine issued.
     pub reader: Arc<OwnTokenReader>,
 }
 
 impl EngineSettings {
-    /// Loads the keys, making those that the file says are made at first start.
+    /// Loads the keys, and generates those that are configured to be generated at first start.
     pub fn build(
         &self,
         building: &mut Building<'_>,
@@ -122,7 +122,7 @@ impl EngineSettings {
     }
 }
 
-/// Loads every key, so that one run shows what is wrong with each.
+/// Loads every key, so that one run reports the errors of all of them.
 fn signing_keys(settings: &[KeyFileSettings], building: &mut Building<'_>) -> Option<SigningKeys> {
     let keys: Vec<_> = settings
         .iter()
@@ -139,7 +139,7 @@ fn signing_keys(settings: &[KeyFileSettings], building: &mut Building<'_>) -> Op
     keys
 }
 
-/// Loads every key; none is a fine number of them, one that cannot be read is not.
+/// Loads every key. An empty list is valid; a key that cannot be loaded is an error.
 fn opaque_keys(
     settings: &[SealingKeyFileSettings],
     building: &mut Building<'_>,
@@ -164,7 +164,7 @@ fn pairwise_salt(settings: &SecretSettings, building: &mut Building<'_>) -> Opti
     key
 }
 
-/// An issuer identifier: a URL without query and fragment (RFC 8414 §2), encrypted unless on loopback.
+/// Parses an issuer identifier: a URL without query and fragment (RFC 8414 §2), with https unless the host is loopback.
 fn issuer_url(text: &str, building: &mut Building<'_>) -> Option<OutboundUrl> {
     match OutboundUrl::parse(text) {
         Ok(url) if url.url().query().is_none() && !text.ends_with('?') => Some(url),

@@ -1,4 +1,4 @@
-//! What an issued token may be, by what was permitted.
+//! The comparison of an issued token with what was permitted.
 
 use super::reading::{Read, Reading};
 use crate::{
@@ -11,37 +11,37 @@ use crate::{
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// In what way an issued token is not what was permitted.
+/// The way in which an issued token exceeds what was permitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Wider {
-    /// It has not the form that was permitted, or its claims cannot be read.
+    /// The token does not have the permitted form, or its claims cannot be read.
     #[error("unreadable")]
     Unreadable,
-    /// It names another issuer than the exchanger that was asked.
+    /// The token names a different issuer than the exchanger.
     #[error("another issuer")]
     Issuer,
-    /// It is for another audience, for none, or for more of them.
+    /// The token names no audience, or an audience that was not permitted.
     #[error("another audience")]
     Audience,
-    /// It has scopes that were not permitted.
+    /// The token has scopes that were not permitted.
     #[error("more scope")]
     Scope,
-    /// It ends later than permitted, or has no end, or has ended.
+    /// The token has expired, has no expiry, or expires later than permitted.
     #[error("another lifetime")]
     Lifetime,
-    /// It names another chain of actors.
+    /// The token names a different chain of actors.
     #[error("another chain of actors")]
     Actors,
-    /// It is about somebody else or for another client.
+    /// The token is about a different subject or for a different client.
     #[error("another subject or client")]
     Subject,
-    /// It is not restricted by the `authorization_details` of what it was made from, or by others.
+    /// The `authorization_details` of the token differ from those that were permitted.
     #[error("other authorization details")]
     AuthorizationDetails,
-    /// It carries a claim that was not permitted, or another value of one that was, or lacks its `jti`.
+    /// The token has a claim that was not permitted, a claim with a different value than permitted, or no `jti`.
     #[error("a claim that was not permitted")]
     Claim,
-    /// It does not say, sealed, what it was made from, or too much of it: a revocation would not reach it.
+    /// The sealed lineage of the token is missing, wrong or too long, so that a revocation would not reach the token.
     #[error("another lineage")]
     Lineage,
 }
@@ -60,18 +60,18 @@ const STANDARD: [&str; 10] = [
     "act",
 ];
 
-/// What a token is held against.
+/// The values that a token is compared with.
 pub(super) struct Bounds<'a> {
     pub(super) permitted: &'a PermittedExchange,
     pub(super) format: TokenFormat,
-    /// What the token has to say that it was made from.
+    /// The lineage that the token must contain.
     pub(super) made_from: &'a Lineage,
-    /// What an ID token has to say about the access token beside it.
+    /// The `at_hash` that an ID token must contain for the access token beside it.
     pub(super) at_hash: Option<&'a str>,
     pub(super) now: UnixTime,
 }
 
-/// What was found within the bounds.
+/// The values of a token that is within its bounds.
 pub(super) struct Held {
     pub(super) expires_at: UnixTime,
     pub(super) scope: ScopeSet,
@@ -89,7 +89,7 @@ impl Bounds<'_> {
         let scope = self.scope(claims)?;
         self.audiences(claims)?;
         self.parties(claims)?;
-        // an API reads their absence as no restriction
+        // without the claim, an API would see no restriction
         let details = |claims: &Map<String, Value>| claims.get(AUTHORIZATION_DETAILS).cloned();
         if details(claims.as_object()) != details(self.permitted.claims()) {
             return Err(Wider::AuthorizationDetails);
@@ -118,7 +118,7 @@ impl Bounds<'_> {
     fn scope(&self, claims: &Claims) -> Result<ScopeSet, Wider> {
         let permitted = self.permitted.scope();
         if self.format == TokenFormat::IdToken {
-            // it opens nothing, and says so by having none
+            // an ID token grants no access, so it must not have a scope
             return match claims.get("scope") {
                 None => Ok(permitted.clone()),
                 Some(_) => Err(Wider::Scope),
@@ -131,7 +131,8 @@ impl Bounds<'_> {
             .ok_or(Wider::Scope)
     }
 
-    /// At least one, and none that was not permitted. An ID token is for the client as well (OpenID Connect Core §2).
+    /// Requires at least one audience, and only permitted ones. An ID token is also for the client (OpenID Connect Core
+    /// §2).
     fn audiences(&self, claims: &Claims) -> Result<(), Wider> {
         let named = claims.one_or_many("aud").map_err(|_| Wider::Audience)?;
         let is_client = |name: &str| name == self.permitted.client_id();
@@ -158,7 +159,7 @@ impl Bounds<'_> {
         if self.format == TokenFormat::IdToken && !is("azp", permitted.client_id()) {
             return Err(Wider::Subject);
         }
-        // as a whole: nothing may stand in the chain beside what was permitted either
+        // compared as a whole: the chain must not contain anything besides what was permitted
         if claims.get("act") != permitted.actors().to_claim().as_ref() {
             return Err(Wider::Actors);
         }
@@ -177,12 +178,12 @@ impl Bounds<'_> {
             }
     }
 
-    /// What revocations of what it was made from have to reach.
+    /// Returns the lineage of the token, with which revocations are compared.
     fn lineage(&self, read: &Read, id: &str, by: &Reading<'_>) -> Result<Lineage, Wider> {
         let is_said = match (&read.lineage, by.seal) {
             (Some(sealed), _) => sealed == self.made_from,
             (None, Some(seal)) => seal.lineage(id).as_ref() == Some(self.made_from),
-            // who has no keys to seal with does not say it
+            // without keys to seal with, the token does not contain its lineage
             (None, None) => true,
         };
         is_said

@@ -1,4 +1,4 @@
-//! How the answer of an exchanger is read.
+//! Reading of issued tokens, by exchanger.
 
 use super::Wider;
 use crate::{
@@ -8,30 +8,31 @@ use crate::{
     verify::TokenSeal,
 };
 
-/// Who answers an exchange, and what it takes to read that.
+/// How the tokens of an exchanger are read: its issuer name and its keys for sealed tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
     pub(super) issuer: &'a str,
     pub(super) seal: Option<&'a TokenSeal>,
 }
 
-/// What a token says that is not held against anything yet.
+/// The contents of an issued token, before any check.
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) claims: Claims,
-    /// The key that the header names.
+    /// The `kid` of the header.
     pub(super) kid: Option<Box<str>>,
-    /// What an opaque token was made from, as it says sealed.
+    /// The sealed lineage of an opaque token.
     pub(super) lineage: Option<Lineage>,
 }
 
 impl<'a> Reading<'a> {
-    /// The engine in this process, with what it seals.
+    /// Reads tokens of the engine in this process, which seals with `seal`.
     pub fn sealed(issuer: &'a str, seal: Option<&'a TokenSeal>) -> Self {
         Self { issuer, seal }
     }
 
-    /// The claims of a token that needs no signature check: it came from the exchanger, not from a caller.
+    /// Reads the claims of a token. The signature needs no check, because the token came from the exchanger and not
+    /// from a client.
     pub(super) fn read(&self, token: &RawToken, format: TokenFormat) -> Result<Read, Wider> {
         match format {
             TokenFormat::Opaque => {
@@ -58,7 +59,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// An exchanger that signs what it issues, and seals nothing.
+/// Reads tokens of an exchanger that signs its tokens and does not seal them.
 impl<'a> From<&'a str> for Reading<'a> {
     fn from(issuer: &'a str) -> Self {
         Self { issuer, seal: None }

@@ -1,9 +1,9 @@
-//! What the engine's tokens say.
+//! The claims of the tokens that the engine issues.
 
 use crate::{clock::UnixTime, policy::PermittedExchange, token::Audience};
 use serde_json::{Map, Value};
 
-/// What one token says besides what was permitted.
+/// The facts about one token that are not part of the permitted exchange.
 pub(super) struct Occasion<'a> {
     pub(super) issuer: &'a str,
     /// `jti`.
@@ -12,7 +12,7 @@ pub(super) struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    /// An access token, signed or sealed (RFC 9068 §2.2).
+    /// The claims of an access token, signed or sealed (RFC 9068 §2.2).
     pub(super) fn access_token(self, permitted: &PermittedExchange) -> Map<String, Value> {
         let now = self.now;
         let audiences = permitted.audiences().iter().map(Audience::as_str).collect();
@@ -27,8 +27,8 @@ impl Occasion<'_> {
         claims
     }
 
-    /// An ID token (OpenID Connect Core §2): for the client as well, and about the user what the scope allows. It has no
-    /// scope: it opens nothing.
+    /// The claims of an ID token (OpenID Connect Core §2). Its audience includes the client, and its claims about the
+    /// user are those that the scope allows. It has no `scope` claim, because it grants no access.
     pub(super) fn id_token(
         self,
         permitted: &PermittedExchange,
