@@ -1,9 +1,10 @@
-//! The HTTP in front of the pipeline and behind it: the only module that names pingora.
+//! Serves HTTP: accepts connections, asks the pipeline for a decision, and forwards requests. This is the only module
+//! that names pingora.
 //!
-//! What enters are connections; what leaves are requests to downstream APIs, stripped of everything that could carry a
-//! credential, with one [`ForwardCredential`](crate::cache::ForwardCredential) attached or, on a public route, none.
-//! The filter that writes the outgoing head refuses a request without one of the two proofs. Nothing of a failure is
-//! forwarded, and nothing that the downstream says about tokens is passed on.
+//! A request reaches the upstream without any field that could carry a credential. Exactly one
+//! [`ForwardCredential`](crate::cache::ForwardCredential) is attached to it, or none on a public route. The filter that
+//! writes the outgoing head refuses a request without one of these two proofs. After a failure, nothing is forwarded,
+//! and nothing that the upstream says about tokens reaches the client.
 
 pub mod edge;
 
@@ -40,13 +41,14 @@ pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSe
 use pingora::{proxy::HttpProxy, server::configuration::ServerConf};
 use std::sync::Arc;
 
-/// The most attempts of one request: the first, one with a fresh token, one more where a reused connection was closed.
+/// The maximum number of attempts per request: the first, one with a fresh token, and one more if a reused connection
+/// was closed.
 const ATTEMPTS: usize = 3;
 
-/// The pingora app that serves the proxy's listeners.
+/// The pingora app that serves the gateway's listeners.
 pub type App = HttpProxy<Serving>;
 
-/// Makes the pingora app that serves the proxy's listeners.
+/// Creates the pingora app that serves the gateway's listeners.
 pub fn app(serving: Serving, threads: usize) -> Arc<App> {
     let conf = ServerConf {
         threads,

@@ -1,8 +1,7 @@
-//! From a whole head to what is done with its request.
+//! Decides what is done with a request once its head is complete.
 //!
-//! What enters is a session whose head was read; what leaves is that it is forwarded, with the proof of that in its
-//! context, or the answer that the gateway gives itself. Most requests wait for nobody here: those are decided on by
-//! [`receive`] alone.
+//! The request is either forwarded, with the proof for that in its [`Context`], or the gateway sends a response itself.
+//! Most requests need no I/O for this decision: [`receive`] alone decides on them.
 
 use super::{
     Hooks,
@@ -22,19 +21,19 @@ use http::{Version, header};
 use pingora::{Result, http::RequestHeader, proxy::Session};
 use std::hint::cold_path;
 
-/// What a head is, before anything else is asked of it.
+/// The kind of a request, which is determined before any other check.
 pub(super) enum FirstLook {
-    /// A request for the token service, or one of its documents.
+    /// A request for the token service or for one of its documents.
     Service,
     /// A request that the pipeline decides on.
     Request,
-    /// Nothing that is looked at further.
+    /// A request that is refused without further checks.
     Refused(Refusal),
 }
 
 impl Hooks {
     pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
-        // the bytes of HTTP/1 were looked at by the edge
+        // the edge has checked the bytes of HTTP/1
         if head.version != Version::HTTP_11
             && head.version != Version::HTTP_10
             && let Err(error) = wire::check_parsed(head)
@@ -54,11 +53,11 @@ impl Hooks {
     }
 }
 
-/// How far a request comes when its head is whole.
+/// The state of a request after its head was received.
 pub(super) enum Received {
-    /// To what is done with it.
+    /// What is done with the request is known.
     Step(Step),
-    /// To the exchange of its token, which decides on that.
+    /// The token has to be exchanged first; the exchange decides.
     Exchange(Errand),
 }
 
@@ -70,7 +69,7 @@ pub(super) enum Step {
     Refuse(Refusal),
 }
 
-/// What is done with the request of `session`, as far as that is known without waiting.
+/// Decides what is done with the request of `session`, as far as that is possible without waiting.
 pub(super) fn receive(session: &Session, ctx: &mut Context) -> Received {
     ctx.client = client_of(session);
     if let Some(error) = edge::refusal() {
@@ -108,7 +107,7 @@ impl Step {
     }
 }
 
-/// Does the rest for a request that was `received`; gives whether it was answered.
+/// Completes the handling of a `received` request. Returns `true` if the response has been sent.
 pub(super) async fn go_on(
     received: Received,
     session: &mut Session,
@@ -127,7 +126,7 @@ pub(super) async fn go_on(
             prepare(session);
             return Ok(false);
         }
-        // boxed: an exchange does not carry the room that these need
+        // boxed, so that the future of an exchange does not reserve memory for these
         Step::Serve => Box::pin(token_service::answer(session, ctx)).await?,
         Step::AnswerPreflight => {
             ctx.progress = Progress::Answered(Answered::Preflight);
@@ -142,19 +141,19 @@ pub(super) async fn go_on(
     Ok(true)
 }
 
-/// Makes the head of a request that is forwarded ready to be copied for each attempt.
+/// Prepares the head of a request that is forwarded, so that it can be copied for each attempt.
 pub(super) fn prepare(session: &mut Session) {
     if session.req_header().version == Version::HTTP_10 {
         cold_path();
-        // RFC 9110 §10.1.1, §15.2: such a client waits for no 100, and understands no response of this kind
+        // RFC 9110 §10.1.1, §15.2: an HTTP/1.0 client does not wait for a 100 and understands no 1xx response
         session.req_header_mut().remove_header(&header::EXPECT);
         session.as_downstream_mut().set_ignore_info_resp(true);
     }
     forget_spelling(session.req_header_mut());
 }
 
-/// Only `/path?query` is matched and forwarded (the edge has brought absolute targets into that form); bytes that are not
-/// UTF-8 would be matched in another form than they are forwarded in.
+/// Accepts only targets of the form `/path?query`, because only these are matched and forwarded. The edge has converted
+/// absolute targets to this form. Bytes that are not UTF-8 would be matched in another form than they are forwarded in.
 fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
     if !head.raw_path().starts_with(b"/") {
         return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());

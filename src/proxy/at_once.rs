@@ -1,8 +1,8 @@
-//! Hooks that end at once.
+//! Return values for hooks that do not wait.
 //!
-//! pingora's hooks are futures in boxes, those that do nothing by default too: each takes memory for what it was called
-//! with, a dozen times a request. A hook that waits for nobody does its work when it is called, and gives back a future of
-//! no size, which takes none.
+//! pingora's hooks return boxed futures, and so do the default hooks that do nothing. Each future allocates memory for
+//! its arguments, a dozen times per request. A hook that does not wait does its work when it is called and returns a
+//! future of size zero, which allocates nothing.
 
 use pingora::Result;
 use std::{
@@ -12,30 +12,30 @@ use std::{
     task::Poll,
 };
 
-/// What a hook gives back.
+/// The return type of a hook.
 pub(super) type Hook<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// That it ended.
+/// Returns a future for a hook without a result.
 pub(super) fn over<'a>() -> Hook<'a, ()> {
     Box::pin(poll_fn(|_| Poll::Ready(())))
 }
 
-/// That the request goes on.
+/// Returns a future for a hook that lets the request continue.
 pub(super) fn passed<'a>() -> Hook<'a, Result<()>> {
     Box::pin(poll_fn(|_| Poll::Ready(Ok(()))))
 }
 
-/// That the request goes on, for hooks which say so by `true`.
+/// Returns a future for a hook that lets the request continue by returning `true`.
 pub(super) fn yes<'a>() -> Hook<'a, Result<bool>> {
     Box::pin(poll_fn(|_| Poll::Ready(Ok(true))))
 }
 
-/// The same, for hooks which say so by `false`.
+/// Returns a future for a hook that lets the request continue by returning `false`.
 pub(super) fn no<'a>() -> Hook<'a, Result<bool>> {
     Box::pin(poll_fn(|_| Poll::Ready(Ok(false))))
 }
 
-/// That the request goes on, or why not.
+/// Returns a future for a hook whose `result` is known already.
 pub(super) fn ended<'a>(result: Result<()>) -> Hook<'a, Result<()>> {
     match result {
         Ok(()) => passed(),

@@ -1,4 +1,4 @@
-//! What one request carries from hook to hook.
+//! The state of a request that pingora passes from hook to hook.
 
 use super::{
     Hooks,
@@ -25,7 +25,7 @@ use std::{
 /// The state of one request.
 #[derive(Debug)]
 pub struct Context {
-    /// What the request began with; it ends with it, whatever is loaded meanwhile.
+    /// The hooks of the configuration with which the request began. A reload does not replace them.
     pub(super) hooks: Arc<Hooks>,
     pub(super) id: RequestId,
     pub(super) trail: Trail,
@@ -33,63 +33,63 @@ pub struct Context {
     pub(super) trace: Option<TraceContext>,
     /// The client's address.
     pub(super) client: Option<IpAddr>,
-    /// When the present attempt went to the downstream.
+    /// When the current attempt was sent to the upstream.
     pub(super) sent: Option<Instant>,
-    /// How long the downstream took for the head of its last answer.
+    /// The time that the upstream took for the head of its last response.
     pub(super) upstream: Option<Duration>,
-    /// Whether the present attempt failed in a way that a repetition mends.
+    /// `true` if the current attempt failed in a way that a repetition fixes.
     pub(super) repeat: bool,
-    /// Whether the token was exchanged anew because the downstream refused it.
+    /// `true` if the token was exchanged again because the upstream refused it.
     pub(super) renewed: bool,
-    /// Whether the client went away before its answer ended.
+    /// `true` if the client disconnected before its response was complete.
     pub(super) client_gone: bool,
-    /// Where the last attempt was sent, or was to be sent.
+    /// The address to which the last attempt was sent or was to be sent.
     pub(super) target: Option<SocketAddr>,
     /// The Host field that names the chosen target.
     pub(super) authority: Option<HeaderValue>,
-    /// How many attempts were made.
+    /// The number of attempts so far.
     pub(super) attempts: usize,
-    /// How far the present attempt has come.
+    /// The progress of the current attempt.
     pub(super) stage: Stage,
-    /// How many informational responses the present attempt got.
+    /// The number of informational responses to the current attempt.
     pub(super) informational: u8,
-    /// The status that the client got in place of one whose head was kept back.
+    /// The status that the client received in place of a response whose head was kept back.
     pub(super) replaced: Option<StatusCode>,
-    /// How the last attempt failed.
+    /// Why the last attempt failed.
     pub(super) failure: Option<Failure>,
-    /// Whether the request asks for a tunnel that its route allows.
+    /// `true` if the request asks for a tunnel that its route allows.
     pub(super) tunnel: bool,
-    /// Ends the request with its credential.
+    /// Ends the request when its credential expires or is revoked.
     pub(super) lease: Option<LeaseGuard>,
-    /// The status of the response that has begun; 0 before.
+    /// The status of the response that has begun; 0 before that.
     pub(super) status: u16,
-    /// What the response that has begun is: a stream, or a body.
+    /// The kind of the response that has begun: a stream or an ordinary body.
     pub(super) phase: Phase,
-    /// Method, target and version, for the log line of a request that pingora does not end itself.
+    /// Method, target and version, for the access log line of a request that pingora does not end itself.
     kept: Option<(Method, Uri, Version)>,
-    /// Whether the request was counted and logged.
+    /// `true` if the request was counted and logged.
     pub(super) noted: bool,
 }
 
-/// How far the request has come. Only the two middle states let it out.
+/// The progress of a request. Only `Authorized` and `Public` permit that it is forwarded.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// Its head arrived.
+    /// The head has arrived.
     Received,
-    /// Its token was exchanged.
+    /// The token was exchanged.
     Authorized(Authorized),
-    /// It is on a public route.
-    Public(#[allow(dead_code)] Public, Vec<Imprint>), // the proof is held, not read
-    /// It was answered by the gateway itself.
+    /// The request is on a public route.
+    Public(#[allow(dead_code)] Public, Vec<Imprint>), // a proof that is never read
+    /// The gateway itself sends the response.
     Answered(Answered),
 }
 
-/// An answer of the gateway's own.
+/// A response that the gateway itself sends.
 #[derive(Debug)]
 pub(super) enum Answered {
-    /// What the token service says, and why where it refuses.
+    /// The response of the token service, with the reason if it is a refusal.
     Service(StatusCode, Option<Reason>),
-    /// What a browser asked.
+    /// The response to a browser's preflight request.
     Preflight,
     /// A refusal.
     Refused(Refusal),
@@ -125,7 +125,7 @@ impl Context {
         }
     }
 
-    /// The refusal that ended the request, if one did.
+    /// Returns the refusal that ended the request, if there is one.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.progress {
             Progress::Answered(Answered::Refused(refusal)) => Some(refusal),
@@ -158,7 +158,7 @@ impl Context {
         }
     }
 
-    /// Keeps what the log line needs of the head of a request that may have to be dropped.
+    /// Keeps the parts of the head that the access log line needs, for a request that may have to be dropped.
     pub(super) fn keep_for_log(&mut self, head: &RequestHeader) {
         if self.kept.is_none() {
             self.kept = Some((head.method.clone(), head.uri.clone(), head.version));
@@ -184,7 +184,7 @@ impl Drop for Context {
     }
 }
 
-/// Ends the request with `refusal`; the answer is written by `fail_to_proxy`.
+/// Ends the request with `refusal`; `fail_to_proxy` writes the response.
 #[cold]
 pub(super) fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
     let status = refusal.answer().status.as_u16();

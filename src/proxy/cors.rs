@@ -1,11 +1,11 @@
-//! CORS fields on what leaves: answers to preflights, the gateway's own answers, the downstream's.
+//! CORS fields in responses to preflight requests, in the gateway's own responses and in those of the upstream.
 
 use super::context::Context;
 use crate::route::{Cors, Speaker};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-/// Answers a preflight. A refusal is an answer without permission: what it says is the browser's to obey.
+/// Responds to a preflight request. A refusal is a response without the permitting fields; the browser enforces it.
 pub(super) async fn answer_preflight(session: &mut Session, ctx: &Context) -> Result<()> {
     let mut head = ResponseHeader::build(StatusCode::NO_CONTENT, Some(8))?;
     if let Some(cors) = cors(ctx) {
@@ -18,7 +18,7 @@ pub(super) async fn answer_preflight(session: &mut Session, ctx: &Context) -> Re
     session.write_response_header(Box::new(head), true).await
 }
 
-/// Lets scripts of allowed origins read one of the gateway's own answers, once a route is known.
+/// Lets scripts of allowed origins read a response of the gateway itself, if the route is known.
 pub(super) fn open_refusal(
     head: &mut ResponseHeader,
     session: &Session,
@@ -32,7 +32,7 @@ pub(super) fn open_refusal(
     Ok(())
 }
 
-/// Replaces what the downstream says to scripts by what the operator said.
+/// Replaces the CORS fields of the upstream's response with those that the operator configured.
 pub(super) fn replace(fields: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>) {
     for name in DOWNSTREAMS {
         fields.remove(*name);
@@ -54,7 +54,7 @@ const DOWNSTREAMS: &[&str] = &[
     "access-control-allow-local-network",
 ];
 
-/// The origin that a request names.
+/// Returns the origin that the request names.
 pub(super) fn origin(session: &Session) -> Option<&HeaderValue> {
     session.req_header().headers.get(header::ORIGIN)
 }

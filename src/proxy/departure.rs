@@ -1,7 +1,7 @@
-//! The head with which a request leaves.
+//! Builds the head of a request that is sent to the upstream.
 //!
-//! What enters is a request that may be forwarded and the copy of its head that pingora would send; what leaves is the
-//! head that is sent, made for this attempt. It is the one place where a credential is attached.
+//! Each attempt gets a head of its own, made from the copy that pingora would send. This is the only place where a
+//! credential is attached.
 
 use super::{
     context::{Context, Progress, refused},
@@ -10,12 +10,12 @@ use super::{
 use crate::error::Refusal;
 use pingora::{Result, http::RequestHeader, proxy::Session};
 
-/// Makes the head of the next attempt.
+/// Builds the head of the next attempt.
 ///
 /// # Errors
 /// The request has neither a credential nor the proof that it needs none.
 pub(super) fn attach(session: &Session, head: &mut RequestHeader, ctx: &mut Context) -> Result<()> {
-    // the missing case refuses: nothing leaves without one of the two proofs
+    // a request without either proof is refused: the missing case must not forward anything
     let (authorization, presented) = match &ctx.progress {
         Progress::Authorized(authorized) => {
             let credential = &authorized.credential;

@@ -1,4 +1,5 @@
-//! What becomes of a downstream's answer: measured, searched for tokens, and where it refuses the token, asked again.
+//! Handles responses of the upstream: measures them, searches them for tokens, and repeats a request whose token was
+//! refused.
 
 use super::{
     Serving,
@@ -32,7 +33,8 @@ impl Serving {
         }
     }
 
-    /// The downstream refused the token: one fresh exchange, and the request once more, if it can be repeated.
+    /// Handles a token that the upstream refused: makes one fresh exchange and repeats the request once, if it is
+    /// repeatable.
     pub(super) async fn renew(&self, session: &mut Session, ctx: &mut Context) -> Box<Error> {
         if session.as_ref().retry_buffer_truncated() || ctx.renewed {
             return refused(
@@ -65,10 +67,10 @@ impl Serving {
         }
     }
 
-    /// What the client gets of the head of the downstream's answer.
+    /// Turns the head of the upstream's response into the head that the client receives.
     ///
     /// # Errors
-    /// It has more than one reading, or repeats a token.
+    /// The head can be read in more than one way, or contains a token.
     pub(super) fn pass_answer(
         &self,
         session: &Session,
@@ -102,7 +104,7 @@ impl Serving {
         repair.apply(head);
         clean_response(head, ctx.id, terms, drops);
         if (follows, ctx.phase) == (Follows::Body, Phase::Body) {
-            // an upstream that dies before it sends any of it is answered for by the gateway
+            // if the upstream fails before it sends any of the body, the gateway sends a response of its own
             Lease::hold_head();
         }
         if let (true, Some(route)) = (leads, &ctx.trail.route) {
@@ -111,10 +113,10 @@ impl Serving {
         Ok(())
     }
 
-    /// What the client gets of the trailers of the downstream's answer.
+    /// Turns the trailers of the upstream's response into the trailers that the client receives.
     ///
     /// # Errors
-    /// They repeat a token.
+    /// They contain a token.
     pub(super) fn pass_trailers(&self, trailers: &mut HeaderMap, ctx: &mut Context) -> Result<()> {
         let drops = Look::at(trailers, tokens(ctx))
             .map(Look::drops)
@@ -138,10 +140,10 @@ impl Serving {
     }
 }
 
-/// More than any server sends: one for each hint, and 102 every few seconds of long work.
+/// More than any server sends: one for each early hint, and a 102 every few seconds of a long operation.
 const MOST_INFORMATIONAL: u8 = 16;
 
-/// The host that the client named.
+/// Returns the host that the client named.
 fn asked_host(session: &Session) -> Option<&str> {
     let head = session.req_header();
     let field = || head.headers.get(header::HOST)?.to_str().ok();
@@ -151,7 +153,7 @@ fn asked_host(session: &Session) -> Option<&str> {
         .or_else(field)
 }
 
-/// The tokens that the client does not get from the downstream.
+/// Returns the tokens that the upstream must not send to the client.
 fn tokens(ctx: &Context) -> [Option<&Imprint>; 2] {
     match &ctx.progress {
         Progress::Authorized(authorized) => {

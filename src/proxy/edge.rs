@@ -1,6 +1,8 @@
-//! The edge: sockets, TLS, connections and their end. Bound listeners and a pingora app enter; every accepted connection
-//! is counted from accept to close, capped in number and in all that precedes a request, and served by the app. Nothing
-//! here knows of tokens or routes. [`Edge::drain`] ends it without losing a request that was received.
+//! Accepts connections and serves them: sockets, TLS, connection limits and drain.
+//!
+//! Every accepted connection is counted from accept to close. The number of connections, and the time and size of what
+//! precedes a request, are limited. pingora's app serves the connection. This module knows nothing about tokens or
+//! routes. [`Edge::drain`] ends it without losing a request that was received.
 //!
 //! ```text
 //! Listener ─► accept ─► census ─► Socket ─► (TLS) ─► Guard ─► pingora's session ─► app
@@ -50,30 +52,30 @@ use reception::Reception;
 use request_state::RequestState;
 use threads::Threads;
 
-/// What every connection is held to.
+/// The limits of every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EdgeLimits {
-    /// Bytes of one HTTP/1 request head on the wire. The request's own limits are checked, and answered, by the app: this
-    /// one only bounds what is read before that, so it stands well above them.
+    /// Maximum size of one HTTP/1 request head on the wire, in bytes. The app checks the configured limits of a request
+    /// and sends the responses; this limit only bounds what is read before that, so it is well above them.
     pub head_bytes: usize,
-    /// From accept (or, on a kept-alive connection, from a head's first byte) to the end of the head.
+    /// Deadline from accept (or, on a kept-alive connection, from the first byte of a head) to the end of the head.
     pub header_timeout: Duration,
-    /// Open connections in all.
+    /// Maximum number of open connections.
     pub connections: usize,
-    /// Open connections of one IPv4 address or IPv6 /64.
+    /// Maximum number of open connections from one IPv4 address or one IPv6 /64 network.
     pub connections_per_address: usize,
 }
 
 /// How many threads serve connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadCount {
-    /// One for each core this process may use.
+    /// One for each core that this process may use.
     Auto,
-    /// This many.
+    /// A fixed number.
     Exactly(NonZeroUsize),
 }
 
-/// A running edge: threads, and the listeners they serve. Listeners can come and go, and what connections are held to can
+/// A running edge: its threads and the listeners that they serve. Listeners can be added and removed, and limits can
 /// change, while it runs.
 pub struct Edge {
     shared: Arc<Shared>,
@@ -81,7 +83,7 @@ pub struct Edge {
     open: Mutex<Open>,
 }
 
-/// The listeners, and what the next one's connections are held to.
+/// The listeners, and the limits for the connections of the next one.
 struct Open {
     limits: EdgeLimits,
     listeners: Vec<Listening>,
@@ -93,30 +95,30 @@ struct Listening {
     accepting: JoinHandle<()>,
 }
 
-/// How a drain ended.
+/// The result of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Drained {
-    /// Connections that were still open when the grace was over, and were cut.
+    /// Number of connections that were still open at the end of the grace period and were closed.
     pub remaining: usize,
 }
 
-/// Why the request that the running task serves is refused, if it is. Every app asks this first: what the parser gave it is
-/// then no request of anybody's.
+/// Returns why the request of the running task is refused, if it is. Every app calls this first: for a refused request,
+/// the parser has received a substitute head that no client sent.
 pub fn refusal() -> Option<GateError> {
     RequestState::refusal_of_current()
 }
 
-/// The request that the running task serves is becoming a tunnel: the response that says so is written next.
+/// Records that the request of the running task becomes a tunnel: the next write is the response that says so.
 pub(super) fn open_tunnel() {
     RequestState::open_current_tunnel();
 }
 
-/// Makes the app for an edge: what pingora leaves open for HTTP/2 is bounded (64 KiB of headers are its default).
+/// Creates the app for an edge. Limits what pingora leaves unlimited for HTTP/2 (its default header limit is 64 KiB).
 pub fn app<SV: ProxyHttp>(conf: &Arc<ServerConf>, hooks: SV) -> Arc<HttpProxy<SV>> {
     let mut app = http_proxy(conf, hooks);
     let mut options = HttpServerOptions::default();
-    // else pingora answers it itself, over HTTP/2, and says nothing; the gate refuses it
+    // otherwise pingora itself responds over HTTP/2 and reports nothing; the gate refuses CONNECT
     options.allow_connect_method_proxying = true;
     app.server_options = Some(options);
     let mut h2_options = default_h2_options();
@@ -127,17 +129,18 @@ pub fn app<SV: ProxyHttp>(conf: &Arc<ServerConf>, hooks: SV) -> Arc<HttpProxy<SV
     Arc::new(app)
 }
 
-/// Requests at a time on one connection of HTTP/2.
+/// Maximum number of concurrent requests on one HTTP/2 connection.
 const HTTP2_STREAMS: u32 = 100;
-/// What a client may send ahead of a downstream that does not read, in bytes. A connection has room for as much on every
-/// stream: with the protocol's 64 KiB for all of them, one such upload would hold back the others (RFC 9113 §5.2.1).
+/// Bytes that a client may send on a stream before the upstream reads them. The window of a connection is large enough
+/// for all of its streams: with the protocol's 64 KiB for all of them, one blocked upload would stop the others (RFC
+/// 9113 §5.2.1).
 const HTTP2_WINDOW: u32 = 65_535;
 
 impl Edge {
-    /// Starts the threads. Nothing is accepted before [`serve`](Self::serve).
+    /// Starts the threads. Connections are accepted after the first call of [`serve`](Self::serve).
     ///
     /// # Errors
-    /// The system refuses a thread or an event loop.
+    /// The system cannot create a thread or an event loop.
     pub fn start(
         limits: EdgeLimits,
         threads: ThreadCount,
@@ -167,11 +170,11 @@ impl Edge {
         })
     }
 
-    /// Begins to accept from `listener` and to serve its connections with `app`. Can be called at any time before the
-    /// drain, with different apps; all connections of an edge share its limits.
+    /// Accepts connections from `listener` and serves them with `app`. Can be called at any time before the drain, with
+    /// different apps; all connections of an edge share its limits.
     ///
     /// # Errors
-    /// The socket cannot be registered with a thread's event loop: the process is out of descriptors.
+    /// The socket cannot be registered with a thread's event loop: the process has no free file descriptors.
     pub fn serve<A>(&self, listener: Listener, app: Arc<A>) -> io::Result<()>
     where
         A: HttpServerApp + Send + Sync + 'static,
@@ -200,8 +203,8 @@ impl Edge {
         Ok(())
     }
 
-    /// Holds connections that are accepted from now on to `limits`; those that are open keep theirs, and are never cut
-    /// because a lower number is allowed.
+    /// Applies `limits` to connections that are accepted from now on. Open connections keep their limits, and none is
+    /// closed because the new number is lower.
     pub fn limit(&self, limits: EdgeLimits) {
         self.shared
             .census
@@ -213,7 +216,7 @@ impl Edge {
         }
     }
 
-    /// Secures the connections that are accepted at `address` from now on with `tls`; cleartext without.
+    /// Uses `tls` for connections that are accepted at `address` from now on; without it, they use cleartext.
     pub fn secure(&self, address: SocketAddr, tls: Option<TlsTerms>) {
         let open = self.open();
         let at = open.listeners.iter().find(|other| other.address == address);
@@ -222,8 +225,8 @@ impl Edge {
         }
     }
 
-    /// Ends the listener at `address`: accepts no more there, and closes its connections as they go idle. Returns when the
-    /// socket is closed; requests under way go on, however long they take.
+    /// Removes the listener at `address`: stops accepting there and closes its connections as they become idle. Returns
+    /// when the socket is closed. Requests in progress continue, however long they take.
     ///
     /// Must run on a runtime of its own, not on the edge's threads.
     pub async fn stop(&self, address: SocketAddr) {
@@ -240,14 +243,14 @@ impl Edge {
         }
     }
 
-    /// The addresses it listens on, in the order they were served.
+    /// Returns the addresses that the edge listens on, in the order in which they were added.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let open = self.open();
         open.listeners.iter().map(|other| other.address).collect()
     }
 
-    /// The connections open now.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.census.open()
@@ -257,15 +260,17 @@ impl Edge {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Comes to an end: accepts for `delay` as before (load balancers learn of it meanwhile), then accepts no more, closes
-    /// connections as they go idle and waits until the last request is answered, at most for `grace`. What is open then
-    /// is cut. Answers carry `Connection: close` from the end of `delay` on; HTTP/2 clients get a GOAWAY.
+    /// Drains the edge. Continues to accept for `delay`, so that load balancers can notice the shutdown. Then stops
+    /// accepting, closes connections as they become idle, and waits at most `grace` for the last request. Connections
+    /// that are still open then are closed. From the end of `delay` on, responses have `Connection: close`; HTTP/2
+    /// clients get a GOAWAY.
     ///
-    /// The future must run on a runtime with time enabled, not on the edge's own threads. Dropping it cuts everything.
+    /// The future must run on a runtime with time enabled, not on the edge's own threads. Dropping it closes all
+    /// connections.
     pub async fn drain(self, delay: Duration, grace: Duration) -> Drained {
         tokio::time::sleep(delay).await;
         let listeners = std::mem::take(&mut self.open().listeners);
-        // all are told before any is waited for
+        // all listeners get the signal before the first one is waited for
         for listening in &listeners {
             listening.reception.drain().begin();
         }
@@ -285,7 +290,7 @@ impl Edge {
 }
 
 impl Listening {
-    /// After this, whoever the kernel had queued is counted too.
+    /// When this returns, connections that the kernel had queued are counted too.
     async fn end(self) {
         self.reception.drain().begin();
         let _ = self.accepting.await;
@@ -294,7 +299,7 @@ impl Listening {
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        // The accept loops hold the threads that they run on: they must end for the threads to end.
+        // The accept loops have references to the threads that they run on: the threads end only after the loops.
         for listening in &self.open().listeners {
             listening.reception.drain().begin();
         }

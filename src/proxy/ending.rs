@@ -1,4 +1,4 @@
-//! The end of a request: counted and logged in one place.
+//! Counts and logs each request when it ends.
 
 use super::{
     context::{Answered, Context, Progress},
@@ -12,8 +12,8 @@ use http::{HeaderMap, StatusCode, Version, header};
 use pingora::{http::RequestHeader, proxy::Session};
 use std::{error::Error, hint::cold_path, net::IpAddr, sync::Arc};
 
-/// Counts a request, writes its log line, and keeps what was decided for whoever asks. `status` is that of the response
-/// that the client received; 0 if none.
+/// Counts a request, writes its access log line, and stores the decision for `explain`. `status` is the status of the
+/// response that the client received; 0 if it received none.
 pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     let ended = ctx.hooks.clock.instant();
     let duration = ended.saturating_duration_since(ctx.trail.started);
@@ -74,7 +74,7 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     cold_path();
     let detail = ctx.refusal().map(causes);
     record.detail = detail.as_deref();
-    // of a request that was forwarded the target was searched before
+    // the target of a forwarded request was searched for the token before
     if outcome != Outcome::Forwarded {
         withhold_token(&mut record, &head.headers);
     }
@@ -96,7 +96,7 @@ pub(super) fn status_of(session: &Session, ctx: &Context) -> u16 {
         .map_or(0, |status| status.as_u16())
 }
 
-/// What was decided about the token of a request, whatever became of the request then.
+/// Returns the decision about the token of a request, whatever happened to the request afterwards.
 fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
     match &ctx.progress {
         Progress::Authorized(authorized) => Some(authorized.credential.decision()),
@@ -106,8 +106,8 @@ fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
     }
 }
 
-/// What a request that is not forwarded presents was not looked for in its target: where it stands there, or may stand
-/// there, neither host nor path is shown.
+/// Hides host and path if they contain, or could contain, the presented token. The target of a request that was not
+/// forwarded has not been searched for it yet.
 fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
     const WITHHELD: &str = "(withheld: it holds the token)";
     let shown = [record.host, record.path].map(Option::unwrap_or_default);
@@ -122,13 +122,13 @@ fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
     }
 }
 
-/// The refusal, and what caused it.
+/// Returns the text of the refusal and of all its causes.
 fn causes(refusal: &crate::error::Refusal) -> String {
     let mut text = refusal.to_string();
     let mut cause = refusal.source();
     while let Some(inner) = cause {
         let inner_text = inner.to_string();
-        // a transparent error says what its source says
+        // a transparent error has the text of its source
         if !text.ends_with(&inner_text) {
             text.push_str(": ");
             text.push_str(&inner_text);
@@ -191,7 +191,7 @@ fn of_service(status: StatusCode) -> Outcome {
     }
 }
 
-/// The client's address.
+/// Returns the client's address.
 pub(super) fn client_of(session: &Session) -> Option<IpAddr> {
     session
         .client_addr()

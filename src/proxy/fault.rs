@@ -1,7 +1,7 @@
-//! What pingora's errors mean: to the client, and to the operator.
+//! Translates pingora's errors for the client and for the operator.
 //!
-//! The texts are the gateway's own. pingora's may hold what an upstream sent, so of those only what its TLS library says
-//! about a certificate is read.
+//! The texts are the gateway's own, because pingora's texts may contain what an upstream sent. Only the part that its
+//! TLS library says about a certificate is used.
 
 use crate::{
     clock::{UnixTime, with_dates},
@@ -12,12 +12,12 @@ use crate::{
 use pingora::{Error, ErrorSource, ErrorType, upstreams::peer::HttpPeer};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-/// How an attempt at an upstream failed.
+/// Why an attempt at an upstream failed.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
-    /// One of few texts.
+    /// One of a fixed set of texts.
     pub(super) cause: &'static str,
-    /// What else is known: dates, names, the system's word.
+    /// Further facts: dates, names, the message of the operating system.
     pub(super) detail: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl Failure {
         }
     }
 
-    /// The upstream sent nothing for too long.
+    /// The upstream sent nothing within its timeout.
     pub(super) const fn timed_out(stage: Stage) -> Self {
         Self::of(match stage {
             Stage::Connecting | Stage::Head => "timed out reading the response head",
@@ -38,19 +38,19 @@ impl Failure {
     }
 }
 
-/// How far an attempt had come.
+/// The progress of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// No connection yet.
+    /// There is no connection yet.
     Connecting,
-    /// Sending the request, or waiting for the head of the response.
+    /// The request is being sent, or the head of the response is awaited.
     Head,
-    /// The head has come.
+    /// The head of the response has arrived.
     Body,
 }
 
-/// The refusal that `error` amounts to; none where the client is gone.
-#[allow(clippy::wildcard_enum_match_arm)] // ErrorType is a foreign, open enum; what is not named is a fault of ours
+/// Returns the refusal for `error`, or `None` if the client is gone.
+#[allow(clippy::wildcard_enum_match_arm)] // ErrorType is a foreign, open enum; an unlisted variant counts as our own fault
 pub(super) fn classify(error: &Error, stage: Stage) -> Option<Refusal> {
     match (error.esource(), error.etype()) {
         (
@@ -62,7 +62,7 @@ pub(super) fn classify(error: &Error, stage: Stage) -> Option<Refusal> {
             | ErrorType::ReadTimedout,
         ) => None,
         (ErrorSource::Downstream, ErrorType::H2Error) => None,
-        // the one thing of a head that passed the gate which pingora does not take
+        // the only field of a head that passes the gate and that pingora refuses
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => {
             Some(GateError::from(HeadFault::Connection).into())
         }
@@ -86,7 +86,7 @@ pub(super) fn classify(error: &Error, stage: Stage) -> Option<Refusal> {
             | ErrorType::H2Downgrade
             | ErrorType::Custom(_),
         ) => Some(UpstreamFault::Framing.into()),
-        // what ended within its body had been reached
+        // if the connection failed within the body, the upstream was reachable
         (ErrorSource::Upstream, ErrorType::ConnectionClosed | ErrorType::ReadError)
             if stage == Stage::Body =>
         {
@@ -97,7 +97,7 @@ pub(super) fn classify(error: &Error, stage: Stage) -> Option<Refusal> {
     }
 }
 
-/// What `error` says about the upstream; none where it is about something else.
+/// Returns what `error` says about the upstream, or `None` if the error is not about the upstream.
 #[allow(clippy::wildcard_enum_match_arm)] // as above
 pub(super) fn explain(error: &Error, stage: Stage) -> Option<Failure> {
     if *error.esource() != ErrorSource::Upstream {
@@ -136,15 +136,15 @@ pub(super) fn explain(error: &Error, stage: Stage) -> Option<Failure> {
     })
 }
 
-/// Returns `true` if a connection that timed out was there, and its TLS handshake did not end. pingora gives both one
-/// type; the deadline for the TCP connection alone is looked at first, and says so.
+/// Returns `true` if the timeout occurred in the TLS handshake, after the connection was established. pingora uses one
+/// error type for both; the message of the TCP connect timeout, which expires first, contains "timeout".
 fn in_handshake(error: &Error) -> bool {
     let text = error.to_string();
     let before = text.split(" connecting to server ").next();
     text.contains("scheme: HTTPS") && before.is_some_and(|before| !before.contains("timeout "))
 }
 
-/// What the operating system says, where it is what failed.
+/// Returns the message of the operating system, if the failure came from it.
 fn system_word(error: &Error) -> Option<String> {
     let mut cause: &(dyn std::error::Error + 'static) = error.cause.as_deref()?;
     loop {
@@ -161,8 +161,8 @@ fn system_word(error: &Error) -> Option<String> {
     }
 }
 
-/// What a TLS handshake failed of. pingora keeps no more of it than rustls's text, which is about the certificate and
-/// the connection, never about a request.
+/// Returns why a TLS handshake failed. pingora keeps only the text of rustls, which describes the certificate and the
+/// connection, never a request.
 fn tls(error: &Error) -> Failure {
     const CAUSES: [(&str, &str); 9] = [
         ("UnknownIssuer", "certificate unknown issuer"),
@@ -183,7 +183,7 @@ fn tls(error: &Error) -> Failure {
     }
 }
 
-/// The part of pingora's text that rustls wrote, with its times as dates.
+/// Returns the part of pingora's text that rustls wrote, with its timestamps as dates.
 fn tls_detail(text: &str) -> String {
     const FRAMES: [&str; 4] = [
         "context: ",
@@ -201,10 +201,10 @@ fn tls_detail(text: &str) -> String {
     said
 }
 
-/// The longest detail, in bytes: a certificate may name many hosts.
+/// Maximum length of a detail in bytes: a certificate may name many hosts.
 const LONGEST: usize = 300;
 
-/// An attempt whose failure is logged.
+/// A failed attempt, for the log.
 pub(super) struct Attempt<'a> {
     pub(super) route: &'a str,
     pub(super) request_id: RequestId,
@@ -212,8 +212,8 @@ pub(super) struct Attempt<'a> {
     pub(super) now: UnixTime,
 }
 
-/// Writes the line that says why an attempt failed. While an upstream is down there are as many failures as requests: ten
-/// lines a second are enough, and the access log has the cause of each.
+/// Logs why an attempt failed. While an upstream is down, every request fails: at most ten lines per second are
+/// written, and the access log contains the cause of each failure.
 pub(super) fn log(failure: &Failure, attempt: &Attempt<'_>) {
     static SECOND: AtomicI64 = AtomicI64::new(0);
     static WRITTEN: AtomicU32 = AtomicU32::new(0);

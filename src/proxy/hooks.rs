@@ -1,6 +1,6 @@
-//! pingora's hooks, in the order in which a request meets them.
+//! pingora's hooks, in the order in which pingora calls them.
 //!
-//! Those that wait for nobody are no `async fn`, so that they can end [`at_once`].
+//! Hooks that do not wait are not `async fn`, so that they can return a future of [`at_once`].
 
 use super::{
     Serving,
@@ -36,29 +36,29 @@ use pingora::{
 };
 use std::{hint::cold_path, os::fd::RawFd, sync::Arc, time::Duration};
 
-/// What the hooks work with: all that one configuration composes for requests.
+/// The components that one configuration provides for requests.
 #[derive(Debug)]
 pub struct Hooks {
     /// Decides on requests.
     pub pipeline: Pipeline,
     /// The gateway's own endpoints and documents.
     pub service: TokenService,
-    /// The downstream servers.
+    /// The upstream servers of all routes.
     pub peers: Peers,
-    /// One line a request.
+    /// The access log: one line per request.
     pub access_log: AccessLog,
-    /// What was decided on recent requests.
+    /// The decisions on recent requests.
     pub decisions: Decisions,
-    /// Ids of requests and spans.
+    /// Generates the ids of requests and trace spans.
     pub ids: IdSource,
-    /// What is counted about requests that no route serves.
+    /// Metrics of requests that match no route.
     pub no_route: Arc<RouteMetrics>,
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
 }
 
 impl Serving {
-    /// Writes the line that says why an attempt failed.
+    /// Logs why an attempt failed.
     #[cold]
     fn tell(&self, failure: &Failure, peer: Option<&HttpPeer>, ctx: &Context) {
         let route = ctx.trail.route.as_ref();
@@ -72,25 +72,25 @@ impl Serving {
     }
 }
 
-/// Returns `true` if nothing of the response that was begun has left: another can be sent in its place.
+/// Returns `true` if no byte of the response that was begun has been sent: another response can replace it.
 fn holds_head() -> bool {
     Lease::current().is_some_and(|lease| lease.holds())
 }
 
-/// Has the body end with the connection where it would be chunked, which such a client does not read (RFC 9112 §6.1). Behind
-/// pingora's own framing, which adds chunks.
+/// Makes the body end with the connection if it would be chunked, because an HTTP/1.0 client cannot read chunks (RFC
+/// 9112 §6.1). Called after pingora has applied its own framing, which adds chunks.
 fn frame_for_http10(session: &mut Session, head: &mut ResponseHeader) {
     if head.remove_header(&header::TRANSFER_ENCODING).is_some() {
         session.set_keepalive(None);
-        // no last chunk will come, behind which the head of an empty body could leave
+        // no last chunk follows, and only that would release the head of an empty body
         if let Some(lease) = Lease::current() {
             lease.release();
         }
     }
 }
 
-/// A hook that is not an `async fn`: with the lifetimes that `async_trait` gives the trait's, each of which outlives what
-/// the hook gives back.
+/// Defines a hook that is not an `async fn`, with the lifetimes that `async_trait` generates for the trait's methods.
+/// Each of them outlives the returned future.
 macro_rules! hook {
     (fn $name:ident<$($lifetime:lifetime),+>(
         &$own:lifetime $self:ident, $($argument:ident: $type:ty),+ $(,)?
@@ -105,14 +105,14 @@ macro_rules! hook {
 
 #[async_trait]
 impl ProxyHttp for Serving {
-    /// Boxed: pingora moves it along with what it knows of a request itself, several times.
+    /// Boxed, because pingora moves it several times together with its own state of the request.
     type CTX = Box<Context>;
 
     fn new_ctx(&self) -> Self::CTX {
         Box::new(Context::new(self.current.load_full()))
     }
 
-    /// None: the default ones allocate for each request.
+    /// No modules: the default modules allocate memory for each request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     hook! {
@@ -211,7 +211,7 @@ impl ProxyHttp for Serving {
             ctx: &'c mut Self::CTX,
         ) -> Result<()> {
             ctx.stage = Stage::Head;
-            // a connection of HTTP/2 is also that of others, and its heads come whole
+            // an HTTP/2 connection is shared with other requests, and its heads arrive whole
             if let (1, Some(lease)) = (peer.options.alpn.get_max_http_version(), &ctx.lease) {
                 lease.awaits_head_on(socket);
             }
@@ -315,7 +315,7 @@ impl ProxyHttp for Serving {
         if let Some(failure) = &ctx.failure {
             self.tell(failure, Some(peer), ctx);
         }
-        // nothing was sent: another target may take any request
+        // nothing was sent: any request can go to another target
         let others = ctx
             .trail
             .route
@@ -333,7 +333,7 @@ impl ProxyHttp for Serving {
         ctx: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
-        // the connection is closed by now, and its descriptor may soon be another's
+        // the connection is closed, and its file descriptor may be reused soon
         if let Some(lease) = &ctx.lease {
             lease.head_came();
         }
@@ -357,7 +357,7 @@ impl ProxyHttp for Serving {
         } else {
             error.retry.decide_reuse(reused);
         }
-        // that an idle connection was closed is no failure: the next attempt has one of its own
+        // an idle connection that was closed is not a failure: the next attempt opens a new one
         if let Some(failure) = ctx.failure.as_ref().filter(|_| !error.retry()) {
             self.tell(failure, Some(peer), ctx);
         }
@@ -370,7 +370,7 @@ impl ProxyHttp for Serving {
         error: &Error,
         ctx: &mut Self::CTX,
     ) -> FailToProxy {
-        // what was begun cannot be taken back: the connection is cut instead
+        // a response that has begun cannot be replaced: the connection is closed instead
         let begun = session
             .response_written()
             .is_some_and(|head| !head.status.is_informational() || ctx.tunnel);
@@ -389,7 +389,7 @@ impl ProxyHttp for Serving {
             }
         }
         if ctx.refusal().is_none() {
-            // the edge ended the body
+            // the edge stopped reading the body
             let refusal = edge::refusal().map(Refusal::from);
             match refusal.or_else(|| fault::classify(error, ctx.stage)) {
                 Some(refusal) => ctx.refuse(refusal),
@@ -412,7 +412,7 @@ impl ProxyHttp for Serving {
         if begun {
             let kept = Lease::current().filter(|lease| lease.holds());
             if let Some(lease) = kept {
-                // nothing of the response has left: the gateway's own is sent in its place
+                // no byte of the response has been sent: the gateway's own response replaces it
                 lease.end_with(respond::whole(session, &answer, ctx));
                 session.as_downstream_mut().shutdown().await;
                 ctx.replaced = Some(answer.status);
@@ -444,7 +444,7 @@ impl ProxyHttp for Serving {
         }
     }
 
-    /// The gateway logs and counts for itself; pingora's lines could hold parts of a request.
+    /// The gateway logs and counts requests itself; pingora's lines could contain parts of a request.
     fn suppress_error_log(&self, _session: &Session, _ctx: &Self::CTX, _error: &Error) -> bool {
         true
     }

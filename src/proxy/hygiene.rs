@@ -1,8 +1,8 @@
-//! What may cross the gateway in a head, each way.
+//! Filters the heads of requests and responses.
 //!
-//! Towards the downstream: nothing inbound that could carry a credential, an identity or an address, nothing that
-//! repeats the presented token in whatever encoding. Towards the client: no challenge, no cookie and no policy for the
-//! gateway's own origin, and never the token that the downstream was given.
+//! A request to the upstream contains no inbound field that could carry a credential, an identity or an address, and no
+//! copy of the presented token in any encoding. A response to the client contains no challenge, no cookie and no policy
+//! for the gateway's own origin (unless the route permits it), and never the token that was sent to the upstream.
 
 mod framing;
 mod location;

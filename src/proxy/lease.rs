@@ -4,8 +4,8 @@
 //! registers a forwarded request, and dropping the [`LeaseGuard`] removes it. The thread's [`monitor`] checks every lease
 //! twenty times a second. A short request has ended before the first check: it costs two uncontended locks.
 //!
-//! The lease also limits how long an upstream may be silent. pingora's read timeout begins anew with every read, so that a
-//! head which comes byte by byte has no deadline; and it sets a timer for each read.
+//! The lease also limits how long an upstream may be silent. pingora's own read timeout starts again with every read,
+//! so a head that arrives byte by byte would have no deadline; it also sets a timer for each read.
 //!
 //! On HTTP/1, an ended lease makes the connection read as closed and accept no further bytes of the response, so that
 //! pingora ends the request through its usual hooks. If no response has begun, the client still receives a refusal. A
@@ -38,30 +38,30 @@ pub(super) enum EndReason {
     Expired,
     /// The credential, or something that it comes from, was revoked.
     Revoked,
-    /// The upstream sent nothing for longer than it may.
+    /// The upstream sent nothing within its timeout.
     Quiet,
 }
 
 /// What a lease belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
-    /// A connection of HTTP/1.
+    /// An HTTP/1 connection.
     Connection,
-    /// A stream of HTTP/2.
+    /// An HTTP/2 stream.
     Stream,
 }
 
-/// How far the request has come.
+/// The progress of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
     /// There is no request, or it has not been sent yet.
     Idle,
-    /// Its head was sent, and its body may follow.
+    /// The head was sent, and the body may follow.
     Sending,
-    /// All of it was sent.
+    /// The whole request was sent.
     Waiting,
-    /// A response has begun whose chunks follow each other.
+    /// An ordinary response has begun, whose chunks follow each other without long pauses.
     Body,
     /// A streaming response or a tunnel has begun: it may be silent for as long as `idle` allows.
     Stream,
@@ -70,7 +70,7 @@ pub(super) enum Phase {
 /// How long an upstream may be silent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// Before the head of its response, and between two chunks of a response that is no stream.
+    /// Before the head of the response, and between two chunks of a response that is not a stream.
     pub(super) response: Duration,
     /// Between two chunks of a stream or a tunnel.
     pub(super) stream: Duration,
@@ -80,24 +80,24 @@ pub(super) struct Patience {
 #[derive(Debug)]
 pub(super) struct Lease {
     carrier: Carrier,
-    /// Wakes the task that serves it.
+    /// Wakes the task that serves the request.
     waker: OnceLock<Waker>,
-    /// Whether a monitor checks it.
+    /// `true` if a monitor checks this lease.
     listed: AtomicBool,
     phase: AtomicU8,
-    /// How many chunks of either body have passed; of a stream, only those of the response.
+    /// The number of chunks of both bodies that have passed; of a stream, only those of the response.
     pieces: AtomicU32,
     /// The socket of the HTTP/1 connection on which the head of the response is awaited; [`NO_SOCKET`] if none is.
     upstream: AtomicI32,
-    /// Whether a write to the client is blocked.
+    /// `true` if a write to the client is blocked.
     stalled: AtomicBool,
     /// Zero, or the [`EndReason`] plus one.
     ended: AtomicU8,
-    /// Whether the task must drop the future that serves the request.
+    /// `true` if the task must drop the future that serves the request.
     dropped: AtomicBool,
-    /// Whether the guard keeps the head of the response back until its body begins.
+    /// `true` if the guard keeps the head of the response back until its body begins.
     holds: AtomicBool,
-    /// What is sent in place of a head that was kept back.
+    /// The response that is sent in place of a head that was kept back.
     instead: Mutex<Option<Bytes>>,
     request: Mutex<Option<MonitoredRequest>>,
 }
@@ -109,7 +109,7 @@ struct MonitoredRequest {
     credential: Option<ForwardCredential>,
     /// How long the request may make no progress.
     patience: Patience,
-    /// What the monitor saw when something last passed, and when.
+    /// What the monitor saw when the last chunk passed, and when that was.
     seen: Option<(Phase, u32, Instant)>,
     /// The generation of the revocations for which the credential was checked.
     cleared: Option<u64>,
@@ -121,12 +121,12 @@ tokio::task_local! {
 }
 
 impl Lease {
-    /// The lease of a connection of HTTP/1.
+    /// Creates the lease of an HTTP/1 connection.
     pub(super) fn of_connection() -> Arc<Self> {
         Arc::new(Self::of(Carrier::Connection))
     }
 
-    /// The lease of a stream of HTTP/2.
+    /// Creates the lease of an HTTP/2 stream.
     pub(super) fn of_stream() -> Arc<Self> {
         Arc::new(Self::of(Carrier::Stream))
     }
@@ -166,9 +166,9 @@ impl Lease {
         .await
     }
 
-    /// Returns `true` if the lease enforces every timeout of an upstream, whichever HTTP that one speaks. An HTTP/2 stream
-    /// that is dropped could not be answered with 504, so that before the head the upstream's connection has to be ended
-    /// instead; of HTTP/2, that is also the connection of others.
+    /// Returns `true` if the lease enforces every timeout of an upstream, for either version of HTTP. An HTTP/2 stream
+    /// that is dropped cannot receive a 504. Before the head of the response, the connection to the upstream has to be
+    /// closed instead; this is not possible with an HTTP/2 upstream, because other requests share the connection.
     pub(super) fn keeps_deadlines(&self) -> bool {
         self.carrier == Carrier::Connection
     }
@@ -209,8 +209,8 @@ impl Lease {
         self.ended().is_some() && matches!(self.phase(), Phase::Body | Phase::Stream)
     }
 
-    /// Has the guard of the running task's HTTP/1 connection keep back what is written next, the head of a response, until
-    /// more is written: while nothing of a response has left, another can be sent in its place.
+    /// Makes the guard of the running task's HTTP/1 connection keep back the next write, the head of a response, until
+    /// more is written. As long as no byte of a response has been sent, another response can replace it.
     pub(super) fn hold_head() {
         let _ = CURRENT.try_with(|lease| {
             if lease.carrier == Carrier::Connection {
@@ -224,17 +224,17 @@ impl Lease {
         self.holds.load(Ordering::Relaxed)
     }
 
-    /// Keeps no head back any more.
+    /// Stops keeping heads back.
     pub(super) fn release(&self) {
         self.holds.store(false, Ordering::Relaxed);
     }
 
-    /// Has the connection end with `response` in place of the head that is kept back.
+    /// Makes the connection end with `response` in place of the head that is kept back.
     pub(super) fn end_with(&self, response: Bytes) {
         *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
     }
 
-    /// Takes what the connection ends with, where that was said.
+    /// Takes the response that replaces the head, if there is one.
     pub(super) fn take_ending(&self) -> Option<Bytes> {
         self.instead
             .lock()
@@ -242,7 +242,7 @@ impl Lease {
             .take()
     }
 
-    /// Records whether a write to the client is blocked.
+    /// Records that a write to the client is blocked, or no longer blocked.
     pub(super) fn stalls(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Relaxed);
     }
@@ -292,9 +292,9 @@ impl Lease {
             request.ended_at = Some(at);
             let upstream = self.upstream.swap(NO_SOCKET, Ordering::Relaxed);
             if ended == EndReason::Quiet && upstream != NO_SOCKET {
-                // the upstream may have closed it already, which is as good
+                // an error means that the upstream has closed the connection already
                 let _ = shutdown(upstream, Shutdown::Both);
-                // pingora reports a lost connection, which the client can be told of on a stream, too
+                // pingora reports a lost connection; the client can then receive a response on a stream, too
                 self.ended.store(ended as u8 + 1, Ordering::Relaxed);
             } else {
                 self.end(ended);
@@ -302,7 +302,8 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if nothing has passed for longer than it may. Time in which the client does not read does not count.
+    /// Returns `true` if nothing has passed for longer than permitted. Time in which the client does not read does not
+    /// count.
     fn is_quiet(&self, request: &mut MonitoredRequest, at: Instant) -> bool {
         let (phase, pieces) = (self.phase(), self.pieces.load(Ordering::Relaxed));
         let awaits_head = || self.upstream.load(Ordering::Relaxed) != NO_SOCKET;
@@ -327,7 +328,7 @@ impl Lease {
         }
     }
 
-    /// Ends the request for this reason.
+    /// Ends the request for the reason `ended`.
     pub(super) fn end(&self, ended: EndReason) {
         self.ended.store(ended as u8 + 1, Ordering::Relaxed);
         match self.carrier {
@@ -349,7 +350,7 @@ impl Lease {
 }
 
 impl MonitoredRequest {
-    /// Returns how the credential has ended, if it has.
+    /// Returns why the credential has ended, if it has.
     fn ended(
         &mut self,
         lease: &Lease,
@@ -364,14 +365,15 @@ impl MonitoredRequest {
             }
             self.cleared = Some(generation);
         }
-        // a request that was sent in full before its credential expired may still be answered: `response` limits how long
-        // that takes, and a client that is refused would send it again to an upstream that may have acted on it
+        // a request that was sent in full before its credential expired may still receive its response: `response`
+        // limits how long that takes, and a refused client would repeat the request to an upstream that may have acted
+        // on it
         let awaits_response = matches!(lease.phase(), Phase::Idle | Phase::Waiting);
         (now >= credential.usable_until() && !awaits_response).then_some(EndReason::Expired)
     }
 }
 
-/// No file descriptor is negative.
+/// File descriptors are never negative.
 const NO_SOCKET: RawFd = -1;
 
 /// How long pingora may take to end an HTTP/1 request by itself before it is dropped.
@@ -382,23 +384,23 @@ const COOPERATIVE_END: Duration = Duration::from_millis(300);
 pub(super) struct LeaseGuard(Arc<Lease>);
 
 impl LeaseGuard {
-    /// Records that the head of the request is sent.
+    /// Records that the head of the request is being sent.
     pub(super) fn sending(&self) {
         self.0.set(Phase::Sending);
     }
 
-    /// Records on which HTTP/1 connection the head of the response will come. To be withdrawn by [`Self::head_came`] before
-    /// that connection is closed or used by another request.
+    /// Records on which HTTP/1 connection the head of the response is awaited. [`Self::head_came`] must be called
+    /// before that connection is closed or used by another request.
     pub(super) fn awaits_head_on(&self, socket: RawFd) {
         self.0.upstream.store(socket, Ordering::Relaxed);
     }
 
-    /// Records that the head has come, or will not come any more.
+    /// Records that the head has arrived, or will not arrive any more.
     pub(super) fn head_came(&self) {
         self.0.upstream.store(NO_SOCKET, Ordering::Relaxed);
     }
 
-    /// Records that a chunk of the request's body, or its end, passes.
+    /// Records that a chunk of the request's body, or its end, has passed.
     pub(super) fn sent(&self, whole: bool) {
         let phase = self.0.phase();
         if phase != Phase::Stream {
@@ -414,7 +416,8 @@ impl LeaseGuard {
         self.0.set(phase);
     }
 
-    /// Records that a chunk of the response's body passes. Of a stream, none passes once its credential has expired.
+    /// Records that a chunk of the response's body passes. Chunks of a stream do not pass once the credential has
+    /// expired.
     ///
     /// # Errors
     /// The credential has expired.
@@ -433,7 +436,7 @@ impl LeaseGuard {
         self.0.ended()
     }
 
-    /// Only the task that serves the request counts.
+    /// Only the task that serves the request calls this, so a plain load and store are enough.
     fn count_piece(&self) {
         let pieces = self.0.pieces.load(Ordering::Relaxed);
         self.0

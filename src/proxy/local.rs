@@ -1,4 +1,4 @@
-//! Sites that this process serves itself, and what the edge reports to the metrics.
+//! Sites that this process serves itself, such as the admin listener, and the metrics of the edge.
 
 use super::edge::{self, ConnectionEvent, ConnectionObserver};
 use crate::{admin::Admin, error::Refusal, telemetry::Metrics};
@@ -9,10 +9,11 @@ use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// Answers requests, whose extensions have the peer's `SocketAddr` where it has one. A request whose body is longer than 64 KiB, or takes longer than ten seconds, does not get here.
+/// Sends responses to requests. The extensions of a request contain the `SocketAddr` of the peer, if it is known. A
+/// request whose body is longer than 64 KiB, or takes longer than ten seconds, is refused before it reaches the site.
 #[async_trait]
 pub trait Site: Send + Sync {
-    /// The whole answer.
+    /// Returns the complete response to `request`.
     async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes>;
 }
 
@@ -23,13 +24,13 @@ pub struct SiteApp<S>(Arc<S>);
 /// Serves metrics, health and readiness.
 pub type AdminApp = SiteApp<Admin>;
 
-/// The longest body that is read, in bytes: a token and what stands around it.
+/// Maximum length of a body, in bytes: enough for a token and the JSON around it.
 const BODY_LIMIT: usize = 64 << 10;
-/// How long a body may take.
+/// Maximum time for receiving a body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 impl<S: Site> SiteApp<S> {
-    /// Serves `site`.
+    /// Creates an app that serves `site`.
     pub fn new(site: impl Into<Arc<S>>) -> Arc<Self> {
         Arc::new(Self(site.into()))
     }
@@ -69,7 +70,7 @@ impl<S: Site> ServeHttp for SiteApp<S> {
     }
 }
 
-/// The request's whole body, or the status of the refusal.
+/// Returns the whole body of the request, or the status of the refusal.
 async fn body(session: &mut ServerSession) -> Result<Bytes, StatusCode> {
     let mut whole = BytesMut::new();
     loop {
@@ -84,7 +85,7 @@ async fn body(session: &mut ServerSession) -> Result<Bytes, StatusCode> {
     }
 }
 
-/// Refuses what the edge did not let through.
+/// Responds to a request that the edge refused.
 fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
     session.set_keepalive(None);
     let answer = refusal.answer();
@@ -99,7 +100,8 @@ fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
     response
 }
 
-/// Refuses a request whose body was not read to its end: another request could not be told from the rest of it.
+/// Refuses a request whose body was not read to its end. The connection is closed, because the next request could not
+/// be told from the rest of the body.
 fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> {
     session.set_keepalive(None);
     let mut answer = Response::new(Vec::new());
@@ -108,7 +110,7 @@ fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> 
     answer
 }
 
-/// Counts connections in `metrics`.
+/// Returns an observer that counts connections in `metrics`.
 pub fn connection_metrics(metrics: &Metrics) -> Arc<dyn ConnectionObserver> {
     Arc::new(Counting(metrics.clone()))
 }

@@ -25,15 +25,16 @@ const STREAMS: [&str; 14] = [
     "application/grpc",
 ];
 
-/// Prefixes of further ones: `application/grpc+proto`, `application/grpc-web-text`, `application/connect+json`.
+/// Prefixes of further streaming types: `application/grpc+proto`, `application/grpc-web-text`,
+/// `application/connect+json`.
 const FAMILIES: [&str; 3] = [
     "application/grpc+",
     "application/grpc-web",
     "application/connect+",
 ];
 
-/// Returns `true` if the Accept fields name a streaming type (RFC 9110 §12.5.1). Ranges such as `*/*` name none, and a type
-/// with `q=0` is not accepted.
+/// Returns `true` if the Accept fields name a streaming type (RFC 9110 §12.5.1). Ranges such as `*/*` do not count, and
+/// a type with `q=0` is not accepted.
 pub(super) fn accepts_stream(fields: &HeaderMap) -> bool {
     let accept = fields.get_all(header::ACCEPT);
     accept.iter().any(|value| {
@@ -54,18 +55,19 @@ fn accepts_this_stream(range: &[u8]) -> bool {
     parts.next().is_some_and(is_stream) && !parts.any(excludes)
 }
 
-/// Returns `true` if the Content-Type is a streaming type. Several Content-Type fields are none.
+/// Returns `true` if the Content-Type is a streaming type. Several Content-Type fields do not count.
 pub(super) fn is_stream_type(content_type: Sole<'_>) -> bool {
     let Sole::One(value) = content_type else {
         return false;
     };
     let value = value.as_bytes();
-    // no type has a quoted string in it: its parameters begin at the first semicolon
+    // the name of a type contains no quoted string: its parameters begin at the first semicolon
     let end = memchr(b';', value).unwrap_or(value.len());
     value.get(..end).is_some_and(is_stream)
 }
 
-/// Returns `true` if a request is a streaming call: gRPC or Connect, whose head may come with the first message.
+/// Returns `true` if a request is a streaming call (gRPC or Connect), whose response head may arrive with the first
+/// message.
 pub(super) fn is_streaming_call(fields: &HeaderMap) -> bool {
     let mut values = fields.get_all(header::CONTENT_TYPE).iter();
     let sole = values.next().filter(|_| values.next().is_none());

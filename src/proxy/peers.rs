@@ -1,7 +1,7 @@
-//! The downstream servers of each route: addresses, TLS, and whose turn it is.
+//! The upstream servers of each route: addresses, TLS and load balancing.
 //!
-//! Host names are resolved before they are needed and again every 30 s, off the request's path; what could not be
-//! resolved anew keeps its last addresses.
+//! Host names are resolved before they are needed and again every 30 s, in the background. If a lookup fails, the last
+//! known addresses remain in use.
 
 mod files;
 mod terms;
@@ -29,18 +29,18 @@ use terms::Terms;
 use tokio::sync::watch;
 use url::Host;
 
-/// How often names are resolved anew.
+/// How often names are resolved again.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
-/// How soon a name is tried again that was never resolved.
+/// How soon the lookup of a name is repeated that has never been resolved.
 const RETRY_UNRESOLVED: Duration = Duration::from_secs(1);
 /// The peers of all routes.
 #[derive(Debug, Default)]
 pub struct Peers {
-    /// By the route's position in the configuration.
+    /// Indexed by the route's position in the configuration.
     balancers: Vec<Option<Arc<Balancer>>>,
-    /// Positions of those whose names nobody looks up yet.
+    /// Positions of the routes whose names are not looked up periodically yet.
     unresolved: Vec<usize>,
-    /// Names that were not looked up for the first time yet.
+    /// The number of names whose first lookup has not finished.
     unasked: watch::Sender<usize>,
     /// Numbers the groups of connections, over all configurations of this process.
     groups: Arc<AtomicU64>,
@@ -48,7 +48,7 @@ pub struct Peers {
 
 /// The targets of one route.
 struct Balancer {
-    /// When the certificate expires that the gateway presents.
+    /// When the client certificate that the gateway presents to these targets expires.
     expires_at: Option<UnixTime>,
     targets: Vec<Target>,
     /// Indexes into `targets`, one for each turn of a round.
@@ -61,16 +61,16 @@ struct Target {
     port: u16,
     authority: HeaderValue,
     template: HttpPeer,
-    /// Where the host is an address: nothing is looked up, and no request takes a lock.
+    /// Set if the host is an address: nothing is looked up, and no request takes a lock.
     fixed: Option<Fixed>,
-    /// Where the host is a name: what it stands for at present.
+    /// If the host is a name: the addresses that it currently resolves to.
     peers: RwLock<Arc<[HttpPeer]>>,
     next: AtomicUsize,
 }
 
 /// A target at one address.
 enum Fixed {
-    /// Without TLS: making a peer anew costs half of copying one.
+    /// Without TLS: creating a peer costs half as much as copying one.
     Plain(SocketAddr, Terms),
     /// With TLS.
     Secured(Box<HttpPeer>),
@@ -84,7 +84,7 @@ pub(super) struct Chosen {
 }
 
 impl Peers {
-    /// No peers yet, of a configuration that comes after the one of `self`.
+    /// Creates an empty set of peers for the configuration that replaces the one of `self`.
     #[must_use]
     pub fn successor(&self) -> Self {
         Self {
@@ -93,13 +93,13 @@ impl Peers {
         }
     }
 
-    /// Adds the servers of `route`; its TLS files are read here.
+    /// Adds the servers of `route`, and reads its TLS files.
     ///
     /// # Errors
     /// The TLS files cannot be used.
     pub fn add(&mut self, route: &Route, base: &BaseDir) -> Result<(), UpstreamTlsError> {
-        // no two routes share connections, whichever configuration they are of: a connection's TLS identity and trust are
-        // its route's
+        // two routes never share connections, not even across configurations: the TLS identity and trust of a
+        // connection are those of its route
         let group = self.groups.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let balancer = Balancer::new(route.upstream(), base, group)?;
         self.unresolved.push(route.position());
@@ -107,8 +107,8 @@ impl Peers {
         Ok(())
     }
 
-    /// Has `route` use the servers of the route at `position` in `running`, with their connections and addresses; whether
-    /// there are any. For a route that leads where that one led, on the same terms.
+    /// Makes `route` use the servers of the route at `position` in `running`, with their connections and addresses.
+    /// Returns `true` if there are any. For a route whose upstream settings are unchanged.
     pub fn keep(&mut self, route: &Route, running: &Self, position: usize) -> bool {
         let balancer = running.balancers.get(position).and_then(Option::as_ref);
         if let Some(balancer) = balancer {
@@ -126,7 +126,7 @@ impl Peers {
         }
     }
 
-    /// Looks host names up that nobody looks up yet, and again as long as the peers exist, on `io`.
+    /// Starts to look up new host names on `io`, and repeats the lookups for as long as the peers exist.
     pub fn start_resolving(&self, io: &tokio::runtime::Handle) {
         let new = self.unresolved.iter();
         for balancer in new.filter_map(|position| self.balancers.get(*position)?.as_ref()) {
@@ -140,8 +140,8 @@ impl Peers {
         }
     }
 
-    /// Answers whether every name was looked up once, with whatever result: a partner whose name is gone does not keep
-    /// the others waiting.
+    /// Returns a function that returns `true` once every name was looked up for the first time, whether or not it was
+    /// found: an upstream whose name does not exist does not block the others.
     pub fn first_look(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let unasked = self.unasked.subscribe();
         move || *unasked.borrow() == 0
@@ -151,22 +151,23 @@ impl Peers {
     pub fn until_looked_up(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut unasked = self.unasked.subscribe();
         async move {
-            // an error means that the peers are gone: nobody waits for their names
+            // an error means that the peers were dropped, and with them their names
             let _ = unasked.wait_for(|names| *names == 0).await;
         }
     }
 
-    /// Whose turn it is on `route`; none where no target has an address.
+    /// Returns the next server for `route`, or `None` if no target has an address.
     pub(super) fn choose(&self, route: &Route) -> Option<Chosen> {
         self.of(route)?.choose()
     }
 
-    /// When the certificate expires that the gateway presents to the servers of `route`; `None` where it presents none.
+    /// Returns when the client certificate that the gateway presents to the servers of `route` expires, or `None` if it
+    /// presents none.
     pub fn certificate_expires_at(&self, route: &Route) -> Option<UnixTime> {
         self.of(route)?.expires_at
     }
 
-    /// How many targets `route` has.
+    /// Returns the number of targets of `route`.
     pub(super) fn targets(&self, route: &Route) -> usize {
         self.of(route).map_or(0, |balancer| balancer.targets.len())
     }
@@ -176,7 +177,7 @@ impl Peers {
     }
 }
 
-/// Counts a name as looked up when dropped, however that ended.
+/// Counts a name as looked up when dropped, whatever the result was.
 struct FirstLook(watch::Sender<usize>);
 
 impl Drop for FirstLook {
@@ -233,7 +234,7 @@ impl Balancer {
         })
     }
 
-    /// The next target in turn that has an address.
+    /// Returns the next target in turn that has an address.
     fn choose(&self) -> Option<Chosen> {
         if let [only] = self.targets.as_slice() {
             return only.choose();
@@ -302,12 +303,12 @@ impl Target {
         peers.get(turn).map(|peer| chosen(Box::new(peer.clone())))
     }
 
-    /// Whether its address has to be looked up.
+    /// Returns `true` if the address of the target has to be looked up.
     fn is_named(&self) -> bool {
         matches!(self.host, Host::Domain(_))
     }
 
-    /// Looks the name up; gives the pause until the next time, or none where the host is an address.
+    /// Looks up the name. Returns the pause until the next lookup, or `None` if the host is an address.
     async fn resolve(&self) -> Option<Duration> {
         let Host::Domain(name) = &self.host else {
             return None;
@@ -339,7 +340,7 @@ impl fmt::Debug for Balancer {
     }
 }
 
-/// The template at `address`.
+/// Returns the template with `address`.
 fn at(template: &HttpPeer, address: SocketAddr) -> HttpPeer {
     HttpPeer {
         _address: address.into(),
@@ -349,7 +350,7 @@ fn at(template: &HttpPeer, address: SocketAddr) -> HttpPeer {
 
 fn template(upstream: &Upstream, target: &UpstreamTarget) -> HttpPeer {
     let tls = !target.url.is_plain();
-    // an empty name would switch verification off: the host of a URL is never empty
+    // an empty name would disable verification, but the host of a URL is never empty
     let name = upstream
         .tls()
         .server_name

@@ -1,7 +1,7 @@
-//! A request that nobody sent, led to the decision that a real one would meet.
+//! Replays the decision about an imagined request, for `explain`.
 //!
-//! What enters is a head; what leaves is how its request would end as far as the gateway decides. It meets the functions
-//! that requests meet, in their order, and stops where a downstream would be asked. Nothing is sent to one.
+//! The request passes through the same functions as a real one, in the same order, and stops before the upstream.
+//! Nothing is sent to an upstream.
 
 use super::{Hooks, arrival::FirstLook};
 use crate::{
@@ -15,42 +15,42 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, head
 use pingora::http::RequestHeader;
 use thiserror::Error;
 
-/// The head of a request that nobody sent.
+/// The head of an imagined request.
 #[derive(Debug, Clone)]
 pub struct ImaginedHead {
-    /// The method.
+    /// The request method.
     pub method: Method,
-    /// Path and query as they would stand in the request line: nothing is normalised.
+    /// Path and query as they would be in the request line; they are not normalized.
     pub target: Vec<u8>,
-    /// The header fields, `Host` among them.
+    /// The header fields, including `Host`.
     pub fields: HeaderMap,
 }
 
-/// How a request would end as far as the gateway decides.
+/// How the gateway would handle a request.
 #[derive(Debug)]
 pub enum Ending {
-    /// With the on-behalf-of token, to the downstream.
+    /// It would forward the request to the upstream, with an on-behalf-of token.
     Forwarded,
-    /// Without any token, to the downstream of a public route.
+    /// It would forward the request to the upstream of a public route, without a token.
     ForwardedBare,
-    /// With one of the gateway's own documents, or what its token service says to a request without a body.
+    /// It would send one of its own documents, or the response of its token service to a request without a body.
     Document(StatusCode),
-    /// With the answer to a browser's preflight, and these fields.
+    /// It would respond to a browser's preflight request, with these fields.
     Preflight(Vec<(HeaderName, HeaderValue)>),
-    /// With a refusal.
+    /// It would refuse the request.
     Refused(Refusal),
 }
 
-/// No request line could hold the target.
+/// The target cannot be part of a request line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no request line can hold this path and query")]
 pub struct NoRequest;
 
 impl Hooks {
-    /// Leads `imagined` to its ending; `trail` says what was met on the way.
+    /// Decides on `imagined` and returns the result; `trail` records the steps of the decision.
     ///
     /// # Errors
-    /// [`NoRequest`] where no such request can be.
+    /// [`NoRequest`] if such a request cannot exist.
     pub async fn rehearse(
         &self,
         imagined: &ImaginedHead,
@@ -91,7 +91,7 @@ impl Hooks {
         Ok(Ending::Refused(refusal))
     }
 
-    /// Who sends what nobody sent.
+    /// Returns the peer of an imagined request.
     fn nobody(&self) -> Peer {
         Peer {
             address: None,

@@ -1,4 +1,4 @@
-//! Writing the gateway's own answers.
+//! Writes the gateway's own responses.
 
 use super::{context::Context, cors};
 use crate::error::Answer;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header;
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-/// Writes `answer`; the connection is kept unless the answer says otherwise.
+/// Writes `answer`. The connection is kept open unless the answer says otherwise.
 pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context) -> Result<()> {
     if answer.closes {
         session.set_keepalive(None);
@@ -15,7 +15,7 @@ pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context
     write(session, head, answer.body()).await
 }
 
-/// `answer` as the bytes of a response of HTTP/1.1 that ends its connection.
+/// Returns `answer` as the bytes of an HTTP/1.1 response that closes its connection.
 pub(super) fn whole(session: &Session, answer: &Answer, ctx: &Context) -> Bytes {
     let body = answer.body();
     let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();

@@ -1,32 +1,32 @@
-//! The configuration that is served now.
+//! Provides the current configuration to requests.
 //!
-//! What enters are the hooks of one configuration after another; what leaves are those that are current when a request's
-//! head is whole. The request keeps them to its end, so that no request ever meets parts of two configurations.
+//! A request takes the hooks of the current configuration when its head is complete and keeps them until it ends, so no
+//! request sees parts of two configurations.
 
 use super::Hooks;
 use arc_swap::ArcSwap;
 use std::{fmt, sync::Arc};
 
-/// Gives each request the hooks of the configuration that is current. Cloning shares what is current.
+/// Provides the hooks of the current configuration. Clones share it.
 #[derive(Clone)]
 pub struct Serving {
     pub(super) current: Arc<ArcSwap<Hooks>>,
 }
 
 impl Serving {
-    /// Serves `hooks` until others are put in their place.
+    /// Serves `hooks` until they are replaced.
     pub fn new(hooks: Hooks) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(hooks)),
         }
     }
 
-    /// The hooks that the next request gets.
+    /// Returns the hooks that the next request gets.
     pub fn current(&self) -> Arc<Hooks> {
         self.current.load_full()
     }
 
-    /// Has every request from now on meet `hooks`; those under way end with what they began with.
+    /// Uses `hooks` for all requests from now on. Requests in progress keep the hooks that they began with.
     pub fn replace(&self, hooks: Hooks) {
         self.current.store(Arc::new(hooks));
     }

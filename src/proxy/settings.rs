@@ -1,4 +1,4 @@
-//! `listeners`, `shutdown` and `runtime` as they are written.
+//! The settings `listeners`, `shutdown` and `runtime`.
 
 use crate::settings::{HumanDuration, ServerTlsSettings, listen_address, socket_address};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -55,15 +55,15 @@ pub struct RuntimeSettings {
 /// `auto`, or a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ThreadSetting {
-    /// One for each core.
+    /// One thread for each core.
     #[default]
     Auto,
-    /// This many.
+    /// A fixed number.
     Exactly(NonZeroUsize),
 }
 
 impl ThreadSetting {
-    /// The number of threads.
+    /// Returns the number of threads.
     pub fn count(self) -> usize {
         match self {
             Self::Auto => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),

@@ -1,5 +1,5 @@
-//! Requests to the gateway's own endpoints: their bodies are read here, bounded in bytes and in time, and the answer is
-//! written. What the endpoints do with them is `sts`'s.
+//! Serves requests to the gateway's own endpoints. Reads their bodies, limited in size and time, and writes the
+//! responses that [`TokenService`](crate::sts::TokenService) returns.
 
 use super::{
     context::{Answered, Context, Progress},
@@ -14,10 +14,10 @@ use http::{HeaderValue, header};
 use pingora::{Result, proxy::Session};
 use std::{sync::Arc, time::Duration};
 
-/// How long a whole body may take.
+/// Maximum time for receiving a body.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Answers the request of `session`, which is for the token service.
+/// Handles the request of `session`, which is for the token service.
 pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<()> {
     let hooks = Arc::clone(&ctx.hooks);
     let service = &hooks.service;
@@ -27,7 +27,7 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
         Err(answer) => *answer,
         Ok(expected) => match read_body(session).await? {
             Err(why) => {
-                // where the next request would begin is not known
+                // the position of the next request in the stream is unknown
                 session.set_keepalive(None);
                 service.answer_unread(why)
             }
@@ -48,7 +48,7 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
     respond::document(session, response).await
 }
 
-/// Who sent the request, as far as the connection says.
+/// Returns what the connection says about the sender of the request.
 fn peer_of(session: &Session, ctx: &Context) -> Peer {
     let tls = session
         .digest()
@@ -61,7 +61,7 @@ fn peer_of(session: &Session, ctx: &Context) -> Peer {
     }
 }
 
-/// The whole body, or why it was not read to its end.
+/// Returns the whole body, or why it was not read to its end.
 async fn read_body(session: &mut Session) -> Result<Result<Vec<u8>, Unread>> {
     let head = session.req_header();
     let announced = head.headers.get(header::CONTENT_LENGTH);
@@ -72,8 +72,8 @@ async fn read_body(session: &mut Session) -> Result<Result<Vec<u8>, Unread>> {
     let waits = head.headers.get(header::EXPECT).is_some();
     let session = session.as_downstream_mut();
     if waits {
-        // RFC 9110 §10.1.1: a client that asked whether to send does not before it is told
-        // which is no answer before the end of the body, after which the connection would have to close
+        // RFC 9110 §10.1.1: a client that sent `Expect: 100-continue` waits for this response. It does not count as a
+        // response before the end of the body, which would close the connection.
         session.set_close_on_response_before_downstream_finish(false);
         session.write_continue_response().await?;
         session.set_close_on_response_before_downstream_finish(true);

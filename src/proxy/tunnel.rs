@@ -1,4 +1,4 @@
-//! What a request expects of its response: WebSockets, where the route allows them, and streams.
+//! What a request expects of its response: a WebSocket tunnel, if the route allows it, or a stream.
 //!
 //! A request for any other protocol is forwarded without its Upgrade field.
 
@@ -29,10 +29,10 @@ impl Serving {
         let streams = ctx.tunnel || expects_stream(asked);
         let options = &mut peer.options;
         if ctx.tunnel {
-            // the field and its nomination are written anew; in any other case they do not cross
+            // pingora writes the Upgrade field and its nomination anew; without a tunnel they are not forwarded
             options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
         }
-        // a stream may be silent for longer than a head may take, and its head may come with its first chunk
+        // a stream may be silent for longer than the timeout of a head, and its head may arrive with its first chunk
         let longer = options.read_timeout.max(options.idle_timeout);
         if streams {
             options.read_timeout = longer;
@@ -46,14 +46,14 @@ impl Serving {
         if let Some(lease) = &lease
             && (is_http1 || lease.keeps_deadlines())
         {
-            // the lease keeps both
+            // the lease enforces both timeouts
             options.read_timeout = None;
         }
         let credential = match &ctx.progress {
             Progress::Authorized(authorized) => Some(authorized.credential.clone()),
             Progress::Public(..) | Progress::Received | Progress::Answered(_) => None,
         };
-        // first the end of the attempt before, if there was one: it would unregister this one
+        // the previous attempt, if there was one, ends first: dropping its guard later would unregister this one
         drop(ctx.lease.take());
         ctx.lease = lease.map(|lease| lease.begin(credential, patience, self));
         if asked.version == Version::HTTP_2 {
@@ -72,12 +72,12 @@ impl Serving {
     /// Opens the tunnel that the upstream agrees to.
     ///
     /// # Errors
-    /// The client did not ask for a tunnel, or the upstream agrees to another protocol.
+    /// The client did not ask for a tunnel, or the upstream switches to another protocol.
     pub(super) fn open_tunnel(&self, head: &ResponseHeader, ctx: &mut Context) -> Result<()> {
         if !ctx.tunnel || !is_websocket(head.headers.get(header::UPGRADE)) {
             return Err(refused(ctx, UpstreamFault::Upgrade.into()));
         }
-        // without a lease nothing would end it
+        // without a lease, the tunnel would never end
         let Some(lease) = &ctx.lease else {
             return Err(refused(ctx, Refusal::Fault));
         };
@@ -89,14 +89,14 @@ impl Serving {
     }
 }
 
-/// Returns `true` if a request says that its response is a stream.
+/// Returns `true` if a request announces that its response is a stream.
 fn expects_stream(asked: &RequestHeader) -> bool {
     media::accepts_stream(&asked.headers)
         || (asked.version == Version::HTTP_2 && media::is_streaming_call(&asked.headers))
 }
 
-/// Whether this is the opening handshake of a WebSocket (RFC 6455 §4.1): one that only looks like it would be read as
-/// an ordinary request on one side and as a tunnel on the other.
+/// Returns `true` if this is a complete WebSocket handshake (RFC 6455 §4.1). One side could read an incomplete
+/// handshake as an ordinary request and the other as a tunnel.
 fn opens_websocket(head: &RequestHeader) -> bool {
     let fields = &head.headers;
     head.method == Method::GET
@@ -114,7 +114,7 @@ fn opens_websocket(head: &RequestHeader) -> bool {
         && !fields.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// 16 bytes in base64.
+/// The length of 16 bytes in base64.
 const KEY_LENGTH: usize = 24;
 
 fn is_websocket(upgrade: Option<&HeaderValue>) -> bool {

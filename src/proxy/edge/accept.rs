@@ -1,6 +1,6 @@
-//! The accept loop of one listener. It takes connections from the kernel, has the census admit or refuse each, and hands
-//! them to the edge's threads in turn, so that a burst of connections is spread evenly. When it has to end it takes
-//! what the kernel has queued up to that moment before the socket closes: those clients believe they are connected.
+//! The accept loop of one listener. It accepts connections, checks the connection limits, and assigns the connections
+//! to the edge's threads in turn, so that a burst is spread evenly. When it ends, it first accepts all connections that
+//! the kernel has queued: those clients believe that they are connected.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ use super::reception::Reception;
 use super::socket::Socket;
 use super::threads::Threads;
 
-/// What an edge's accept loops share.
+/// State that all accept loops of an edge share.
 pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) census: Arc<Census>,
@@ -37,17 +37,17 @@ pub(crate) async fn accept<A>(
     loop {
         let accepted = tokio::select! {
             biased;
-            // An error would mean that the edge is gone.
+            // An error means that the edge was dropped.
             _ = drain.changed() => break,
             accepted = listener.accept() => accepted,
         };
-        // Taken off this thread's event loop: the thread that serves it registers it with its own.
+        // Detached from this thread's event loop; the thread that serves the connection registers it with its own.
         let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         match accepted {
             Ok((stream, peer)) => dispatch(&shared, stream, peer, &reception, Arc::clone(&app)),
             Err(cause) if concerns_one_client(&cause) => {}
             Err(_) => {
-                // Out of descriptors or memory: the connection stays queued, asking again at once would only spin.
+                // No descriptors or memory are left. The connection stays queued; an immediate retry would only spin.
                 shared.census.report(ConnectionEvent::AcceptFailed);
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
@@ -83,7 +83,7 @@ fn dispatch<A>(
     });
 }
 
-/// The client gave up while it was queued (accept(2) passes its network errors on).
+/// Returns `true` if the client gave up while it was queued (accept(2) returns its network errors).
 fn concerns_one_client(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),

@@ -1,6 +1,6 @@
-//! Who is connected. An accepted socket enters with the client's address and leaves as a [`Place`], or as a refusal when
-//! the edge is full or the address has its share already. A place is held from accept to close and gives itself back
-//! when dropped, however the connection ended, so the numbers here are always those of the open sockets.
+//! Limits the number of open connections, in total and per client address. An accepted socket gets a [`Place`] or is
+//! refused. A place counts from accept to close and is released when dropped, however the connection ended, so the
+//! count always equals the number of open sockets.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -13,13 +13,13 @@ use tokio::sync::Notify;
 
 pub use crate::telemetry::ConnectionEvent;
 
-/// Counts what happens to connections. Called on the threads that serve requests: it must not block.
+/// Counts connection events. Called on the threads that serve requests: it must not block.
 pub trait ConnectionObserver: Send + Sync {
     /// Reports one event of one connection.
     fn observe(&self, event: ConnectionEvent);
 }
 
-/// The open connections, in all and per address.
+/// The open connections, in total and per address.
 pub(crate) struct Census {
     most: AtomicUsize,
     most_per_address: AtomicUsize,
@@ -47,14 +47,15 @@ impl Census {
         })
     }
 
-    /// Admits so many from now on; whoever is there stays.
+    /// Changes the limits for new connections. Open connections are not affected.
     pub(crate) fn limit(&self, most: usize, most_per_address: usize) {
         self.most.store(most, Ordering::Release);
         self.most_per_address
             .store(most_per_address, Ordering::Release);
     }
 
-    /// Admits a connection from `address`, or reports why not. The refused socket is the caller's to close.
+    /// Admits a connection from `address`, or reports to the observer why it is refused. The caller closes a refused
+    /// socket.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let group = group(address);
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.most.load(Ordering::Acquire) {
@@ -80,7 +81,7 @@ impl Census {
         None
     }
 
-    /// The connections open now.
+    /// Returns the number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }
@@ -90,7 +91,7 @@ impl Census {
         loop {
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
-            // Registered before the count is read: a close in between is not missed.
+            // Registered before the count is read, so that a close in between is not missed.
             emptied.as_mut().enable();
             if self.open() == 0 {
                 return;
@@ -121,7 +122,7 @@ impl Census {
     }
 }
 
-/// An admitted connection's place in the census; dropping it is the close.
+/// One admitted connection. Dropping it records the close.
 pub(crate) struct Place {
     census: Arc<Census>,
     group: IpAddr,
@@ -147,14 +148,14 @@ impl Drop for Place {
                 }
             }
         }
-        // The event first: who waits for the edge to be empty reads complete counters.
+        // The event first: a task that waits for the edge to be empty then reads complete counters.
         self.census.report(ConnectionEvent::Closed);
         self.census.release_total();
     }
 }
 
-/// Clients that share one limit: an IPv4 address, or an IPv6 /64, which is what one subscriber is given (RFC 6177 §2),
-/// so a single host cannot use 2^64 addresses to be as many clients.
+/// Returns the group of clients that share one limit: an IPv4 address, or an IPv6 /64 network, which is what one
+/// subscriber gets (RFC 6177 §2). Otherwise a single host with 2^64 addresses could count as many clients.
 fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

@@ -1,5 +1,5 @@
-//! Certificates of clients. Authorities in a PEM file enter; what leaves is an acceptor that verifies the certificate of
-//! each client against them, and the certificate itself beside every request of the connection.
+//! Client certificates: creates an acceptor that verifies them against the authorities in a PEM file, and attaches the
+//! verified certificate to every request of the connection.
 
 use std::any::Any;
 use std::path::Path;
@@ -20,21 +20,21 @@ use rustls_pki_types::pem::PemObject;
 use super::tls::{Http2, TlsError};
 use crate::settings::ClientCertificates;
 
-/// Whose certificates are accepted, and whether a client must have one.
+/// The authorities whose client certificates are accepted, and whether a certificate is required.
 pub struct ClientTrust {
     roots: Arc<RootCertStore>,
     certificates: ClientCertificates,
     file: std::path::PathBuf,
 }
 
-/// The certificate of a client, verified in the handshake (DER).
+/// The certificate of a client in DER, verified in the handshake.
 pub(in crate::proxy) struct ClientCertificate(Arc<[u8]>);
 
 impl ClientTrust {
-    /// Reads the authorities in a PEM file.
+    /// Reads the authorities from a PEM file.
     ///
     /// # Errors
-    /// The file cannot be read, or holds none.
+    /// The file cannot be read or contains no authority.
     pub fn read(file: &Path, certificates: ClientCertificates) -> Result<Self, TlsError> {
         let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
         let read: Vec<_> = read.map_err(|cause| TlsError::ClientCa {
@@ -55,8 +55,8 @@ impl ClientTrust {
         })
     }
 
-    /// An acceptor with the certificate `own`. pingora keeps a client's certificate only for an acceptor that it builds
-    /// itself; with a resolver it reads no file that it could panic on.
+    /// Creates an acceptor with the server certificate `own`. pingora keeps a client's certificate only if it builds
+    /// the acceptor itself. With a certificate resolver it reads no file, so it cannot panic on an invalid one.
     pub(super) fn acceptor(
         &self,
         own: CertifiedKey,

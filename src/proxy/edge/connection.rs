@@ -1,6 +1,6 @@
-//! One connection from handshake to close. An admitted socket enters; pingora's session loop serves it. TLS, the HTTP/2
-//! preface and the first head share one deadline that began at accept. HTTP/1 requests are fed to the app one by one, so
-//! the guard knows exactly where one ends and the next head begins; HTTP/2 goes on in [`streams`].
+//! Serves one connection from handshake to close. TLS, the HTTP/2 preface and the first head share one deadline, which
+//! begins at accept. HTTP/1 requests are passed to the app one by one, so the guard knows exactly where one ends and
+//! the next head begins. HTTP/2 connections continue in [`streams`].
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ where
     }
 }
 
-/// What `ServerApp::process_new` does for HTTP/1, with a word to the guard between two requests.
+/// Does what `ServerApp::process_new` does for HTTP/1, and tells the guard when one request ends and the next begins.
 async fn serve_http1<A, S>(app: &Arc<A>, guard: Box<Guard<S>>, shutdown: &ShutdownWatch)
 where
     A: HttpServerApp + Send + Sync + 'static,

@@ -1,6 +1,6 @@
-//! The signal that the edge is being drained. It is given once; every connection learns of it without asking at each
-//! request: a connection registers its task's waker when it begins, and the signal wakes them all. Pingora's own watch
-//! (`Connection: close` on answers, GOAWAY on HTTP/2) is driven from here too.
+//! The signal to drain. It is sent once and reaches every connection without a check at each request: a connection
+//! registers the waker of its task when it begins, and the signal wakes all of them. It also drives pingora's own
+//! watch, which adds `Connection: close` to responses and sends GOAWAY on HTTP/2.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use pingora::server::ShutdownWatch;
 use tokio::sync::watch;
 
-/// Tells connections and accept loops to come to an end.
+/// Tells connections and accept loops to end.
 pub(crate) struct DrainSignal {
     begun: AtomicBool,
     announce: watch::Sender<bool>,
@@ -33,7 +33,7 @@ impl DrainSignal {
         }
     }
 
-    /// Gives the signal. Giving it again changes nothing.
+    /// Sends the signal. Further calls have no effect.
     pub(crate) fn begin(&self) {
         self.begun.store(true, Ordering::SeqCst);
         self.announce.send_replace(true);
@@ -42,17 +42,17 @@ impl DrainSignal {
         }
     }
 
-    /// Whether the signal was given.
+    /// Returns `true` if the signal was sent.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// What pingora watches; also for a task of ours that waits for nothing else.
+    /// Returns the watch for pingora, or for a task that waits for nothing else.
     pub(crate) fn watch(&self) -> ShutdownWatch {
         self.unseen.clone()
     }
 
-    /// Has this task woken when the signal is given, until the registration is dropped.
+    /// Registers the running task to be woken by the signal, until the registration is dropped.
     pub(crate) async fn register(self: &Arc<Self>) -> Registration {
         poll_fn(|context| {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl DrainSignal {
     }
 }
 
-/// A task that is woken by the signal.
+/// A task that the signal wakes.
 pub(crate) struct Registration {
     signal: Arc<DrainSignal>,
     id: u64,

@@ -1,14 +1,14 @@
-//! What stands between a connection and the parser. A connection's plaintext stream enters (the socket itself, or TLS on
-//! top of it); what leaves are its requests, one at a time: each head held until it is whole and looked at as the bytes
-//! it is, each body as far as it goes and no byte further. A head that is too long in coming is cut; one that has no
-//! single reading is replaced by one that the app above knows is refused ([`RequestState`]).
+//! Guards the stream between a connection (plain or TLS) and the HTTP/1 parser. The parser gets one request at a time.
+//! A head is kept back until it is complete and its raw bytes have been checked; a body is passed exactly to its end. A
+//! head that exceeds its deadline closes the connection. A head that can be read in more than one way is replaced by a
+//! substitute, and the app is told that the request is refused ([`RequestState`]).
 //!
-//! A deadline runs over the whole head, not over each read: from accept for the first one (a TLS handshake included),
-//! from its first byte for every later one; the pause between two requests is pingora's keep-alive timeout. A
-//! request whose credential ends while it is served ends with its lease. When the edge drains and no request is on its
-//! way, the stream ends quietly.
+//! The deadline covers the whole head, not each read: from accept for the first one (including the TLS handshake), and
+//! from its first byte for every later one. The pause between two requests is limited by pingora's keep-alive timeout.
+//! A request whose credential ends while it is served ends with its lease. When the edge drains and no request is in
+//! progress, the stream ends without an error.
 //!
-//! Nearly every head comes whole in one read: it is looked at where it lies and not copied.
+//! Nearly every head arrives whole in one read: it is checked in the read buffer and not copied.
 
 mod beneath;
 
@@ -32,30 +32,30 @@ use super::request_state::RequestState;
 use crate::gate::{GateError, wire::HeadFault};
 use crate::proxy::lease::Lease;
 
-/// A stream whose requests are bounded in time and bytes, and have one reading.
+/// A stream whose requests are limited in time and size and can be read in only one way.
 pub(crate) struct Guard<S> {
     stream: S,
     terms: Arc<Terms>,
-    /// What the client owes; nothing while a request is served.
+    /// The head that the client still has to send; `None` while a request is served.
     owed: Option<Head>,
     deadline: Option<Pin<Box<Sleep>>>,
     linger: Option<Pin<Box<Sleep>>>,
-    /// The begin of a head that is not whole; then, what the parser has not taken of the request yet.
+    /// The beginning of an incomplete head; after that, the part of the request that the parser has not read yet.
     held: Vec<u8>,
     /// The head of a response, kept back until its body begins, and how much of it was written.
     kept: Vec<u8>,
     kept_written: usize,
-    /// What is still to come of the request that is served.
+    /// The part of the request in progress that has not arrived yet.
     body: Body,
-    /// What the client sent beyond it.
+    /// Bytes that the client sent beyond this request.
     ahead: Vec<u8>,
-    /// What the app above is told of it.
+    /// What the app is told about this request.
     request: Arc<RequestState>,
-    /// `None` on HTTP/2, whose streams have a lease each.
+    /// `None` on HTTP/2, where each stream has a lease.
     lease: Option<Arc<Lease>>,
 }
 
-/// What every connection of an edge is held to.
+/// The limits of every connection of an edge.
 pub(crate) struct Terms {
     pub(crate) head_bytes: usize,
     pub(crate) header_timeout: Duration,
@@ -64,7 +64,7 @@ pub(crate) struct Terms {
 }
 
 impl<S: IO> Guard<S> {
-    /// Guards a connection that owes its first request head. `deadline` began at accept.
+    /// Guards an HTTP/1 connection before its first request head. `deadline` began at accept.
     pub(crate) fn http1(stream: S, terms: Arc<Terms>, deadline: Pin<Box<Sleep>>) -> Box<Self> {
         let head = Head::request(terms.head_bytes);
         let mut guard = Self::owing(stream, terms, head, deadline);
@@ -72,13 +72,14 @@ impl<S: IO> Guard<S> {
         guard
     }
 
-    /// Guards a connection that owes the HTTP/2 preface. Heads behind it are bounded by pingora's HTTP/2 options.
+    /// Guards a connection before its HTTP/2 preface. Later heads are limited by pingora's HTTP/2 options.
     pub(crate) fn http2(stream: S, terms: Arc<Terms>, deadline: Pin<Box<Sleep>>) -> Box<Self> {
         Self::owing(stream, terms, Head::preface(), deadline)
     }
 
-    /// Begins the next request of a kept-alive connection: a head is owed again, its deadline begins at its first byte.
-    /// None if bytes of the request before were left unread: no answer to it may be taken for one to the next.
+    /// Begins the next request of a kept-alive connection: a head is expected again, and its deadline begins at its
+    /// first byte. Returns `None` if bytes of the previous request are unread: its response could be taken for that of
+    /// the next request.
     pub(crate) fn next_request(mut self: Box<Self>) -> Option<Box<Self>> {
         let is_read = self.held.is_empty() && self.body.is_over();
         if !is_read || !self.kept.is_empty() || self.request.is_refused() {
@@ -108,24 +109,24 @@ impl<S: IO> Guard<S> {
         })
     }
 
-    /// The lease under which the connection's requests are served.
+    /// Returns the lease under which the connection's requests are served.
     pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
         self.lease.clone()
     }
 
-    /// What is known of the request that is served.
+    /// Returns the state of the request in progress.
     pub(crate) fn request(&self) -> Arc<RequestState> {
         Arc::clone(&self.request)
     }
 
-    /// Returns `true` if the request under way was ended: the client is not listened to any more.
+    /// Returns `true` if the request in progress was ended: nothing more is read from the client.
     fn is_ended(&self) -> bool {
         self.lease
             .as_ref()
             .is_some_and(|lease| lease.ended().is_some())
     }
 
-    /// Returns `true` if the response under way was ended: no more of it is written.
+    /// Returns `true` if the response in progress was ended: no more of it is written.
     fn cuts_response(&self) -> bool {
         self.lease
             .as_ref()
@@ -137,14 +138,14 @@ impl<S: IO> Guard<S> {
         self.lease.as_ref().is_some_and(|lease| lease.holds())
     }
 
-    /// Keeps no head back any more.
+    /// Stops keeping heads back.
     fn release_head(&self) {
         if let Some(lease) = &self.lease {
             lease.release();
         }
     }
 
-    /// Records whether the write just made is blocked.
+    /// Records whether the last write was blocked.
     fn note_write<T>(&self, written: Poll<T>) -> Poll<T> {
         if let Some(lease) = &self.lease {
             lease.stalls(written.is_pending());
@@ -152,7 +153,7 @@ impl<S: IO> Guard<S> {
         written
     }
 
-    /// Reads on while a head is owed.
+    /// Reads while a head is expected.
     fn poll_owed(
         &mut self,
         context: &mut Context<'_>,
@@ -170,7 +171,7 @@ impl<S: IO> Guard<S> {
             read?;
             let fresh = buffer.filled().get(before..).unwrap_or_default();
             if fresh.is_empty() {
-                // The client closed. A head that it left unfinished is nobody's to read.
+                // The client closed the connection. An unfinished head is discarded.
                 self.settle(Body::Bytes(0));
                 self.held = Vec::new();
                 return Poll::Ready(Ok(()));
@@ -200,7 +201,7 @@ impl<S: IO> Guard<S> {
         self.poll_held(buffer)
     }
 
-    /// Takes a piece of a head that did not come whole, or not as it may pass.
+    /// Takes a part of a head that did not arrive whole, or that does not pass unchanged.
     #[cold]
     fn hold(&mut self, piece: &[u8]) {
         let is_first = self.held.is_empty();
@@ -213,7 +214,7 @@ impl<S: IO> Guard<S> {
         let cap = self.terms.head_bytes;
         match take_in(&self.held, cap) {
             Intake::Open if progress == Some(Progress::Open) => {}
-            // over for one parser and open for another
+            // the head is complete for one parser and incomplete for another
             Intake::Open => self.refuse(HeadFault::LineEnd.into()),
             Intake::Passed(length, body) => {
                 self.ahead = self.held.split_off(length);
@@ -228,7 +229,7 @@ impl<S: IO> Guard<S> {
         }
     }
 
-    /// Has the app answer with a refusal. What else came is not looked at.
+    /// Makes the app respond with a refusal. The other bytes that arrived are ignored.
     fn refuse(&mut self, error: GateError) {
         if matches!(error, GateError::HeadersTooLarge { .. }) {
             (self.terms.report)(ConnectionEvent::HeadTooLarge);
@@ -238,7 +239,7 @@ impl<S: IO> Guard<S> {
         self.settle(Body::Bytes(0));
     }
 
-    /// Nothing to read: is there still time?
+    /// Called if there is nothing to read: checks the deadlines.
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let untouched = self.owed.as_ref().is_some_and(Head::is_untouched);
         if let Some(deadline) = self.deadline.as_mut() {
@@ -262,7 +263,7 @@ impl<S: IO> Guard<S> {
         Poll::Pending
     }
 
-    /// The head is whole: from here on its body is read.
+    /// Ends the wait for a head; from now on `body` is read.
     fn settle(&mut self, body: Body) {
         self.owed = None;
         self.deadline = None;
@@ -287,14 +288,14 @@ impl<S: IO> Guard<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads the body, and where there is no more of it, waits for the client to close.
+    /// Reads the body. At its end, waits for the client to close.
     fn poll_body(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.ahead.is_empty() {
-            // The next request waits for the answer to this one; so does its client.
+            // The next request waits until this one has its response, and so does its client.
             return Poll::Pending;
         }
         let before = buffer.filled().len();
@@ -323,7 +324,7 @@ impl<S: IO> Guard<S> {
         }
     }
 
-    /// Once the client is told that its request became a tunnel, whatever it sends passes.
+    /// Once the client is told that its request became a tunnel, all further bytes from it pass.
     fn note_tunnel(&mut self) {
         if self.request.is_tunnel() && self.body != Body::Endless {
             cold_path();
@@ -355,7 +356,7 @@ impl<S: IO> AsyncRead for Guard<S> {
 
 impl<S> std::fmt::Debug for Guard<S> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not `held` or `ahead`: they are pieces of requests, with the credentials in them.
+        // Not `held` or `ahead`: they contain parts of requests, including credentials.
         formatter
             .debug_struct("Guard")
             .field("owed", &self.owed)
@@ -364,11 +365,12 @@ impl<S> std::fmt::Debug for Guard<S> {
     }
 }
 
-/// How long a connection may idle between two requests.
+/// How long a connection may be idle between two requests.
 pub(super) const KEEP_ALIVE_SECONDS: u64 = 60;
 
-/// How long a connection without a request outlives the begin of a drain. A client in the middle of a series sends its
-/// next request in this time and is answered with `Connection: close`, instead of losing it to a close that crossed it.
+/// How long a connection without a request stays open after a drain begins. A client that sends requests one after
+/// another sends its next request in this time and gets a response with `Connection: close`. Otherwise its request
+/// could be lost when it crosses the close of the connection.
 const LINGER: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
@@ -463,7 +465,7 @@ mod tests {
         assert_eq!(message, [POST, b"body"].concat());
     }
 
-    /// A connection whose first head was read.
+    /// Returns a connection whose first head was read.
     async fn serving() -> (DuplexStream, Box<Guard<DuplexStream>>) {
         let (mut client, mut guard, _, _) = guarded();
         client.write_all(HEAD).await.unwrap();
@@ -523,7 +525,7 @@ mod tests {
         assert!(guard.request().is_refused());
     }
 
-    /// What the parser gets of the request that is served, up to where it would wait.
+    /// Returns what the parser gets of the request in progress, up to the point where it would wait.
     async fn served(guard: &mut Guard<DuplexStream>) -> Vec<u8> {
         let mut text = Vec::new();
         let read = async { while guard.read_buf(&mut text).await.unwrap() > 0 {} };

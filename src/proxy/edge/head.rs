@@ -1,22 +1,22 @@
-//! Where a request head ends. The bytes of a connection enter as they are read; what leaves is whether the head is whole,
-//! still open, or past its cap. Pure: no I/O and no time. For heads that come in pieces: only a whole one is read. The end
-//! is found generously (an empty line, with CRLF or bare LF, empty lines before the request line skipped), so that a head
-//! cannot be over for a parser behind and open here. An HTTP/2 connection has a preface of fixed length (RFC 9113 §3.4) instead of a head.
+//! Finds the end of a request head that arrives in several reads, and enforces its size limit. Pure: no I/O and no
+//! time. The rule is lenient: an empty line ends the head, with CRLF or bare LF, and empty lines before the request
+//! line are skipped. A head can therefore not be complete for a later parser and incomplete here. An HTTP/2 connection
+//! has a preface of fixed length (RFC 9113 §3.4) instead of a head.
 
 use memchr::memchr;
 
-/// How far the bytes that a client owes have come.
+/// The progress of the bytes that a client has to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// All there; whatever follows is not the head's.
+    /// Complete; bytes that follow do not belong to the head.
     Whole,
-    /// More must come.
+    /// More bytes are needed.
     Open,
-    /// Over the cap before its end.
+    /// Larger than the limit before its end.
     TooLarge,
 }
 
-/// The bytes that a client owes before it is served.
+/// The bytes that a client has to send before it is served.
 #[derive(Debug)]
 pub(crate) struct Head {
     cap: usize,
@@ -29,16 +29,16 @@ enum At {
     /// Before the request line, where empty lines are skipped (RFC 9112 §2.2).
     Start,
     Line,
-    /// Behind a line feed.
+    /// After a line feed.
     LineEnd,
-    /// Behind a line feed and a carriage return.
+    /// After a line feed and a carriage return.
     LineEndReturn,
     /// This many bytes of the HTTP/2 preface are missing.
     Preface(usize),
 }
 
 impl Head {
-    /// A request head of HTTP/1 of at most `cap` bytes.
+    /// Expects an HTTP/1 request head of at most `cap` bytes.
     pub(crate) fn request(cap: usize) -> Self {
         Self {
             cap,
@@ -47,7 +47,7 @@ impl Head {
         }
     }
 
-    /// The preface of an HTTP/2 connection.
+    /// Expects the preface of an HTTP/2 connection.
     pub(crate) fn preface() -> Self {
         Self {
             cap: PREFACE_BYTES,
@@ -56,17 +56,17 @@ impl Head {
         }
     }
 
-    /// These are the bytes before HTTP/2.
+    /// Returns `true` if the preface of HTTP/2 is expected.
     pub(crate) fn is_preface(&self) -> bool {
         matches!(self.at, At::Preface(_))
     }
 
-    /// No byte has come yet.
+    /// Returns `true` if no byte has arrived yet.
     pub(crate) fn is_untouched(&self) -> bool {
         self.seen == 0
     }
 
-    /// Takes the next bytes into account. Bytes behind the end of the head, in the same read, are not counted.
+    /// Accounts for the next bytes. Bytes after the end of the head, in the same read, are not counted.
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Progress {
         let before = self.seen;
         self.seen = self.seen.saturating_add(bytes.len());
@@ -79,8 +79,9 @@ impl Head {
                 Progress::Open
             };
         }
-        // By far the most reads: one whole head and nothing else. Its last bytes tell, without a look at the others.
-        // (At the start, an empty line could also be one that is skipped: then there is only CR and LF in front.)
+        // By far the most reads contain one whole head and nothing else. The last bytes show this; the others need no
+        // check. (At the start, an empty line could also be one that is skipped: then there is only CR and LF before
+        // it.)
         let all_within_cap = self.seen <= self.cap;
         if all_within_cap
             && bytes.ends_with(b"\n\r\n")
@@ -95,7 +96,7 @@ impl Head {
         }
     }
 
-    /// The length of the part of `bytes` that belongs to the head, if the head ends in them.
+    /// Returns the length of the part of `bytes` that belongs to the head, if the head ends in them.
     fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {

@@ -1,35 +1,35 @@
-//! What becomes of the bytes at the start of a request: they pass as they came, in another spelling of the same, or not
-//! at all. And how far the body of a request goes. Pure: no I/O and no time.
+//! Decides whether the bytes at the start of a request pass unchanged, pass respelled in origin form, or are refused,
+//! and tracks where the body of the request ends. Pure: no I/O and no time.
 
 use std::hint::cold_path;
 
 use crate::gate::wire::{self, BodyLength};
 use crate::gate::{Chunks, GateError};
 
-/// What becomes of bytes at the start of a request.
+/// The decision about the bytes at the start of a request.
 #[derive(Debug)]
 pub(super) enum Intake {
-    /// They hold no whole head.
+    /// They contain no complete head yet.
     Open,
-    /// This many of them are one request, or its begin, and pass as they came.
+    /// This many of them are one request, or its beginning, and pass unchanged.
     Passed(usize, Body),
-    /// As many are one request, and pass in another spelling.
+    /// This many of them are one request, which passes with its head in origin form.
     Respelled(usize, Vec<u8>, Body),
-    /// They are no request that has one reading.
+    /// They can be read in more than one way, or are not a request.
     Refused(GateError),
 }
 
-/// What is still to come of a request that is served.
+/// The part of the request in progress that has not been read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
-    /// So many bytes; none: the next byte is the next request's.
+    /// This many bytes. With zero, the next byte belongs to the next request.
     Bytes(u64),
     Chunked(Chunks),
-    /// Whatever comes: a tunnel, or HTTP/2.
+    /// Without an end: a tunnel, or HTTP/2.
     Endless,
 }
 
-/// Looks at bytes at the start of a request, whose head may have `cap` bytes.
+/// Examines the bytes at the start of a request, whose head may have at most `cap` bytes.
 pub(super) fn take_in(bytes: &[u8], cap: usize) -> Intake {
     let too_large = GateError::HeadersTooLarge { limit: cap };
     let head = match wire::read(bytes) {
@@ -54,8 +54,8 @@ pub(super) fn take_in(bytes: &[u8], cap: usize) -> Intake {
     Intake::Respelled(head.end + length, respelled, body)
 }
 
-/// The head that the parser gets in place of one that is refused. It names nothing that is served; of the refused one it
-/// has the method, which decides on the form of an answer.
+/// Returns the substitute head that the parser gets for a refused one. It names no resource. It has the method of the
+/// refused head, because the form of the response depends on it.
 pub(super) fn stand_in(refused: &[u8]) -> Vec<u8> {
     let method = wire::method_of(refused).filter(|method| *method != "CONNECT");
     format!(
@@ -73,7 +73,7 @@ impl Body {
         }
     }
 
-    /// Takes the next bytes into account; gives how many of them are the body's.
+    /// Accounts for the next bytes. Returns how many of them belong to the body.
     pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<usize, GateError> {
         match self {
             Self::Bytes(left) => {
@@ -94,7 +94,7 @@ impl Body {
         }
     }
 
-    /// Nothing more belongs to the request.
+    /// Returns `true` if no more bytes belong to the request.
     pub(super) fn is_over(&self) -> bool {
         *self == Self::Bytes(0)
     }

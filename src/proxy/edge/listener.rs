@@ -1,6 +1,6 @@
-//! Bound sockets. An address (or a socket inherited from systemd or from the process before) enters; a socket that already
-//! takes connections leaves, or an error that says what stands in the way. Binding comes before everything else, so a port
-//! in use ends the program at once instead of leaving it half started.
+//! Binds sockets, or takes over inherited ones (from systemd or the previous process). Binding comes before every other
+//! step of the start, so that a port in use ends the program at once instead of leaving it half started. An error says
+//! what to do.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::tls::TlsTerms;
 
-/// A bound socket that the kernel already queues connections for; serve it with [`Edge::serve`](super::Edge::serve).
+/// A bound socket, for which the kernel already queues connections; serve it with [`Edge::serve`](super::Edge::serve).
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) socket: TcpListener,
@@ -19,16 +19,16 @@ pub struct Listener {
     address: SocketAddr,
 }
 
-/// Why a listener cannot be had.
+/// Why a listener cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Somebody else listens there.
+    /// Another process listens there.
     #[error(
         "cannot listen on {address}: the port is in use; stop the program that holds it (`ss -ltnp 'sport = :{}'` names it) \
          or choose another port", address.port()
     )]
     InUse {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
     /// No interface of this machine has the address.
@@ -36,45 +36,45 @@ pub enum ListenError {
         "cannot listen on {address}: this machine has no such address; 0.0.0.0 or [::] listens on all it has"
     )]
     NotHere {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// The system keeps the port for privileged programs.
+    /// The system reserves the port for privileged programs.
     #[error(
         "cannot listen on {address}: not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE or an \
          inherited socket"
     )]
     NotPermitted {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// Anything else that the system answered.
+    /// Any other error of the system.
     #[error("cannot listen on {address}: {cause}")]
     System {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// The system's answer.
+        /// The error that the system returned.
         #[source]
         cause: io::Error,
     },
 }
 
 impl Listener {
-    /// Binds `address` (port 0: a free one) and begins to listen; cleartext HTTP/1.1 without `tls`.
+    /// Binds `address` (port 0: a free port) and starts to listen; without `tls`, for cleartext HTTP/1.1.
     ///
     /// # Errors
-    /// The address is taken, not this machine's, or not allowed. It is not tried again.
+    /// The address is in use, does not belong to this machine, or is not permitted. It is not tried again.
     pub fn bind(address: SocketAddr, tls: Option<TlsTerms>) -> Result<Self, ListenError> {
         Self::open(address, tls).map_err(|cause| ListenError::of(address, cause))
     }
 
-    /// Takes over a socket that listens already.
+    /// Takes over a socket that is already listening.
     ///
     /// # Errors
     /// The socket has no address or cannot be set non-blocking: it is not a listening TCP socket.
     pub fn adopt(socket: TcpListener, tls: Option<TlsTerms>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        // Accepted sockets inherit it: a client that vanished without a word ends within two minutes.
+        // Accepted sockets inherit it: the connection of a client that vanished silently ends within two minutes.
         let keepalive = TcpKeepalive::new()
             .with_time(Duration::from_secs(60))
             .with_interval(Duration::from_secs(20));
@@ -87,7 +87,7 @@ impl Listener {
         })
     }
 
-    /// The address it is bound to, with the port that was chosen where port 0 was asked for.
+    /// Returns the address that the socket is bound to; if port 0 was requested, with the port that was chosen.
     #[must_use]
     pub fn local_address(&self) -> SocketAddr {
         self.address
@@ -99,7 +99,7 @@ impl Listener {
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
-        // A restart must not wait for the last connections of the process before to leave TIME_WAIT.
+        // A restart must not wait until the last connections of the previous process leave TIME_WAIT.
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -122,12 +122,14 @@ impl ListenError {
     }
 }
 
-/// Listening sockets that were passed to this process (`LISTEN_FDS`: systemd socket activation, or the process before).
+/// Listening sockets that were passed to this process (`LISTEN_FDS`): systemd socket activation, or the previous
+/// process.
 #[derive(Debug, Default)]
 pub struct InheritedSockets(Vec<TcpListener>);
 
 impl InheritedSockets {
-    /// Takes what the environment names. Must be called once, before other threads start; a second call finds nothing.
+    /// Takes the sockets that the environment names. Must be called once, before other threads start; a second call
+    /// finds none.
     #[must_use]
     pub fn from_environment() -> Self {
         let mut passed = ListenFd::from_env();
@@ -136,7 +138,7 @@ impl InheritedSockets {
         Self(sockets.collect())
     }
 
-    /// The socket that was passed for `address`, if there is one: then it need not be bound.
+    /// Takes the socket that was passed for `address`, if there is one, so that it need not be bound.
     pub fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let index = self
             .0
@@ -146,7 +148,7 @@ impl InheritedSockets {
     }
 }
 
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// Connections that may wait to be accepted; the kernel limits the number to `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
 
 #[cfg(test)]

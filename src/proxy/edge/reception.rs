@@ -1,6 +1,6 @@
-//! How one listener receives whoever connects. Limits and TLS terms enter, at the start and again whenever the
-//! configuration changes; each accepted connection takes those of its moment and keeps them. Every listener has a drain
-//! signal of its own, so that one can end while the others go on.
+//! The state of one listener: limits, TLS and drain signal. A connection takes the limits and TLS settings that are
+//! current when it is accepted, and keeps them. Each listener has its own drain signal, so that one can end while the
+//! others continue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::drain::DrainSignal;
 use super::guard::Terms;
 use super::tls::TlsTerms;
 
-/// What the connections of one listener are held to.
+/// The limits and TLS settings that one listener applies to new connections.
 pub(crate) struct Reception {
     drain: Arc<DrainSignal>,
     observer: Arc<dyn ConnectionObserver>,
@@ -41,24 +41,24 @@ impl Reception {
         })
     }
 
-    /// Tells the accept loop and the connections of this listener to come to an end.
+    /// Returns the signal that tells the accept loop and the connections of this listener to end.
     pub(crate) fn drain(&self) -> &Arc<DrainSignal> {
         &self.drain
     }
 
-    /// What a connection that is accepted now is held to.
+    /// Returns the limits and TLS settings for a connection that is accepted now.
     pub(crate) fn terms(&self) -> (Arc<Terms>, Option<TlsTerms>) {
         let Current { terms, tls } = self.current().clone();
         (terms, tls)
     }
 
-    /// Holds connections that are accepted from now on to `limits`.
+    /// Applies `limits` to connections that are accepted from now on.
     pub(crate) fn limit(&self, limits: EdgeLimits) {
         let terms = terms(limits, &self.drain, &self.observer);
         self.current().terms = terms;
     }
 
-    /// Secures connections that are accepted from now on with `tls`; cleartext without.
+    /// Uses `tls` for connections that are accepted from now on; without it, they use cleartext.
     pub(crate) fn secure(&self, tls: Option<TlsTerms>) {
         self.current().tls = tls;
     }

@@ -1,5 +1,5 @@
-//! What the guard of a connection and the app above it tell each other about the request that is served. The guard
-//! refuses what it does not let through to the parser; the app answers it, with everything that goes with an answer.
+//! The state that the guard of a connection and the app share about the request in progress. The guard withholds a
+//! refused request from the parser; the app sends the response, logs it and counts it.
 
 use std::hint::cold_path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::task::futures::TaskLocalFuture;
 
 use crate::gate::GateError;
 
-/// The state of the request that a connection of HTTP/1 serves.
+/// The state of the request in progress on an HTTP/1 connection.
 #[derive(Debug, Default)]
 pub(crate) struct RequestState {
     is_refused: AtomicBool,
@@ -22,12 +22,12 @@ tokio::task_local! {
 }
 
 impl RequestState {
-    /// Serves a connection whose requests this is the state of.
+    /// Serves a connection with this as the state of its requests.
     pub(crate) fn serve<F: Future>(self: Arc<Self>, serving: F) -> TaskLocalFuture<Arc<Self>, F> {
         CURRENT.scope(self, serving)
     }
 
-    /// Why the request is refused that the running task serves, if it is. On HTTP/2 none is refused here.
+    /// Returns why the request of the running task is refused, if it is. HTTP/2 requests are never refused here.
     pub(crate) fn refusal_of_current() -> Option<GateError> {
         CURRENT.try_with(|request| request.refusal()).ok()?
     }
@@ -36,7 +36,7 @@ impl RequestState {
         let _ = CURRENT.try_with(|request| request.open_tunnel());
     }
 
-    /// Nothing is known of the next request yet.
+    /// Resets the state for the next request.
     pub(crate) fn begin(&self) {
         if self.is_refused() || self.tunnel.load(Ordering::Relaxed) {
             cold_path();
@@ -45,7 +45,7 @@ impl RequestState {
         }
     }
 
-    /// Refuses the request: what the parser gets in its place is not to be served.
+    /// Refuses the request: the app must not serve what the parser got in its place.
     pub(crate) fn refuse(&self, error: GateError) {
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         *refusal = Some(error);
@@ -56,7 +56,7 @@ impl RequestState {
         self.is_refused.load(Ordering::Relaxed)
     }
 
-    /// Why the request is refused, if it is.
+    /// Returns why the request is refused, if it is.
     pub(crate) fn refusal(&self) -> Option<GateError> {
         if !self.is_refused() {
             return None;
@@ -66,7 +66,7 @@ impl RequestState {
         refusal.clone()
     }
 
-    /// From the next byte to the client on, what comes from it is no request any more.
+    /// Records that after the next byte to the client, the bytes from the client are no longer a request.
     pub(crate) fn open_tunnel(&self) {
         self.tunnel.store(true, Ordering::Relaxed);
     }

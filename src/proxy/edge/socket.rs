@@ -1,6 +1,5 @@
-//! An accepted socket, as pingora wants its streams. A TCP stream and its place in the census enter; what leaves is an
-//! `IO` that is counted until it is dropped and that writes an answer's head and body in one segment. It stands below
-//! TLS, so a connection is counted while it shakes hands too.
+//! An accepted socket, as the `IO` stream that pingora needs. It is counted until it is dropped, and writes the head
+//! and body of a response in one segment. It is below TLS, so a connection is also counted during its handshake.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,17 +20,17 @@ use tokio::net::TcpStream;
 
 use super::census::Place;
 
-/// A counted, write-buffered TCP stream.
+/// A TCP stream that is counted and whose writes are buffered.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: BufWriter<TcpStream>,
     digest: Arc<SocketDigest>,
-    // Last: the descriptor is closed when the census learns of it.
+    // Last: the descriptor must be closed before the connection is no longer counted.
     _place: Place,
 }
 
 impl Socket {
-    /// Takes over a socket that the census admitted. Must run on the thread that will serve it.
+    /// Takes over an admitted socket. Must run on the thread that will serve it.
     pub(crate) fn adopt(
         stream: std::net::TcpStream,
         peer: SocketAddr,
@@ -40,7 +39,7 @@ impl Socket {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
-        // Known from accept; asking the system again would cost a call for every connection.
+        // Known from accept; asking the system again would cost a system call per connection.
         let _ = digest.peer_addr.set(Some(PeerAddress::Inet(peer)));
         let stream = BufWriter::with_capacity(SEGMENT_BYTES, TcpStream::from_std(stream)?);
         Ok(Self {
@@ -94,7 +93,7 @@ impl AsyncWrite for Socket {
 #[async_trait]
 impl Shutdown for Socket {
     async fn shutdown(&mut self) {
-        // The client may be gone already; there is nobody left to tell.
+        // An error means that the client is gone already, which needs no action.
         let _ = self.stream.shutdown().await;
     }
 }
@@ -127,6 +126,6 @@ impl GetSocketDigest for Socket {
     }
 }
 
-/// One Ethernet segment's payload, the size of pingora's own buffer. Unbuffered, each answer is two writes (head, body),
-/// which costs 18 % more CPU.
+/// The payload of one Ethernet segment, and the size of pingora's own buffer. Without the buffer each response is two
+/// writes (head, body), which costs 18 % more CPU.
 const SEGMENT_BYTES: usize = 1_460;

@@ -1,7 +1,7 @@
-//! Serves one HTTP/2 connection, each of its streams as a request.
+//! Serves one HTTP/2 connection. Each stream is served as a request of its own.
 //!
-//! The HTTP library itself refuses a stream without an authority or with two, and one whose path contains a control
-//! character: the client gets a bare 400 or a reset, and no hook is called. Such streams are counted here.
+//! The HTTP library itself refuses a stream with no authority or two, or with a control character in its path: the
+//! stream gets a bare 400 or a reset, and no hook is called. Such streams are counted here.
 
 use super::{
     census::ConnectionEvent,
@@ -22,11 +22,11 @@ use pingora::{
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
-/// How many streams of one connection may be refused before the connection is closed.
+/// Maximum number of refused streams on one connection; then the connection is closed.
 const MOST_REFUSED: usize = 32;
 
 /// Serves the streams of a connection until the client closes it, or until it has had no stream for the time that
-/// an HTTP/1 connection may idle.
+/// an HTTP/1 connection may be idle.
 pub(super) async fn serve<A>(app: Arc<A>, stream: Stream, terms: &Terms, shutdown: &ShutdownWatch)
 where
     A: HttpServerApp + Send + Sync + 'static,
@@ -37,7 +37,7 @@ where
         proxy_digest: stream.get_proxy_digest(),
         socket_digest: stream.get_socket_digest(),
     });
-    // an error: the client is gone, or does not speak HTTP/2
+    // an error means that the client is gone, or does not speak HTTP/2
     let Ok(mut connection) = handshake(stream, app.h2_options()).await else {
         return;
     };
@@ -51,7 +51,8 @@ where
         };
         let accepted = tokio::select! {
             biased;
-            // streams that are under way, or were sent before the client knows, are still served (RFC 9113 §6.8)
+            // streams that are in progress, or were sent before the client received the GOAWAY, are still served (RFC
+            // 9113 §6.8)
             _ = drain.changed(), if !draining => {
                 connection.graceful_shutdown();
                 draining = true;

@@ -1,10 +1,10 @@
-//! The threads of an edge. A number enters; as many threads leave, each with a runtime of its own that steals no work: a
-//! task stays on the thread it was spawned on, which costs 11 % less CPU than a stealing runtime. The threads end when
-//! the last handle on them is dropped, and what runs on them then is cut.
+//! The threads of an edge. Each has a runtime of its own without work stealing: a task stays on the thread on which it
+//! was spawned, which costs 11 % less CPU than a work-stealing runtime. When the last handle is dropped, the threads
+//! end and their tasks are dropped.
 //!
-//! This is pingora's non-stealing runtime without its registry of threads: that one hands a thread the handles of an
-//! earlier, ended pool when the system reuses the thread's slot, and tasks spawned through it vanish. Here pingora finds
-//! no registry and spawns on the thread it is on, so an HTTP/2 stream stays with its connection too.
+//! This replaces pingora's non-stealing runtime, which has a registry of threads. When the system reuses the slot of a
+//! thread, that registry returns handles of an earlier pool that has ended, and tasks spawned through them vanish. Here
+//! pingora finds no registry and spawns on the current thread, so an HTTP/2 stream also stays with its connection.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -13,11 +13,11 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// Running threads, each an event loop.
+/// Running threads, each with an event loop.
 pub(crate) struct Threads {
     first: Handle,
     others: Vec<Handle>,
-    /// Dropped with the pool: each thread waits for its end of one.
+    /// One sender per thread. Dropping a sender ends its thread.
     _running: Vec<oneshot::Sender<()>>,
 }
 
@@ -25,7 +25,7 @@ impl Threads {
     /// Starts `count` threads.
     ///
     /// # Errors
-    /// The system refuses a thread or an event loop.
+    /// The system cannot create a thread or an event loop.
     pub(crate) fn start(count: NonZeroUsize) -> io::Result<Self> {
         let (first, running) = start_one()?;
         let mut threads = Self {
@@ -41,7 +41,7 @@ impl Threads {
         Ok(threads)
     }
 
-    /// The thread whose turn it is, going round.
+    /// Returns the thread for a turn, in rotation.
     pub(crate) fn at(&self, turn: usize) -> &Handle {
         let index = turn % (self.others.len() + 1);
         index
@@ -58,7 +58,7 @@ fn start_one() -> io::Result<(Handle, oneshot::Sender<()>)> {
     thread::Builder::new()
         .name("edge".to_owned())
         .spawn(move || {
-            // An error is the sender's end: the pool is gone.
+            // An error means that the sender was dropped with the pool.
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
         })?;

@@ -1,6 +1,6 @@
-//! What a listener needs to speak TLS. A certificate chain and a private key in PEM files enter; terms that are known to
-//! work leave: the files parse, the key belongs to the certificate, the protocols to offer by ALPN (RFC 7301) are set.
-//! Pingora's own loader panics on a bad file, so nothing is left for it to find.
+//! Builds the TLS acceptor of a listener from PEM files, and checks everything first: the files parse, the key belongs
+//! to the certificate, and the ALPN protocols (RFC 7301) are set. pingora's own loader panics on an invalid file and is
+//! not used.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,82 +15,82 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::ClientTrust;
 use crate::{clock::UnixTime, proxy::certificate as own_certificate};
 
-/// Whether clients are offered HTTP/2 beside HTTP/1.1.
+/// Selects if clients are offered HTTP/2 in addition to HTTP/1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Http2 {
     /// `h2` is preferred over `http/1.1`.
     Offered,
-    /// `http/1.1` alone.
+    /// Only `http/1.1`.
     Off,
 }
 
-/// Terms of TLS that a listener can be started with.
+/// TLS settings that were checked, for starting a listener.
 #[derive(Clone)]
 pub struct TlsTerms {
     acceptor: Arc<Acceptor>,
     expires_at: Option<UnixTime>,
 }
 
-/// Why certificate and key cannot be used.
+/// Why a certificate or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate chain cannot be read.
     #[error("cannot read the certificate chain {}: {}", file.display(), reason(cause))]
     Certificate {
-        /// The file that was named.
+        /// The configured file.
         file: PathBuf,
         /// What is wrong with it.
         #[source]
         cause: pem::Error,
     },
-    /// The file holds no certificate.
+    /// The file contains no certificate.
     #[error("no certificate in {}: expected at least one PEM block `CERTIFICATE`", file.display())]
     NoCertificate {
-        /// The file that was named.
+        /// The configured file.
         file: PathBuf,
     },
     /// The private key cannot be read.
     #[error("cannot read the private key {}: {}", file.display(), reason(cause))]
     PrivateKey {
-        /// The file that was named.
+        /// The configured file.
         file: PathBuf,
         /// What is wrong with it.
         #[source]
         cause: pem::Error,
     },
-    /// Both files parse and do not work together: most often the key belongs to another certificate.
+    /// Both files parse but do not work together: usually the key belongs to another certificate.
     #[error("the certificate {} and the private key {} cannot be used together: {cause}", certificate.display(), private_key.display())]
     Unusable {
-        /// The file of the chain.
+        /// The file of the certificate chain.
         certificate: PathBuf,
         /// The file of the key.
         private_key: PathBuf,
-        /// What rustls found.
+        /// The error of rustls.
         #[source]
         cause: rustls::Error,
     },
-    /// The authorities of clients' certificates cannot be read.
+    /// The authorities for client certificates cannot be read.
     #[error("cannot read the authorities {}: {}", file.display(), reason(cause))]
     ClientCa {
-        /// The file that was named.
+        /// The configured file.
         file: PathBuf,
         /// What is wrong with it.
         #[source]
         cause: pem::Error,
     },
-    /// The file holds no certificate that can be an authority.
+    /// The file contains no certificate that can be an authority.
     #[error("no certificate of an authority in {}", file.display())]
     NoClientCa {
-        /// The file that was named.
+        /// The configured file.
         file: PathBuf,
     },
-    /// The program did not install a provider of cryptography before it asked for TLS.
+    /// The program did not install a crypto provider before it asked for TLS.
     #[error("no TLS crypto provider is installed in this process")]
     NoCryptoProvider,
 }
 
 impl TlsError {
-    /// Returns `true` if a file is not there or may not be read, rather than being wrong.
+    /// Returns `true` if a file does not exist or is not readable. Returns `false` if its contents are wrong.
     pub fn is_unreadable(&self) -> bool {
         match self {
             Self::Certificate { cause, .. }
@@ -105,7 +105,8 @@ impl TlsError {
 }
 
 impl TlsTerms {
-    /// Reads a certificate chain (the server's own first) and its private key (PKCS #8, SEC 1 or PKCS #1), both PEM.
+    /// Reads a certificate chain (the server's own certificate first) and its private key (PKCS #8, SEC 1 or PKCS #1),
+    /// both PEM.
     ///
     /// # Errors
     /// Names the file at fault and what is wrong with it; never shows its contents.
@@ -164,7 +165,7 @@ impl TlsTerms {
         })
     }
 
-    /// When the server's own certificate expires; `None` where it does not say so in a form that can be read.
+    /// Returns when the server's own certificate expires, or `None` if the certificate cannot be parsed.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
     }
@@ -180,7 +181,7 @@ impl std::fmt::Debug for TlsTerms {
     }
 }
 
-/// What a reader of the message can act on; the crate's own words speak of its sections and I/O wrappers.
+/// Returns a reason that an operator can act on; the messages of the PEM crate describe its sections and I/O wrappers.
 fn reason(cause: &pem::Error) -> String {
     #[allow(
         clippy::wildcard_enum_match_arm,

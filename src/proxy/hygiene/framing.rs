@@ -1,8 +1,7 @@
-//! Whether the head of an upstream's response has one reading.
+//! Checks that the head of an upstream's response can be read in only one way.
 //!
-//! The parser below accepts more than the gateway may pass on: line breaks inside values, lists of lengths, codings that
-//! nobody decoded. What has more than one reading is refused (RFC 9112 §6.3, §11.1), and the connection that it came on is
-//! discarded with it.
+//! pingora's parser accepts more than the gateway may forward: line breaks in values, lists of lengths, unknown
+//! codings. A response with more than one reading is refused (RFC 9112 §6.3, §11.1), and its connection is discarded.
 
 use super::words::{any_word, has_below};
 use http::{HeaderValue, Method, StatusCode, Version, header};
@@ -10,10 +9,10 @@ use memchr::memchr3;
 use pingora::http::ResponseHeader;
 use std::hint::cold_path;
 
-/// The most bytes of the fields of one response, names and values together.
+/// Maximum size of the fields of one response in bytes, names and values together.
 pub(in crate::proxy) const MAX_HEAD: usize = 64 << 10;
 
-/// What about a response head cannot be passed on.
+/// Why a response head cannot be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::proxy) enum Unreadable {
     /// A status outside of 100 to 599 (RFC 9110 §15).
@@ -22,22 +21,22 @@ pub(in crate::proxy) enum Unreadable {
     ProxyAuthentication,
     /// Transfer-Encoding is not exactly one `chunked`.
     TransferCoding,
-    /// Transfer-Encoding in a response of HTTP/1.0 (RFC 9112 §6.1).
+    /// Transfer-Encoding in an HTTP/1.0 response (RFC 9112 §6.1).
     CodingInHttp10,
-    /// Transfer-Encoding, or a length, in a response that has no body (RFC 9110 §8.6, RFC 9112 §6.1).
+    /// Transfer-Encoding or Content-Length in a response that has no body (RFC 9110 §8.6, RFC 9112 §6.1).
     FramingWithoutBody,
     /// Content-Length is not exactly one decimal number.
     ContentLength,
-    /// A line break or a NUL inside a value (RFC 9112 §5.2, RFC 9110 §5.5).
+    /// A line break or a NUL in a value (RFC 9112 §5.2, RFC 9110 §5.5).
     FieldValue,
-    /// More than [`MAX_HEAD`].
+    /// Larger than [`MAX_HEAD`].
     TooLarge,
-    /// More informational responses than anybody needs.
+    /// Too many informational responses.
     Informational,
 }
 
 impl Unreadable {
-    /// For the log.
+    /// Returns the text for the log.
     pub(in crate::proxy) const fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status outside of 100 to 599",
@@ -53,24 +52,24 @@ impl Unreadable {
     }
 }
 
-/// What follows the head of a response, as the head says.
+/// What follows the head of a response, according to the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::proxy) enum Follows {
-    /// Nothing, or whatever comes until the connection ends.
+    /// Nothing, or bytes until the connection ends.
     Nothing,
     /// At least one byte, or the last chunk.
     Body,
 }
 
-/// A field that has one value at most.
+/// A field that may occur only once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::proxy) enum Sole<'a> {
-    /// It is not there.
+    /// The field is absent.
     #[default]
     Absent,
-    /// Its value.
+    /// The field occurs once, with this value.
     One(&'a HeaderValue),
-    /// It is there several times.
+    /// The field occurs several times.
     Several,
 }
 
@@ -83,19 +82,19 @@ impl<'a> Sole<'a> {
     }
 }
 
-/// What a head needs before it can be passed on.
+/// What has to be changed in a head before it can be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::proxy) enum Repair {
     /// Nothing.
     Nothing,
-    /// A length is taken out that says nothing.
+    /// A Content-Length without meaning is removed.
     DropLength,
-    /// The coding is spelled in the one way.
+    /// The transfer coding is written in its canonical spelling.
     SpellCoding,
 }
 
 impl Repair {
-    /// Does it to `head`.
+    /// Applies the change to `head`.
     pub(in crate::proxy) fn apply(self, head: &mut ResponseHeader) {
         match self {
             Self::Nothing => {}
@@ -104,18 +103,18 @@ impl Repair {
             }
             Self::SpellCoding => {
                 let chunked = HeaderValue::from_static("chunked");
-                // the name is in the map already: nothing is added to it
+                // the name is in the map already, so nothing is added
                 let _ = head.insert_header(header::TRANSFER_ENCODING, chunked);
             }
         }
     }
 }
 
-/// Checks how the response of `head` to a request of `method` is framed: `coding` is its Transfer-Encoding, `length` its
+/// Checks the framing of the response `head` to a request of `method`: `coding` is its Transfer-Encoding, `length` its
 /// Content-Length. Returns what is certain to follow the head.
 ///
 /// # Errors
-/// It has more than one reading, or none.
+/// The response can be read in more than one way, or in none.
 pub(in crate::proxy) fn check_framing(
     head: &ResponseHeader,
     method: &Method,
@@ -136,7 +135,7 @@ pub(in crate::proxy) fn check_framing(
     let without = bodiless || status == StatusCode::NOT_MODIFIED || *method == Method::HEAD;
     let repair = if bodiless && (coded || length.is_some()) {
         cold_path();
-        // `Content-Length: 0` on a 204 is common, wrong, and harmless once it is gone
+        // `Content-Length: 0` on a 204 is common, wrong, and harmless once it is removed
         let harmless = !coded && length.is_some_and(is_zero);
         if !harmless {
             return Err(Unreadable::FramingWithoutBody);
@@ -155,9 +154,9 @@ pub(in crate::proxy) fn check_framing(
     Ok((follows, repair))
 }
 
-/// Whether `value` may stand in a head: the parser keeps folded lines as they came.
+/// Returns `true` if `value` is a single line. The parser keeps folded lines as they arrived.
 pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
-    // all three characters that break a line are below this, and few others
+    // the three characters that break a line are in this range, and few others
     let may_break = any_word(value, |word| has_below(word, b'\r' + 1));
     if !may_break {
         return true;
@@ -166,7 +165,7 @@ pub(in crate::proxy) fn is_one_line(value: &[u8]) -> bool {
     memchr3(b'\r', b'\n', 0, value).is_none()
 }
 
-/// Whether there is a transfer coding, which is then `chunked`.
+/// Returns `true` if there is a transfer coding, which is then `chunked`.
 fn check_coding(coding: Sole<'_>, version: Version) -> Result<bool, Unreadable> {
     match coding {
         Sole::Absent => Ok(false),
@@ -178,7 +177,7 @@ fn check_coding(coding: Sole<'_>, version: Version) -> Result<bool, Unreadable> 
     }
 }
 
-/// The one length.
+/// Returns the length, if there is exactly one.
 fn one_length(length: Sole<'_>) -> Result<Option<&HeaderValue>, Unreadable> {
     match length {
         Sole::Absent => Ok(None),

@@ -1,19 +1,19 @@
-//! Where a response leads: what names the upstream's own address is given the gateway's.
+//! Rewrites `Location` and `Content-Location` of a response if they point to the upstream's own address.
 //!
-//! An API that does not know of the gateway writes its own origin, and the path as it sees it, into `Location`. The client
-//! can reach neither. What leads back to the route is written as a path of the route, which holds under every name that
-//! the client knows the gateway by; what leads elsewhere is left as it is.
+//! An API behind the gateway writes its own origin, and the path as it sees it. The client can reach neither. A URL
+//! that leads back to the route becomes a path of the route, which works under every name of the gateway. Other URLs
+//! are unchanged.
 
 use crate::route::{Route, UpstreamHost};
 use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use std::hint::cold_path;
 
-/// The fields that lead somewhere (RFC 9110 §10.2.2, §8.7).
+/// The fields that contain a URL to follow (RFC 9110 §10.2.2, §8.7).
 const LEADING: [HeaderName; 2] = [header::LOCATION, header::CONTENT_LOCATION];
 
-/// Gives the fields that lead to `route`'s own upstream the path that the client reaches it by. `asked` is the host that
-/// the client named.
+/// Rewrites the fields that point to the upstream of `route` to the path under which the client reaches it. `asked`
+/// returns the host that the client named.
 pub(in crate::proxy) fn lead_back<'a>(
     head: &mut ResponseHeader,
     route: &Route,
@@ -27,13 +27,13 @@ pub(in crate::proxy) fn lead_back<'a>(
         let written = value.to_str().ok();
         let mapped = written.and_then(|written| led_back(written, route, asked()));
         if let Some(mapped) = mapped.and_then(|mapped| HeaderValue::from_str(&mapped).ok()) {
-            // the name is in the map already: nothing is added to it
+            // the name is in the map already, so nothing is added
             let _ = head.insert_header(name, mapped);
         }
     }
 }
 
-/// A reference in parts (RFC 3986 §4.2); none where it is relative to the request, or of another scheme.
+/// The parts of a reference (RFC 3986 §4.2), unless it is relative to the request or has another scheme.
 struct Reference<'a> {
     scheme: Option<&'a str>,
     authority: Option<&'a str>,
@@ -66,7 +66,8 @@ impl<'a> Reference<'a> {
         })
     }
 
-    /// Whether host, port and scheme are those of `other`; what is not written is not compared.
+    /// Returns `true` if scheme, host and port match. A missing scheme is not compared; a missing port is the default
+    /// port.
     fn is_at(&self, authority: &str, host: &str, port: u16, plain: bool) -> bool {
         let scheme_fits = self
             .scheme
@@ -85,7 +86,7 @@ fn led_back(written: &str, route: &Route, asked: Option<&str>) -> Option<String>
     let reference = Reference::parse(written)?;
     let public = route.public_path(reference.path);
     let path = match reference.authority {
-        // as the upstream sees its paths: where nothing is rewritten, the client sees them alike
+        // a path as the upstream sees it; without a rewrite, the client sees the same path
         None => public?,
         Some(authority) if is_own(&reference, authority, route) => {
             public.unwrap_or_else(|| reference.path.to_owned())
@@ -95,12 +96,12 @@ fn led_back(written: &str, route: &Route, asked: Option<&str>) -> Option<String>
         }
         Some(_) => return None,
     };
-    // two slashes would begin the name of a host (RFC 3986 §4.2)
+    // two slashes would begin a host name (RFC 3986 §4.2)
     let guard = if path.starts_with("//") { "/." } else { "" };
     Some(format!("{guard}{path}{}", reference.rest))
 }
 
-/// Whether `authority` is one of the route's targets, or the name that they are called by.
+/// Returns `true` if `authority` is one of the route's targets, or the configured host name of the upstream.
 fn is_own(reference: &Reference<'_>, authority: &str, route: &Route) -> bool {
     let upstream = route.upstream();
     let named = match upstream.host() {
@@ -131,7 +132,7 @@ fn is_same_host(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-/// The port is what follows the last colon outside of brackets.
+/// Splits off the port, which follows the last colon outside of brackets.
 fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -139,7 +140,7 @@ fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What stands before the first of `marks`, and the rest from it on.
+/// Splits `text` before the first of `marks`.
 fn split_at_any<'a>(text: &'a str, marks: &[char]) -> (&'a str, &'a str) {
     let at = text.find(marks).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, ""))

@@ -1,12 +1,13 @@
-//! Which header fields do not cross.
+//! The header fields that are not forwarded.
 
 use super::words::{any_word, has_byte};
 
-/// Request fields that are dropped whatever they hold: credentials, identities and addresses that a proxy vouches for,
-/// and fields that make a server serve another method or path than the one that was matched. The name is in lower case.
+/// Returns `true` for request fields that are always dropped: credentials, identities and addresses that a proxy
+/// vouches for, and fields that make a server use another method or path than the one that was matched. The name is in
+/// lower case.
 ///
-/// A server that follows RFC 3875 §4.1.18 reads `X_Api_Key` and `X-Api-Key` as one variable. So no name with an underscore
-/// crosses, but for those that a route names.
+/// A server that follows RFC 3875 §4.1.18 reads `X_Api_Key` and `X-Api-Key` as one variable. Therefore no name with an
+/// underscore is forwarded, except for those that a route lists.
 pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     let bytes = name.as_bytes();
     if any_word(bytes, |word| has_byte(word, b'_')) {
@@ -14,7 +15,7 @@ pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     }
     let (names, families): (&[&str], &[&str]) = match bytes {
         [b'x', b'-', rest @ ..] => return is_dropped_extension(rest),
-        // the second letter, too, where fields of every request begin with the first
+        // common request fields begin with the same letter, so the second letter is compared, too
         [b'a', b'u', ..] => (&["authorization"], &[]),
         [b'c', b'o', ..] => (&["cookie"], &[]),
         [b'c', b'f', ..] => (&["cf-connecting-ip", "cf-connecting-ipv6"], &["cf-access-"]),
@@ -23,7 +24,7 @@ pub(crate) fn is_dropped_from_request(name: &str) -> bool {
         [b'f', ..] => (&["forwarded", "fastly-client-ip"], &[]),
         [b'i', ..] => (&[], &["iv-"]),
         [b'o', ..] => (&["oam-remote-user"], &["oidc-"]),
-        // a CGI program takes Proxy for the proxy that it is to use itself
+        // a CGI program takes the field Proxy for the proxy that it should use itself (RFC 3875 §4.1.18)
         [b'p', ..] => (&["proxy-authorization", "proxy"], &[]),
         [b'r', ..] => (&[], &["remote-"]),
         [b's', ..] => (&["sm-user"], &["ssl-"]),
@@ -34,7 +35,7 @@ pub(crate) fn is_dropped_from_request(name: &str) -> bool {
     is_listed(bytes, names, families)
 }
 
-/// The same of names that begin with `x-`, by the rest of the name.
+/// Like [`is_dropped_from_request`], for names that begin with `x-`; `rest` is the part after it.
 fn is_dropped_extension(rest: &[u8]) -> bool {
     let (names, families): (&[&str], &[&str]) = match rest {
         [b'a', ..] => (
@@ -90,7 +91,7 @@ fn is_listed(name: &[u8], names: &[&str], families: &[&str]) -> bool {
             .any(|begin| name.starts_with(begin.as_bytes()))
 }
 
-/// Request fields that are written anew on every route, in place of the client's.
+/// Returns `true` for request fields that the gateway writes itself on every route, in place of the client's.
 pub(crate) fn is_written_anew(name: &str) -> bool {
     matches!(
         name,
@@ -98,8 +99,8 @@ pub(crate) fn is_written_anew(name: &str) -> bool {
     )
 }
 
-/// Response fields that are dropped: what speaks for the gateway's origin in the client, and what asks the client for
-/// credentials.
+/// Returns `true` for response fields that are dropped: those that set policies for the gateway's origin in the client,
+/// and those that ask the client for credentials.
 pub(crate) fn is_dropped_from_response(name: &str) -> bool {
     matches!(
         name,
@@ -119,7 +120,8 @@ pub(crate) fn is_dropped_from_response(name: &str) -> bool {
     )
 }
 
-/// Fields that concern one connection (RFC 9110 §7.6.1); Transfer-Encoding is another matter, which frames what follows.
+/// Returns `true` for fields that concern one connection (RFC 9110 §7.6.1), except Transfer-Encoding, which frames the
+/// body.
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -127,26 +129,26 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// What becomes of a field of a response.
+/// What is done with a field of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Nothing: it crosses.
+    /// It is forwarded.
     Passes,
-    /// It crosses, and says what the body is.
+    /// It is forwarded, and states the media type of the body.
     MediaType,
-    /// It crosses, and frames the body by its length.
+    /// It is forwarded, and frames the body by its length.
     Length,
-    /// It crosses, and frames the body by its coding.
+    /// It is forwarded, and frames the body by its coding.
     Coding,
-    /// It crosses, and leads to another place.
+    /// It is forwarded, and contains a URL to follow.
     Leads,
-    /// It does not cross.
+    /// It is dropped.
     Dropped,
-    /// It does not cross, and names others that do not.
+    /// It is dropped, and names other fields that are dropped.
     Nominates,
 }
 
-/// What becomes of the field of a response with this name, which is in lower case.
+/// Returns what is done with the response field `name`, which is in lower case.
 pub(crate) fn fate(name: &str) -> Fate {
     match name {
         "content-type" => Fate::MediaType,

@@ -1,4 +1,4 @@
-//! The head that a downstream gets.
+//! Builds the request head that an upstream receives.
 
 use super::{
     names::is_dropped_from_request,
@@ -17,20 +17,20 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The field of the W3C Trace Context that says which trace a request belongs to.
+/// The field of the W3C Trace Context that identifies the trace of a request.
 pub(in crate::proxy) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// How many fields may be added to those that came.
+/// How many fields the gateway may add to the received ones.
 const OWN_FIELDS: usize = 5;
 
-/// What the outgoing head is made from, besides the incoming one.
+/// What the outgoing head is built from, in addition to the incoming one.
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) route: &'a Route,
-    /// The only credential there is.
+    /// The only credential of the outgoing request.
     pub(in crate::proxy) authorization: Option<&'a HeaderValue>,
-    /// Recognises what the client presented.
+    /// Finds copies of the presented token.
     pub(in crate::proxy) presented: &'a [Imprint],
     /// The Host field that names the target.
     pub(in crate::proxy) authority: HeaderValue,
@@ -40,10 +40,10 @@ pub(in crate::proxy) struct Outgoing<'a> {
     pub(in crate::proxy) trace: Option<(TraceContext, TraceParent)>,
 }
 
-/// Makes the outgoing head out of a copy of the incoming one.
+/// Builds the outgoing head from a copy of the incoming one.
 ///
-/// Of the copy only the fields are kept, each looked at; what else the HTTP library remembers of the incoming head, the
-/// spelling of names and of the target among it, does not cross.
+/// Only the fields of the copy are kept, and each is checked. Other data that the HTTP library keeps of the incoming
+/// head, such as the spelling of names and of the target, is not forwarded.
 pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
     outgoing: Outgoing<'_>,
@@ -55,7 +55,7 @@ pub(in crate::proxy) fn clean_request(
         parts.uri = respelled.target;
         asked = respelled.authority;
     }
-    // copied only where a route names what else crosses
+    // copied only if a route configures further fields to forward
     let received = outgoing.route.request_terms();
     let received = received.map(|terms| {
         cold_path();
@@ -63,9 +63,9 @@ pub(in crate::proxy) fn clean_request(
     });
     drop_fields(&mut parts.headers, &outgoing);
     parts.headers.reserve(OWN_FIELDS);
-    // all its values go, whatever comes in their place
+    // all values of the field are replaced or removed
     match outgoing.authorization {
-        // the value was marked sensitive when it was made
+        // the value was marked sensitive when it was created
         Some(authorization) => {
             let field = header::AUTHORIZATION;
             parts.headers.insert(field, authorization.clone());
@@ -89,14 +89,14 @@ pub(in crate::proxy) fn clean_request(
     Ok(())
 }
 
-/// Has the HTTP library forget how the client spelled the names of its fields and its target, neither of which crosses:
-/// what it remembers of them would be copied with every attempt. Only for a target that is the same spelled anew.
+/// Makes the HTTP library forget how the client spelled field names and target. Neither is forwarded, and both would be
+/// copied with every attempt. Only for a target that is the same when it is written again.
 pub(in crate::proxy) fn forget_spelling(head: &mut RequestHeader) {
     let parts = taken(head);
     *head = RequestHeader::from(parts);
 }
 
-/// Method, target, version and fields of `head`, and nothing else of it.
+/// Returns method, target, version and fields of `head`, and none of its other data.
 fn taken(head: &mut RequestHeader) -> Parts {
     let (placeholder, ()) = http::Request::new(()).into_parts();
     let mut parts = Parts::from(mem::replace(head, RequestHeader::from(placeholder)));
@@ -104,16 +104,16 @@ fn taken(head: &mut RequestHeader) -> Parts {
     parts
 }
 
-/// Drops the fields that may not cross, each with all its values; all but Authorization.
+/// Drops the fields that may not be forwarded, each with all its values, except Authorization.
 fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     let mut dropped: Vec<HeaderName> = Vec::new();
     for (name, value) in &*fields {
         if name == header::AUTHORIZATION {
-            // nearly every request has it; it is not dropped here but replaced, or dropped, next
+            // nearly every request has it; the caller replaces or removes it afterwards
             continue;
         }
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
-        // looked up once: names that every client knows are numbers in here
+        // looked up once, because well-known names are stored as numbers
         let text = name.as_str();
         if untraced || is_dropped_from_request(text) {
             cold_path();
@@ -132,15 +132,15 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     }
 }
 
-/// A target that does not cross as it came.
+/// A target that is not forwarded as it was received.
 struct Respelled {
-    /// Path and query as the downstream gets them.
+    /// Path and query as the upstream receives them.
     target: Uri,
-    /// The host that the client asked for, where the target named it.
+    /// The host that the client named, if the target contained it.
     authority: Option<HeaderValue>,
 }
 
-/// How `target` crosses, if not as it came.
+/// Returns the changed target, or `None` if it is forwarded as it was received.
 fn respelled_target(target: &Uri, route: &Route) -> Result<Option<Respelled>> {
     if target.authority().is_none() && route.upstream().rewrite_prefix().is_none() {
         return Ok(None);
@@ -148,13 +148,13 @@ fn respelled_target(target: &Uri, route: &Route) -> Result<Option<Respelled>> {
     respell(target, route).map(Some)
 }
 
-/// Kept out of what every request of HTTP/1 goes through.
+/// Not inlined, because most HTTP/1 requests do not need it.
 #[inline(never)]
 fn respell(target: &Uri, route: &Route) -> Result<Respelled> {
     let authority = target.authority().map(|authority| authority.as_str());
     let authority = authority.and_then(|asked| HeaderValue::from_str(asked).ok());
     let target = match (route.upstream_path(target.path()), target.query()) {
-        // HTTP/2 names the host in the target: what stayed there would contradict the Host field
+        // HTTP/2 names the host in the target; if it stayed there, it would contradict the Host field
         (Cow::Borrowed(_), _) => Ok(target
             .path_and_query()
             .cloned()
@@ -166,7 +166,7 @@ fn respell(target: &Uri, route: &Route) -> Result<Respelled> {
     Ok(Respelled { target, authority })
 }
 
-/// The Host field, and what the client asked for where that is another: `authority`, or else its Host field.
+/// Sets the Host field, and X-Forwarded-Host to the host that the client named (`authority`, or else its Host field).
 fn set_host(
     fields: &mut HeaderMap,
     authority: Option<HeaderValue>,
@@ -189,13 +189,13 @@ fn set_host(
     }
 }
 
-/// What the gateway itself says of the request.
+/// Adds the fields that the gateway itself sets.
 fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     if let Some(address) = outgoing.client.and_then(text_of) {
         fields.insert(X_FORWARDED_FOR, address);
     }
     if outgoing.encrypted {
-        // its absence says http
+        // if the field is absent, the scheme is http
         fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
     if let Ok(id) = HeaderValue::from_bytes(outgoing.id.digits()) {
@@ -207,7 +207,8 @@ fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     }
 }
 
-/// An address as a header value. A thread remembers the last one: clients, and balancers still more, come again.
+/// Returns an address as a header value. Each thread caches the last one, because clients, and even more so load
+/// balancers, send many requests.
 fn text_of(address: IpAddr) -> Option<HeaderValue> {
     thread_local! {
         static LAST: RefCell<Option<(IpAddr, HeaderValue)>> = const { RefCell::new(None) };

@@ -1,4 +1,4 @@
-//! The head and the trailers that a client gets.
+//! Builds the response head and the trailers that a client receives.
 
 use super::{
     framing::{MAX_HEAD, Sole, Unreadable, is_one_line},
@@ -12,16 +12,16 @@ use std::{hint::cold_path, mem};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Why a head or trailers do not reach the client.
+/// Why a head or trailers are not forwarded to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::proxy) enum Unfit {
-    /// They repeat a token.
+    /// They contain a token.
     RepeatsToken,
-    /// They cannot be passed on as they are.
+    /// They cannot be forwarded as they are.
     Unreadable(Unreadable),
 }
 
-/// What the fields of a response say, found in one look at each.
+/// The result of one pass over the fields of a response.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Look<'a> {
     /// `Transfer-Encoding`.
@@ -30,26 +30,26 @@ pub(in crate::proxy) struct Look<'a> {
     pub(in crate::proxy) length: Sole<'a>,
     /// `Content-Type`.
     pub(in crate::proxy) media_type: Sole<'a>,
-    /// What is to be dropped.
+    /// The fields to drop.
     drops: Drops,
-    /// Whether `Location` or `Content-Location` leads to another place (RFC 9110 §10.2.2, §8.7).
+    /// `true` if there is a `Location` or `Content-Location` (RFC 9110 §10.2.2, §8.7).
     pub(in crate::proxy) leads: bool,
 }
 
-/// The fields that do not cross.
+/// The fields that are not forwarded.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Drops {
     names: Vec<HeaderName>,
-    /// Whether a `Connection` field may name others.
+    /// `true` if a `Connection` field may name further ones.
     nominates: bool,
 }
 
 impl<'a> Look<'a> {
-    /// Looks at `fields`, which are a head's or a trailer's.
+    /// Examines `fields`, which belong to a head or to trailers.
     ///
     /// # Errors
-    /// A field, by name or value, holds one of `tokens`: the one that the downstream was given, or the one that the client
-    /// presented. Or a value is more than one line, or all are too much.
+    /// The name or value of a field contains one of `tokens`: the token that the upstream received, or the one that the
+    /// client presented. Or a value has more than one line, or the fields are too large together.
     pub(in crate::proxy) fn at(
         fields: &'a HeaderMap,
         tokens: [Option<&Imprint>; 2],
@@ -58,14 +58,14 @@ impl<'a> Look<'a> {
         let shortest = tokens.clone().map(|token| token.length()).min();
         let (mut look, mut size) = (Self::default(), 0_usize);
         for (name, field) in fields {
-            // looked up once: names that every client knows are numbers in here
+            // looked up once, because well-known names are stored as numbers
             let (text, value) = (name.as_str(), field.as_bytes());
             size = size.saturating_add(text.len()).saturating_add(value.len());
             if !is_one_line(value) {
                 cold_path();
                 return Err(Unfit::Unreadable(Unreadable::FieldValue));
             }
-            // nearly every field is too short to hold any token
+            // nearly every field is too short to contain a token
             let holds = |token: &&Imprint| token.is_in(value) || token.is_in_name(text);
             if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
                 && tokens.clone().any(holds)
@@ -93,14 +93,14 @@ impl<'a> Look<'a> {
         Ok(look)
     }
 
-    /// Ends the look, so that the fields can be changed.
+    /// Ends the borrow, so that the fields can be changed.
     pub(in crate::proxy) fn drops(self) -> Drops {
         self.drops
     }
 }
 
 impl Drops {
-    /// Takes the dropped fields out of `fields`, which are those that were looked at.
+    /// Removes the dropped fields from `fields`, which must be those that were examined.
     pub(in crate::proxy) fn take_out_of(self, fields: &mut HeaderMap) {
         if self.nominates {
             cold_path();
@@ -112,9 +112,9 @@ impl Drops {
     }
 }
 
-/// Makes the head that the client gets out of the downstream's: without what speaks for the gateway's origin or asks for
-/// credentials, and with the id by which the logs know the request. `terms` are the route's own, with the origin that the
-/// client's request names; `drops` is what a look at the head said.
+/// Turns the upstream's head into the head that the client receives. Removes fields that set policies for the gateway's
+/// origin or ask for credentials, and adds the request id that the logs use. `terms` are the route's response settings,
+/// with the origin that the client's request names; `drops` is the result of [`Look::at`].
 pub(in crate::proxy) fn clean_response(
     head: &mut ResponseHeader,
     id: RequestId,
@@ -122,14 +122,14 @@ pub(in crate::proxy) fn clean_response(
     mut drops: Drops,
 ) {
     let (placeholder, ()) = http::Response::new(()).into_parts();
-    // the downstream's own words behind the status are not looked at by anybody: the standard ones replace them
+    // the upstream's reason phrase is not checked: the standard one replaces it
     let mut parts = Parts::from(mem::replace(head, ResponseHeader::from(placeholder)));
     parts.extensions = Extensions::new();
     let switching = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-    // what opens a tunnel concerns this very connection
+    // the fields that open a tunnel concern this connection
     drops.nominates &= !switching;
     let upgrade = switching.then(|| parts.headers.get(header::UPGRADE).cloned());
-    // copied only where a route names what else crosses
+    // copied only if a route configures further fields to forward
     let received = terms.map(|(terms, origin)| {
         cold_path();
         let mut received = parts.headers.clone();
@@ -157,7 +157,7 @@ pub(in crate::proxy) fn clean_response(
     *head = ResponseHeader::from(parts);
 }
 
-/// Drops the fields that `Connection` names (RFC 9110 §7.6.1). What frames the response cannot be among them.
+/// Drops the fields that `Connection` names (RFC 9110 §7.6.1), except those that frame the response.
 fn drop_nominated(fields: &mut HeaderMap) {
     let values = fields.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

@@ -1,4 +1,4 @@
-//! What one route lets cross, or adds, beyond what every route does.
+//! Applies the fields that a single route forwards or adds, beyond the rules for all routes.
 
 use crate::{
     proxy::cors,
@@ -7,17 +7,17 @@ use crate::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Whether copies of a presented token were found and kept back.
+/// Says if copies of a presented token were found and withheld.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Copies {
-    /// There were none.
+    /// No copies were found.
     None,
-    /// At least one cookie or field held one, and was dropped whole.
+    /// At least one cookie or field contained a copy and was dropped entirely.
     KeptBack,
 }
 
-/// Puts what the route adds to the fields that cross; `received` are those of the client.
+/// Applies the route's request settings to the fields that are forwarded (`kept`); `received` are those of the client.
 pub(super) fn add_to_request(
     kept: &mut HeaderMap,
     received: &HeaderMap,
@@ -47,7 +47,7 @@ pub(super) fn add_to_request(
     found
 }
 
-/// The cookies that may pass, as one field (RFC 9113 §8.2.3 joins those of HTTP/2 in the same way).
+/// Adds the cookies that may pass, as one field (RFC 9113 §8.2.3 joins those of HTTP/2 in the same way).
 fn add_cookies(
     kept: &mut HeaderMap,
     received: &HeaderMap,
@@ -72,7 +72,7 @@ fn add_cookies(
         }
         passing.extend_from_slice(pair);
     }
-    // parts of a received value are a legal value
+    // parts of a received value are a valid value
     if let (false, Ok(mut value)) = (passing.is_empty(), HeaderValue::from_bytes(&passing)) {
         value.set_sensitive(true);
         kept.insert(header::COOKIE, value);
@@ -80,7 +80,7 @@ fn add_cookies(
     found
 }
 
-/// Puts back what the route passes of the downstream's fields, and says what scripts may do.
+/// Restores the response fields that the route forwards, and sets the route's CORS fields.
 pub(super) fn add_to_response(
     kept: &mut HeaderMap,
     received: &HeaderMap,

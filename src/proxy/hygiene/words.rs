@@ -1,12 +1,13 @@
-//! A look at short texts eight bytes at a time.
+//! Searches short texts eight bytes at a time.
 //!
-//! Names and values of fields are too short for a search to be worth its beginning, and too many for a look at each byte.
+//! Field names and values are too short for the set-up cost of a substring search, and too many to compare byte by
+//! byte.
 
-/// One in each byte of a word.
+/// The value 1 in each byte of a word.
 const EACH: u64 = u64::from_ne_bytes([1; 8]);
 
-/// Returns `true` if `found` is not 0 for some eight bytes of `text`, of which the last may be looked at twice. A text of fewer
-/// than eight is filled up with the letter `a`.
+/// Returns `true` if `found` is not 0 for any eight bytes of `text`; the last bytes may be examined twice. A text of
+/// fewer than eight bytes is padded with the letter `a`.
 pub(super) fn any_word(text: &[u8], found: impl Fn(u64) -> u64) -> bool {
     let Some(last) = text.last_chunk::<8>() else {
         let filler = EACH * u64::from(b'a');

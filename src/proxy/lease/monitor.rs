@@ -1,6 +1,6 @@
-//! Checks the leases of one thread twenty times a second, for as long as the thread has any.
+//! Checks the leases of one thread twenty times a second, for as long as the thread has leases.
 //!
-//! Each thread has its own monitor: no lock is contended, and no lease is checked while its task runs.
+//! Each thread has its own monitor, so no lock is contended and no lease is checked while its task runs.
 
 use super::{Lease, Serving};
 use std::{
@@ -30,7 +30,7 @@ thread_local! {
 /// Adds `lease` to this thread's monitor, which checks it until it is dropped.
 #[cold]
 pub(super) fn add(lease: &Arc<Lease>, serving: &Serving) {
-    // fails only while the thread is being torn down
+    // fails only while the thread ends
     let Ok(monitor) = MONITOR.try_with(Arc::clone) else {
         return;
     };

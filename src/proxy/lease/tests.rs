@@ -4,7 +4,7 @@ use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A lease with a request on a public route, whose upstream may be silent for ten seconds, and in a stream for twenty.
+/// Returns a lease with a request on a public route, whose upstream may be silent for 10 s, or for 20 s in a stream.
 fn begun(lease: Arc<Lease>) -> LeaseGuard {
     *lease.request() = Some(MonitoredRequest {
         credential: None,
@@ -19,7 +19,7 @@ fn begun(lease: Arc<Lease>) -> LeaseGuard {
     LeaseGuard(lease)
 }
 
-/// Checks it once a second; returns how it ended.
+/// Checks the lease once a second; returns why it ended.
 async fn after(seconds: u32, lease: &Lease) -> Option<EndReason> {
     let revocations = Revocations::of_one_process();
     for _ in 0..=seconds {

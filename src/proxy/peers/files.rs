@@ -1,4 +1,4 @@
-//! The TLS files of an upstream: whom it must prove to be, and who the gateway is to it.
+//! The TLS files of an upstream: the authorities that it is verified against, and the gateway's client certificate.
 
 use crate::{clock::UnixTime, proxy::certificate::expiry};
 use pingora::{
@@ -20,23 +20,23 @@ pub enum UpstreamTlsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// What it should contain.
         expected: &'static str,
         /// What is wrong.
         source: rustls_pki_types::pem::Error,
     },
-    /// The file holds none of what it should.
+    /// The file does not contain what it should.
     #[error("{}: expected {expected} in PEM form, found none", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// What it should contain.
         expected: &'static str,
     },
 }
 
 impl UpstreamTlsError {
-    /// Returns `true` if a file is not there or may not be read, rather than being wrong.
+    /// Returns `true` if a file does not exist or is not readable. Returns `false` if its contents are wrong.
     pub fn is_unreadable(&self) -> bool {
         match self {
             Self::Unreadable { source, .. } => {
@@ -56,7 +56,7 @@ pub(super) fn authorities(path: &Path) -> Result<Arc<CaType>, UpstreamTlsError> 
     Ok(Arc::from(wrapped))
 }
 
-/// Who the gateway is to an upstream, and until when.
+/// The client certificate of the gateway, and when it expires.
 pub(super) struct Identity {
     pub(super) certificate: Arc<CertKey>,
     pub(super) expires_at: Option<UnixTime>,

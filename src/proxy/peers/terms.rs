@@ -1,4 +1,4 @@
-//! What connections to a target are used on: their deadlines, their protocol, and for whom.
+//! Settings of the connections to a target: timeouts, protocol and sharing.
 
 use crate::route::Upstream;
 use pingora::{
@@ -7,25 +7,25 @@ use pingora::{
 };
 use std::time::Duration;
 
-/// Requests at a time on one connection of HTTP/2.
+/// Maximum number of concurrent requests on one HTTP/2 connection.
 const HTTP2_STREAMS: u32 = 100;
-/// What a target may send ahead of a client that does not read, in bytes. A connection has room for as much on every
-/// stream: with pingora's 8 MiB for either, one such client would hold back all the others (RFC 9113 §5.2.1).
+/// Bytes that a target may send on a stream before the client reads them. The window of a connection is large enough
+/// for all of its streams: with pingora's 8 MiB for both, one slow client would stop all the others (RFC 9113 §5.2.1).
 const HTTP2_WINDOW: u32 = 256 << 10;
 
-/// What holds for every connection to a target.
+/// Settings that apply to every connection to a target.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     connect: Duration,
     response: Duration,
     idle: Duration,
     http2: bool,
-    /// Connections of one group are used for its requests alone.
+    /// A connection is reused only for requests of the same group.
     group: u64,
 }
 
 impl Terms {
-    /// Those of the connections to the targets of `upstream`, which are `group`'s.
+    /// Returns the settings for connections to the targets of `upstream`, which belong to `group`.
     pub(super) fn of(upstream: &Upstream, group: u64) -> Self {
         Self {
             connect: upstream.connect_timeout(),
@@ -36,7 +36,7 @@ impl Terms {
         }
     }
 
-    /// Has `peer` be used on these terms.
+    /// Applies these settings to `peer`.
     pub(super) fn bind(&self, peer: &mut HttpPeer) {
         peer.group_key = self.group;
         let options = &mut peer.options;

@@ -1,5 +1,5 @@
-//! All that a guard does not touch, except at the end of a lease, and for a head that is kept back until its body begins:
-//! writes, TLS and socket facts go to the stream beneath it.
+//! The remaining traits of the guard: writes, TLS and socket information are delegated to the stream below, except when
+//! a lease has ended or a head is kept back until its body begins.
 
 use std::io;
 use std::pin::Pin;
@@ -61,7 +61,7 @@ impl<S: IO> AsyncWrite for Guard<S> {
             self.kept_written = 0;
             self.kept = response.into();
         }
-        // what is still kept back is not sent: a head without its body
+        // a head that is still kept back is not sent without its body
         if !self.kept.is_empty() && !self.holds_head() {
             ready!(self.poll_kept(context))?;
         }
@@ -91,7 +91,7 @@ impl<S: IO> AsyncWrite for Guard<S> {
 }
 
 impl<S: IO> Guard<S> {
-    /// Writes what was kept back.
+    /// Writes the bytes that were kept back.
     fn poll_kept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self
             .kept
@@ -120,8 +120,8 @@ impl<S: IO> Shutdown for Guard<S> {
     }
 }
 
-/// Reads what a refused client still sends: bytes that arrive at a closed socket have the system take back the answer
-/// that is under way (RFC 9112 §9.6).
+/// Reads what a refused client still sends. Bytes that arrive at a closed socket would make the system discard the
+/// response that is being sent (RFC 9112 §9.6).
 async fn discard<S: IO>(stream: &mut S) {
     let (mut read, mut scratch) = (0, [0; 4_096]);
     while read < MOST_DISCARDED {
@@ -132,9 +132,9 @@ async fn discard<S: IO>(stream: &mut S) {
     }
 }
 
-/// How long a refused client may take to read its answer and close.
+/// How long a refused client may take to read its response and close.
 const CLOSING: Duration = Duration::from_secs(1);
-/// How much a refused client may send meanwhile, in bytes.
+/// How much a refused client may send in this time, in bytes.
 const MOST_DISCARDED: usize = 256 << 10;
 
 #[async_trait]
