@@ -1,9 +1,9 @@
-//! Proves that a presented token is genuine, current, and meant for the gateway.
+//! The verification of presented tokens: they must be genuine, current, and addressed to the gateway.
 //!
-//! What enters is a [`PresentedToken`]; what leaves is a [`SubjectToken`], which exists only here and only after every
-//! check, or a [`VerifyError`] that names the one that failed. Keys come from the issuer's configuration and are found
-//! by (issuer, kid); nothing in a token chooses where a key comes from or which algorithm is acceptable. A fault of
-//! the gateway or of the provider is [`VerifyError::KeysUnavailable`], never a verdict about the token.
+//! A [`Verifier`] turns a [`PresentedToken`] into a [`SubjectToken`], which can be made only here and only after every
+//! check, or into a [`VerifyError`] that names the failed check. Keys come from the issuer's configuration and are
+//! looked up by (issuer, kid). Nothing in a token decides where a key comes from or which algorithm is acceptable. A
+//! failure of the gateway or of the provider is [`VerifyError::KeysUnavailable`], never a verdict about the token.
 
 mod client;
 pub mod directory;
@@ -60,7 +60,7 @@ pub struct Verifier {
     clock: SharedClock,
 }
 
-/// An issuer whose tokens a route takes.
+/// An issuer whose tokens a route accepts.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     issuer: Arc<TrustedIssuer>,
@@ -68,7 +68,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Tokens of that issuer that are addressed to one of `audiences`, instead of to one of the issuer's own list.
+    /// Accepts tokens that are addressed to one of `audiences`, instead of to one of the issuer's own audiences.
     pub fn addressed_to(issuer: Arc<TrustedIssuer>, audiences: Vec<Audience>) -> Self {
         Self {
             issuer,
@@ -93,7 +93,7 @@ impl From<Arc<TrustedIssuer>> for Accepted {
 }
 
 impl Verifier {
-    /// Takes tokens of the `accepted` issuers. `own_issuer` is the `iss` of what the gateway mints itself.
+    /// Accepts tokens of the `accepted` issuers. `own_issuer` is the `iss` of the tokens that the gateway issues.
     pub fn new(
         accepted: impl IntoIterator<Item = impl Into<Accepted>>,
         own_issuer: &str,
@@ -108,13 +108,13 @@ impl Verifier {
         }
     }
 
-    /// The same, and takes these tokens of the gateway's own.
+    /// Also accepts these tokens of the gateway itself.
     #[must_use]
     pub fn accepting(self, own: Option<OwnTokens>) -> Self {
         Self { own, ..self }
     }
 
-    /// The same, and refuses what is revoked.
+    /// Also refuses revoked tokens.
     #[must_use]
     pub fn heeding(self, revocations: Option<Revocations>) -> Self {
         Self {
@@ -123,25 +123,23 @@ impl Verifier {
         }
     }
 
-    /// The issuers whose tokens are accepted, as their tokens name them (`iss`).
+    /// The `iss` values of the accepted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.accepted.iter().map(|accepted| accepted.issuer.url())
     }
 
     /// Verifies a token: its form, issuer, algorithm, key and signature, then its type and claims.
     ///
-    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors
-    /// [`VerifyError`]: the first check that failed.
+    /// # Errors [`VerifyError`]: the first check that failed.
     pub async fn verify(&self, presented: &PresentedToken) -> Result<SubjectToken, VerifyError> {
         self.verify_before(presented, &mut ()).await
     }
 
-    /// The same, and tells `witness` of each check before it is made.
+    /// Verifies a token like [`Self::verify`], and tells `witness` about each check before it is made.
     ///
-    /// # Errors
-    /// Those of [`Self::verify`].
+    /// # Errors Those of [`Self::verify`].
     pub async fn verify_before(
         &self,
         presented: &PresentedToken,
@@ -176,7 +174,7 @@ impl Verifier {
         )
     }
 
-    /// A token of the gateway's own, where the route takes such: a signed one that was read, or an opaque one.
+    /// Verifies one of the gateway's own tokens, signed or opaque, if the route accepts them.
     async fn verify_own(
         &self,
         token: &RawToken,
@@ -195,7 +193,7 @@ impl Verifier {
         counted(&own.issuer, traced)
     }
 
-    /// What was revoked counts no more, however genuine it is.
+    /// Refuses a revoked token, even if it is genuine.
     fn unrevoked(&self, subject: SubjectToken) -> Result<SubjectToken, VerifyError> {
         match &self.revocations {
             Some(revocations) => subject.unrevoked(revocations),
@@ -209,7 +207,7 @@ impl Verifier {
         Facts::new(claimed, accepted.join(", "))
     }
 
-    /// The issuer with exactly that `iss` (RFC 9207, RFC 8725 §3.8); nothing is ever fetched from one that is not here.
+    /// Returns the issuer with exactly this `iss` (RFC 9207, RFC 8725 §3.8). Nothing is fetched from an unknown issuer.
     fn accepted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
         self.accepted
             .iter()
@@ -232,7 +230,7 @@ impl Verifier {
 }
 
 impl TrustedIssuer {
-    /// Verifies algorithm, key and signature; what the token says is checked by whoever knows what it has to be.
+    /// Verifies algorithm, key and signature. The caller checks the claims.
     async fn prove<'a>(
         self: &Arc<Self>,
         token: &'a RawToken,
@@ -280,7 +278,7 @@ fn counted(
 ) -> Result<SubjectToken, VerifyError> {
     match &verified {
         Ok(_) => issuer.metrics().token_accepted(),
-        // A fault says nothing about the token.
+        // A failure of the provider says nothing about the token.
         Err(VerifyError::KeysUnavailable { .. }) => {}
         Err(_) => issuer.metrics().token_refused(),
     }

@@ -1,8 +1,8 @@
-//! Who calls the token service: the five ways in which a client proves that it is the one it says it is.
+//! Client authentication at the token service, by one of five methods.
 //!
-//! What enters is what a request presents for one client; what leaves is a [`ProvenClient`], which exists only here and
-//! only after the check that the configuration names for that client, or a [`ClientError`]. A client has exactly one
-//! method: another one is refused even where its credential is right. A fault of the store or of whoever publishes the
+//! A [`ClientAuthenticator`] turns what a request presents into a [`ProvenClient`], which can be made only here and
+//! only after the check that is configured for the client, or into a [`ClientError`]. A client has exactly one method.
+//! Any other method is refused, even with a correct credential. A failure of the store or of the server with the
 //! client's keys is [`ClientError::Unavailable`], never a verdict about the client.
 
 mod assertion;
@@ -21,7 +21,7 @@ use crate::{clock::UnixTime, jose::SecretDigest, store::OnceOnly, token::RawToke
 use std::sync::Arc;
 use thiserror::Error;
 
-/// What one client has to show.
+/// Authenticates one client.
 #[derive(Debug)]
 pub struct ClientAuthenticator {
     id: Arc<str>,
@@ -29,7 +29,7 @@ pub struct ClientAuthenticator {
     keys: Option<ClientKeys>,
 }
 
-/// What a method compares with.
+/// The expected credential, by method.
 #[derive(Debug)]
 enum Expected {
     SecretBasic(SecretDigest),
@@ -39,50 +39,50 @@ enum Expected {
     Nothing,
 }
 
-/// What a request presents for a client. Nothing of it is believed yet.
+/// What a request presents to authenticate a client. It is not verified yet.
 #[derive(Clone, Copy)]
 pub enum PresentedClient<'a> {
-    /// Secrets of an Authorization field, each one reading of it (RFC 6749 §2.3.1).
+    /// The secrets of an Authorization header field, one for each way to decode it (RFC 6749 §2.3.1).
     Basic(&'a [&'a [u8]]),
     /// `client_secret` of the form.
     Post(&'a [u8]),
     /// `client_assertion` of the form (RFC 7523 §2.2).
     Assertion(&'a RawToken),
-    /// No credential in the request; the verified certificate of its connection, where there is one (DER).
+    /// No credential in the request. The verified certificate of the TLS connection, if there is one (DER).
     Bare(Option<&'a [u8]>),
 }
 
-/// A client that proved who it is.
+/// Proof that a client has authenticated.
 #[derive(Debug, Clone)]
 pub struct ProvenClient {
     id: Arc<str>,
     method: ClientMethod,
 }
 
-/// What every client assertion is held to.
+/// What a client assertion must satisfy, and the state to check it with.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofTerms<'a> {
-    /// How the gateway is named as audience: the issuer, the token endpoint.
+    /// The names of the gateway as an audience: its issuer and its token endpoint.
     pub audiences: &'a [Box<str>],
-    /// Which `jti` were used.
+    /// The record of used `jti` values.
     pub once: &'a OnceOnly,
-    /// The time.
+    /// The current time.
     pub now: UnixTime,
 }
 
-/// Why a client is not the one it says it is.
+/// The reason why a client could not be authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClientError {
     /// No client has this id.
     #[error("no such client")]
     Unknown,
-    /// The request uses a method that is not the client's.
+    /// The request uses a method other than the client's.
     #[error("the client authenticates with {configured}")]
     OtherMethod {
         /// The client's method.
         configured: ClientMethod,
     },
-    /// Another secret.
+    /// The secret is wrong.
     #[error("the client secret is another")]
     Secret,
     /// The assertion is not acceptable.
@@ -91,10 +91,11 @@ pub enum ClientError {
     /// The connection has no client certificate.
     #[error("the connection has no client certificate")]
     NoCertificate,
-    /// The certificate is another's.
+    /// The certificate has a different name.
     #[error("the client certificate names somebody else")]
     Certificate,
-    /// The client's keys, or the record of what was used before, cannot be had: a fault, not a verdict.
+    /// The client's keys or the record of used assertions are not available. This is a failure, not a verdict about the
+    /// client.
     #[error("the client cannot be authenticated at the moment")]
     Unavailable,
 }
@@ -105,7 +106,7 @@ impl ClientAuthenticator {
         &self.id
     }
 
-    /// The one way in which the client authenticates.
+    /// The only method with which the client authenticates.
     pub fn method(&self) -> ClientMethod {
         match &self.expected {
             Expected::SecretBasic(_) => ClientMethod::ClientSecretBasic,
@@ -116,17 +117,16 @@ impl ClientAuthenticator {
         }
     }
 
-    /// The keys that the client signs with: its assertions, and subject tokens of its own.
+    /// The client's public keys, for its assertions and for subject tokens that it signs itself.
     pub fn keys(&self) -> Option<&ClientKeys> {
         self.keys.as_ref()
     }
 
-    /// Holds what is presented against what is expected.
+    /// Authenticates the client with what the request presents.
     ///
-    /// Waits at most 5 s, and only where an assertion names a key that is not known yet, or the store is asked.
+    /// Waits only if an assertion names an unknown key, or for the store, and then at most 5 s.
     ///
-    /// # Errors
-    /// [`ClientError`]: the check that failed.
+    /// # Errors [`ClientError`]: the check that failed.
     pub async fn prove(
         &self,
         presented: PresentedClient<'_>,
@@ -134,7 +134,7 @@ impl ClientAuthenticator {
     ) -> Result<ProvenClient, ClientError> {
         match (&self.expected, presented) {
             (Expected::SecretBasic(expected), PresentedClient::Basic(readings)) => {
-                // every reading is compared, whichever is right
+                // compares every decoding, so that the time does not depend on which one is right
                 let right = readings
                     .iter()
                     .fold(false, |right, secret| expected.is_of(secret) | right);
@@ -175,7 +175,7 @@ impl ClientAuthenticator {
         })
     }
 
-    /// What becomes of a request that names a client which is not configured: the same work, and a refusal.
+    /// Refuses a request that names an unknown client, after the same work as for a known one.
     pub fn refuse_unknown(presented: PresentedClient<'_>) -> ClientError {
         presented.spend_time();
         ClientError::Unknown
@@ -183,7 +183,7 @@ impl ClientAuthenticator {
 }
 
 impl PresentedClient<'_> {
-    /// Compares a secret with nobody's, so that who guesses client ids learns nothing from how long it takes.
+    /// Compares with a dummy secret, so that the response time does not reveal which client ids exist.
     fn spend_time(self) {
         let nobody = SecretDigest::of(b"");
         let compare = |secret: &[u8]| std::hint::black_box(nobody.is_of(secret));
@@ -205,7 +205,7 @@ impl ProvenClient {
         &self.id
     }
 
-    /// How it proved who it is.
+    /// The method with which the client authenticated.
     pub fn method(&self) -> ClientMethod {
         self.method
     }
@@ -221,7 +221,7 @@ impl ClientError {
     }
 }
 
-/// A part of a secret, or a token, stands in it.
+/// The value contains a secret or a token, so that `Debug` redacts it.
 impl std::fmt::Debug for PresentedClient<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -1,8 +1,8 @@
-//! Who the users are, where the gateway itself has to know it: whether a user exists, and who may impersonate whom.
+//! The directory of users: which users exist, and who may impersonate whom.
 //!
-//! What enters is the id of a user; what leaves is what the operator wrote down about that user. An id names a user as
-//! the token service names subjects: by `sub` where the clients accept one issuer, and by `<issuer name>:<sub>` where they accept
-//! several, since two providers may know different people by one name. Whoever is not in the directory has no permission.
+//! An id names a user as the token service names subjects: by `sub` if the clients accept one issuer, and by `<issuer
+//! name>:<sub>` if they accept several, because two providers may use one name for different people. A user who is not
+//! in the directory has no permission.
 
 mod file;
 mod settings;
@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::{collections::BTreeSet, fmt};
 
-/// Finds users.
+/// Looks up users.
 pub trait Directory: Send + Sync + fmt::Debug {
-    /// The user with this id, compared character by character.
+    /// Returns the user with this id, compared exactly.
     fn user(&self, id: &str) -> Option<Arc<User>>;
 
     /// The ids of all users, sorted.
@@ -26,14 +26,14 @@ pub trait Directory: Send + Sync + fmt::Debug {
 /// How the directory's ids name users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserIds {
-    /// By `sub`: the clients accept the tokens of one issuer.
+    /// By `sub`. The clients accept the tokens of one issuer.
     Bare,
-    /// By `<issuer name>:<sub>`: the clients accept the tokens of several issuers.
+    /// By `<issuer name>:<sub>`. The clients accept the tokens of several issuers.
     Qualified,
 }
 
 impl UserIds {
-    /// The id of the user `sub` of the issuer with that name.
+    /// Returns the id of the user `sub` of the issuer with this name.
     pub fn id(self, issuer_name: &str, sub: &str) -> String {
         match self {
             Self::Bare => sub.to_owned(),
@@ -42,7 +42,7 @@ impl UserIds {
     }
 }
 
-/// What is known about one user.
+/// The directory entry of one user.
 #[derive(Clone, PartialEq)]
 pub struct User {
     id: Box<str>,
@@ -53,40 +53,40 @@ pub struct User {
     organizations: BTreeSet<Box<str>>,
 }
 
-/// That a user may get tokens in the place of others.
+/// A permission to impersonate other users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
-    /// In whose place.
+    /// Who may be impersonated.
     pub whom: Impersonated,
-    /// Where.
+    /// Where the permission applies.
     pub within: Within,
 }
 
 /// Who may be impersonated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impersonated {
-    /// Users that are no administrators (`impersonate`).
+    /// Users who are not administrators (`impersonate`).
     Users,
     /// Administrators (`impersonate_admin`).
     Administrators,
 }
 
-/// Where a permission counts.
+/// Where a permission applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
-    /// Everywhere.
+    /// For all users.
     Everywhere,
-    /// For users that share an organization with whoever has the permission (`own_organizations`).
+    /// For users who share an organization with the user who has the permission (`own_organizations`).
     OwnOrganizations,
 }
 
 impl User {
-    /// The id.
+    /// The user's id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What may be told about the user, as claims (OpenID Connect Core §5.1).
+    /// The claims about the user (OpenID Connect Core §5.1).
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
@@ -96,13 +96,13 @@ impl User {
         self.roles.iter().map(AsRef::as_ref)
     }
 
-    /// Whether only `impersonate_admin` permits to impersonate the user.
+    /// Returns `true` if only `impersonate_admin` permits impersonation of this user.
     pub fn is_administrator(&self) -> bool {
         self.administrator
     }
 
-    /// Whether the user may get tokens in the place of `other`. One permission does not stand for the other: who may
-    /// impersonate administrators may not impersonate everybody else by that alone.
+    /// Returns `true` if this user may impersonate `other`. The permissions are independent: the permission to
+    /// impersonate administrators does not include other users.
     pub fn may_impersonate(&self, other: &Self) -> bool {
         let whom = if other.administrator {
             Impersonated::Administrators
@@ -121,7 +121,7 @@ impl User {
     }
 }
 
-/// What is known about people is personal data.
+/// Directory entries are personal data, so that `Debug` redacts them.
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("User(redacted)")

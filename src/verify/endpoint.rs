@@ -1,9 +1,8 @@
-//! The tokens that the token service is given (RFC 8693 §2.1): subjects and actors, each held against the type that was
-//! declared for it.
+//! The verification of tokens that are sent to the token service (RFC 8693 §2.1): subject and actor tokens, each
+//! checked against its declared type.
 //!
-//! What enters is a presented token, or the name of a user, and the client that presents it; what leaves is a
-//! [`SubjectToken`] or an [`ActorToken`]. The issuers are all that are trusted, and the gateway itself for a client that
-//! may exchange the gateway's own tokens. Whose token it is, and what may become of it, is for the policy to say.
+//! All trusted issuers are accepted here, and the gateway itself for a client that may exchange the gateway's own
+//! tokens. The policy decides later whose token the client may present and what it may be exchanged for.
 
 use super::{
     Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
@@ -20,7 +19,7 @@ use crate::{
 };
 use std::{fmt, sync::Arc};
 
-/// Verifies what the token service is given.
+/// Verifies the tokens that are sent to the token service.
 pub struct TokenEndpointVerifier {
     accepted: Vec<Accepted>,
     own: Option<OwnTokens>,
@@ -30,28 +29,28 @@ pub struct TokenEndpointVerifier {
     clock: SharedClock,
 }
 
-/// The types of token whose text is verified here.
+/// The token types that are verified here.
 #[derive(Debug, Clone, Copy)]
 enum Declared {
     AccessToken,
     IdToken,
 }
 
-/// What the verifier has to know of the client that presents a token.
+/// What the verifier needs to know about the client that presents a token.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientTerms<'a> {
-    /// The client.
+    /// The client's id.
     pub id: &'a str,
-    /// Whether it may exchange the gateway's own tokens.
+    /// `true` if the client may exchange the gateway's own tokens.
     pub accept_own: bool,
-    /// The names of the issuers whose tokens it may present; none: all that are trusted.
+    /// The names of the issuers whose tokens the client may present. `None` means all trusted issuers.
     pub accepts: Option<&'a [Box<str>]>,
-    /// How it and the directory name users.
+    /// How the client and the directory name users.
     pub user_ids: UserIds,
 }
 
 impl ClientTerms<'_> {
-    /// Whether it may present tokens of the issuer with this name.
+    /// Returns `true` if the client may present tokens of the issuer with this name.
     pub fn accept(&self, issuer_name: &str) -> bool {
         self.accepts
             .is_none_or(|names| names.iter().any(|name| **name == *issuer_name))
@@ -59,7 +58,7 @@ impl ClientTerms<'_> {
 }
 
 impl TokenEndpointVerifier {
-    /// Takes tokens of the `trusted` issuers. `own_issuer` is the `iss` of what the gateway mints itself.
+    /// Accepts tokens of the `trusted` issuers. `own_issuer` is the `iss` of the tokens that the gateway issues.
     pub fn new(
         trusted: impl IntoIterator<Item = Arc<TrustedIssuer>>,
         own_issuer: &str,
@@ -76,8 +75,8 @@ impl TokenEndpointVerifier {
         }
     }
 
-    /// The same, and takes what the gateway issued from clients that may present it; `issuer` is what
-    /// [`TrustedIssuer::own`] made, `actor` is `issuer.actor`, and `reader` opens what is sealed.
+    /// Also accepts the gateway's own tokens from clients that may present them. `issuer` is made by
+    /// [`TrustedIssuer::own`], `actor` is `issuer.actor`, and `reader` opens sealed tokens.
     #[must_use]
     pub fn accepting_own(
         mut self,
@@ -94,7 +93,7 @@ impl TokenEndpointVerifier {
         self
     }
 
-    /// The same, and refuses what is revoked.
+    /// Also refuses revoked tokens.
     #[must_use]
     pub fn heeding(self, revocations: Option<Revocations>) -> Self {
         Self {
@@ -103,13 +102,12 @@ impl TokenEndpointVerifier {
         }
     }
 
-    /// Verifies a subject token that was `declared` an access token, an ID token or a JWT (RFC 8693 §3), which is an
+    /// Verifies a subject token that was `declared` an access token, an ID token or a JWT (RFC 8693 §3). A JWT is an
     /// access token that is not opaque.
     ///
-    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors
-    /// [`VerifyError`]: the first check that failed; [`VerifyError::NotTaken`] for every other declared type.
+    /// # Errors [`VerifyError`]: the first check that failed. [`VerifyError::NotTaken`] for every other declared type.
     pub async fn subject(
         &self,
         presented: &PresentedToken,
@@ -131,8 +129,8 @@ impl TokenEndpointVerifier {
 
     /// Verifies an actor token that was `declared` an access token or an ID token.
     ///
-    /// # Errors
-    /// Those of [`Self::subject`], and [`VerifyError::Impersonated`] for a token that was got by impersonation.
+    /// # Errors Those of [`Self::subject`], and [`VerifyError::Impersonated`] for a token that was issued for an
+    /// impersonation.
     pub async fn actor(
         &self,
         presented: &PresentedToken,
@@ -146,11 +144,10 @@ impl TokenEndpointVerifier {
         }
     }
 
-    /// The user of the directory that is called `id`, for `actor` and until its token ends.
+    /// Returns the directory user with this `id` as a subject, for `actor` and until the actor's token expires.
     ///
-    /// # Errors
-    /// [`VerifyError::UserUnknown`] where there is no directory, or no such user in it, or the issuer that the id names
-    /// is not trusted.
+    /// # Errors [`VerifyError::UserUnknown`] if there is no directory, the user is not in it, or the issuer that the id
+    /// names is not trusted.
     pub fn user(
         &self,
         id: &str,
@@ -173,13 +170,13 @@ impl TokenEndpointVerifier {
         self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::UserId)?)
     }
 
-    /// The user whom the client itself names in a JWT that it signs (RFC 8693 §3, `jwt`), for `actor` and until its token
-    /// ends. `sub` names the user as the directory would; `jti` may be absent, and counts once where it is there.
+    /// Returns the user whom the client names in a JWT that it signed itself (RFC 8693 §3, `jwt`), for `actor` and
+    /// until the actor's token expires. `sub` names the user as in the directory. `jti` is optional. If present, it can
+    /// be used once.
     ///
-    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors
-    /// [`VerifyError::Assertion`], and those of [`Self::user`] but for the directory, which need not know the user.
+    /// # Errors [`VerifyError::Assertion`], and those of [`Self::user`]. The user does not have to be in the directory.
     pub async fn self_signed(
         &self,
         presented: &PresentedToken,
@@ -222,12 +219,11 @@ impl TokenEndpointVerifier {
         self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::SelfSigned)?)
     }
 
-    /// The subject of a family of refresh tokens, as a record of the gateway's own says it.
+    /// Returns the subject of a family of refresh tokens from the gateway's own record.
     ///
-    /// # Errors
-    /// [`VerifyError::UnknownIssuer`] where the issuer that knows the subject is not trusted any more or not accepted of
-    /// the client, [`VerifyError::Expired`] past the family's end, [`VerifyError::Revoked`], and others where the record
-    /// is none.
+    /// # Errors [`VerifyError::UnknownIssuer`] if the subject's issuer is no longer trusted or not accepted for the
+    /// client, [`VerifyError::Expired`] after the end of the family, [`VerifyError::Revoked`], and others if the record
+    /// is not valid.
     pub fn family(
         &self,
         family: FamilySubject,
@@ -237,13 +233,12 @@ impl TokenEndpointVerifier {
         self.unrevoked(family.subject(issuer, self.clock.now())?)
     }
 
-    /// A token of a trusted issuer, to be revoked: its signature is verified, and that it has not expired.
+    /// Verifies a token of a trusted issuer that is to be revoked: its signature, and that it has not expired.
     ///
-    /// Waits at most 5 s, and only where the token names a key that is not known yet.
+    /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors
-    /// [`VerifyError`]: the first check that failed. But for [`VerifyError::KeysUnavailable`], such a token is accepted
-    /// nowhere.
+    /// # Errors [`VerifyError`]: the first check that failed. A token with any error except
+    /// [`VerifyError::KeysUnavailable`] is not accepted anywhere.
     pub async fn revocable(&self, token: &RawToken) -> Result<RevocableToken, VerifyError> {
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
@@ -252,8 +247,8 @@ impl TokenEndpointVerifier {
         RevocableToken::of(issuer, proven, self.clock.now())
     }
 
-    /// The issuer that knows the user whom the client calls `id`, and the user's name there. Where ids are qualified, a
-    /// client that accepts one issuer may leave its name out.
+    /// Returns the issuer of the user whom the client calls `id`, and the user's name at that issuer. If ids are
+    /// qualified, a client that accepts only one issuer may omit the issuer's name.
     fn known_as<'a>(
         &self,
         id: &'a str,
@@ -264,7 +259,7 @@ impl TokenEndpointVerifier {
             (Some(only), None) => Some(only),
             (Some(_), Some(_)) | (None, _) => None,
         };
-        // an issuer's name holds no colon
+        // an issuer's name contains no colon
         let prefixed = id
             .split_once(':')
             .filter(|_| by.user_ids == UserIds::Qualified);
@@ -311,7 +306,7 @@ impl TokenEndpointVerifier {
         counted(issuer, verified)
     }
 
-    /// A token of the gateway's own, of a client that may present such. The policy asks whose it is.
+    /// Verifies one of the gateway's own tokens, if the client may present them. The policy checks whose token it is.
     async fn verify_own(
         &self,
         token: &RawToken,
@@ -348,14 +343,14 @@ impl TokenEndpointVerifier {
         }
     }
 
-    /// The issuer with exactly that `iss`, if the client may present its tokens.
+    /// Returns the issuer with exactly this `iss`, if the client may present its tokens.
     fn accepted(&self, claimed: &str, by: ClientTerms<'_>) -> Result<&Accepted, VerifyError> {
         let found = self.trusted(claimed)?;
         let accepted = by.accept(found.issuer.name()).then_some(found);
         accepted.ok_or(VerifyError::UnknownIssuer)
     }
 
-    /// The issuer with exactly that `iss`.
+    /// Returns the issuer with exactly this `iss`.
     fn trusted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
         self.accepted
             .iter()

@@ -8,7 +8,7 @@ use crate::{jose::Algorithm, telemetry::IssuerMetrics, token::Audience};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// One of `trusted_issuers`: what its tokens must look like, and its keys.
+/// One of `trusted_issuers`: the rules for its tokens, and its keys.
 pub struct TrustedIssuer {
     pub(super) name: Arc<str>,
     pub(super) url: Box<str>,
@@ -18,10 +18,10 @@ pub struct TrustedIssuer {
     pub(super) typ: Vec<Box<str>>,
     pub(super) required_claims: Vec<(Arc<str>, Value)>,
     pub(super) scope_claim: Box<str>,
-    /// None: `sub`.
+    /// `None` means `sub`.
     pub(super) subject_claim: Option<Box<str>>,
     pub(super) client_claim: Option<Box<str>>,
-    /// What only users' tokens have.
+    /// A claim that only users' tokens have.
     pub(super) user_claim: Option<Box<str>>,
     pub(super) roles: Option<RoleGrants>,
     pub(super) known_as: Option<Box<str>>,
@@ -43,58 +43,57 @@ impl TrustedIssuer {
         &self.url
     }
 
-    /// The audiences of which its tokens must name one.
+    /// The accepted audiences. A token must name one of them.
     pub fn audiences(&self) -> &[Audience] {
         &self.audiences
     }
 
-    /// Whether its keys are there and not too old.
+    /// Returns `true` if keys are available and not too old.
     pub fn is_ready(&self) -> bool {
         self.keys.is_ready()
     }
 
-    /// The ids of the keys that it publishes; none where its keys are not there.
+    /// The ids of the published keys. `None` if no usable keys are available.
     pub fn key_ids(&self) -> Option<Vec<Box<str>>> {
         self.keys.is_ready().then(|| self.keys.ids())
     }
 
-    /// How long ago its keys were fetched; `None` where it has none yet.
+    /// The time since the keys were fetched. `None` if none were fetched yet.
     pub fn keys_age(&self) -> Option<Duration> {
         self.keys.age()
     }
 
-    /// Whether the gateway's readiness waits for its keys.
+    /// Returns `true` if the gateway's readiness depends on these keys.
     pub fn is_required(&self) -> bool {
         self.required
     }
 
-    /// Fetches its keys for the first time, unless they are there; whether they are there then.
+    /// Fetches the keys unless usable keys are available. Returns `true` if they are available afterwards.
     ///
-    /// For what is to be ready before it is used. Waits as long as the fetch takes: at most 5 s for each document.
+    /// Call this to have the issuer ready before it is used. It waits for the fetch: at most 5 s for each document.
     pub async fn prepare(&self) -> bool {
-        // why a fetch failed is logged and counted where it happens
+        // the cause of a failure is logged and counted where it occurs
         self.is_ready() || self.keys.refresh().await.is_ok()
     }
 
-    /// Fetches its keys now; why they cannot be had, in words for the operator.
+    /// Fetches the keys now.
     ///
-    /// Waits as long as the fetch takes: at most 5 s for each document.
+    /// Waits for the fetch: at most 5 s for each document.
     ///
-    /// # Errors
-    /// The cause, with the causes of it.
+    /// # Errors The whole chain of causes, as text for the operator.
     pub async fn fetch_keys(&self) -> Result<(), String> {
         let fetched = self.keys.refresh().await;
         fetched.map(|_| ()).map_err(|error| causes(&error))
     }
 
-    /// Starts to keep its keys fresh, on the runtime that identity providers are called on. Ends when the issuer is
-    /// dropped. To be called once.
+    /// Starts to refresh the keys in the background, on the runtime for calls to identity providers. It stops when the
+    /// issuer is dropped. Call this once.
     pub fn start(&self) {
         self.keys.start();
     }
 
     pub(super) fn accepts_typ(&self, typ: Option<&str>) -> bool {
-        // RFC 7515 §4.1.9: a `typ` without a slash means `application/` and the rest; RFC 9068 §4 for both spellings.
+        // RFC 7515 §4.1.9: a `typ` without a slash has the prefix `application/`. RFC 9068 §4 allows both spellings.
         let typ = typ.map_or_else(|| "jwt".to_owned(), normalized_typ);
         self.typ.iter().any(|accepted| **accepted == *typ)
     }
@@ -152,7 +151,7 @@ impl TrustedIssuer {
     }
 }
 
-/// Media types are compared without case, and `application/` goes without saying.
+/// Normalizes a media type: lower case, without the prefix `application/`.
 pub(super) fn normalized_typ(typ: &str) -> String {
     let lower = typ.to_ascii_lowercase();
     match lower.strip_prefix("application/") {

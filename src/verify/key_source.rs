@@ -1,4 +1,4 @@
-//! Where an issuer's keys are fetched from.
+//! The sources from which an issuer's keys are fetched.
 
 use crate::{
     egress::{Egress, EgressError, Reach},
@@ -9,17 +9,17 @@ use crate::{
 use std::{io, path::PathBuf, time::Duration};
 use thiserror::Error;
 
-/// One place of keys.
+/// One source of keys.
 #[derive(Debug)]
 pub(super) enum KeySource {
     File(PathBuf),
     Uri(OutboundUrl),
     Discovery(Discovery),
-    /// The gateway's own, as it publishes them.
+    /// The gateway's own keys, as it publishes them.
     Published(Vec<u8>),
 }
 
-/// The issuer's metadata documents, in the order in which they are asked for.
+/// The issuer's metadata documents, in the order in which they are tried.
 #[derive(Debug)]
 pub(super) struct Discovery {
     issuer: Box<str>,
@@ -30,22 +30,22 @@ pub(super) struct Discovery {
     oauth: OutboundUrl,
 }
 
-/// Keys that were fetched.
+/// The result of a fetch.
 #[derive(Debug)]
 pub(super) struct FetchedKeys {
     pub(super) set: JwkSet,
     pub(super) skipped: Vec<SkippedKey>,
-    /// For how long the provider says they may be kept.
+    /// How long the keys may be cached according to the provider.
     pub(super) max_age: Option<Duration>,
 }
 
-/// Why no keys were fetched.
+/// The reason why no keys were fetched.
 #[derive(Debug, Error)]
 pub(super) enum SourceError {
     #[error("{document} could not be fetched from {url}")]
     Fetch {
         document: &'static str,
-        /// Without its query.
+        /// The URL without its query.
         url: Box<str>,
         #[source]
         error: EgressError,
@@ -58,7 +58,7 @@ pub(super) enum SourceError {
     },
     #[error("the key set at {at} is not acceptable")]
     KeySet {
-        /// Where it was fetched or read.
+        /// The URL or path of the key set.
         at: Box<str>,
         #[source]
         error: JwkSetError,
@@ -69,7 +69,7 @@ pub(super) enum SourceError {
     OtherIssuer {
         url: Box<str>,
         expected: Box<str>,
-        /// At most 200 characters of it.
+        /// At most the first 200 characters.
         found: Box<str>,
     },
     #[error("the metadata at {url} names a jwks_uri that is not fetched")]
@@ -86,15 +86,15 @@ const METADATA: &str = "the metadata";
 const KEY_SET: &str = "the key set";
 
 impl KeySource {
-    /// The documents of `issuer`, which `base` is the URL of; over plain http off loopback where the operator said so of
-    /// `base`.
+    /// The metadata documents of `issuer`, whose URL is `base`. Plain http to a host other than loopback is allowed if
+    /// the operator allowed it for `base`.
     pub(super) fn discovery(issuer: &str, base: &OutboundUrl) -> Option<Self> {
         let url = base.url();
         let path = url.path().trim_end_matches('/');
         let at = |path: &str| {
             let mut url = url.clone();
             url.set_path(path);
-            // as `base` was: what is checked here is the rest of it
+            // `base` has already passed this check; only the rest of the URL is checked here
             OutboundUrl::parse_insecure(url.as_str()).ok()
         };
         Some(Self::Discovery(Discovery {
@@ -105,7 +105,7 @@ impl KeySource {
         }))
     }
 
-    /// Fetches the keys as they are now. Garbage, and a set without a usable key, is an error.
+    /// Fetches the current keys. Invalid data and a set without a usable key are errors.
     pub(super) async fn fetch(&self, egress: &Egress) -> Result<FetchedKeys, SourceError> {
         match self {
             Self::File(path) => {
@@ -136,7 +136,7 @@ impl FetchedKeys {
         })
     }
 
-    /// The same of what came from `at`, which an error names.
+    /// Parses a key set that came from `at`, which errors name.
     fn parse_at(at: &str, json: &[u8], max_age: Option<Duration>) -> Result<Self, SourceError> {
         Self::parse(json, max_age).map_err(|error| SourceError::KeySet {
             at: at.into(),
@@ -168,7 +168,7 @@ async fn get(
     })
 }
 
-/// The URL without its query, which may hold a secret.
+/// Returns the URL without its query, which may contain a secret.
 fn shown(url: &OutboundUrl) -> Box<str> {
     let text = url.to_string();
     text.split(['?', '#']).next().unwrap_or_default().into()
@@ -182,7 +182,7 @@ impl Discovery {
         };
         let mut asked = &self.openid;
         let fetched = match get(egress, asked, Reach::Named, METADATA).await {
-            // a server that has RFC 8414 metadata alone answers what it does not know in many ways: 400, 401, 403, 405
+            // servers with only RFC 8414 metadata respond to unknown paths in many ways: 400, 401, 403, 405
             Err(SourceError::Fetch {
                 error: EgressError::Status(400..=499),
                 ..
@@ -195,7 +195,7 @@ impl Discovery {
         let malformed = || SourceError::Metadata { url: shown(asked) };
         let metadata = Claims::parse(&fetched.body, LIMITS).map_err(|_| malformed())?;
         let text = |name| metadata.required_text(name).map_err(|_| malformed());
-        // RFC 8414 §3.3: identical, or the document must not be used.
+        // RFC 8414 §3.3: the values must be identical, otherwise the document must not be used.
         let found = text("issuer")?;
         if found != &*self.issuer {
             return Err(SourceError::OtherIssuer {
@@ -215,7 +215,8 @@ impl Discovery {
         Ok((url, reach))
     }
 
-    /// Plain http off loopback leads to the issuer's own host alone, where the operator said so of its URL.
+    /// Allows plain http to a host other than loopback only for the issuer's own host, if the operator allowed it
+    /// there.
     fn checked(&self, jwks_uri: &str) -> Result<OutboundUrl, UrlError> {
         let refused = match OutboundUrl::parse(jwks_uri) {
             Ok(url) => return Ok(url),
@@ -227,8 +228,8 @@ impl Discovery {
             .ok_or(refused)
     }
 
-    /// The operator wrote down the issuer's host and no other: what a document names elsewhere must be public.
-    /// None where it would lead to this machine.
+    /// The operator configured only the issuer's host. Any other host that a document names must have a public address.
+    /// Returns `None` if the URL leads to this machine.
     fn reach(&self, jwks_uri: &OutboundUrl) -> Option<Reach> {
         if jwks_uri.is_loopback() && !self.base.is_loopback() {
             return None;

@@ -1,4 +1,4 @@
-//! The keys of one issuer as they are known now, and how long they count.
+//! The cached keys of one issuer, and how long they are valid.
 
 use super::{
     VerifyError,
@@ -27,16 +27,16 @@ use std::{
 };
 use tokio::task::AbortHandle;
 
-/// How long keys count.
+/// How long keys are valid.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyTimes {
     /// A removed key is refused within this time.
     pub(super) max_age: Duration,
-    /// The last good keys serve for this time after they were fetched.
+    /// The last fetched keys are used for this time.
     pub(super) max_stale: Duration,
 }
 
-/// The keys of one issuer. Reading is a lock held for a lookup; fetching happens elsewhere and one at a time.
+/// The keys of one issuer. A lookup takes a short lock. Fetches run in the background, one at a time.
 pub(super) struct KeyStore {
     pub(super) issuer: Arc<str>,
     pub(super) source: KeySource,
@@ -47,23 +47,24 @@ pub(super) struct KeyStore {
     metrics: IssuerMetrics,
     held: RwLock<Held>,
     usable_until: Arc<AtomicI64>,
-    /// When the keys in use were asked for, in seconds since 1970; `i64::MIN` where there are none.
+    /// When the current keys were requested, in seconds since 1970. `i64::MIN` if there are none.
     fetched_at: AtomicI64,
     last_refresh_failed: AtomicBool,
     refreshing: tokio::sync::Mutex<()>,
-    /// The task that keeps the keys fresh.
+    /// The task that refreshes the keys.
     pub(super) keeping_fresh: OnceLock<AbortHandle>,
 }
 
 #[derive(Default)]
 struct Held {
     set: JwkSet,
-    /// Whether a key was removed or replaced, by [`VerificationKey::identity`]; shared with the leases.
+    /// By [`VerificationKey::identity`], `true` if the key was removed or replaced. Shared with the leases.
     retired: HashMap<[u8; 32], Arc<AtomicBool>>,
 }
 
-/// Whether a key that verified a signature still counts: it was neither removed nor replaced, and its issuer's keys
-/// are not too old. Cheap to clone and to ask; what was derived from a token asks at every use.
+/// The validity of a key that verified a signature. The key must be neither removed nor replaced, and its issuer's keys
+/// must not be too old. A lease is cheap to clone and to check. It is checked at every use of what was derived from a
+/// token.
 #[derive(Debug, Clone)]
 pub struct KeyLease {
     retired: Arc<AtomicBool>,
@@ -71,7 +72,7 @@ pub struct KeyLease {
 }
 
 impl KeyLease {
-    /// The lease of what no key vouches for any more: what is left of a token in a record of the gateway's own.
+    /// A lease that never expires, for subjects that come from a record of the gateway and no longer depend on a key.
     pub(super) fn of_record() -> Self {
         Self {
             retired: Arc::default(),
@@ -79,14 +80,14 @@ impl KeyLease {
         }
     }
 
-    /// Whether a token signed with this key would still be accepted at `now`, as far as the key goes.
+    /// Returns `true` if the key would still be accepted at `now`.
     pub fn is_current(&self, now: UnixTime) -> bool {
         !self.retired.load(Ordering::Acquire)
             && now.as_secs() < self.usable_until.load(Ordering::Acquire)
     }
 }
 
-/// A key that was found, and its lease.
+/// A key with its lease.
 #[derive(Debug)]
 pub(super) struct LeasedKey {
     key: Arc<VerificationKey>,
@@ -111,7 +112,7 @@ impl LeasedKey {
     }
 }
 
-/// Why no key is at hand.
+/// The reason why no key is available.
 enum Missing {
     /// There are no keys, or they are too old.
     Unusable,
@@ -144,7 +145,7 @@ impl KeyStore {
         })
     }
 
-    /// Reads a key file now, so that a mistake in it is found at start; other sources are fetched later.
+    /// Reads a key file now, so that errors in it are reported at start. Other sources are fetched later.
     pub(super) fn load_file(&self, building: &mut Building<'_>) -> Option<()> {
         let KeySource::File(path) = &self.source else {
             return Some(());
@@ -174,12 +175,12 @@ impl KeyStore {
         })
     }
 
-    /// Takes keys that are at hand.
+    /// Stores keys that are already available.
     pub(super) fn hold(&self, set: JwkSet) {
         self.replace(set, self.clock.now());
     }
 
-    /// How long ago the keys in use were asked for; `None` where there are none.
+    /// The time since the current keys were requested. `None` if there are none.
     pub(super) fn age(&self) -> Option<Duration> {
         let fetched_at = self.fetched_at.load(Ordering::Acquire);
         let age = || self.clock.now().since(UnixTime::from_secs(fetched_at));
@@ -190,7 +191,7 @@ impl KeyStore {
         self.clock.now().as_secs() < self.usable_until.load(Ordering::Acquire)
     }
 
-    /// The key for a token; fetches the keys once more where it is not known.
+    /// Returns the key for a token. Fetches the keys once more if it is unknown.
     pub(super) async fn key(
         self: &Arc<Self>,
         kid: Option<&str>,
@@ -198,7 +199,7 @@ impl KeyStore {
     ) -> Result<LeasedKey, VerifyError> {
         let refetched = match self.find(kid, alg) {
             Ok(key) => return Ok(key),
-            // The named key is there and for something else: fetching again would only let tokens cause requests.
+            // The key exists but is for another algorithm. Fetching again would only let tokens cause requests.
             Err(Missing::Lookup(why @ KeyLookup::AlgorithmNotAllowed)) => {
                 return Err(self.unknown(why));
             }
@@ -208,19 +209,19 @@ impl KeyStore {
             refetched == Refetched::Settled && !self.last_refresh_failed.load(Ordering::Acquire);
         self.find(kid, alg).map_err(|missing| match missing {
             Missing::Lookup(why) if certain => self.unknown(why),
-            // The key may be a new one that could not be fetched: a fault, not a verdict.
+            // The key may be new, but the keys could not be fetched. This is a failure, not a verdict.
             Missing::Lookup(_) | Missing::Unusable => VerifyError::KeysUnavailable {
                 issuer: Arc::clone(&self.issuer),
             },
         })
     }
 
-    /// Fetches the keys now. One fetch runs at a time, so an older answer never replaces a newer one.
+    /// Fetches the keys now. Only one fetch runs at a time, so that an older response never replaces a newer one.
     ///
-    /// Gives for how long the provider says that they may be kept.
+    /// Returns how long the keys may be cached according to the provider.
     pub(super) async fn refresh(&self) -> Result<Option<Duration>, SourceError> {
         let _one_at_a_time = self.refreshing.lock().await;
-        // The time before the request: what was removed after it would be missed otherwise.
+        // The time before the request. With a later time, a key that was removed during the request would be missed.
         let asked_at = self.clock.now();
         match self.source.fetch(&self.egress).await {
             Ok(fetched) => {
@@ -236,10 +237,10 @@ impl KeyStore {
                 self.last_refresh_failed.store(true, Ordering::Release);
                 self.metrics.refresh_failed();
                 let why = causes(&error);
-                // where there are none, its tokens get 503
+                // without usable keys, requests with the issuer's tokens get 503
                 let message = match self.is_ready() {
-                    true => "keys not refreshed, keeping the last good ones",
-                    false => "keys not refreshed, and there are none that could serve",
+                    true => "keys not refreshed, the last fetched keys stay in use",
+                    false => "keys not refreshed, and there are no usable keys",
                 };
                 tracing::warn!(issuer = %self.issuer, why, "{message}");
                 Err(error)
@@ -259,7 +260,7 @@ impl KeyStore {
         }
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let key = held.set.find(kid, alg).map_err(Missing::Lookup)?;
-        // Every key of the set has its mark: `replace` makes both together.
+        // Every key of the set has a mark, because `replace` creates both together.
         let retired = held.retired.get(key.identity()).ok_or(Missing::Unusable)?;
         Ok(LeasedKey {
             key: Arc::clone(key),
@@ -270,12 +271,12 @@ impl KeyStore {
         })
     }
 
-    /// Takes over a set. Keys that are not in it any more, with these numbers and algorithms, are retired.
+    /// Replaces the key set. Keys that the new set does not contain, with the same material and algorithm, are retired.
     fn replace(&self, set: JwkSet, fetched_at: UnixTime) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let mut earlier = std::mem::take(&mut held.retired);
         for key in set.keys() {
-            // A set may hold one key twice: the mark of the first counts.
+            // A set may contain a key twice. The mark of the first one is used.
             if !held.retired.contains_key(key.identity()) {
                 let mark = earlier.remove(key.identity()).unwrap_or_default();
                 held.retired.insert(*key.identity(), mark);
@@ -301,14 +302,14 @@ impl KeyStore {
 
 impl Drop for KeyStore {
     fn drop(&mut self) {
-        // else it would find out when it next wakes, which may be a day later
+        // otherwise the task would notice only when it next wakes, which may be a day later
         if let Some(task) = self.keeping_fresh.get() {
             task.abort();
         }
     }
 }
 
-/// An error and what caused it, on one line.
+/// Returns an error and its chain of causes on one line.
 pub(super) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

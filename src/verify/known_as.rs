@@ -1,4 +1,4 @@
-//! `trusted_issuers[].known_as`: how an issuer names the gateway (RFC 8693 §4.4).
+//! The gateway's name at an issuer (`trusted_issuers[].known_as`, RFC 8693 §4.4).
 
 use crate::settings::Building;
 use schemars::JsonSchema;

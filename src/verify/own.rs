@@ -1,7 +1,8 @@
-//! The gateway's own tokens as subject tokens, where a route takes them (`chain.accept_own`).
+//! The gateway's own tokens as subject tokens, if a route accepts them (`chain.accept_own`).
 //!
-//! They are verified like everybody's, with the keys that the gateway publishes, and must be addressed to the gateway.
-//! Then their subject is led back to the issuer that knows it, so that it gets the name it would have got directly.
+//! They are verified like other tokens, with the keys that the gateway publishes, and must be addressed to the gateway.
+//! Then their subject is traced back to its original issuer, so that it gets the same name as with a token of that
+//! issuer.
 
 mod lineage;
 mod reader;
@@ -27,29 +28,29 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// The own tokens that one route takes.
+/// The own tokens that one route accepts.
 #[derive(Debug, Clone)]
 pub struct OwnTokens {
     pub(super) issuer: Arc<TrustedIssuer>,
     pub(super) audiences: Box<[Audience]>,
-    /// `issuer.actor`: as `client_id` it stands for a client that nobody knows.
+    /// `issuer.actor`. As a `client_id` it means that the client is unknown.
     pub(super) actor: Box<str>,
     pub(super) origins: Origins,
-    /// Opens what is sealed in them.
+    /// Opens sealed tokens and lineages.
     reader: Option<Arc<OwnTokenReader>>,
 }
 
-/// How many issuers the gateway trusts in all.
+/// The number of trusted issuers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origins {
-    /// One: whoever an own token names is known to it.
+    /// One issuer. It knows the subject of every own token.
     Sole,
-    /// Several: a name without its issuer says nothing.
+    /// Several issuers. A subject name without its issuer is ambiguous.
     Several,
 }
 
 impl OwnTokens {
-    /// Tokens of `issuer`, which [`TrustedIssuer::own`] made, that are addressed to one of `audiences`.
+    /// Accepts tokens of `issuer`, made by [`TrustedIssuer::own`], that are addressed to one of `audiences`.
     pub fn addressed_to(
         issuer: Arc<TrustedIssuer>,
         audiences: Vec<Audience>,
@@ -65,15 +66,14 @@ impl OwnTokens {
         }
     }
 
-    /// The same, and opaque ones too: `reader` opens them, and what signed ones say, sealed, that they were made from.
+    /// Also accepts opaque tokens. `reader` opens them, and the sealed lineage of signed ones.
     #[must_use]
     pub fn read_by(self, reader: Arc<OwnTokenReader>) -> Self {
         let reader = Some(reader);
         Self { reader, ..self }
     }
 
-    /// Verifies the signature of a token that was read as a `jws`, or opens an opaque one; and finds what it was made
-    /// from.
+    /// Verifies the signature of a token that was parsed as a `jws`, or opens an opaque one, and finds its lineage.
     pub(super) async fn prove<'a>(
         &self,
         token: &'a RawToken,
@@ -85,7 +85,7 @@ impl OwnTokens {
             let (claims, made_from) = reader.opened(token)?;
             return Ok(Proven {
                 token,
-                // sealed as that, and as nothing else
+                // its seal is valid only for access tokens
                 typ: Some(ACCESS_TOKEN_TYPE.into()),
                 claims: Ok(claims),
                 kid: None,
@@ -103,7 +103,7 @@ impl OwnTokens {
         let format = claims.and_then(|claims| reader::format_of(typ.as_deref(), claims));
         Ok(Proven {
             made_from,
-            // an access token, whatever its route had it say
+            // it is an access token, whatever `typ` its route is configured to write
             typ: match format {
                 Some(TokenFormat::Jwt) => Some(ACCESS_TOKEN_TYPE.into()),
                 Some(TokenFormat::Opaque | TokenFormat::IdToken) | None => proven.typ,
@@ -115,18 +115,18 @@ impl OwnTokens {
 
 /// `typ` of an access token (RFC 9068 §2.1).
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
-/// Longer than any token the gateway issues.
+/// More than the lifetime of any token that the gateway issues.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// For the clocks of other replicas.
+/// Allowed clock difference between replicas.
 const LEEWAY: Duration = Duration::from_secs(30);
 /// Keys in memory are never too old.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 impl TrustedIssuer {
-    /// The name of the gateway itself among issuers; no configured one can have it.
+    /// The name of the gateway itself among the issuers. No configured issuer can have it.
     pub const OWN: &str = "gateway:own";
 
-    /// The gateway as an issuer: `url` with the keys it publishes. None where none of them verifies.
+    /// The gateway as an issuer: `url` with its published keys. `None` if none of them can verify.
     pub fn own(
         url: &str,
         keys: &SigningKeys,

@@ -1,4 +1,4 @@
-//! When keys are fetched: in the background before they are too old, and once more for a key that is not known.
+//! The schedule of key fetches: in the background before keys are too old, and once more for an unknown key.
 
 use super::key_store::KeyStore;
 use crate::clock::{Randomness, SystemRandomness};
@@ -8,25 +8,25 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The least time between two fetches for the sake of unknown keys: a flood of them costs the provider one request.
+/// The minimum time between two fetches for unknown keys. A flood of such tokens causes one request to the provider.
 pub(super) const REFETCH_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a request waits for such a fetch.
 const REFETCH_WAIT: Duration = Duration::from_secs(5);
 
-/// Whether what is known now is all there is to know.
+/// The state of a fetch for an unknown key after waiting for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refetched {
     /// No fetch is running.
     Settled,
-    /// One runs longer than a request waits; it may still bring the key.
+    /// A fetch takes longer than a request waits. It may still return the key.
     StillRunning,
 }
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// The fetch for the sake of an unknown key.
+/// The fetch for an unknown key.
 #[derive(Debug, Default)]
 pub(super) struct Refetch {
     state: Mutex<RefetchState>,
@@ -40,7 +40,7 @@ struct RefetchState {
 }
 
 impl KeyStore {
-    /// Keeps the keys fresh until the store is dropped.
+    /// Refreshes the keys in the background until the store is dropped.
     pub(super) fn start(self: &Arc<Self>) {
         let weak = Arc::downgrade(self);
         let mut wait = if self.is_ready() {
@@ -65,12 +65,12 @@ impl KeyStore {
                 };
             }
         });
-        // set once: an issuer is started once
+        // set only once, because an issuer is started once
         let _ = self.keeping_fresh.set(task.abort_handle());
     }
 
-    /// Fetches the keys for a token that names an unknown one: at most once in [`REFETCH_EVERY`]. Whoever comes while
-    /// that fetch runs waits for it, at most 5 s; whoever comes after it does not wait.
+    /// Fetches the keys for a token that names an unknown one, at most once in [`REFETCH_EVERY`]. Callers that arrive
+    /// while the fetch runs wait for it, at most 5 s. Callers that arrive after it do not wait.
     pub(super) async fn refetch_once(self: &Arc<Self>) -> Refetched {
         let mut done = self.refetch.done.subscribe();
         let running = {
@@ -95,11 +95,11 @@ impl KeyStore {
         }
     }
 
-    /// The fetch outlives the request that caused it, so a client that goes away takes nothing from the others.
+    /// Starts the fetch in its own task, so that it continues for the other requests if the client disconnects.
     fn spawn_refetch(self: &Arc<Self>) {
         let store = Arc::clone(self);
         self.egress.io().spawn(async move {
-            // The failure was logged and counted where it happened; the waiting requests see it in the store.
+            // The failure is logged and counted where it occurs. The waiting requests see it in the store.
             let _ = store.refresh().await;
             store.refetch.lock().running = false;
             store.refetch.done.send_modify(|count| *count += 1);
@@ -114,8 +114,9 @@ impl Refetch {
 }
 
 impl super::key_store::KeyTimes {
-    /// When to fetch again: 80 to 90 % of what the provider says, which counts between half of `max_age` and
-    /// `max_age`. The rest is for the fetch itself, so that a removed key is refused within `max_age`.
+    /// Returns the time until the next fetch: 80 to 90 % of the provider's cache lifetime, which is limited to between
+    /// half of `max_age` and `max_age`. The rest is for the fetch itself, so that a removed key is refused within
+    /// `max_age`.
     fn until_refresh(&self, provider: Option<Duration>, jitter: u8) -> Duration {
         let period = provider
             .unwrap_or(self.max_age)
@@ -130,7 +131,7 @@ fn backoff(failures: u32) -> Duration {
     FIRST_RETRY.saturating_mul(doubled).min(LAST_RETRY)
 }
 
-/// Keeps many gateways from asking a provider at the same moment. Without randomness they do, which still works.
+/// Prevents many gateways from fetching at the same moment. Without randomness they may, which is harmless.
 fn jitter() -> u8 {
     let mut byte = [0];
     SystemRandomness.fill(&mut byte).map_or(0, |()| {

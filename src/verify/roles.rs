@@ -1,4 +1,4 @@
-//! `trusted_issuers[].roles`: scopes that an issuer's roles stand for.
+//! The scopes that an issuer's roles grant (`trusted_issuers[].roles`).
 
 use super::VerifyError;
 use crate::{
@@ -32,7 +32,7 @@ pub struct RoleGrant {
     pub scope: ScopeSet,
 }
 
-/// The compiled map of roles.
+/// The compiled map of roles to scopes.
 #[derive(Debug)]
 pub(super) struct RoleGrants {
     claim: Box<str>,
@@ -103,8 +103,8 @@ fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
 }
 
 impl RoleGrants {
-    /// What the roles in `claims` grant, for who asks how a decision came about. What grants nothing is left out: a
-    /// provider writes many roles that are none of the gateway's business.
+    /// Describes the scopes that the roles in `claims` grant, for `explain`. Roles that grant nothing are omitted,
+    /// because provider tokens contain many roles of other applications.
     pub(super) fn told(&self, claims: &Claims) -> Facts {
         let wanted = format!("roles in {}", self.claim);
         match self.granted(claims) {
@@ -114,10 +114,9 @@ impl RoleGrants {
         }
     }
 
-    /// The scopes that the roles in `claims` stand for; none where the claim is absent.
+    /// Returns the scopes that the roles in `claims` grant. They are empty if the claim is missing.
     ///
-    /// # Errors
-    /// [`VerifyError::Roles`] where the claim is neither a text, which is one role, nor a list of texts.
+    /// # Errors [`VerifyError::Roles`] if the claim is neither a string, which is one role, nor a list of strings.
     pub(super) fn granted(&self, claims: &Claims) -> Result<ScopeSet, VerifyError> {
         let held = match claims.at_path(&self.claim) {
             None => return Ok(ScopeSet::empty()),

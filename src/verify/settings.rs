@@ -1,4 +1,4 @@
-//! `trusted_issuers[]` of the configuration.
+//! The `trusted_issuers[]` section of the configuration.
 
 use super::{
     KnownAsSettings, RoleSettings, TrustedIssuer,
@@ -143,19 +143,19 @@ fn default_max_stale() -> HumanDuration {
     HumanDuration::from_secs(60 * 60)
 }
 
-/// The claim that names the subject where nothing else is written (RFC 7519 §4.1.2).
+/// The claim that names the subject by default (RFC 7519 §4.1.2).
 const SUB: &str = "sub";
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
 const SHORTEST_MAX_AGE: Duration = Duration::from_secs(1);
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl IssuerSettings {
-    /// Returns `true` if its name is one that an issuer can have.
+    /// Returns `true` if the name is valid for an issuer.
     pub fn has_name(&self) -> bool {
         is_name(&self.name)
     }
 
-    /// Makes the issuer and reports every mistake. A key file is read here; keys elsewhere are fetched from
+    /// Builds the issuer and reports every error. A key file is read here. Other keys are fetched from
     /// [`TrustedIssuer::start`] on.
     pub fn build(
         self,
@@ -312,7 +312,7 @@ impl IssuerSettings {
             }
         }
         let plain = self.typ.iter().any(|typ| normalized_typ(typ) == "jwt");
-        // an empty one is reported where it is written
+        // an empty map is reported where it is parsed
         if plain && self.required_claims.is_none() {
             findings.within("typ", |findings| {
                 findings.warn(
@@ -326,7 +326,8 @@ impl IssuerSettings {
     }
 }
 
-/// A name stands in metrics, in logs and before the colon of a qualified subject, so it holds none.
+/// Returns `true` if `text` is a valid name. Names appear in metrics, logs and qualified subjects, so they have no
+/// colon.
 fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&text.len()) && text.bytes().all(fits)

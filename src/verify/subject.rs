@@ -1,4 +1,4 @@
-//! A token that was verified.
+//! Verified subject tokens.
 
 mod actor;
 mod application;
@@ -28,10 +28,10 @@ use crate::{
 use serde_json::Value;
 use std::{fmt, sync::Arc};
 
-/// Proof that a presented token is genuine, current and addressed to the gateway. Minted in `rules` alone, after the
+/// Proof that a presented token is genuine, current and addressed to the gateway. It is made only in `rules`, after the
 /// last check.
 ///
-/// Of a token that the gateway issued itself, issuer and subject are those that it was issued for.
+/// If the gateway issued the token itself, issuer and subject are those of the original token.
 pub struct SubjectToken {
     kind: SubjectKindOfToken,
     issuer: Arc<TrustedIssuer>,
@@ -43,7 +43,7 @@ pub struct SubjectToken {
     scopes: ScopeSet,
     client_id: Option<Box<str>>,
     actor_chain: ActorChain,
-    /// By which mark the token is an application's own.
+    /// The mark that identifies the token as an application's own.
     application: Option<&'static str>,
     impersonated: bool,
     impersonator: Option<Impersonator>,
@@ -52,23 +52,23 @@ pub struct SubjectToken {
     lineage: Lineage,
 }
 
-/// What told who the subject is.
+/// The kind of token that identified the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubjectKindOfToken {
     /// An access token of a trusted issuer or of the gateway itself.
     AccessToken,
     /// An ID token of a trusted issuer.
     IdToken,
-    /// A JWT that the client itself signed (RFC 8693 §3, `jwt`): it counts only together with an actor.
+    /// A JWT that the client itself signed (RFC 8693 §3, `jwt`). It is valid only together with an actor.
     SelfSigned,
-    /// The id of a user in the directory: it counts only together with an actor.
+    /// The id of a user in the directory. It is valid only together with an actor.
     UserId,
     /// A refresh token of the gateway.
     Refresh,
 }
 
 impl SubjectToken {
-    /// What told who the subject is.
+    /// The kind of token that identified the subject.
     pub fn kind(&self) -> SubjectKindOfToken {
         self.kind
     }
@@ -83,23 +83,23 @@ impl SubjectToken {
         self.issuer.url()
     }
 
-    /// `sub`, as its issuer knows the subject; another issuer may know somebody else by that name.
+    /// `sub`, as its issuer names the subject. Another issuer may use the same name for a different subject.
     pub fn sub(&self) -> &str {
         &self.sub
     }
 
-    /// The one audience that knows the subject by [`Self::sub`], where that is a pseudonym (`subject: pairwise`) which
-    /// one of the gateway's own tokens carries; nobody else may be told it.
+    /// The audience for which [`Self::sub`] is a pseudonym (`subject: pairwise`), if one of the gateway's own tokens
+    /// contains it. It must not be disclosed to any other audience.
     pub fn pseudonym_for(&self) -> Option<&Audience> {
         self.pseudonym_for.as_ref()
     }
 
-    /// How the issuer names the gateway in `may_act`, where the configuration says it.
+    /// The configured name of the gateway in `may_act` of this issuer's tokens.
     pub fn gateway_known_as(&self) -> Option<&str> {
         self.issuer.known_as()
     }
 
-    /// `aud`: whom the token is addressed to.
+    /// `aud`.
     pub fn audiences(&self) -> &[Audience] {
         &self.audiences
     }
@@ -109,66 +109,64 @@ impl SubjectToken {
         &self.claims
     }
 
-    /// `exp`; the token is refused from this second on.
+    /// `exp`. From this second on the token is refused.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 
-    /// `iat`, where the token says it.
+    /// `iat`, if the token has it.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at
     }
 
-    /// The scopes that the token says and those that its roles stand for; empty where there are none, which never means
-    /// all.
+    /// The scopes in the token and those that its roles grant. An empty set means no scopes, never all of them.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }
 
-    /// The application that the token was issued to, where the token says it.
+    /// The application that the token was issued to, if the token names it.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 
-    /// Who already acts for the subject (RFC 8693 §4.1).
+    /// The actors that already act for the subject (RFC 8693 §4.1).
     pub fn actor_chain(&self) -> &ActorChain {
         &self.actor_chain
     }
 
-    /// Who may act for the subject (RFC 8693 §4.4), as the issuer wrote it.
+    /// The party that may act for the subject (RFC 8693 §4.4), as the issuer wrote it.
     pub fn may_act(&self) -> Option<&Value> {
         self.claims.get("may_act")
     }
 
-    /// Whether the signature would still be accepted: asked again at every use of what was derived from this token.
+    /// The lease of the key that verified the token. It is checked at every use of what was derived from the token.
     pub fn key_lease(&self) -> &KeyLease {
         &self.lease
     }
 
-    /// Whether an application holds the token for itself, without a user.
+    /// Returns `true` if the token belongs to an application itself, without a user.
     pub fn is_app_only(&self) -> bool {
         self.application.is_some()
     }
 
-    /// By which mark the token is an application's own, in words for `explain`; `None` for a user's.
+    /// The mark that identifies the token as an application's own, as text for `explain`. `None` for a user's token.
     pub fn application_mark(&self) -> Option<&'static str> {
         self.application
     }
 
-    /// Everything whose revocation ends the token.
+    /// The lineage: every key whose revocation ends the token.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }
 
-    /// Who impersonates the subject, where a refresh token says so: whether that is permitted has to be asked again.
+    /// The actor that impersonates the subject, if a refresh token records one. The permission must be checked again.
     pub fn impersonator(&self) -> Option<&Impersonator> {
         self.impersonator.as_ref()
     }
 
-    /// The same, unless something that it comes from is revoked.
+    /// Returns the token unless a key of its lineage is revoked.
     ///
-    /// # Errors
-    /// [`VerifyError::Revoked`].
+    /// # Errors [`VerifyError::Revoked`].
     pub(super) fn unrevoked(self, revocations: &Revocations) -> Result<Self, VerifyError> {
         if revocations.ends(&self.lineage) {
             return Err(VerifyError::Revoked);
@@ -176,7 +174,7 @@ impl SubjectToken {
         Ok(self)
     }
 
-    /// Whether somebody got it in the subject's place by permission (an impersonation).
+    /// Returns `true` if the token was issued for an impersonation.
     pub fn is_impersonated(&self) -> bool {
         self.impersonated
     }

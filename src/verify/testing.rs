@@ -30,7 +30,7 @@ pub(super) fn jwks(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// The settings that every test starts from, with some members replaced.
+/// The default settings of every test, with some members replaced.
 pub(super) fn settings(changes: Value) -> IssuerSettings {
     let mut settings = json!({
         "name": "corp",
@@ -45,7 +45,7 @@ pub(super) fn settings(changes: Value) -> IssuerSettings {
     serde_json::from_value(settings).unwrap()
 }
 
-/// Builds an issuer whose key file holds `jwks` and is gone afterwards: it cannot be read again.
+/// Builds an issuer whose key file contains `jwks`. The file is deleted afterwards and cannot be read again.
 pub(super) fn build(
     settings: IssuerSettings,
     jwks: &str,
@@ -54,7 +54,7 @@ pub(super) fn build(
     build_in(TempDir::new().unwrap().path(), settings, jwks, clock)
 }
 
-/// Builds an issuer whose key file is in `folder` and holds `jwks`.
+/// Builds an issuer whose key file is in `folder` and contains `jwks`.
 pub(super) fn build_in(
     folder: &Path,
     settings: IssuerSettings,
@@ -76,7 +76,7 @@ pub(super) fn build_in(
     (issuer, findings.into_vec())
 }
 
-/// The claims of a token that every rule admits, with some replaced; null removes one.
+/// The claims of a token that every rule accepts, with some replaced. A null removes a claim.
 pub(super) fn claims(changes: Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER,
@@ -102,7 +102,7 @@ pub(super) fn sign(key: &SigningKey, claims: &Value) -> String {
     key.sign("at+jwt", claims.as_object().unwrap()).unwrap()
 }
 
-/// A published set that also signs.
+/// A published key set with its signing keys.
 pub(super) fn published(alg: Algorithm) -> (SigningKeys, String) {
     let keys = SigningKeys::new([key(alg)]).unwrap();
     let jwks = String::from_utf8(keys.jwks()).unwrap();

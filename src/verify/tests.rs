@@ -21,7 +21,7 @@ struct Bench {
     _key_file: TempDir,
 }
 
-/// A gateway that trusts one issuer, whose settings are the usual ones with some replaced.
+/// A gateway that trusts one issuer with the default settings, some of them replaced.
 fn bench(changes: Value) -> Bench {
     let (keys, jwks) = published(Algorithm::ES256);
     let clock = clock();

@@ -1,4 +1,4 @@
-//! JWTs that a client signs itself (RFC 7523 §3): client assertions, and subject tokens of its own making.
+//! JWTs that a client signs itself (RFC 7523 §3): client assertions and self-signed subject tokens.
 
 use super::ClientKeys;
 use crate::{
@@ -13,30 +13,31 @@ use serde::Deserialize;
 use std::time::Duration;
 use thiserror::Error;
 
-/// What such a JWT must say.
+/// What such a JWT must contain.
 #[derive(Debug, Clone, Copy)]
 pub struct AssertionTerms<'a> {
-    /// `iss`: the client.
+    /// The expected `iss`: the client.
     pub issuer: &'a str,
-    /// `sub`: the client again (RFC 7523 §3, item 2B); none where it may name anybody.
+    /// The expected `sub`: the client again (RFC 7523 §3, item 2B). `None` if any subject is allowed.
     pub subject: Option<&'a str>,
-    /// The names of the gateway. Every audience that the JWT names must be one: whoever else it is addressed to could
+    /// The names of the gateway. Every audience of the JWT must be one of them, because any other addressee could
     /// present it here.
     pub audiences: &'a [Box<str>],
-    /// What the header's `typ` may be, in lower case and without `application/`; it may always be absent.
+    /// Accepted values of the header's `typ`, in lower case and without `application/`. It may always be absent.
     pub typ: &'a [&'a str],
-    /// How often it may be presented.
+    /// How often the JWT may be presented.
     pub uses: Uses,
 }
 
 /// How often a JWT may be presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uses {
-    /// Once, by its `jti`. Without one: as often as it likes until it expires.
+    /// Once, identified by its `jti`. Without a `jti`, any number of times until it expires.
     Once,
-    /// Once, by its `jti`. Without one it must not live longer than five minutes, in which it may be presented again.
+    /// Once, identified by its `jti`. Without a `jti`, its lifetime must be at most five minutes, and it may be
+    /// presented again.
     OnceOrShortLived,
-    /// Until it expires, whatever its `jti`. Without one it must not live longer than five minutes.
+    /// Any number of times until it expires. Without a `jti`, its lifetime must be at most five minutes.
     UntilExpiry,
 }
 
@@ -51,7 +52,7 @@ pub enum AssertionReuse {
     UntilExpiry,
 }
 
-/// A JWT whose signature is its client's, current and meant for the gateway.
+/// A JWT that is current, addressed to the gateway, and signed with its client's key.
 #[derive(Debug)]
 pub struct VerifiedAssertion {
     claims: Claims,
@@ -65,28 +66,28 @@ pub struct VerifiedAssertion {
 /// The check that such a JWT did not pass.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AssertionError {
-    /// No compact JWS of the kind that is read.
+    /// It is not an acceptable compact JWS.
     #[error("malformed")]
     Malformed(#[source] JoseError),
     /// The client has no such key.
     #[error("signed with a key that is not the client's")]
     Key,
-    /// The signature is not the key's.
+    /// The signature does not verify.
     #[error("the signature is not valid")]
     Signature,
-    /// The header says that it is something else.
+    /// The header's `typ` names a different type.
     #[error("its type is another")]
     Type,
-    /// A claim is missing or not of its type.
+    /// A claim is missing or has the wrong type.
     #[error("a claim is not acceptable")]
     Claims(#[source] ClaimsError),
     /// `iss` is not the client.
     #[error("issued by somebody else")]
     Issuer,
-    /// `sub` is empty, too long, or not whom it has to be.
+    /// `sub` is empty, too long, or not the expected subject.
     #[error("its subject is not acceptable")]
     Subject,
-    /// Addressed to nobody, or to somebody else.
+    /// `aud` is missing or contains a name that is not the gateway's.
     #[error("addressed to somebody else")]
     Audience,
     /// `exp` is not in the future.
@@ -95,36 +96,36 @@ pub enum AssertionError {
     /// `nbf` or `iat` is in the future.
     #[error("not valid yet")]
     NotYetValid,
-    /// It lives longer than an hour.
+    /// Its lifetime exceeds an hour.
     #[error("lives longer than an hour")]
     LivesTooLong,
-    /// It has no `jti`, and lives longer than five minutes.
+    /// It has no `jti`, and its lifetime exceeds five minutes.
     #[error("has no jti and lives longer than five minutes")]
     NoIdentifier,
     /// Its `jti` was used before.
     #[error("used before")]
     Replayed,
-    /// The client's keys, or the record of what was used, cannot be had: a fault, not a verdict.
+    /// The client's keys or the record of used JWTs are not available. This is a failure, not a verdict.
     #[error("cannot be checked at the moment")]
     Unavailable,
 }
 
-/// The longest life, whatever it says of its beginning.
+/// The maximum lifetime, whatever `iat` and `nbf` say.
 const LONGEST_LIFE: Duration = Duration::from_secs(3_600);
-/// The longest life of what could be presented again, because it has no `jti`.
+/// The maximum lifetime of a JWT that can be presented again because it has no `jti`.
 const SHORT_LIFE: Duration = Duration::from_secs(300);
-/// How far clocks may differ at its beginning.
+/// The allowed clock difference for `nbf` and `iat`.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// The longest `jti`, in bytes.
+/// The maximum length of `jti`, in bytes.
 const LONGEST_JTI: usize = 256;
-/// The longest `sub`, in bytes (OpenID Connect Core §2).
+/// The maximum length of `sub`, in bytes (OpenID Connect Core §2).
 const LONGEST_SUB: usize = 255;
-/// The types of a client assertion: plain JWTs, and the type that draft-ietf-oauth-rfc7523bis registers. An access token
-/// or an ID token of the same key is neither.
+/// The types of a client assertion: a plain JWT, and the type that draft-ietf-oauth-rfc7523bis registers. Access tokens
+/// and ID tokens that are signed with the same key have other types.
 const CLIENT_ASSERTION: [&str; 2] = ["jwt", "client-authentication+jwt"];
 
 impl<'a> AssertionTerms<'a> {
-    /// A client assertion of the client with this `id`.
+    /// The terms for a client assertion of the client with this `id`.
     pub fn of_client(id: &'a str, audiences: &'a [Box<str>], reuse: AssertionReuse) -> Self {
         Self {
             issuer: id,
@@ -140,12 +141,12 @@ impl<'a> AssertionTerms<'a> {
 }
 
 impl ClientKeys {
-    /// Verifies a JWT of this client: signature, type, issuer, audience, times; then that it is used for the first time.
+    /// Verifies a JWT of this client: its signature, type, issuer, audience and times, then that it was not used
+    /// before.
     ///
-    /// Any algorithm that the client's key is for is acceptable; symmetric ones and `none` do not exist here.
+    /// Every algorithm of the client's key is acceptable. Symmetric algorithms and `none` are not implemented.
     ///
-    /// # Errors
-    /// [`AssertionError`]: the first check that failed.
+    /// # Errors [`AssertionError`]: the first check that failed.
     pub async fn verify_assertion(
         &self,
         token: &RawToken,
@@ -205,7 +206,7 @@ impl VerifiedAssertion {
         })
     }
 
-    /// RFC 7523 §3, item 7: an identifier counts once, for as long as the JWT could be presented again.
+    /// RFC 7523 §3, item 7: records the `jti` for as long as the JWT could be presented again.
     async fn use_up(
         &self,
         terms: &AssertionTerms<'_>,
@@ -234,7 +235,7 @@ impl VerifiedAssertion {
         {
             Ok(Use::First) => Ok(()),
             Ok(Use::Again) => Err(AssertionError::Replayed),
-            // what cannot be remembered could be used twice
+            // without a record, the JWT could be used twice
             Err(_) => Err(AssertionError::Unavailable),
         }
     }
@@ -254,18 +255,18 @@ impl VerifiedAssertion {
         self.expires_at
     }
 
-    /// `iat`, where it says so.
+    /// `iat`, if present.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at
     }
 
-    /// The lease of the key that it was signed with.
+    /// The lease of the key that verified the signature.
     pub fn into_lease(self) -> KeyLease {
         self.lease
     }
 }
 
-/// `exp`, `iat`, and the whole lifetime: from the earliest of `iat`, `nbf` and now until `exp`.
+/// Returns `exp`, `iat` and the lifetime. The lifetime runs from the earliest of `iat`, `nbf` and now until `exp`.
 fn lifetime(
     claims: &Claims,
     now: UnixTime,
@@ -281,7 +282,7 @@ fn lifetime(
     if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
         return Err(AssertionError::NotYetValid);
     }
-    // from here on the second that it was issued in: the longer life, and what a revocation of that second ends
+    // rounded down to the second: this makes the lifetime longer, and a revocation in that second includes the JWT
     let issued_at = claims.second_of("iat").map_err(AssertionError::Claims)?;
     let begins = issued_at.unwrap_or(now).min(now);
     if expires_at.since(begins) > LONGEST_LIFE {

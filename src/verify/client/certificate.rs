@@ -1,29 +1,28 @@
-//! The one name by which a client's certificate is known (RFC 8705 §2.1.2).
+//! The one name that identifies a client's certificate (RFC 8705 §2.1.2).
 
 use super::distinguished_name::DistinguishedName;
 use std::net::IpAddr;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
 
-/// A name that a certificate must have. The certificate's chain and its possession were verified by TLS.
+/// A name that a client certificate must have. TLS has already verified the chain and the possession of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateName {
-    /// Its whole subject.
+    /// The whole subject.
     Subject(DistinguishedName),
-    /// One of its `dNSName`s, without regard to case; a wildcard is no name.
+    /// A `dNSName`, compared without case. A wildcard never matches.
     Dns(Box<str>),
-    /// One of its `uniformResourceIdentifier`s, character by character.
+    /// A `uniformResourceIdentifier`, compared exactly.
     Uri(Box<str>),
-    /// One of its `iPAddress`es.
+    /// An `iPAddress`.
     Ip(IpAddr),
-    /// One of its `rfc822Name`s; the domain without regard to case.
+    /// An `rfc822Name`. The domain is compared without case.
     Email(Box<str>),
 }
 
 impl CertificateName {
-    /// Reads the value of the configuration's `key`.
+    /// Parses the value of the configuration key `key`.
     ///
-    /// # Errors
-    /// How such a value is written.
+    /// # Errors A description of the expected value.
     pub(super) fn parse(key: &str, text: &str) -> Result<Self, &'static str> {
         let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         match key {
@@ -45,7 +44,7 @@ impl CertificateName {
         }
     }
 
-    /// Whether the certificate in `der` has this name; what cannot be read has none.
+    /// Returns `true` if the certificate in `der` has this name. A certificate that cannot be parsed has no name.
     pub(super) fn is_in(&self, der: &[u8]) -> bool {
         let Ok((rest, certificate)) = X509Certificate::from_der(der) else {
             return false;
@@ -56,7 +55,7 @@ impl CertificateName {
         if let Self::Subject(expected) = self {
             return DistinguishedName::of(certificate.subject()).as_ref() == Some(expected);
         }
-        // two extensions of one kind, and what cannot be parsed, are errors
+        // duplicate extensions and names that cannot be parsed are errors
         let Ok(Some(names)) = certificate.subject_alternative_name() else {
             return false;
         };
@@ -80,7 +79,7 @@ impl CertificateName {
             (Self::Ip(IpAddr::V6(expected)), GeneralName::IPAddress(name)) => {
                 expected.octets() == *name
             }
-            // RFC 5321 §2.4: only the receiving host knows what case means left of the sign
+            // RFC 5321 §2.4: only the receiving host knows whether case matters in the part before the @ sign
             (Self::Email(expected), GeneralName::RFC822Name(name)) => {
                 match (expected.split_once('@'), name.split_once('@')) {
                     (Some((user, domain)), Some((named_user, named_domain))) => {

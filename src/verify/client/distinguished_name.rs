@@ -1,21 +1,21 @@
-//! Distinguished names: as an operator writes them (RFC 4514), and as a certificate has them.
+//! Distinguished names, from the configuration (RFC 4514) and from certificates.
 //!
-//! Both become the same list, in the order of the certificate, and are compared as RFC 5280 §7.1 says: the same types in
-//! the same order, values without regard to case and to how many spaces stand between words.
+//! Both are parsed into the same list, in the order of the certificate. They are compared as RFC 5280 §7.1 defines: the
+//! same types in the same order, and values without regard to case and to the number of spaces between words.
 
 use thiserror::Error;
 use x509_parser::x509::X509Name;
 
-/// A sequence of relative names, outermost first, each a sorted set of types (dotted) and values (folded).
+/// A sequence of relative names, outermost first. Each is a sorted set of types (dotted) and values (case-folded).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DistinguishedName(Vec<Vec<(Box<str>, Box<str>)>>);
 
-/// The text is no distinguished name (RFC 4514 §3).
+/// The text is not a distinguished name (RFC 4514 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a distinguished name")]
 pub struct NotADistinguishedName;
 
-/// The names that types have in text (RFC 4514 §3), and those that tools write besides.
+/// The names of attribute types in text (RFC 4514 §3), and others that common tools write.
 const TYPES: [(&str, &str); 15] = [
     ("CN", "2.5.4.3"),
     ("SN", "2.5.4.4"),
@@ -35,11 +35,10 @@ const TYPES: [(&str, &str); 15] = [
 ];
 
 impl DistinguishedName {
-    /// Reads a name as RFC 4514 writes it: the innermost first. Spaces around separators do not count; values in hex
-    /// (`#…`) and quoted values are not read.
+    /// Parses a name in RFC 4514 form, innermost first. Spaces around separators are ignored. Hexadecimal (`#…`) and
+    /// quoted values are not supported.
     ///
-    /// # Errors
-    /// [`NotADistinguishedName`], also for a type that is neither dotted nor known by name.
+    /// # Errors [`NotADistinguishedName`], also for an attribute type that is neither dotted nor a known name.
     pub fn parse(text: &str) -> Result<Self, NotADistinguishedName> {
         let mut relative = split(text, ',')?
             .into_iter()
@@ -52,7 +51,7 @@ impl DistinguishedName {
         Ok(Self(relative))
     }
 
-    /// The name in a certificate; none where a value is no text.
+    /// Returns the name in a certificate, or `None` if a value is not text.
     pub(super) fn of(name: &X509Name<'_>) -> Option<Self> {
         let relative = name.iter_rdn().map(|rdn| {
             let attributes = rdn.iter().map(|attribute| {
@@ -70,7 +69,7 @@ fn sorted(mut attributes: Vec<(Box<str>, Box<str>)>) -> Vec<(Box<str>, Box<str>)
     attributes
 }
 
-/// The parts of `text` between unescaped separators; none of them is empty.
+/// Splits `text` at unescaped separators. No part is empty.
 fn split(text: &str, separator: char) -> Result<Vec<&str>, NotADistinguishedName> {
     let mut parts = Vec::new();
     let (mut start, mut escaped) = (0, false);
@@ -118,7 +117,7 @@ fn is_dotted(name: &str) -> bool {
     name.contains('.') && name.split('.').all(number)
 }
 
-/// RFC 4514 §2.4: a backslash before a special character, or before two hexadecimal digits of a byte of UTF-8.
+/// RFC 4514 §2.4: a backslash precedes a special character or two hexadecimal digits of a UTF-8 byte.
 fn unescaped(value: &str) -> Result<String, NotADistinguishedName> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -150,7 +149,7 @@ fn unescaped(value: &str) -> Result<String, NotADistinguishedName> {
     String::from_utf8(bytes).map_err(|_| NotADistinguishedName)
 }
 
-/// RFC 5280 §7.1, RFC 4518 §2.6.1: case does not count, and any spaces between words are one.
+/// RFC 5280 §7.1, RFC 4518 §2.6.1: case is ignored, and consecutive spaces count as one.
 fn folded(value: &str) -> Box<str> {
     let words: Vec<String> = value.split_whitespace().map(str::to_lowercase).collect();
     words.join(" ").into()

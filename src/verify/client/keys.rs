@@ -18,29 +18,29 @@ use std::{
     time::Duration,
 };
 
-/// The keys that a client signs with. Cloning shares them. They are kept as issuers' keys are: fetched in the background
-/// from the first use on, and once more for a key that is not known.
+/// The keys with which a client signs. Clones share them. They are cached like issuers' keys: fetched in the background
+/// after the first use, and once more for an unknown key.
 #[derive(Debug, Clone)]
 pub struct ClientKeys {
     store: Arc<KeyStore>,
     started: Arc<Once>,
 }
 
-/// Where a client's keys are.
+/// The place of a client's keys.
 #[derive(Debug, Clone)]
 pub(super) enum ClientKeyPlace<'a> {
     File(&'a PathBuf),
     Uri(&'a str, Option<&'a EgressTlsSettings>),
 }
 
-/// A key that the client removed is refused within five minutes; the last good ones bridge an outage of an hour.
+/// A key that the client removed is refused within five minutes. The last fetched keys are used for up to an hour.
 const TIMES: KeyTimes = KeyTimes {
     max_age: Duration::from_secs(5 * 60),
     max_stale: Duration::from_secs(60 * 60),
 };
 
 impl ClientKeys {
-    /// Reads a file at once; keys elsewhere are fetched when they are first needed.
+    /// Reads a file immediately. Keys from a URL are fetched when they are first needed.
     pub(super) fn build(
         id: &str,
         place: ClientKeyPlace<'_>,
@@ -77,7 +77,7 @@ impl ClientKeys {
         })
     }
 
-    /// The key for a JWT of the client.
+    /// Returns the key for a JWT of the client.
     pub(super) async fn key(
         &self,
         kid: Option<&str>,

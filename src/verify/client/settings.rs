@@ -1,4 +1,4 @@
-//! `clients[].authentication` as it is written.
+//! The `clients[].authentication` section of the configuration.
 
 use super::{
     AssertionReuse, CertificateName, ClientAuthenticator, Expected,
@@ -85,7 +85,7 @@ impl fmt::Display for ClientMethod {
 }
 
 impl ClientAuthenticationSettings {
-    /// Makes the authenticator of the client with this `id` and reports every mistake. Keys in a file are read here.
+    /// Builds the authenticator of the client with this `id` and reports every error. A key file is read here.
     pub fn build(
         &self,
         id: &str,
@@ -194,7 +194,7 @@ impl ClientAuthenticationSettings {
         ]
     }
 
-    /// A key that does nothing would promise what is not done.
+    /// Reports keys that have no effect with the configured method, so that no setting is silently ignored.
     fn refuse_what_is_not_used(&self, building: &mut Building<'_>) {
         let takes_secret = matches!(
             self.method,
@@ -223,10 +223,10 @@ impl ClientAuthenticationSettings {
     }
 }
 
-/// Below this a secret draws a warning, in bytes.
+/// A secret shorter than this causes a warning, in bytes.
 const SHORT_SECRET: usize = 16;
 
-/// The first colon ends the id (RFC 7617 §2), unless the client encodes it, which many do not.
+/// The first colon ends the id (RFC 7617 §2), unless the client percent-encodes it, which many clients do not.
 fn refuse_colon(id: &str, building: &mut Building<'_>) {
     if id.contains(':') {
         building.within("method", |b| {

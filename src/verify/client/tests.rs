@@ -38,7 +38,7 @@ fn with_secret(method: &str) -> ClientAuthenticator {
     build(settings, folder.path()).0.unwrap()
 }
 
-/// A client with a key, and what it is held to.
+/// A client with a key, and the state that its assertions are checked with.
 struct Signing {
     authenticator: ClientAuthenticator,
     key: SigningKey,
@@ -73,7 +73,7 @@ impl Signing {
         }
     }
 
-    /// What becomes of an assertion with `changes`; null removes a claim.
+    /// Returns the result for an assertion with `changes`. A null removes a claim.
     async fn ends(&self, typ: &str, changes: Value) -> Result<(), ClientError> {
         let mut claims = json!({
             "iss": "portal",
@@ -239,7 +239,7 @@ async fn an_assertion_that_says_anything_else_is_refused() {
             "{typ}"
         );
     }
-    // none of them used up the identifier
+    // the failed attempts did not use up the identifier
     assert_eq!(client.ends("JWT", json!({})).await, Ok(()));
 }
 

@@ -1,4 +1,4 @@
-//! The directory as a file: YAML, read whole, every key known.
+//! The directory as a YAML file. Unknown keys are refused.
 
 use super::{Directory, Impersonated, Permission, User, Within};
 use crate::token::ScopeSet;
@@ -13,33 +13,33 @@ pub struct FileDirectory {
     users: HashMap<Box<str>, Arc<User>>,
 }
 
-/// Why a text is no directory.
+/// The reason why a text is not a directory.
 #[derive(Debug, Error)]
 pub enum DirectoryError {
-    /// It is no YAML of the expected shape.
+    /// The text is not YAML of the expected structure.
     #[error("{0}")]
     Shape(#[from] serde_yaml::Error),
-    /// A key with nothing behind it.
+    /// A key has no value.
     #[error("{place}: expected a value, found nothing")]
     Nothing {
-        /// Where it stands.
+        /// The path of the key.
         place: String,
     },
-    /// A user has no id, or one that no subject can have.
+    /// A user has no id, or an id that no subject can have.
     #[error("users[{position}].id: expected 1 to 255 ASCII characters")]
     Id {
         /// The user's position, from 0.
         position: usize,
     },
-    /// Two users have one id.
+    /// Two users have the same id.
     #[error("users[{position}].id: a second user called {id:?}")]
     Twice {
-        /// The second one's position, from 0.
+        /// The position of the second user, from 0.
         position: usize,
         /// The id.
         id: String,
     },
-    /// An organization without an id.
+    /// An organization has no id.
     #[error("users[{position}].organizations: expected the id of an organization")]
     Organization {
         /// The user's position, from 0.
@@ -93,18 +93,17 @@ enum Place {
 #[serde(deny_unknown_fields)]
 struct WrittenOrganization {
     id: String,
-    /// Read so that a mistake in it is found; nothing asks for it yet.
+    /// Parsed only to detect errors. It is not used yet.
     #[serde(default, rename = "roles")]
     _roles: ScopeSet,
 }
 
 impl FileDirectory {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     ///
-    /// # Errors
-    /// [`DirectoryError`]: the first mistake, with its place.
+    /// # Errors [`DirectoryError`]: the first error, with its position.
     pub fn parse(text: &str) -> Result<Self, DirectoryError> {
-        // a mapping with a key twice is refused here alone: what is read next would take the last one
+        // this step refuses duplicate keys: the next one would silently use the last value
         let whole: serde_yaml::Value = serde_yaml::from_str(text)?;
         if let Some(place) = place_of_nothing(&whole) {
             let place = place.trim_start_matches('.').to_owned();
@@ -124,7 +123,8 @@ impl FileDirectory {
     }
 }
 
-/// Where the first key with nothing behind it stands: `within:` would let a permission count everywhere.
+/// Returns the path of the first key without a value. For example, an empty `within:` would grant a permission for all
+/// users.
 fn place_of_nothing(value: &serde_yaml::Value) -> Option<String> {
     use serde_yaml::Value;
     match value {

@@ -1,4 +1,4 @@
-//! `directory` of the configuration.
+//! The `directory` section of the configuration.
 
 use super::{Directory, FileDirectory};
 use crate::settings::Building;

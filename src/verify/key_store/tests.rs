@@ -51,7 +51,7 @@ fn with_source(provider: Provider, source: KeySource) -> Bench {
 }
 
 impl Bench {
-    /// Publishes keys and has them fetched.
+    /// Publishes keys and fetches them.
     async fn publish(&self, keys: &[&SigningKey]) {
         self.provider.ok(PATH, jwks(keys));
         self.store.refresh().await.unwrap();
@@ -66,7 +66,7 @@ impl Bench {
     }
 }
 
-/// Waits until something holds; the deadline only bounds a test that would fail anyway.
+/// Waits until a condition is true. The deadline applies only to a test that would fail anyway.
 async fn eventually(holds: impl Fn() -> bool) {
     let polling = async {
         while !holds() {
@@ -96,7 +96,7 @@ async fn a_removed_key_is_refused_and_its_lease_ends() {
         bench.find(&goes).await,
         Err(VerifyError::UnknownKey { .. })
     ));
-    // A key that comes back is a new key to whoever held the old lease.
+    // A key that returns is a new key: the old lease stays invalid.
     bench.publish(&[&stays, &goes]).await;
     assert!(!bench.is_current(&lost));
     assert!(bench.find(&goes).await.is_ok());
@@ -142,7 +142,7 @@ async fn the_last_good_keys_serve_through_an_outage_and_not_longer() {
         bench.find(&known).await,
         Err(VerifyError::KeysUnavailable { .. })
     ));
-    // The provider is back: the next token finds the key, after the pause between two fetches.
+    // The provider works again: the next token finds the key, after the pause between two fetches.
     bench.provider.ok(PATH, jwks(&[&known]));
     bench.clock.advance(REFETCH_EVERY);
     assert!(bench.find(&known).await.is_ok());
@@ -231,7 +231,7 @@ async fn a_new_key_is_found_by_everybody_who_waits_for_the_one_fetch() {
         tokio::spawn(async move { store.key(Some(&kid), ES256).await })
     };
     let asking: Vec<_> = (0..50).map(ask).collect();
-    // The first to ask goes away; the others still get their answer.
+    // The first waiting task is aborted. The others still get their result.
     asking[0].abort();
     eventually(|| bench.provider.hits(PATH) > asked).await;
     bench.provider.release();
@@ -355,7 +355,7 @@ async fn a_changed_key_file_is_read_again() {
     assert!(bench.find(&new).await.is_ok());
 }
 
-/// A store over a key file, on a runtime whose timers only move when told (files are read outside of them).
+/// A store over a key file, on a runtime with paused timers (files are read outside of them).
 async fn file_bench(folder: &tempfile::TempDir) -> (Bench, std::path::PathBuf) {
     let path = folder.path().join("jwks.json");
     let source = KeySource::File(path.clone());

@@ -1,4 +1,4 @@
-//! What a revocation has to name to end one of the gateway's own tokens.
+//! The lineage of the gateway's own tokens: the keys whose revocation ends them.
 
 use crate::{
     clock::UnixTime,
@@ -6,11 +6,12 @@ use crate::{
     token::{ActorChain, Claims},
 };
 
-/// Everything whose revocation ends a token that says `claims` and was signed with the key `kid`, if with any: all that it
-/// was made from, itself, its key, its client and its actors. Where it does not say what it was made from, its subject as
-/// the token calls it takes the place of that.
+/// Returns the lineage of a token with `claims` that was signed with the key `kid`, if any: everything that it was made
+/// from, the token itself, its key, its client and its actors. If the token does not contain what it was made from, its
+/// `sub` is used instead.
 ///
-/// None where the claims are not those of an issued token, or more could end it than is kept.
+/// Returns `None` if the claims are not those of an issued token, or if the lineage has more keys than the gateway
+/// stores.
 pub fn own_lineage(
     claims: &Claims,
     kid: Option<&str>,
@@ -23,7 +24,7 @@ pub fn own_lineage(
     keys.extend(text("client_id").map(RevocationKey::client));
     if let Some(act) = claims.get("act") {
         let actors = ActorChain::parse(act).ok()?;
-        // one without an issuer of its own is known to this one, which wrote it
+        // an actor without an issuer belongs to the issuer of the token
         let named = actors
             .iter()
             .map(|actor| RevocationKey::actor(actor.iss.as_deref().unwrap_or(iss), &actor.sub));

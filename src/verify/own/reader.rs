@@ -1,4 +1,4 @@
-//! Reading tokens that the gateway issued itself, in whatever form.
+//! The verification of tokens that the gateway issued itself, in every form.
 
 use super::{own_lineage, seal::TokenSeal};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{fmt, time::Duration};
 
-/// Reads the gateway's own tokens with its own keys; no I/O.
+/// Verifies the gateway's own tokens with its own keys, without I/O.
 #[derive(Debug)]
 pub struct OwnTokenReader {
     issuer: Box<str>,
@@ -25,8 +25,8 @@ struct OwnKey {
     key: VerificationKey,
 }
 
-/// Proof that a token is the gateway's own, as it was issued, and current. Made by [`OwnTokenReader::read`] alone. Whether
-/// it was revoked is for whoever asks to look up.
+/// Proof that a token is the gateway's own, unmodified and current. Only [`OwnTokenReader::read`] makes it. The caller
+/// checks whether it was revoked.
 pub struct OwnToken {
     claims: Claims,
     format: TokenFormat,
@@ -36,17 +36,17 @@ pub struct OwnToken {
     lineage: Lineage,
 }
 
-/// For the clocks of other replicas.
+/// Allowed clock difference between replicas.
 const LEEWAY: Duration = Duration::from_secs(30);
 
 impl OwnTokenReader {
-    /// Reads what `issuer` signed with `keys` or sealed with `seal`; opaque tokens are not read without one.
+    /// Reads tokens that `issuer` signed with `keys` or sealed with `seal`. Without `seal`, opaque tokens are refused.
     pub fn new(issuer: &str, keys: &SigningKeys, seal: Option<TokenSeal>) -> Self {
         let keys = keys.iter().filter_map(|key| {
             Some(OwnKey {
                 kid: key.kid().into(),
                 alg: key.alg(),
-                // who makes a signing key sees to it that it verifies
+                // a signing key is created only if it also verifies
                 key: key.verification_key().ok()?,
             })
         });
@@ -57,15 +57,14 @@ impl OwnTokenReader {
         }
     }
 
-    /// `iss` of what it reads.
+    /// `iss` of the tokens that it reads.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Reads a token: an opaque one, or a signed access or ID token.
+    /// Verifies a token: an opaque one, or a signed access or ID token.
     ///
-    /// # Errors
-    /// [`VerifyError`]: the first check that failed.
+    /// # Errors [`VerifyError`]: the first check that failed.
     pub fn read(&self, token: &RawToken, now: UnixTime) -> Result<OwnToken, VerifyError> {
         if TokenSeal::is_opaque(token) {
             let (claims, made_from) = self.opened(token)?;
@@ -87,19 +86,19 @@ impl OwnTokenReader {
         self.accept(claims, format, Some(&own.kid), made_from.as_ref(), now)
     }
 
-    /// What an opaque token says, and what it was made from, for whoever checks the rest as of any subject token.
+    /// Returns the claims and the lineage of an opaque token. The caller makes the other checks of a subject token.
     pub(super) fn opened(&self, token: &RawToken) -> Result<(Claims, Lineage), VerifyError> {
         let opened = self.seal.as_ref().and_then(|seal| seal.open(token));
         opened.ok_or(VerifyError::NotIssuedHere)
     }
 
-    /// What a signed token says, sealed, that it was made from; none where it was signed without keys to seal with.
+    /// Returns the sealed lineage of a signed token. Returns `None` if the token was issued without sealing keys.
     pub(super) fn made_from(&self, claims: &Claims) -> Result<Option<Lineage>, VerifyError> {
         let id = claims.required_text("jti").map_err(VerifyError::Claims)?;
         if !TokenSeal::is_sealed(id) {
             return Ok(None);
         }
-        // what cannot be opened any more cannot be asked for revocations either
+        // a lineage that cannot be opened cannot be checked for revocations either
         let made_from = self.seal.as_ref().and_then(|seal| seal.lineage(id));
         made_from.map(Some).ok_or(VerifyError::NotIssuedHere)
     }
@@ -117,7 +116,8 @@ impl OwnTokenReader {
         made_from: Option<&Lineage>,
         now: UnixTime,
     ) -> Result<OwnToken, VerifyError> {
-        // sealed for this issuer it is in any case; of a signed token this was compared before the signature was
+        // an opaque token is sealed for this issuer; for a signed token, this was compared before the signature was
+        // verified
         if claims.text("iss") != Ok(Some(&*self.issuer)) {
             return Err(VerifyError::UnknownIssuer);
         }
@@ -152,17 +152,17 @@ impl OwnTokenReader {
 }
 
 impl OwnToken {
-    /// What it says.
+    /// The claims of the token.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Its form.
+    /// The form of the token.
     pub fn format(&self) -> TokenFormat {
         self.format
     }
 
-    /// How its `sub` came about.
+    /// How `sub` was derived.
     pub fn provenance(&self) -> Provenance {
         self.provenance
     }
@@ -177,15 +177,15 @@ impl OwnToken {
         self.expires_at
     }
 
-    /// Everything whose revocation ends it, itself included.
+    /// The lineage: every key whose revocation ends the token, including its own.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }
 }
 
-/// The form of a token with this header type, in lower case and without `application/` (RFC 9068 §2.1); of what has none or
-/// another, nothing is known. A route may have its access tokens say `JWT` as ID tokens do: these alone name their
-/// authorized party, which no route can have written.
+/// Returns the form of a token with this header type, in lower case and without `application/` (RFC 9068 §2.1), or
+/// `None` if the type is missing or unknown. A route can be configured to issue access tokens with the type `JWT`,
+/// which ID tokens also have. Only ID tokens have `azp`, which no route can add.
 pub(super) fn format_of(typ: Option<&str>, claims: &Claims) -> Option<TokenFormat> {
     match typ? {
         "at+jwt" => Some(TokenFormat::Jwt),

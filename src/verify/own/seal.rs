@@ -1,8 +1,8 @@
-//! What the gateway seals in its own tokens: an opaque token as a whole, and in the `jti` of a signed one what the token
-//! was made from.
+//! The sealed parts of the gateway's own tokens: the whole of an opaque token, and the lineage in the `jti` of a signed
+//! one.
 //!
-//! The engine seals, and whoever reads a token opens; both are here, so that there is one place that knows the form.
-//! Whoever has the keys of `issuer.opaque_keys` can open, without a database.
+//! The engine seals them, and the readers of tokens open them. This module contains both operations, so that only one
+//! place knows the format. Every gateway with the keys of `issuer.opaque_keys` can open them, without a database.
 
 use crate::{
     jose::{
@@ -15,16 +15,16 @@ use crate::{
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// How an opaque access token of the gateway's begins: so that it is recognised where tokens must not be, in logs and
-/// in code.
+/// The prefix of the gateway's opaque access tokens. Secret scanners can recognize leaked tokens in logs and code by
+/// it.
 pub const OPAQUE_PREFIX: &str = "oboat_";
 
-/// The purpose of an opaque access token; what was sealed for another does not open as one.
+/// The purpose of an opaque access token. Data that was sealed for another purpose does not open as one.
 const ACCESS_TOKEN: &str = "obo-gateway/access-token/1";
-/// The purpose of what stands in a `jti`.
+/// The purpose of the sealed part of a `jti`.
 const LINEAGE: &str = "obo-gateway/lineage/1";
 
-/// Seals and opens in the name of one issuer; what another issuer sealed with the same keys does not open.
+/// Seals and opens for one issuer. Data that another issuer sealed with the same keys does not open.
 #[derive(Debug, Clone)]
 pub struct TokenSeal {
     keys: Arc<SealingKeys>,
@@ -32,7 +32,7 @@ pub struct TokenSeal {
 }
 
 impl TokenSeal {
-    /// With the keys of `issuer.opaque_keys`, in the name of `issuer`.
+    /// Uses the keys of `issuer.opaque_keys` for `issuer`.
     pub fn new(keys: Arc<SealingKeys>, issuer: &str) -> Self {
         Self {
             keys,
@@ -40,15 +40,14 @@ impl TokenSeal {
         }
     }
 
-    /// Whether `token` has the form of an opaque access token. Nothing it says is believed.
+    /// Returns `true` if `token` has the form of an opaque access token. Its contents are not verified.
     pub fn is_opaque(token: &RawToken) -> bool {
         token.expose().starts_with(OPAQUE_PREFIX.as_bytes())
     }
 
-    /// An opaque access token that says `claims` and was made from `lineage`.
+    /// Returns an opaque access token with `claims` that was made from `lineage`.
     ///
-    /// # Errors
-    /// [`SealingError`]; there is no token then.
+    /// # Errors [`SealingError`]. No token is issued then.
     pub fn seal(
         &self,
         claims: &Map<String, Value>,
@@ -67,8 +66,8 @@ impl TokenSeal {
         ))
     }
 
-    /// What an opaque access token says, and what it was made from; none where this issuer did not seal it so, in every
-    /// bit.
+    /// Returns the claims and the lineage of an opaque access token. Returns `None` if this issuer did not seal exactly
+    /// these bytes.
     pub fn open(&self, token: &RawToken) -> Option<(Claims, Lineage)> {
         let text = token.expose().strip_prefix(OPAQUE_PREFIX.as_bytes())?;
         let sealed = from_base64url(text)?;
@@ -81,11 +80,10 @@ impl TokenSeal {
         Some((claims, Lineage::from_bytes(lineage)?))
     }
 
-    /// `id` with what the token was made from behind it, sealed: who has two tokens cannot see from them that they come
-    /// from one session.
+    /// Appends the sealed lineage to `id`. Because it is encrypted, two tokens do not reveal that they come from the
+    /// same session.
     ///
-    /// # Errors
-    /// [`SealingError`].
+    /// # Errors [`SealingError`].
     pub fn token_id(&self, id: &str, lineage: &Lineage) -> Result<String, SealingError> {
         let sealed = self
             .keys
@@ -93,21 +91,21 @@ impl TokenSeal {
         Ok(format!("{id}.{}", base64url(sealed)))
     }
 
-    /// Whether something stands sealed in a `jti`: the mark and the random part have no dot in them.
+    /// Returns `true` if a `jti` contains a sealed lineage. The provenance mark and the random part contain no dot.
     pub fn is_sealed(token_id: &str) -> bool {
         token_id.matches('.').count() > 1
     }
 
-    /// What stands sealed behind the id in a `jti`; none where nothing of this issuer's does.
+    /// Returns the sealed lineage of a `jti`, or `None` if this issuer sealed none there.
     pub fn lineage(&self, token_id: &str) -> Option<Lineage> {
         let (id, sealed) = token_id.rsplit_once('.')?;
         let sealed = from_base64url(sealed)?;
         Lineage::from_bytes(&self.keys.open(LINEAGE, &self.place(id), &sealed)?)
     }
 
-    /// Bound to the id before it: taken to another token it does not open.
+    /// The associated data. It binds the lineage to the id, so that it does not open in another token.
     fn place(&self, id: &str) -> Vec<u8> {
-        // an issuer's URL has no line end
+        // an issuer's URL contains no newline
         format!("{}\n{id}", self.issuer).into_bytes()
     }
 }

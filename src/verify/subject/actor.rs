@@ -1,4 +1,4 @@
-//! A verified token in the role of an actor (RFC 8693 §2.1, `actor_token`).
+//! Verified actor tokens (RFC 8693 §2.1, `actor_token`).
 
 use super::SubjectToken;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     verify::{KeyLease, VerifyError},
 };
 
-/// Proof that whoever presents a token may speak as an actor: an access or ID token of its own.
+/// Proof that the presenter of a token may act as an actor: a verified access or ID token of the actor itself.
 #[derive(Debug)]
 pub struct ActorToken {
     token: SubjectToken,
@@ -16,12 +16,11 @@ pub struct ActorToken {
 }
 
 impl ActorToken {
-    /// Takes a verified token as an actor's.
+    /// Accepts a verified token as an actor token.
     ///
-    /// # Errors
-    /// [`VerifyError::Impersonated`]: who acts in another's place does not act as that other once more.
-    /// [`VerifyError::Origin`] for one whose subject is a pseudonym: an actor is named to whoever reads the token, and a
-    /// pseudonym is for one audience. [`VerifyError::Lineage`].
+    /// # Errors [`VerifyError::Impersonated`] for a token that was issued for an impersonation: impersonations cannot
+    /// be chained. [`VerifyError::Origin`] for a token whose subject is a pseudonym, because a pseudonym must stay with
+    /// one audience and every reader of a token sees its actors. [`VerifyError::Lineage`].
     pub(in crate::verify) fn of(token: SubjectToken) -> Result<Self, VerifyError> {
         if token.is_impersonated() {
             return Err(VerifyError::Impersonated);
@@ -44,7 +43,7 @@ impl ActorToken {
         self.token.issuer_url()
     }
 
-    /// `sub`, as its issuer knows the actor.
+    /// `sub`, as its issuer names the actor.
     pub fn sub(&self) -> &str {
         self.token.sub()
     }
@@ -54,22 +53,22 @@ impl ActorToken {
         self.token.claims()
     }
 
-    /// The application that the token was issued to, where it says it.
+    /// The application that the token was issued to, if the token names it.
     pub fn client_id(&self) -> Option<&str> {
         self.token.client_id()
     }
 
-    /// The actor as `act` names it (RFC 8693 §4.1).
+    /// The actor as an `act` claim names it (RFC 8693 §4.1).
     pub fn as_actor(&self) -> Actor {
         Actor::new(self.issuer_url(), self.sub())
     }
 
-    /// Who acts for the actor.
+    /// The actors that act for this actor.
     pub fn actor_chain(&self) -> &ActorChain {
         self.token.actor_chain()
     }
 
-    /// The scopes that its token holds.
+    /// The scopes of its token.
     pub fn scopes(&self) -> &ScopeSet {
         self.token.scopes()
     }
@@ -79,17 +78,17 @@ impl ActorToken {
         self.token.audiences()
     }
 
-    /// When its token ends.
+    /// The expiry time of its token.
     pub fn expires_at(&self) -> UnixTime {
         self.token.expires_at()
     }
 
-    /// Everything whose revocation ends what the actor does: the actor itself, and what ends its token.
+    /// The lineage: the actor itself, and every key whose revocation ends its token.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }
 
-    /// Whether the signature of its token would still be accepted.
+    /// The lease of the key that verified its token.
     pub fn key_lease(&self) -> &KeyLease {
         self.token.key_lease()
     }

@@ -1,16 +1,17 @@
-//! Which tokens belong to an application alone, without a user: the marks that providers publish, one row a mark.
+//! The marks by which a token is recognized as an application's own, without a user. Each row is one mark that
+//! providers document.
 //!
-//! The token of a workload (a pod, a pipeline job, a cloud role) counts as an application's own too. A provider whose
-//! tokens carry no mark needs `trusted_issuers[].user_claim`, which names a claim that only users' tokens have.
+//! The token of a workload (a pod, a pipeline job, a cloud role) counts as an application's own too. For a provider
+//! whose tokens have no such mark, set `trusted_issuers[].user_claim` to a claim that only users' tokens have.
 
 use super::rules::CLIENT_CLAIMS;
 use crate::{token::Claims, verify::TrustedIssuer};
 use serde_json::Value;
 
-/// What the gateway's own token, or a record of its own, says of the subject token that it was made from.
+/// The mark of a token that the gateway issued or recorded for an application's own subject token.
 pub(super) const RECORDED: &str = "the token that it was made from was an application's own";
 
-/// Why a token of `issuer` belongs to an application alone; `None` for a user's.
+/// Returns the mark that identifies a token of `issuer` as an application's own, or `None` for a user's token.
 pub(super) fn of_issuer(
     issuer: &TrustedIssuer,
     claims: &Claims,
@@ -30,7 +31,7 @@ pub(super) fn of_issuer(
     })
 }
 
-/// The first mark that the claims of any provider's token carry. `sub` may come from another claim than `sub`.
+/// Returns the first mark in the claims, for any provider. `sub` is the subject, which may come from another claim.
 pub(super) fn mark(claims: &Claims, sub: &str, client: Option<&str>) -> Option<&'static str> {
     let token = Token {
         claims,
@@ -51,7 +52,7 @@ struct Token<'a> {
 }
 
 struct Mark {
-    /// For `explain`.
+    /// The description for `explain`.
     words: &'static str,
     is_on: fn(&Token<'_>) -> bool,
 }
@@ -60,13 +61,14 @@ const fn row(words: &'static str, is_on: fn(&Token<'_>) -> bool) -> Mark {
     Mark { words, is_on }
 }
 
-/// Every mark, each with its source. A row must hold for no user's token of any provider: a person who is refused is a
-/// fault too.
+/// All marks, with their sources. No mark may match a user's token of any provider, because a user who is refused is an
+/// error too.
 const MARKS: &[Mark] = &[
     // RFC 9068 §2.2 and §5: without a resource owner `sub` names the client. Okta (`cid`), Cognito (`client_id`), Ory
-    // Hydra, Curity, Logto and ZITADEL's API applications write it so. https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/
+    // Hydra, Curity, Logto and ZITADEL's API applications do this.
+    // https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/
     row("sub is the application", |token| token.subject_is_client()),
-    // Spring Authorization Server writes the client in `aud` and no `client_id`.
+    // Spring Authorization Server writes the client in `aud` and has no `client_id`.
     // https://docs.spring.io/spring-authorization-server/reference/core-model-components.html (OAuth2TokenGenerator)
     row("sub is the audience", |token| {
         let audiences = token.claims.one_or_many("aud").unwrap_or_default();
@@ -76,13 +78,14 @@ const MARKS: &[Mark] = &[
     row("idtyp says so (Entra)", |token| {
         token.is_one_of("idtyp", &["app", "device"])
     }),
-    // Entra without that claim: `oid` equals `sub`, and `scp` is in users' tokens alone.
+    // Entra without that claim: `oid` equals `sub`, and only users' tokens have `scp`.
     // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     row("oid is sub, and there is no scp (Entra)", |token| {
         let oid = token.text("oid");
         oid.is_some() && oid == token.text("sub") && token.text("scp").is_none()
     }),
-    // Entra, an application without a service principal has no `oid`; `azpacr` and `appidacr` are in access tokens alone.
+    // Entra, an application without a service principal: it has no `oid`. Only access tokens have `azpacr` and
+    // `appidacr`.
     // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     row("neither oid nor scp in an Entra token", |token| {
         (token.has("azpacr") || token.has("appidacr"))
@@ -94,7 +97,7 @@ const MARKS: &[Mark] = &[
     row("a managed identity (Azure)", |token| {
         token.has("xms_mirid") && !token.has("scp")
     }),
-    // Auth0, FusionAuth and Kinde: a text or a list.
+    // Auth0, FusionAuth and Kinde: a string or a list.
     // https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
     // https://docs.kinde.com/machine-to-machine-applications/about-m2m/token-structure-and-claims-for-m2m-applications
     row("gty is client_credentials", |token| {
@@ -114,7 +117,7 @@ const MARKS: &[Mark] = &[
     row("sub is an agent (PingAM)", |token| {
         token.subjects().any(|sub| sub.starts_with("(age!"))
     }),
-    // WSO2 Identity Server and Asgardeo: a user's says APPLICATION_USER.
+    // WSO2 Identity Server and Asgardeo: a user's token has APPLICATION_USER.
     // https://is.docs.wso2.com/en/latest/references/token-binding/ (aut)
     row("aut is APPLICATION (WSO2)", |token| {
         token.is_one_of("aut", &["application"])
@@ -123,7 +126,7 @@ const MARKS: &[Mark] = &[
     row("sub_type is client (Oracle)", |token| {
         token.is_one_of("sub_type", &["client"])
     }),
-    // Keycloak names the user of a service account so and lets nobody else be called so.
+    // Keycloak names the user of a service account like this and allows no other user with such a name.
     // https://www.keycloak.org/docs/latest/server_admin/#_service_accounts
     row("a service account (Keycloak)", |token| {
         let name = token.text("preferred_username");
@@ -139,7 +142,7 @@ const MARKS: &[Mark] = &[
         let name = token.text("preferred_username");
         name.is_some_and(|name| name.starts_with("ak-") && name.ends_with("-client_credentials"))
     }),
-    // Cognito: a user's access token names `username`.
+    // Cognito: a user's access token has `username`.
     // https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
     row("no username in a Cognito token", |token| {
         let cognito = token
@@ -232,7 +235,7 @@ impl<'a> Token<'a> {
         self.claims.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// Whether a claim's name begins so.
+    /// Returns `true` if the name of a claim starts with `namespace`.
     fn has_member_of(&self, namespace: &str) -> bool {
         let mut names = self.claims.as_object().keys();
         names.any(|name| name.starts_with(namespace))
@@ -243,8 +246,8 @@ impl<'a> Token<'a> {
         found.is_some_and(|text| values.iter().any(|value| text.eq_ignore_ascii_case(value)))
     }
 
-    /// Whether the grants in a claim, a text or a list, are all this one; `-` counts as `_`. A text may list several
-    /// with commas: what a user once agreed to stays a user's.
+    /// Returns `true` if all grants in a claim, a string or a list, are this one. `-` equals `_`. A string may list
+    /// several grants with commas. A token with several grants may be a user's.
     fn is_grant(&self, name: &str, grant: &str) -> bool {
         let is = |text: &str| text.trim().replace('-', "_").eq_ignore_ascii_case(grant);
         match self.claims.get(name) {
@@ -256,7 +259,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// The subject as the issuer's `subject_claim` names it, and as `sub` does.
+    /// The subject as named by the issuer's `subject_claim`, and by `sub`.
     fn subjects(&self) -> impl Iterator<Item = &'a str> {
         [Some(self.sub), self.text("sub")].into_iter().flatten()
     }
@@ -280,7 +283,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Hosts of providers, themselves or above the tenants', whose applications' tokens always carry a mark.
+/// Hosts of providers, or their parent domains, whose application tokens always have a mark.
 const MARKING: &[&str] = &[
     "login.microsoftonline.com",
     "login.microsoftonline.us",
@@ -302,12 +305,12 @@ const MARKING: &[&str] = &[
     "oidc.circleci.com",
     "agent.buildkite.com",
 ];
-/// The same of providers that have service accounts whose tokens look like users'.
+/// Hosts of providers with service accounts whose tokens look like users' tokens.
 const UNMARKED: &[&str] = &["zitadel.cloud"];
 
 impl TrustedIssuer {
-    /// Whether its tokens tell applications from users: by a claim that the operator names, by the marks of a provider
-    /// that is known by its URL, or because all its access tokens are as RFC 9068 has them.
+    /// Returns `true` if this issuer's tokens distinguish applications from users: by a configured claim, by the marks
+    /// of a provider that is known by its URL, or because all its access tokens follow RFC 9068.
     pub fn tells_applications_apart(&self) -> bool {
         if self.user_claim().is_some() || !self.required_claims().is_empty() {
             return true;

@@ -1,4 +1,4 @@
-//! The subject of a family of refresh tokens: what is left of a subject token when it has ended.
+//! The subject of a family of refresh tokens: the part of a subject token that is kept after the token has expired.
 
 use super::{SubjectKindOfToken, SubjectToken, application};
 use crate::{
@@ -12,62 +12,61 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{fmt, sync::Arc};
 
-/// What a record says about whom its refresh tokens are for, and the most that they give. It is read from a store that
-/// seals what it keeps or is the gateway's own file; whoever writes one made it of a permitted exchange.
+/// The recorded subject of a family of refresh tokens, and the most that its tokens can be exchanged for. Records come
+/// from the gateway's own file or from a store with sealed entries, and are only made from permitted exchanges.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FamilySubject {
     /// `iss` of the issuer that knows the subject.
     pub issuer: String,
-    /// `sub` there.
+    /// `sub` at that issuer.
     pub sub: String,
     /// The client that the family belongs to.
     pub client_id: String,
-    /// The audiences that were granted.
+    /// The granted audiences.
     pub audiences: Vec<String>,
-    /// The scope that was granted, with spaces between its members.
+    /// The granted scope, separated by spaces.
     pub scope: String,
-    /// The actors that were granted, as the `act` claim.
+    /// The granted actors, as an `act` claim.
     pub act: Option<Value>,
-    /// Whether the subject token was an application's own.
+    /// `true` if the subject token was an application's own.
     pub app_only: bool,
-    /// Whether the subject token or the exchange itself was an impersonation.
+    /// `true` if the subject token or the exchange itself was an impersonation.
     pub impersonated: bool,
-    /// Who impersonates, where the exchange was an impersonation.
+    /// The impersonating actor, if the exchange was an impersonation.
     pub impersonator: Option<Impersonator>,
-    /// What was known about the subject: how it authenticated, and its profile.
+    /// The claims about the subject: how it authenticated, and its profile.
     pub claims: Map<String, Value>,
-    /// When the subject token was issued, in seconds.
+    /// When the subject token was issued, in seconds since 1970.
     pub issued_at: Option<i64>,
-    /// The family's absolute end, in seconds.
+    /// When the family expires, in seconds since 1970.
     pub expires_at: i64,
-    /// Everything whose revocation ends the family, as base64url.
+    /// The lineage of the family, as base64url.
     pub lineage: String,
 }
 
-/// Who impersonates.
+/// An actor that impersonates a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Impersonator {
     /// `iss` of the issuer that knows the actor.
     pub issuer: String,
-    /// Its name in the configuration when the impersonation was permitted.
+    /// The issuer's name in the configuration when the impersonation was permitted.
     pub issuer_name: String,
-    /// `sub` there.
+    /// `sub` at that issuer.
     pub sub: String,
 }
 
 impl FamilySubject {
-    /// The text of a lineage in a record.
+    /// Encodes a lineage for a record.
     pub fn lineage_text(lineage: &Lineage) -> String {
         base64url(lineage.to_bytes())
     }
 
-    /// The subject, of an `issuer` that is trusted still.
+    /// Returns the subject. The caller has checked that its `issuer` is still trusted.
     ///
-    /// # Errors
-    /// [`VerifyError::Expired`] past the family's end, and [`VerifyError::Claims`] and others where the record does not
-    /// hold what a family has.
+    /// # Errors [`VerifyError::Expired`] after the end of the family. [`VerifyError::Claims`] and others if the record
+    /// is not valid.
     pub(in crate::verify) fn subject(
         self,
         issuer: Arc<TrustedIssuer>,
@@ -106,7 +105,7 @@ impl FamilySubject {
     }
 }
 
-/// What is kept about people is personal data.
+/// Records of users are personal data, so that `Debug` redacts them.
 impl fmt::Debug for FamilySubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FamilySubject(redacted)")

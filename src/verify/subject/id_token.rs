@@ -1,4 +1,4 @@
-//! What a genuine token must say to be an ID token (OpenID Connect Core §2), and what tells one from an access token.
+//! The rules for ID tokens (OpenID Connect Core §2), and what distinguishes them from access tokens.
 
 use super::{
     SubjectKindOfToken, SubjectToken, application,
@@ -13,15 +13,16 @@ use crate::{
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The header types of ID tokens; an absent one is `JWT`.
+/// The header types of ID tokens. A missing type means `JWT`.
 const TYPES: [&str; 2] = ["jwt", "id_token+jwt"];
-/// Claims that say what a token is: an issuer that requires one of access tokens writes another into ID tokens.
+/// Claims that contain the kind of a token. If an issuer requires a value for access tokens, its ID tokens have another
+/// one.
 const KINDS: [&str; 2] = ["typ", "token_use"];
-/// What only ID tokens have.
+/// Claims that only ID tokens have.
 const MARKS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 
-/// Checks type and claims of a token that was declared an ID token and whose signature was verified. It is addressed to
-/// one of the issuer's audiences or to `client`.
+/// Checks type and claims of a token that was declared an ID token and whose signature was verified. It must be
+/// addressed to one of the issuer's audiences or to `client`.
 pub(in crate::verify) fn accept_id_token(
     issuer: &Arc<TrustedIssuer>,
     client: &str,
@@ -45,7 +46,7 @@ pub(in crate::verify) fn accept_id_token(
         return Err(VerifyError::NotAnIdToken);
     }
     let (expires_at, issued_at) = rules::lifetime(issuer, &claims, now, &mut ())?;
-    // OpenID Connect Core §2: required there
+    // OpenID Connect Core §2: `iat` is required in an ID token
     issued_at.ok_or(VerifyError::Claims(ClaimsError::Missing("iat")))?;
     let audiences = rules::named(&claims)?;
     let ours =
@@ -54,7 +55,7 @@ pub(in crate::verify) fn accept_id_token(
         return Err(VerifyError::Audience);
     }
     rules::unbound(&claims)?;
-    // what says that a token is an access token is not asked of this one
+    // the claims that mark a token as an access token are not required here
     let concerns = |name: &str| !KINDS.contains(&name);
     rules::required(issuer, &claims, concerns, &mut ())?;
     let sub = rules::subject(issuer, &claims)?;
@@ -73,7 +74,7 @@ pub(in crate::verify) fn accept_id_token(
         kind: SubjectKindOfToken::IdToken,
         issuer: Arc::clone(issuer),
         audiences,
-        // it says who somebody is, not what may be done
+        // an ID token identifies a user and grants nothing
         scopes: ScopeSet::empty(),
         application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
@@ -89,8 +90,9 @@ pub(in crate::verify) fn accept_id_token(
     })
 }
 
-/// Whether these are the claims of an ID token rather than of an access token, as far as that can be told: providers that
-/// sign both alike say it in a claim of their own, or write scopes into access tokens and hashes into ID tokens.
+/// Returns `true` if these are the claims of an ID token rather than of an access token, as far as that can be
+/// determined. Providers that sign both alike name the kind in a claim, or write scopes into access tokens and hashes
+/// into ID tokens.
 fn is_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // Keycloak, Cognito
@@ -100,8 +102,8 @@ fn is_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
     !has_scope(issuer, claims) || has_mark(claims)
 }
 
-/// Whether these are the claims of an ID token and cannot be those of an access token: what holds no scope and repeats
-/// a nonce or a hash says who somebody is.
+/// Returns `true` if these are the claims of an ID token and cannot be those of an access token: they contain no scope,
+/// but a nonce or a hash.
 pub(super) fn is_only_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
     !has_scope(issuer, claims) && has_mark(claims)
 }
@@ -116,14 +118,14 @@ fn has_mark(claims: &Claims) -> bool {
     MARKS.iter().any(|mark| claims.get(mark).is_some())
 }
 
-/// Whether the claims say that it is an application's own access token, or one that logs out.
+/// Returns `true` if the claims are those of an application's access token or of a logout token.
 fn is_something_else(claims: &Claims) -> bool {
     ["events", "gty", "idtyp"]
         .iter()
         .any(|name| claims.get(name).is_some())
 }
 
-/// The client that the token was issued to: the authorized party, and where it names none its only audience.
+/// Returns the client that the token was issued to: the authorized party, or else the only audience.
 pub(super) fn authorized_party(
     issuer: &TrustedIssuer,
     claims: &Claims,

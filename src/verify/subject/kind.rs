@@ -1,4 +1,4 @@
-//! What a token says of itself that it is: whatever an issuer's `typ` allows, some tokens are never access tokens.
+//! The kinds of token that are never access tokens, whatever an issuer's `typ` allows.
 
 use crate::{
     token::Claims,
@@ -6,8 +6,8 @@ use crate::{
 };
 use serde_json::Value;
 
-/// Header types of JWTs that are no access tokens, in lower case and without `application/`. Whoever is given one of
-/// these was told something, or proves something, and may open nothing with it.
+/// Header types of JWTs that are not access tokens, in lower case and without `application/`. Such a token informs its
+/// recipient or proves something, and grants no access.
 const NEVER_ACCESS_TOKENS: &[&str] = &[
     // draft-ietf-oauth-identity-assertion-authz-grant, draft-ietf-oauth-transaction-tokens
     "oauth-id-jag+jwt",
@@ -43,7 +43,7 @@ const NEVER_ACCESS_TOKENS: &[&str] = &[
     "refresh_token+jwt",
 ];
 
-/// Claims in which providers that sign everything with one key and one `typ` say what a token is: Keycloak; Cognito;
+/// Claims in which providers that use one key and one `typ` for all tokens name the kind of a token: Keycloak; Cognito;
 /// Oracle; ForgeRock and Ping AM; FusionAuth; Curity; others.
 const KIND_CLAIMS: [&str; 7] = [
     "typ",
@@ -54,7 +54,7 @@ const KIND_CLAIMS: [&str; 7] = [
     "tty",
     "purpose",
 ];
-/// What these claims say of a token that is none for access, in lower case and with `_` for `-`.
+/// Values of these claims that no access token has, in lower case and with `_` for `-`.
 const OTHER_KINDS: &[&str] = &[
     "id",
     "id_token",
@@ -74,11 +74,11 @@ const OTHER_KINDS: &[&str] = &[
     "execute_actions",
     "idp_verify_account_via_email",
 ];
-/// Claims that no access token has, alone or together, and whose they are.
+/// Combinations of claims that no access token has, with the kind of token that has them.
 const OTHER_SHAPES: &[&[&str]] = &[
     // security event tokens, logout tokens among them (RFC 8417 §2.2)
     &["events"],
-    // answers of an introspection endpoint (RFC 9701 §5)
+    // responses of an introspection endpoint (RFC 9701 §5)
     &["token_introspection"],
     // DPoP proofs (RFC 9449 §4.2)
     &["htm", "htu"],
@@ -91,10 +91,9 @@ const OTHER_SHAPES: &[&[&str]] = &[
     &["s_hash"],
 ];
 
-/// Refuses a header type that is never an access token's.
+/// Refuses a header type that no access token has.
 ///
-/// # Errors
-/// [`VerifyError::NotAnAccessToken`].
+/// # Errors [`VerifyError::NotAnAccessToken`].
 pub(super) fn access_token_type(typ: Option<&str>) -> Result<(), VerifyError> {
     match typ {
         Some(typ) if is_never_access_token(typ) => Err(VerifyError::NotAnAccessToken),
@@ -102,7 +101,7 @@ pub(super) fn access_token_type(typ: Option<&str>) -> Result<(), VerifyError> {
     }
 }
 
-/// Whether tokens with this header type are never access tokens, however it is written.
+/// Returns `true` if tokens with this header type are never access tokens, in any spelling of the type.
 pub(in crate::verify) fn is_never_access_token(typ: &str) -> bool {
     let typ = normalized_typ(typ.trim());
     // RFC 9110 §8.3.1: parameters do not change what a media type is
@@ -110,10 +109,9 @@ pub(in crate::verify) fn is_never_access_token(typ: &str) -> bool {
     NEVER_ACCESS_TOKENS.contains(&named)
 }
 
-/// Refuses claims that say, or show by their shape, that a token is something else than an access token.
+/// Refuses claims that identify another kind of token than an access token, by a value or by their combination.
 ///
-/// # Errors
-/// [`VerifyError::NotAnAccessToken`].
+/// # Errors [`VerifyError::NotAnAccessToken`].
 pub(super) fn access_token(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
     let is_other = says_another_kind(claims)
         || has_another_shape(claims)
@@ -139,7 +137,7 @@ fn has_another_shape(claims: &Claims) -> bool {
     OTHER_SHAPES.iter().any(|shape| shape.iter().all(is_there))
 }
 
-/// RFC 7523 §3: who issues a client assertion is its subject.
+/// RFC 7523 §3: the issuer of a client assertion is its subject.
 fn is_assertion(claims: &Claims) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     text("iss").is_some() && text("iss") == text("sub")

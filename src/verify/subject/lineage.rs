@@ -1,4 +1,4 @@
-//! Everything whose revocation ends a token of a trusted issuer.
+//! The lineage of a token of a trusted issuer: every key whose revocation ends the token.
 
 use crate::{
     clock::UnixTime,
@@ -6,21 +6,21 @@ use crate::{
     token::{ActorChain, Claims, RawToken},
 };
 
-/// What a verified token says of where it comes from.
+/// The parts of a verified token from which its lineage is made.
 pub(super) struct Ancestry<'a> {
     pub(super) iss: &'a str,
     pub(super) claims: &'a Claims,
-    /// As the issuer's `subject_claim` says it.
+    /// The value of the issuer's `subject_claim`.
     pub(super) sub: &'a str,
     pub(super) client_id: Option<&'a str>,
     pub(super) actors: &'a ActorChain,
-    /// Of the key that verified it.
+    /// The key that verified it.
     pub(super) kid: Option<&'a str>,
 }
 
 impl Ancestry<'_> {
-    /// The lineage of `token`, and of what it was `made_from` in the gateway. One that does not say when it was issued
-    /// counts as older than every revocation.
+    /// Returns the lineage of `token`, including the lineage it was `made_from` in the gateway. A token without an
+    /// issue time counts as older than every revocation.
     pub(super) fn of(
         self,
         token: &RawToken,
@@ -29,7 +29,7 @@ impl Ancestry<'_> {
     ) -> Result<Lineage, TooManyKeys> {
         let text = |name| self.claims.get(name).and_then(|value| value.as_str());
         let itself = token_key(self.iss, self.claims, token);
-        // `sub` is what an operator reads in the token, also where another claim names the subject
+        // an operator sees `sub` in the token, even if another claim names the subject
         let plain = text("sub").filter(|sub| *sub != self.sub);
         let keys = [
             Some(itself),
@@ -52,7 +52,7 @@ impl Ancestry<'_> {
     }
 }
 
-/// What ends `token` alone, and what was made of it: its `jti`, or else its bytes.
+/// Returns the key that revokes only `token` and the tokens made from it: its `jti`, or else its bytes.
 pub(super) fn token_key(iss: &str, claims: &Claims, token: &RawToken) -> RevocationKey {
     match token_id(claims) {
         Some(jti) => RevocationKey::token(iss, jti),
@@ -60,13 +60,13 @@ pub(super) fn token_key(iss: &str, claims: &Claims, token: &RawToken) -> Revocat
     }
 }
 
-/// `jti`, where there is one.
+/// `jti`, if present.
 pub(super) fn token_id(claims: &Claims) -> Option<&str> {
     let jti = claims.get("jti").and_then(|value| value.as_str());
     jti.filter(|jti| !jti.is_empty())
 }
 
-/// The keys of the actors of a chain; one without an issuer of its own is known to `iss`, which wrote it.
+/// Returns the keys of the actors of a chain. An actor without an issuer belongs to `iss`, which wrote the chain.
 fn actor_keys<'a>(
     actors: &'a ActorChain,
     iss: &'a str,

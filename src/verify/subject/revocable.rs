@@ -1,4 +1,4 @@
-//! A token of a trusted issuer that the client which it was issued to may revoke (RFC 7009).
+//! A token of a trusted issuer that its client may revoke (RFC 7009).
 
 use super::{
     id_token,
@@ -13,8 +13,8 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Proof that a presented token is genuine and has not expired. Whether it would be accepted as a subject is not asked:
-/// what is not acceptable now may be later.
+/// Proof that a presented token is genuine and has not expired. It may not be acceptable as a subject token now, but
+/// could be later.
 pub struct RevocableToken {
     issuer: Arc<TrustedIssuer>,
     claims: Claims,
@@ -25,10 +25,9 @@ pub struct RevocableToken {
 }
 
 impl RevocableToken {
-    /// Of a token whose signature was verified.
+    /// Makes the proof from a token whose signature was verified.
     ///
-    /// # Errors
-    /// [`VerifyError::Expired`], and others where a claim cannot be read that says when it ends or whose it is.
+    /// # Errors [`VerifyError::Expired`], and others if the claims with the expiry or the owner cannot be read.
     pub(in crate::verify) fn of(
         issuer: &Arc<TrustedIssuer>,
         proven: Proven<'_>,
@@ -67,22 +66,22 @@ impl RevocableToken {
         self.issuer.url()
     }
 
-    /// What ends the token and everything that was made of it, and nothing else.
+    /// The key that revokes only this token and the tokens made from it.
     pub fn key(&self) -> RevocationKey {
         self.key
     }
 
-    /// The application that the token was issued to, where the token says it.
+    /// The application that the token was issued to, if the token names it.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 
-    /// `sub`, where it is a text.
+    /// `sub`, if it is a string.
     pub fn sub(&self) -> Option<&str> {
         self.claims.get("sub").and_then(|sub| sub.as_str())
     }
 
-    /// `jti`, where there is one.
+    /// `jti`, if present.
     pub fn id(&self) -> Option<&str> {
         token_id(&self.claims)
     }
@@ -98,7 +97,7 @@ impl RevocableToken {
     }
 }
 
-/// What a token says is not for logs.
+/// The claims must not appear in logs, so that `Debug` redacts them.
 impl std::fmt::Debug for RevocableToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RevocableToken(of {}, redacted)", self.issuer_name())

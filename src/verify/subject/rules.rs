@@ -1,4 +1,4 @@
-//! What a genuine token must say before it counts. Pure: the same token at the same time has the same outcome.
+//! The rules for the claims of a genuine token. They are pure: the same token at the same time has the same result.
 
 use super::{SubjectKindOfToken, SubjectToken, application, kind, lineage::Ancestry};
 use crate::{
@@ -12,27 +12,27 @@ use crate::{
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
-/// The longest `sub` (OpenID Connect Core §2).
+/// The maximum length of `sub` (OpenID Connect Core §2).
 const MAX_SUB: usize = 255;
 
-/// A token whose signature was verified, or that was opened; what it says was not looked at yet.
+/// A token whose signature was verified, or that was opened. Its claims are not checked yet.
 pub(in crate::verify) struct Proven<'a> {
     pub(in crate::verify) token: &'a RawToken,
     pub(in crate::verify) typ: Option<Box<str>>,
     pub(in crate::verify) claims: Result<Claims, JoseError>,
-    /// Of the key that verified it.
+    /// The key that verified it.
     pub(in crate::verify) kid: Option<Box<str>>,
     pub(in crate::verify) lease: KeyLease,
-    /// Of one of the gateway's own: what it was made from.
+    /// The lineage in one of the gateway's own tokens.
     pub(in crate::verify) made_from: Option<Lineage>,
 }
 
-/// Whom a token has to be addressed to.
+/// The audiences of which a token must name one.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verify) enum Addressee<'a> {
     /// One of these.
     OneOf(&'a [Audience]),
-    /// Anybody: the gateway issued it itself, and the policy asks whose it is.
+    /// Any audience: the gateway issued the token itself, and the policy checks whose token it is.
     Anybody,
 }
 
@@ -126,7 +126,7 @@ pub(in crate::verify) fn accept(
     })
 }
 
-/// Whom a genuine token is about, whatever else is wrong with it.
+/// Returns the subject of a genuine token for the logs, whatever else is wrong with the token.
 fn principal(issuer: &TrustedIssuer, claims: &Claims) -> Principal {
     let sub = claims.at_path(issuer.subject_claim().unwrap_or("sub"));
     Principal {
@@ -156,8 +156,8 @@ pub(super) fn lifetime(
     let missing = VerifyError::Claims(ClaimsError::Missing("exp"));
     let expires_at = time("exp")?.ok_or(missing)?;
     let (not_before, issued_at) = (time("nbf")?, time("iat")?);
-    // RFC 7519 §4.1.4: on or after `exp` it must not be accepted. The leeway is for clocks that disagree about the
-    // start; at the end it would let an issued token outlive its subject.
+    // RFC 7519 §4.1.4: on or after `exp` the token must not be accepted. The leeway covers clock differences at the
+    // start. At the end it would let an issued token outlive its subject token.
     if now >= expires_at {
         return Err(VerifyError::Expired);
     }
@@ -169,7 +169,7 @@ pub(super) fn lifetime(
     if not_before.is_some_and(|time| time > latest) || issued_at.is_some_and(|time| time > latest) {
         return Err(VerifyError::NotYetValid);
     }
-    // from here on the second that it was issued in: the longer life, and what a revocation of that second ends
+    // rounded down to the second: this makes the lifetime longer, and a revocation in that second includes the token
     let issued_at = claims.second_of("iat").map_err(VerifyError::Claims)?;
     let allowed = issuer.max_lifetime();
     let life = expires_at.since(issued_at.unwrap_or(now));
@@ -183,7 +183,7 @@ pub(super) fn lifetime(
     Ok((expires_at, issued_at))
 }
 
-/// Exact membership: no prefix, no other case, no default.
+/// Requires an exact match with one audience: no prefix, no other case, no default.
 pub(super) fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), VerifyError> {
     let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
     named
@@ -193,7 +193,7 @@ pub(super) fn addressed(claims: &Claims, audiences: &[Audience]) -> Result<(), V
         .ok_or(VerifyError::Audience)
 }
 
-/// All of `aud`. A text that no audience can be is left out: nothing can ask for it.
+/// Returns all values of `aud`. Strings that cannot be an audience are omitted, because no client can request them.
 pub(super) fn named(claims: &Claims) -> Result<Box<[Audience]>, VerifyError> {
     let named = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
     Ok(named
@@ -216,7 +216,7 @@ pub(super) fn subject(issuer: &TrustedIssuer, claims: &Claims) -> Result<Box<str
     Ok(sub.into())
 }
 
-/// RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof is no bearer token.
+/// RFC 9449 §7.2, RFC 8705 §3: a bound token without its proof must not be accepted as a bearer token.
 pub(super) fn unbound(claims: &Claims) -> Result<(), VerifyError> {
     match claims.get("cnf") {
         None => Ok(()),
@@ -224,7 +224,7 @@ pub(super) fn unbound(claims: &Claims) -> Result<(), VerifyError> {
     }
 }
 
-/// What the issuer's tokens must say, in the claims that `concerns` this kind of token.
+/// Checks the required claims of the issuer's tokens, but only those that `concerns` selects for this kind of token.
 pub(super) fn required(
     issuer: &TrustedIssuer,
     claims: &Claims,
@@ -248,7 +248,7 @@ pub(super) fn required(
     Ok(())
 }
 
-/// What the scope claim says, and what the roles stand for.
+/// Returns the scopes in the scope claim, and those that the roles grant.
 fn scopes(
     issuer: &TrustedIssuer,
     claims: &Claims,
@@ -258,7 +258,7 @@ fn scopes(
         let claim = issuer.scope_claim();
         Facts::new(shown(claims.at_path(claim)), format!("scopes in {claim}"))
     });
-    // The reason is not kept: it would repeat what the token says.
+    // The cause is dropped, because it would repeat parts of the token.
     let malformed = |_| VerifyError::Scope;
     let said = match claims.at_path(issuer.scope_claim()) {
         None => ScopeSet::empty(),
@@ -280,7 +280,7 @@ fn scopes(
     }
 }
 
-/// A claim as a person reads it: a text as it is, a list with commas.
+/// Formats a claim for a person: a string unchanged, a list with commas.
 fn shown(claim: Option<&Value>) -> String {
     match claim {
         None => "none".to_owned(),
@@ -301,7 +301,7 @@ fn calling_client(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
     }
 }
 
-/// The claims in which providers name the application, in the order in which they are looked at.
+/// The claims in which providers name the application, in the order in which they are tried.
 pub(super) const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
 pub(super) fn client(
@@ -311,7 +311,7 @@ pub(super) fn client(
     if let Some(claim) = issuer.client_claim() {
         return Ok(match claims.at_path(claim) {
             Some(Value::String(client)) => non_empty(client),
-            // `aud` of a server that writes the client there; of several it would be a guess
+            // `aud` of a server that writes the client there; with several audiences it would be a guess
             Some(Value::Array(items)) => match items.as_slice() {
                 [Value::String(client)] => non_empty(client),
                 _ => None,

@@ -1,4 +1,4 @@
-//! Where the subject of one of the gateway's own tokens comes from.
+//! The tracing of a subject of the gateway's own tokens to its original issuer.
 
 use super::{SubjectToken, application};
 use crate::{
@@ -9,14 +9,13 @@ use crate::{
 use std::sync::Arc;
 
 impl SubjectToken {
-    /// Leads the subject back to the issuer that knows it, which has to be one that the route accepts: a chain opens no
-    /// route to the users of another issuer. From here on the token counts as if that issuer had named the subject, so
-    /// a name is never qualified twice and a pseudonym is made of the name itself.
+    /// Traces the subject back to its original issuer, which the route must accept: a chain does not give the users of
+    /// another issuer access to the route. Afterwards the token counts as if that issuer had named the subject, so that
+    /// a name is never qualified twice and a pseudonym is derived from the original name.
     ///
-    /// A pseudonym leads nowhere: it stays what it is, for the audience it was made for.
+    /// A pseudonym cannot be traced. It stays valid only for the audience that it was made for.
     ///
-    /// # Errors
-    /// [`VerifyError::Origin`].
+    /// # Errors [`VerifyError::Origin`].
     pub(in crate::verify) fn traced(
         mut self,
         own: &OwnTokens,
@@ -43,12 +42,12 @@ impl SubjectToken {
             }
             Naming::Pairwise => self.pseudonym_for = Some(self.only_audience()?),
         }
-        // the engine writes its own name where it knows no client
+        // the engine writes its own name if it does not know the client
         if self.client_id.as_deref() == Some(&own.actor) {
             self.client_id = None;
         }
         self.impersonated = provenance.impersonated;
-        // revoked may be the subject as its own issuer knows it
+        // the subject may be revoked under the name that its own issuer uses
         self.lineage = self
             .lineage
             .with([RevocationKey::subject(self.issuer.url(), &self.sub)])?;
@@ -65,7 +64,7 @@ impl SubjectToken {
     }
 }
 
-/// A bare name says who is meant only where no other issuer could have written it.
+/// A bare name is unambiguous only if no other issuer could have written it.
 fn sole(own: &OwnTokens, accepted: &[Accepted]) -> Result<Arc<TrustedIssuer>, VerifyError> {
     match (own.origins, accepted) {
         (Origins::Sole, [only]) => Ok(Arc::clone(&only.issuer)),

@@ -1,5 +1,6 @@
-//! Subjects that no issuer vouches for: a user whom a client names in a JWT of its own, or by the plain id. Such a subject
-//! counts only together with an actor, lives no longer than the actor's token, and holds nothing.
+//! Subjects without an issuer's token: a user whom a client names in a JWT that it signed itself, or by the plain id.
+//! Such a subject is valid only together with an actor, expires with the actor's token at the latest, and has no
+//! scopes.
 
 use super::{ActorToken, SubjectKindOfToken, SubjectToken};
 use crate::{
@@ -11,28 +12,27 @@ use crate::{
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Whom somebody names, and until when that counts.
+/// The user whom a client names, and until when that is valid.
 pub(in crate::verify) struct Vouched<'a> {
     /// The issuer that knows the user.
     pub(in crate::verify) issuer: Arc<TrustedIssuer>,
-    /// The user as that issuer knows it.
+    /// The user's name at that issuer.
     pub(in crate::verify) sub: Box<str>,
     /// The client that names the user.
     pub(in crate::verify) client_id: &'a str,
-    /// What ends the naming itself, besides the client: the JWT.
+    /// The key that revokes the JWT in which the client names the user.
     pub(in crate::verify) by: Option<RevocationKey>,
     pub(in crate::verify) issued_at: Option<UnixTime>,
     pub(in crate::verify) expires_at: UnixTime,
-    /// By what the naming is restricted (RFC 9396), as it was written.
+    /// The `authorization_details` (RFC 9396) of the JWT, unmodified.
     pub(in crate::verify) authorization_details: Option<Value>,
 }
 
 impl Vouched<'_> {
-    /// The subject, for `actor` and for no longer than its token lives. Nothing that the client itself says of the user
-    /// is believed: no scope, no authentication, no `may_act`. What it restricts stays for the policy to see.
+    /// Returns the subject, for `actor` and for no longer than its token is valid. The client's own claims about the
+    /// user are ignored: scope, authentication and `may_act`. Its restrictions are kept for the policy.
     ///
-    /// # Errors
-    /// [`VerifyError::Lineage`].
+    /// # Errors [`VerifyError::Lineage`].
     pub(in crate::verify) fn together_with(
         self,
         actor: &ActorToken,

@@ -13,7 +13,7 @@ fn provider(changes: Value) -> Bench {
     bench(settings)
 }
 
-/// What a token says that has these claims and none of the usual ones but `iss`, `aud` and its times.
+/// Verifies a token with these claims and none of the default ones except `iss`, `aud` and the times.
 async fn said(bench: &Bench, said: &Value) -> SubjectToken {
     let mut claims = json!({
         "iss": super::ISSUER, "aud": "portal", "exp": NOW.as_secs() + 300, "iat": NOW.as_secs() - 10,
@@ -96,7 +96,7 @@ async fn an_applications_own_token_is_known_by_the_mark_of_its_provider() {
         of(
             json!({}),
             &[
-                // Spring Authorization Server: the client is the audience, and is named nowhere else
+                // Spring Authorization Server: the client appears only as the audience
                 json!({"sub": "portal", "scope": ["r"]}),
                 // Google
                 json!({"sub": "1080", "azp": "1080", "email": "x@p.iam.gserviceaccount.com"}),
@@ -170,7 +170,7 @@ async fn a_person_is_taken_for_a_person_whoever_signed_them_in() {
             json!({"scope_claim": "scp"}),
             &[
                 json!({"cid": "0oa1", "uid": "00u1", "sub": "alice@example.com", "scp": ["r"], "ver": 1, "auth_time": 1}),
-                // another provider's `oid`, of whom it is about
+                // `oid` of another provider, as the subject
                 json!({"client_id": "web", "oid": "7", "sub": "7", "scp": "r"}),
             ],
         ),
@@ -230,7 +230,7 @@ async fn a_token_without_the_claim_that_only_users_have_is_an_applications_own()
         json!({"sub": "machine", "profile": {"name": ""}}),
         json!({"sub": "machine", "profile": {"name": []}}),
         json!({"sub": "machine", "profile": {"name": {}}}),
-        // a mark counts all the same
+        // the mark is used anyway
         json!({"sub": "c", "client_id": "c", "profile": {"name": "c"}}),
     ] {
         assert!(said(&bench, &token).await.is_app_only(), "{token}");
@@ -256,7 +256,7 @@ async fn an_issuer_is_known_to_tell_applications_apart_by_claim_standard_or_name
     };
     let jwt = json!(["at+jwt", "JWT"]);
     for (changes, expected) in [
-        // RFC 9068 has `sub` name the client
+        // in RFC 9068, `sub` names the client
         (json!({}), true),
         (json!({"typ": jwt}), false),
         (json!({"typ": jwt, "user_claim": "email"}), true),

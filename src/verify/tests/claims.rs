@@ -1,4 +1,4 @@
-//! What a genuine token must say.
+//! The rules for the claims of a genuine token.
 
 use super::{NOW, bench};
 use crate::{clock::UnixTime, verify::VerifyError};
@@ -87,7 +87,7 @@ async fn a_fraction_of_a_second_shortens_a_token_and_never_lengthens_it() {
     let too_long = json!({"iat": at(-0.5), "exp": at(3_600.1)});
     let error = bench.refused(too_long).await;
     assert!(matches!(error, VerifyError::LivesTooLong { .. }), "{error}");
-    // a revocation of the second that it was issued in ends it
+    // a revocation in the second of its issue ends it
     let subject = bench.claims(json!({"iat": at(-9.5)})).await.unwrap();
     let second = UnixTime::from_secs(NOW.as_secs() - 10);
     assert_eq!(subject.issued_at(), Some(second));

@@ -1,4 +1,4 @@
-//! Tokens that are genuine and never access tokens.
+//! Genuine tokens that are never access tokens.
 
 use super::{NOW, bench, claims, sign};
 use crate::verify::VerifyError;
@@ -51,7 +51,7 @@ async fn an_id_token_is_no_access_token_though_typ_allows_jwt() {
         json!({"scope": null, "at_hash": "h"}),
         json!({"scope": null, "c_hash": "h", "azp": "portal"}),
         json!({"scope": null, "s_hash": "h"}),
-        // a hash of the token beside it is in no token but that, whatever else it says
+        // only an ID token contains a hash of the token beside it
         json!({"at_hash": "h", "groups": ["orders.read"]}),
         json!({"scope": null, "tok_type": "IT"}),
         json!({"scope": null, "tokenName": "id_token"}),
@@ -90,7 +90,7 @@ async fn what_shows_by_its_claims_that_it_is_something_else_opens_nothing() {
         json!({"htm": "GET", "htu": "https://api.example.com/"}),
         json!({"txn": "1", "tctx": {"action": "buy"}}),
         json!({"txn": "1", "rctx": {"req_ip": "10.0.0.1"}}),
-        // a client assertion: whoever issues it is its subject
+        // a client assertion: its issuer is its subject
         json!({"sub": super::ISSUER}),
         json!({"typ": "Refresh"}),
         json!({"typ": "Serialized-ID"}),

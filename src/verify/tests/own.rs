@@ -13,7 +13,7 @@ struct Own {
     verifier: Verifier,
 }
 
-/// A gateway that takes its own tokens, on a route that accepts `corp`.
+/// A gateway that accepts its own tokens, on a route that accepts `corp`.
 fn own(origins: Origins) -> Own {
     let clock = clock();
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;

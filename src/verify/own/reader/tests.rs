@@ -45,7 +45,7 @@ fn lineage() -> Lineage {
     Lineage::new([RevocationKey::family("f")], NOW).unwrap()
 }
 
-/// The claims of a token that is read, with some replaced; null removes one.
+/// The claims of a valid token, with some replaced. A null removes a claim.
 fn claims(changes: Value) -> Map<String, Value> {
     let mut claims = json!({
         "iss": ISSUER, "sub": "alice", "aud": ["a", "b"], "client_id": "web", "scope": "read",
@@ -173,7 +173,7 @@ fn another_issuer_s_token_is_refused_before_its_signature_is_looked_at() {
     assert!(matches!(rig.refusal(&garbage), VerifyError::Malformed(_)));
 }
 
-/// A route may have its API's tokens say `JWT`; an ID token alone names its authorized party.
+/// A route can be configured to write `JWT` as the type of its access tokens. Only an ID token has an authorized party.
 #[test]
 fn an_access_token_that_says_jwt_is_told_from_an_id_token() {
     let rig = Rig::new();
