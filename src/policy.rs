@@ -1,8 +1,9 @@
-//! What one route lets become of a verified token: pure narrowing, no I/O, no clock of its own.
+//! The rules that decide what a verified token may be exchanged for. They are pure: no I/O, and the caller passes the
+//! time.
 //!
-//! What enters is an [`ExchangeRequest`], made of a [`SubjectToken`]; what leaves is a [`PermittedExchange`], minted
-//! nowhere else, whose every field is at most what the subject held and what the route allows. Whoever mints or fetches
-//! a token has to stay within it.
+//! A policy turns an [`ExchangeRequest`], made from a [`SubjectToken`], into a [`PermittedExchange`], which can be made
+//! only here. Each of its fields is at most what the subject token has and what the route allows. Every exchanger must
+//! stay within it.
 
 mod authorization_details;
 mod claims;
@@ -48,85 +49,85 @@ use naming::SubjectNaming;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use thiserror::Error;
 
-/// Why a verified token gets no on-behalf-of token on this route.
+/// The reason why a verified token is not exchanged on this route.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PolicyError {
-    /// The route admits named callers only, and this token's client is not among them or not known.
+    /// The route admits only named clients, and the client of this token is a different one or unknown.
     #[error("the calling client is not admitted")]
     CallerNotAdmitted,
     /// The calling client may not get tokens for this route's audience.
     #[error("the calling client gets no tokens for this audience")]
     AudienceNotForClient,
-    /// The route tells operations apart, and the request is none of them.
+    /// The route has operations, and the request matches none of them.
     #[error("no operation of the route")]
     NoOperation,
-    /// The token was issued to an application for itself, and the route serves users.
+    /// The token was issued to an application itself, and the route serves only users.
     #[error("an app-only token where a user is needed")]
     AppOnlySubject,
-    /// A token carries `authorization_details` (RFC 9396) where they are not carried over, or cannot be.
+    /// A token has `authorization_details` (RFC 9396) that must not or cannot be copied.
     #[error("authorization_details that are not carried over")]
     AuthorizationDetails,
-    /// The subject does not hold scopes that the route requires.
+    /// The subject token does not have all scopes that the route requires.
     #[error("scope not held: {missing} of {wanted}; held {}", named(held))]
     ScopeNotHeld {
-        /// All that is required.
+        /// All required scopes.
         wanted: ScopeSet,
-        /// What of it the subject lacks.
+        /// The required scopes that the subject token does not have.
         missing: ScopeSet,
-        /// What the subject token holds, in the upstream's names.
+        /// The scopes of the subject token, in the upstream's names.
         held: ScopeSet,
     },
-    /// The subject holds nothing of what the route allows.
+    /// The subject token has none of the scopes that the route allows.
     #[error("nothing is left of the scope: wanted {allowed}, held {}", named(held))]
     NoScopeLeft {
-        /// What was wanted: the operation's scopes, or the route's ceiling.
+        /// The requested scopes: those of the operation, or the route's `allow`.
         allowed: ScopeSet,
-        /// What the subject token holds, in the upstream's names.
+        /// The scopes of the subject token, in the upstream's names.
         held: ScopeSet,
     },
     /// The token's `may_act` does not name the gateway (RFC 8693 §4.4).
     #[error("may_act does not name the gateway")]
     NotAuthorizedActor,
-    /// With the gateway there would be more actors than the route allows.
+    /// The issued token would name more actors than the route allows.
     #[error("{depth} actors where {allowed} are allowed")]
     ActorChainTooDeep {
-        /// Actors the issued token would name.
+        /// The number of actors that the issued token would name.
         depth: usize,
         /// The route's limit.
         allowed: usize,
     },
-    /// The subject token ends now or ended already.
+    /// The subject token has expired or expires now.
     #[error("no lifetime is left")]
     NoLifetimeLeft,
     /// The issued token's `sub` would be longer than 255 characters or not ASCII (OpenID Connect Core §2).
     #[error("the subject cannot be expressed as a sub")]
     SubjectNotExpressible,
-    /// The token was neither issued to the client that presents it nor addressed to it, and the client may not take
-    /// others' tokens.
+    /// The token was neither issued nor addressed to the client that presents it, and the client may not exchange the
+    /// tokens of other clients.
     #[error("the token is another client's")]
     NotThisClientsToken,
-    /// A subject of this kind counts only together with an actor's token.
+    /// A subject of this kind requires an actor token.
     #[error("an actor is needed")]
     ActorNeeded,
     /// Neither the subject's issuer nor the directory permits the actor to act for the subject.
     #[error("the actor may not act for the subject")]
     ImpersonationNotAllowed,
-    /// The directory does not know the subject or the actor.
+    /// The subject or the actor is not in the directory.
     #[error("the user is not known")]
     UserUnknown,
-    /// The client may not get tokens for what it asks for, or there is nothing that it could get one for.
+    /// The client may not get tokens for the requested audience, or no audience is left that it could get.
     #[error("the target is not allowed")]
     TargetNotAllowed,
-    /// The client asks for more scope than its ceiling allows or the tokens hold.
+    /// The client requests more scope than its `allow` permits or the tokens have.
     #[error("scope exceeds what is allowed and held: {wanted}")]
     ScopeExceeds {
-        /// What is too much.
+        /// The excess scopes.
         wanted: ScopeSet,
     },
-    /// The client may not get tokens of this form.
+    /// The client may not get tokens of this format.
     #[error("tokens of this form are not for the client")]
     FormatNotAllowed,
-    /// The token would come from more than is kept of a token.
+    /// The lineage of the token would have more keys than the gateway stores.
     #[error("the token would come from too much")]
     Lineage(#[from] TooManyKeys),
 }
@@ -151,11 +152,11 @@ pub struct ExchangePolicy {
 }
 
 impl ExchangePolicy {
-    /// Decides on `request` at the moment `now`.
+    /// Decides on `request` at the time `now`.
     ///
     /// # Errors
-    /// The first rule that refuses, in this order: caller, kind of subject, authorization details, audience, operation, scope, delegation,
-    /// lifetime, subject.
+    /// The first rule that refuses, in this order: caller, kind of subject, authorization details, audience, operation,
+    /// scope, delegation, lifetime, subject.
     pub fn permit(
         &self,
         request: ExchangeRequest,
@@ -164,7 +165,7 @@ impl ExchangePolicy {
         self.permit_before(request, now, &mut ())
     }
 
-    /// The same, and tells `witness` of each rule before it decides.
+    /// Decides like [`Self::permit`], and tells `witness` about each rule before it is applied.
     ///
     /// # Errors
     /// Those of [`Self::permit`].
@@ -177,18 +178,18 @@ impl ExchangePolicy {
         permit::permit(self, request, now, witness)
     }
 
-    /// The operation that a request is, by its method and what its path has below the route's prefix; none where the
-    /// route tells none apart, and where it does and the request is none of them.
+    /// Returns the operation that a request matches, by its method and by its path below the route's prefix. Returns
+    /// `None` if the route has no operations or the request matches none of them.
     pub fn operation(&self, method: &Method, rest: &str) -> Option<OperationId> {
         self.scope.operations().find(method, rest)
     }
 
-    /// How the operations are called, each at its [position](OperationId::position).
+    /// The labels of the operations, each at its [position](OperationId::position).
     pub fn operation_labels(&self) -> impl Iterator<Item = &str> {
         self.scope.operations().iter().map(Operation::label)
     }
 
-    /// The one audience of what the route issues.
+    /// The only audience of the issued tokens.
     pub fn audience(&self) -> &Audience {
         &self.audience
     }
@@ -198,7 +199,7 @@ impl ExchangePolicy {
         &self.scope
     }
 
-    /// How long an issued token lives at most.
+    /// The maximum lifetime of issued tokens.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
@@ -222,7 +223,7 @@ impl ExchangePolicy {
     }
 }
 
-/// A set for people, who take an empty one for a slip of the pen.
+/// Formats a set for messages, in which an empty string would look like an error.
 fn named(scopes: &ScopeSet) -> String {
     match scopes.is_empty() {
         true => "nothing".to_owned(),

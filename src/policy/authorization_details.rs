@@ -1,5 +1,5 @@
-//! What becomes of the `authorization_details` (RFC 9396) of the tokens that are exchanged. They restrict a token: one that
-//! is issued without them would be wider.
+//! The handling of `authorization_details` (RFC 9396) in presented tokens. They restrict a token, so a token that is
+//! issued without them would grant more.
 
 use super::PolicyError;
 use crate::token::Claims;
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The claim, and the parameter of a request (RFC 9396 §2, §9.1).
+/// The claim, and the request parameter (RFC 9396 §2, §9.1).
 pub const AUTHORIZATION_DETAILS: &str = "authorization_details";
 
 /// What to do with a token that carries `authorization_details`.
@@ -22,11 +22,12 @@ pub enum DetailsRule {
 }
 
 impl DetailsRule {
-    /// The details of the issued token: those of the `tokens` that it is made of. Two tokens with different ones cannot
-    /// both be obeyed.
+    /// Returns the details of the issued token: those of the `tokens` that it is made from. Two tokens with different
+    /// details cannot be combined.
     ///
     /// # Errors
-    /// [`PolicyError::AuthorizationDetails`], also for details that are not what RFC 9396 §2 says: nobody could obey those.
+    /// [`PolicyError::AuthorizationDetails`], also for details that do not follow RFC 9396 §2, because no API could
+    /// apply them.
     pub(super) fn carried<'a>(
         self,
         tokens: impl IntoIterator<Item = &'a Claims>,
@@ -46,7 +47,7 @@ impl DetailsRule {
     }
 }
 
-/// RFC 9396 §2: a list of objects, each with a text `type`. An empty one says nothing that an API could go by.
+/// RFC 9396 §2: a list of objects, each with a string `type`. An empty list is refused, because its meaning is unclear.
 fn is_well_formed(details: &Value) -> bool {
     let has_type = |detail: &Value| {
         let kind = detail.as_object().and_then(|members| members.get("type"));
@@ -57,7 +58,7 @@ fn is_well_formed(details: &Value) -> bool {
     list.is_some_and(|list| !list.is_empty() && list.iter().all(has_type)) && is_exact(details)
 }
 
-/// Whether every number is written again as it was read: a whole number that is too large for that would be another one.
+/// Returns `true` if every number is written exactly as it was read. Very large integers would change.
 fn is_exact(value: &Value) -> bool {
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     match value {

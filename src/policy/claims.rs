@@ -1,10 +1,10 @@
-//! Which claims an issued token carries beyond those that every token has: an allow-list and constants.
+//! The additional claims of an issued token: an allow-list of copied claims, and constants.
 
 use super::ClaimSettings;
 use crate::{settings::Building, token::Claims};
 use serde_json::{Map, Value};
 
-/// Claims whose meaning the gateway itself gives; a route can neither copy nor set them.
+/// Claims that the gateway sets itself. A route can neither copy nor set them.
 const RESERVED: [&str; 24] = [
     "iss",
     "sub",
@@ -32,10 +32,10 @@ const RESERVED: [&str; 24] = [
     "token_type",
 ];
 
-/// How the subject authenticated, taken over where the subject token says it (RFC 9068 §2.2.1).
+/// The claims about the subject's authentication. They are copied if the subject token has them (RFC 9068 §2.2.1).
 const AUTHENTICATION: [&str; 3] = ["auth_time", "acr", "amr"];
 
-/// The claims a route names.
+/// The claims that a route configures.
 #[derive(Debug, Clone, Default)]
 pub struct ClaimPolicy {
     copy: Vec<String>,
@@ -66,7 +66,7 @@ impl ClaimPolicy {
         })
     }
 
-    /// The claims for a subject whose token says `subject`.
+    /// Returns the claims for a subject token with the claims `subject`.
     pub(super) fn apply(&self, subject: &Claims) -> Map<String, Value> {
         let copied = AUTHENTICATION
             .into_iter()

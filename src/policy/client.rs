@@ -1,4 +1,4 @@
-//! `clients`: what each calling application may have at most.
+//! The ceilings of calling applications (`clients`).
 
 mod checks;
 mod issuers;
@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// What one application may have at most.
+/// The most that one application may get.
 #[derive(Debug, Clone)]
 pub(super) struct ClientCeiling {
     pub(super) audiences: Option<Vec<Audience>>,
@@ -27,12 +27,12 @@ pub(super) struct ClientCeiling {
     pub(super) lifetime: Option<Duration>,
 }
 
-/// The ceilings of all applications that are configured.
+/// The ceilings of all configured applications.
 #[derive(Debug, Clone, Default)]
 pub struct ClientCeilings(BTreeMap<Box<str>, ClientCeiling>);
 
 impl ClientCeilings {
-    /// Compiles `clients`, given with their positions.
+    /// Compiles `clients`, which are passed with their positions.
     pub fn build(settings: &[(usize, ClientSettings)], building: &mut Building<'_>) -> Self {
         let mut ceilings = BTreeMap::new();
         for (position, client) in settings {
@@ -54,7 +54,7 @@ impl ClientCeilings {
         Self(ceilings)
     }
 
-    /// What one of them may have.
+    /// Returns the ceiling of one client.
     pub(super) fn of(&self, client: Option<&str>) -> Option<&ClientCeiling> {
         self.0.get(client?)
     }
@@ -89,7 +89,7 @@ impl ClientSettings {
             });
         }
         let scope = self.scope.as_ref();
-        // one that has no scope written may have none
+        // a client without `scope` may get no scopes
         let user_scopes = scope.map_or_else(UserScopes::default, |scope| {
             building.within("scope", |b| {
                 b.within("allow", |b| check_names(&scope.allow, b));
@@ -106,7 +106,7 @@ impl ClientSettings {
 }
 
 impl ClientCeiling {
-    /// For whom it may get tokens, in words.
+    /// Describes the audiences that the client may get tokens for.
     pub(super) fn audiences_told(&self) -> String {
         match &self.audiences {
             None => "any".to_owned(),
@@ -117,15 +117,15 @@ impl ClientCeiling {
         }
     }
 
-    /// Whether it may get tokens for `audience`.
+    /// Returns `true` if the client may get tokens for `audience`.
     pub(super) fn admits(&self, audience: &Audience) -> bool {
         self.audiences
             .as_ref()
             .is_none_or(|audiences| audiences.contains(audience))
     }
 
-    /// What it may use of what a subject holds. Its ceiling does not count for scopes that both the route and itself
-    /// leave to the user.
+    /// Returns the scopes of the subject that the client may use. The client's `allow` does not limit scopes for which
+    /// both the route and the client have the rule `user_only`.
     pub(super) fn limit(&self, held: &ScopeSet, route: &UserScopes) -> ScopeSet {
         held.filtered(|scope| {
             self.allow.contains(scope) || (route.include(scope) && self.user_scopes.include(scope))

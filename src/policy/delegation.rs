@@ -1,4 +1,4 @@
-//! Who acts for the subject, and whether it may (RFC 8693 §4.1, §4.4).
+//! The actors of issued tokens, and whether they are authorized to act (RFC 8693 §4.1, §4.4).
 
 use super::PolicyError;
 use crate::{
@@ -19,7 +19,7 @@ pub struct GatewayIdentity {
     pub actor: Box<str>,
 }
 
-/// The party that `may_act` of a subject token has to name.
+/// The party that `may_act` of a subject token must name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownAs<'a> {
     issuer: &'a str,
@@ -27,8 +27,8 @@ pub(super) struct KnownAs<'a> {
 }
 
 impl GatewayIdentity {
-    /// The gateway as the issuer of `subject` names it (RFC 8693 §4.4): as the configuration says, in the issuer's own
-    /// namespace, and else as the gateway names itself.
+    /// Returns the name of the gateway at the issuer of `subject` (RFC 8693 §4.4): the configured name in the issuer's
+    /// namespace, or else the gateway's own name.
     pub(super) fn known_to<'a>(&'a self, subject: &'a SubjectToken) -> KnownAs<'a> {
         match subject.gateway_known_as() {
             Some(sub) => KnownAs {
@@ -59,7 +59,7 @@ pub enum OutgoingActor {
 }
 
 impl OutgoingActor {
-    /// The chain that the issued token carries: `earlier`, none of it lost, and the new actor outside it.
+    /// Returns the actor chain of the issued token: all of `earlier`, and the new actor outside it.
     ///
     /// # Errors
     /// [`PolicyError::NotAuthorizedActor`] and [`PolicyError::ActorChainTooDeep`].
@@ -79,8 +79,8 @@ impl OutgoingActor {
                 format!("absent, or {} of {}", known_as.sub, known_as.issuer),
             )
         });
-        // RFC 8693 §4.4: counts only because the subject token's signature was verified; binds the party that does the
-        // exchange, also where it leaves no trace in `act`
+        // RFC 8693 §4.4: this is reliable because the subject token's signature was verified. It restricts the party
+        // that makes the exchange, even if `act` does not name that party.
         if may_act.is_some_and(|claim| !names(claim, known_as)) {
             return Err(PolicyError::NotAuthorizedActor);
         }
@@ -101,7 +101,7 @@ impl OutgoingActor {
     }
 }
 
-/// Whether `may_act` names the gateway: its `sub`, and its `iss` where it gives one.
+/// Returns `true` if `may_act` names the gateway: its `sub`, and its `iss` if present.
 fn names(may_act: &Value, gateway: KnownAs<'_>) -> bool {
     let Some(claim) = may_act.as_object() else {
         return false;

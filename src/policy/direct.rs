@@ -1,8 +1,8 @@
-//! The rules of the token endpoint: what a client may make of verified tokens, without a route.
+//! The rules of the token endpoint: what a client may exchange verified tokens for, without a route.
 //!
-//! What enters is a [`DirectRequest`]; what leaves, through [`ClientPolicy::permit`], is the same
-//! [`PermittedExchange`](super::PermittedExchange) that a route's policy gives, whose every field is at most what the
-//! tokens held and what the client may have. The rules stand one a file, each a pure function of its own.
+//! [`ClientPolicy::permit`] turns a [`DirectRequest`] into the same [`PermittedExchange`](super::PermittedExchange) as
+//! a route's policy. Each of its fields is at most what the tokens have and what the client may get. Each rule is a
+//! pure function in a file of its own.
 
 mod actors;
 mod audience;
@@ -21,29 +21,29 @@ use crate::{
     verify::{ActorToken, SubjectKindOfToken, SubjectToken},
 };
 
-/// What a client asks the token endpoint for.
+/// A client's request to the token endpoint.
 #[derive(Debug)]
 pub struct DirectRequest {
-    /// For whom: `subject_token`.
+    /// The subject: `subject_token`.
     pub subject: SubjectToken,
-    /// Who acts: `actor_token`.
+    /// The actor: `actor_token`.
     pub actor: Option<ActorToken>,
-    /// The audiences that it names.
+    /// The requested audiences.
     pub audience: Vec<Audience>,
-    /// The resources that it names (RFC 8707): absolute URIs.
+    /// The requested resources (RFC 8707): absolute URIs.
     pub resource: Vec<String>,
-    /// The scope that it names; none where the parameter is absent.
+    /// The requested scope. `None` if the parameter is missing.
     pub scope: Option<RequestedScope>,
-    /// The form that it gets.
+    /// The requested token format.
     pub format: TokenFormat,
 }
 
 impl ClientPolicy {
-    /// Decides on `request` of this client at the moment `now`.
+    /// Decides on `request` of this client at the time `now`.
     ///
     /// # Errors
-    /// The first rule that refuses, in this order: whose tokens, format, authorization details, delegation, audience,
-    /// scope, lifetime, subject.
+    /// The first rule that refuses, in this order: owner of the tokens, format, authorization details, delegation,
+    /// audience, scope, lifetime, subject.
     pub fn permit(
         &self,
         request: DirectRequest,
@@ -52,8 +52,8 @@ impl ClientPolicy {
         permit::permit_directly(self, request, now)
     }
 
-    /// A client exchanges tokens that were issued or addressed to it, and others' where the configuration says so: a
-    /// leaked token is of no use to whoever can merely authenticate.
+    /// Requires that the tokens were issued or addressed to this client, or to a client in `subjects_of`. A leaked
+    /// token is therefore useless to other authenticated clients.
     pub(super) fn admit_tokens(&self, request: &DirectRequest) -> Result<(), PolicyError> {
         let subject = &request.subject;
         let own_subject = match subject.kind() {
@@ -81,12 +81,12 @@ impl ClientPolicy {
                 .any(|audience| audience.as_str() == self.id())
             || match issued_to {
                 Some(client) => self.subjects_of.include(client),
-                // whose it is cannot be said
+                // the owner is unknown
                 None => self.subjects_of == super::Names::Any,
             }
     }
 
-    /// The user as the directory names it.
+    /// Returns the directory's id of the user.
     pub(super) fn user_id(&self, issuer_name: &str, sub: &str) -> String {
         self.terms().user_ids.id(issuer_name, sub)
     }

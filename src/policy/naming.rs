@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) enum SubjectNaming {
     Same,
     Qualified,
-    /// With the salt that makes the pseudonyms.
+    /// With the key from which pseudonyms are derived.
     Pairwise(Arc<HmacKey>),
 }
 
@@ -26,10 +26,11 @@ impl SubjectNaming {
         }
     }
 
-    /// The `sub` of a token for `audience`: 1 to 255 ASCII characters (OpenID Connect Core §2).
+    /// Returns the `sub` of a token for `audience`: 1 to 255 ASCII characters (OpenID Connect Core §2).
     ///
-    /// A subject token whose `sub` is a pseudonym already keeps it for the audience that knows it; for any other there
-    /// is no name: a second pseudonym would be another person, and the first is not for everybody.
+    /// If the `sub` of the subject token is already a pseudonym, it is kept for its own audience. For any other
+    /// audience there is no name, because a second pseudonym would identify a different person, and the first must not
+    /// be disclosed.
     ///
     /// # Errors
     /// [`PolicyError::SubjectNotExpressible`].
@@ -42,7 +43,7 @@ impl SubjectNaming {
             (Self::Pairwise(_), Some(known_to)) if known_to == audience => subject.sub().to_owned(),
             (_, Some(_)) => return Err(PolicyError::SubjectNotExpressible),
             (Self::Same, None) => subject.sub().to_owned(),
-            // an issuer's name holds no colon, so no two pairs give one text
+            // an issuer's name contains no colon, so two different pairs never result in the same text
             (Self::Qualified, None) => format!("{}:{}", subject.issuer_name(), subject.sub()),
             (Self::Pairwise(salt), None) => base64url(salt.of_fields(&[
                 audience.as_str().as_bytes(),

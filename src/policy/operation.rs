@@ -1,8 +1,8 @@
-//! `exchange.scope.operations`: narrower rules for some methods and paths of a route.
+//! Narrower scopes for some methods and paths of a route (`exchange.scope.operations`).
 //!
-//! What enters is a request's method and what its path has below the route's prefix; what leaves is the one operation
-//! that it is, or none, and then a route with operations refuses it. The most specific wins, as with routes: the longest
-//! prefix that serves the method, and with methods before without. Two that are equal are refused at load.
+//! The method and the path below the route's prefix select one operation. If a route has operations and none matches,
+//! the request is refused. The most specific operation wins, as with routes: the longest prefix, and then operations
+//! with methods before those without. Two equal operations are refused at load.
 
 use super::RequestedScope;
 use crate::{settings::Building, token::ScopeSet};
@@ -32,15 +32,15 @@ pub struct OperationSettings {
 #[derive(Debug, Clone)]
 pub struct Operation {
     label: Box<str>,
-    /// Empty: any.
+    /// Empty means any method.
     methods: Vec<Method>,
-    /// Without a slash at its end; empty for the whole route.
+    /// Without a trailing slash. Empty for the whole route.
     prefix: Box<str>,
     pub(super) requested: RequestedScope,
     pub(super) require: ScopeSet,
 }
 
-/// Which operation of its route's policy a request is.
+/// The operation of a route's policy that a request matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationId(usize);
 
@@ -49,14 +49,14 @@ pub struct OperationId(usize);
 pub struct Operations(Vec<Operation>);
 
 impl OperationId {
-    /// Where the operation stands among those of its route, the most specific first, from 0.
+    /// The position among the operations of the route, the most specific first, from 0.
     pub fn position(self) -> usize {
         self.0
     }
 }
 
 impl Operations {
-    /// Compiles the items; `allow` is the route's ceiling.
+    /// Compiles the operations. `allow` is the route's ceiling.
     pub(super) fn build(
         settings: &[OperationSettings],
         allow: &ScopeSet,
@@ -86,13 +86,13 @@ impl Operations {
         (building.findings.errors() == before).then_some(Self(operations))
     }
 
-    /// Whether the route tells operations apart.
+    /// Returns `true` if the route has no operations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The operation of a request with `method`, whose path is `rest` below the route's prefix: empty, or with a slash
-    /// in front.
+    /// Returns the operation of a request with `method`. `rest` is its path below the route's prefix: empty, or with a
+    /// leading slash.
     pub fn find(&self, method: &Method, rest: &str) -> Option<OperationId> {
         self.0
             .iter()
@@ -100,19 +100,19 @@ impl Operations {
             .map(OperationId)
     }
 
-    /// All of them, the most specific first.
+    /// All operations, the most specific first.
     pub fn iter(&self) -> impl Iterator<Item = &Operation> {
         self.0.iter()
     }
 
-    /// The operation that [`Self::find`] found.
+    /// Returns the operation that [`Self::find`] returned.
     pub fn get(&self, id: OperationId) -> Option<&Operation> {
         self.0.get(id.0)
     }
 }
 
 impl Operation {
-    /// The operation as people read it, e.g. `GET,POST /bulk`; no two of a route are called alike.
+    /// The operation as text, for example `GET,POST /bulk`. Labels are unique within a route.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -124,7 +124,7 @@ impl Operation {
         below && (self.methods.is_empty() || self.methods.contains(method))
     }
 
-    /// Whether some request is both, and neither is the more specific.
+    /// Returns `true` if a request can match both and neither is more specific.
     fn equals(&self, other: &Self) -> bool {
         let both_any = self.methods.is_empty() && other.methods.is_empty();
         self.prefix == other.prefix
@@ -201,7 +201,8 @@ fn compile_methods(names: &[String], building: &mut Building<'_>) -> Vec<Method>
     methods
 }
 
-/// A prefix has one spelling: what may also be written as `%21` would be another operation under that name.
+/// Requires a prefix with only one spelling. A character that can also be percent-encoded would allow the same path to
+/// match a different operation.
 fn check_prefix(prefix: &str, building: &mut Building<'_>) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     if let Err(error) = crate::gate::check_path(prefix) {

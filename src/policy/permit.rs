@@ -1,4 +1,4 @@
-//! The decision, and the proof that it was made.
+//! The decision of a policy, and the proof that it was made.
 
 mod direct;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 
-/// What is asked of the policy: an exchange of a verified token.
+/// A request to the policy to exchange a verified token.
 #[derive(Debug)]
 pub struct ExchangeRequest {
     subject: SubjectToken,
@@ -22,12 +22,12 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Asks for an exchange of `subject`, for a request that is no operation of its route.
+    /// Requests an exchange of `subject`, for a request that matches no operation of its route.
     pub fn new(subject: SubjectToken) -> Self {
         Self::for_operation(subject, None)
     }
 
-    /// Asks for an exchange of `subject`, for a request that is this operation of its route; none: it is none of them.
+    /// Requests an exchange of `subject`, for a request that matches `operation` of its route, if any.
     pub fn for_operation(subject: SubjectToken, operation: Option<OperationId>) -> Self {
         Self { subject, operation }
     }
@@ -38,14 +38,14 @@ impl ExchangeRequest {
     }
 }
 
-/// An exchange that a policy permitted, and the bounds of its result.
+/// Proof that a policy permitted an exchange, with the limits of its result.
 #[derive(Debug)]
 pub struct PermittedExchange {
     subject: SubjectToken,
     sub: Box<str>,
     provenance: Provenance,
     client_id: Box<str>,
-    /// The first of the audiences: there always is one.
+    /// The first of the audiences. There is always one.
     audience: Audience,
     audiences: Box<[Audience]>,
     format: TokenFormat,
@@ -54,7 +54,7 @@ pub struct PermittedExchange {
     scope: ScopeSet,
     actors: ActorChain,
     impersonation: Option<Impersonation>,
-    /// The same for a family of refresh tokens, which has to ask again.
+    /// The impersonating actor for a family of refresh tokens, whose permission is checked again at each refresh.
     impersonator: Option<Impersonator>,
     lineage: Lineage,
     expires_at: UnixTime,
@@ -62,12 +62,12 @@ pub struct PermittedExchange {
     profile: Map<String, Value>,
 }
 
-/// That a token was got in another's place, which the directory permits its actor.
+/// An impersonation that the directory permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impersonation {
     /// The issuer of the actor's token.
     pub issuer: Box<str>,
-    /// Who impersonates, as that issuer knows it: `sub` of the actor's token.
+    /// The impersonating user: `sub` of the actor's token.
     pub user_id: Box<str>,
 }
 
@@ -82,7 +82,7 @@ impl PermittedExchange {
         &self.sub
     }
 
-    /// How that `sub` comes about, for the token's `jti`.
+    /// How that `sub` was derived, for the token's `jti`.
     pub fn provenance(&self) -> Provenance {
         self.provenance
     }
@@ -92,32 +92,32 @@ impl PermittedExchange {
         &self.client_id
     }
 
-    /// The one audience on the proxy; the first one at the token endpoint.
+    /// The audience of a token for a route, or the first audience of a token of the token endpoint.
     pub fn audience(&self) -> &Audience {
         &self.audience
     }
 
-    /// Every audience; at least one.
+    /// All audiences, at least one.
     pub fn audiences(&self) -> &[Audience] {
         &self.audiences
     }
 
-    /// Whether it was permitted to a client of the token service, not on a route.
+    /// Returns `true` if the exchange was permitted to a client of the token service, not on a route.
     pub fn is_direct(&self) -> bool {
         self.direct
     }
 
-    /// The form of the issued token.
+    /// The format of the issued token.
     pub fn format(&self) -> TokenFormat {
         self.format
     }
 
-    /// `typ` in the header of an access token in JWT form.
+    /// `typ` in the header of an access token in JWT format.
     pub fn typ(&self) -> AccessTokenType {
         self.typ
     }
 
-    /// The most scope.
+    /// The maximum scope of the issued token.
     pub fn scope(&self) -> &ScopeSet {
         &self.scope
     }
@@ -127,27 +127,27 @@ impl PermittedExchange {
         &self.actors
     }
 
-    /// Who impersonates the subject, where the token is got by impersonation.
+    /// The impersonating user, if the token is issued for an impersonation.
     pub fn impersonation(&self) -> Option<&Impersonation> {
         self.impersonation.as_ref()
     }
 
-    /// Everything whose revocation ends the issued token.
+    /// The lineage: every key whose revocation ends the issued token.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage
     }
 
-    /// The latest end.
+    /// The latest expiry of the issued token.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 
-    /// Further claims: those that the route names, how the subject authenticated, and `authorization_details`.
+    /// Additional claims: the configured claims, how the subject authenticated, and `authorization_details`.
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
 
-    /// Claims about the user that the scope allows an ID token to carry (OpenID Connect Core §5.4); none on the proxy.
+    /// Claims about the user that the scope allows in an ID token (OpenID Connect Core §5.4). Empty on routes.
     pub fn profile(&self) -> &Map<String, Value> {
         &self.profile
     }
@@ -228,7 +228,7 @@ pub(super) fn permit(
     })
 }
 
-/// The claims with the details that the issued token is restricted by.
+/// Adds the `authorization_details` of the issued token to its claims.
 fn with_details(mut claims: Map<String, Value>, details: Option<Value>) -> Map<String, Value> {
     let details = details.map(|details| (AUTHORIZATION_DETAILS.to_owned(), details));
     claims.extend(details);

@@ -1,28 +1,28 @@
-//! What is asked for of a scope, and the rule that says whose privileges count.
+//! The requested scope, and the rule that decides whose permissions limit it.
 
 use crate::{settings::Building, token::ScopeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names that ask for all that the user holds within the ceiling; they are never scopes themselves. The last one is how
-/// some printed documentation spells the first.
+/// Names that request all scopes that the user has within the ceiling. They are never scopes themselves. The last one
+/// is the spelling of the first in some printed documentation.
 pub const MY_SCOPES: [&str; 3] = [
     "urn:opc:idm:__myscopes__",
     "__myscopes__",
     "urn:opc:idm:_myscopes_",
 ];
 
-/// What is asked for of a scope.
+/// A requested scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestedScope {
-    /// These scopes.
+    /// Only these scopes.
     Named(ScopeSet),
-    /// All that is held within the ceiling; the named ones were asked for besides.
+    /// All scopes of the user within the ceiling. The contained scopes were requested explicitly in addition.
     AllHeld(ScopeSet),
 }
 
 impl RequestedScope {
-    /// Reads a request: one of [`MY_SCOPES`] among the names asks for everything.
+    /// Parses a request. If one of [`MY_SCOPES`] is among the names, it requests all scopes.
     pub fn of(names: &ScopeSet) -> Self {
         let named = names.filtered(|name| !MY_SCOPES.contains(&name));
         if named.len() < names.len() {
@@ -32,14 +32,14 @@ impl RequestedScope {
         }
     }
 
-    /// The scopes that are asked for by name.
+    /// The scopes that are requested by name.
     pub fn named(&self) -> &ScopeSet {
         match self {
             Self::Named(named) | Self::AllHeld(named) => named,
         }
     }
 
-    /// What of it a subject that holds `held` gets below `ceiling`.
+    /// Returns the requested scopes that a subject with the scopes `held` gets within `ceiling`.
     #[must_use]
     pub fn within(&self, ceiling: &ScopeSet, held: &ScopeSet) -> ScopeSet {
         let most = ceiling.intersection(held);
@@ -62,12 +62,12 @@ pub enum ScopeRule {
     UserOnly,
 }
 
-/// A compiled [`ScopeRule`]: the scopes that are the user's alone to give.
+/// A compiled [`ScopeRule`]: the scopes that only the user's permissions limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct UserScopes(Option<Box<str>>);
 
 impl UserScopes {
-    /// Compiles `rule` and `rule_prefix`, which stand side by side.
+    /// Compiles `rule` and `rule_prefix`, which belong together.
     pub(super) fn build(
         rule: ScopeRule,
         prefix: Option<&str>,
@@ -99,7 +99,7 @@ impl UserScopes {
         }
     }
 
-    /// Compiles what [`Self::build`] has looked at already.
+    /// Compiles settings that [`Self::build`] has already checked.
     pub(super) fn of(rule: ScopeRule, prefix: Option<&str>) -> Self {
         match rule {
             ScopeRule::Intersection => Self(None),
@@ -107,20 +107,20 @@ impl UserScopes {
         }
     }
 
-    /// Whether `scope` is the user's alone to give.
+    /// Returns `true` if `scope` is limited only by the user's permissions.
     pub(super) fn include(&self, scope: &str) -> bool {
         self.0
             .as_deref()
             .is_some_and(|prefix| scope.starts_with(prefix))
     }
 
-    /// Whether any scope is.
+    /// Returns `true` if there are any such scopes.
     pub(super) fn is_some(&self) -> bool {
         self.0.is_some()
     }
 }
 
-/// A configuration names scopes; what asks for all of them is none.
+/// Reports names that request all scopes. They cannot be configured as scopes.
 pub(super) fn check_names(names: &ScopeSet, building: &mut Building<'_>) {
     for name in MY_SCOPES.iter().filter(|name| names.contains(name)) {
         building.findings.error_because(

@@ -1,4 +1,4 @@
-//! The scope rules of a route: subject ∩ client ∩ route ∩ operation, checked after everything is expanded.
+//! The scope rules of a route: subject ∩ client ∩ route ∩ operation, checked after all names are expanded.
 
 use super::{
     Operation, OperationId, Operations, PolicyError, RequestedScope,
@@ -31,10 +31,10 @@ pub enum Excess {
 #[derive(Debug, Clone)]
 pub struct ScopePolicy {
     map: ScopeMap,
-    /// The ceiling in the subject's names.
+    /// The ceiling in the names of the subject token.
     asked_for: ScopeSet,
     allow: ScopeSet,
-    /// All of `allow`: what is asked for where the route tells no operations apart.
+    /// All of `allow`: the requested scope if the route has no operations.
     whole: RequestedScope,
     require: ScopeSet,
     excess: Excess,
@@ -81,8 +81,8 @@ impl ScopePolicy {
         })
     }
 
-    /// What users ask their provider for, so that they get what the route allows: the names that its map leads to the
-    /// ceiling's from, and the others as they are.
+    /// The scopes that users should request from their provider to get what the route allows: for mapped scopes the
+    /// names that map to them, and all other scopes unchanged.
     pub fn asked_for(&self) -> &ScopeSet {
         &self.asked_for
     }
@@ -92,15 +92,15 @@ impl ScopePolicy {
         &self.allow
     }
 
-    /// The operations that the route tells apart.
+    /// The operations of the route.
     pub fn operations(&self) -> &Operations {
         &self.operations
     }
 
-    /// The operation that a request was found to be; none where the route tells none apart.
+    /// Returns the operation that a request matches, or `None` if the route has no operations.
     ///
     /// # Errors
-    /// [`PolicyError::NoOperation`] where the route tells operations apart and the request is none of them.
+    /// [`PolicyError::NoOperation`] if the route has operations and the request matches none of them.
     pub(super) fn operation(
         &self,
         id: Option<OperationId>,
@@ -116,11 +116,12 @@ impl ScopePolicy {
         }
     }
 
-    /// What is issued to a subject whose token says `held`.
+    /// Returns the issued scopes for a subject token with the scopes `held`.
     ///
     /// # Errors
-    /// [`PolicyError::ScopeNotHeld`] and [`PolicyError::NoScopeLeft`]. An empty result is a refusal, not a token that
-    /// some API might take for unlimited, unless the route says that its API uses no scopes.
+    /// [`PolicyError::ScopeNotHeld`] and [`PolicyError::NoScopeLeft`]. An empty result is refused, because an API might
+    /// take a token without scopes for an unlimited one. The exception is a route whose API is configured to use no
+    /// scopes.
     pub(super) fn narrow(
         &self,
         held: &ScopeSet,

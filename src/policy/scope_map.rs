@@ -1,10 +1,10 @@
-//! `exchange.scope.map`: the subject's names of scopes, replaced by the downstream's.
+//! The translation of scope names in subject tokens to the upstream's names (`exchange.scope.map`).
 
 use super::requested::check_names;
 use crate::{settings::Building, token::ScopeSet};
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Which names of the subject's stand for which of the downstream's.
+/// The mapping from subject scope names to upstream scope names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ScopeMap {
     replaced: ScopeSet,
@@ -12,7 +12,7 @@ pub(super) struct ScopeMap {
 }
 
 impl ScopeMap {
-    /// Compiles the map; `spoken` are the downstream's names that the route speaks of.
+    /// Compiles the map. `spoken` are the upstream's scopes that the route allows or requires.
     pub(super) fn build(
         map: &BTreeMap<String, ScopeSet>,
         spoken: &ScopeSet,
@@ -45,7 +45,7 @@ impl ScopeMap {
         Self { replaced, by }
     }
 
-    /// The subject's names for what the downstream calls `names`, as far as it can be asked for by them.
+    /// Returns the subject's names for the upstream scopes `names`, as far as there are any.
     pub(super) fn sources(&self, names: &ScopeSet) -> ScopeSet {
         let stand_for_some = self
             .by
@@ -58,13 +58,13 @@ impl ScopeMap {
         ScopeSet::from_tokens(all).unwrap_or_else(|_| ScopeSet::empty())
     }
 
-    /// The names in `held` that are replaced, each with what takes its place.
+    /// Returns the mapped names in `held`, each with its replacements.
     pub(super) fn told(&self, held: &ScopeSet) -> Vec<(String, ScopeSet)> {
         let replaced = |name: &str| Some((name.to_owned(), self.by.get(name)?.clone()));
         held.iter().filter_map(replaced).collect()
     }
 
-    /// The downstream's names for what a subject holds: mapped ones are replaced, others stay.
+    /// Returns the upstream's names for the scopes `held`. Names that are not mapped stay the same.
     pub(super) fn apply<'a>(&self, held: &'a ScopeSet) -> Cow<'a, ScopeSet> {
         if self.by.is_empty() {
             return Cow::Borrowed(held);

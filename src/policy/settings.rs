@@ -1,4 +1,4 @@
-//! `routes[].exchange` as it is written, and how it becomes an [`ExchangePolicy`].
+//! The `routes[].exchange` section of the configuration, and how it becomes an [`ExchangePolicy`].
 
 use super::{
     ClaimPolicy, ClientCeilings, DetailsRule, Excess, ExchangePolicy, GatewayIdentity,
@@ -191,34 +191,34 @@ impl Default for ChainSettings {
     }
 }
 
-/// The shortest life that leaves a token usable.
+/// The shortest lifetime with which a token is usable.
 pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
-/// The longest life that still deserves the name "short".
+/// The longest lifetime that can be configured.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// What the rules of a route are compiled with.
+/// The inputs for compiling the rules of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyParts<'a> {
-    /// Who the gateway is in an `act` claim.
+    /// The gateway's name in an `act` claim.
     pub gateway: &'a GatewayIdentity,
-    /// How long an issued token lives where the route does not say.
+    /// The default lifetime of issued tokens.
     pub lifetime: Duration,
-    /// How many issuers the route accepts in the end.
+    /// The number of issuers that the route accepts.
     pub issuers: usize,
-    /// What pseudonyms are made with.
+    /// The key from which pseudonyms are derived.
     pub salt: Salt<'a>,
-    /// What the calling applications may have.
+    /// The ceilings of the calling applications.
     pub clients: &'a Arc<ClientCeilings>,
 }
 
-/// `issuer.pairwise_salt`.
+/// The state of `issuer.pairwise_salt`.
 #[derive(Debug, Clone, Copy)]
 pub enum Salt<'a> {
-    /// It is there.
+    /// It is configured.
     Key(&'a Arc<HmacKey>),
-    /// It is not written.
+    /// It is not configured.
     Absent,
-    /// `issuer` has a mistake, which was reported.
+    /// `issuer` has an error, which was reported.
     Unknown,
 }
 

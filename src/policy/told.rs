@@ -1,4 +1,4 @@
-//! The rules of a route and what they were held against, in words: for who asks how a decision came about.
+//! Descriptions of a route's rules and of the values that they were compared with, for `explain`.
 
 use super::{
     AUTHORIZATION_DETAILS, DetailsRule, ExchangePolicy, Operation, OperationId, SubjectKinds,
@@ -59,7 +59,7 @@ pub(super) fn operation(policy: &ExchangePolicy, id: Option<OperationId>) -> Fac
     Facts::new(found.map_or("none", Operation::label), known.join("; "))
 }
 
-/// Which of the bounds decided when the issued token ends.
+/// Describes which limit determined the expiry of the issued token.
 pub(super) fn lifetime(
     policy: &ExchangePolicy,
     client: Option<&ClientCeiling>,

@@ -1,4 +1,4 @@
-//! What in `clients[]` contradicts itself or the rest of the file, as far as the token service is concerned.
+//! The checks for contradictions in `clients[]` that concern the token service.
 
 use super::{
     ClientParts, ClientSettings,
@@ -24,12 +24,12 @@ impl ClientSettings {
         self.grants().contains(&grant)
     }
 
-    /// Whether it gets tokens for other tokens.
+    /// Returns `true` if the client may exchange tokens.
     fn exchanges(&self) -> bool {
         self.has(Grant::TokenExchange) || self.has(Grant::EntraObo)
     }
 
-    /// Reports what is wrong; `known` are the audiences that anybody gets tokens for.
+    /// Reports errors. `known` are the audiences that any client may get tokens for.
     pub(super) fn check_service(
         &self,
         building: &mut Building<'_>,
@@ -135,7 +135,7 @@ impl ClientSettings {
         }
     }
 
-    /// What is written and does nothing would promise what is not so.
+    /// Reports settings that have no effect.
     fn check_needless(&self, building: &mut Building<'_>) {
         if self.exchanges() {
             return;

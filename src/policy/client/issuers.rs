@@ -1,11 +1,11 @@
-//! Which issuers' users a client works with, and how these are named.
+//! The issuers whose users a client works with, and the names of these users.
 
 use super::{ClientParts, ClientSettings, ClientSubject, ImpersonationSettings, Names};
 use crate::{policy::naming::SubjectNaming, settings::Building, verify::UserIds};
 use std::collections::BTreeSet;
 
 impl ClientParts<'_> {
-    /// How the directory names users: bare where all clients that get tokens accept the same issuer.
+    /// How the directory names users: bare ids if all clients that get tokens accept the same issuer.
     pub(super) fn user_ids(&self, clients: &[(usize, ClientSettings)]) -> UserIds {
         let mut accepted: BTreeSet<&str> = BTreeSet::new();
         for (_, client) in clients
@@ -26,19 +26,19 @@ impl ClientParts<'_> {
 }
 
 impl ClientSettings {
-    /// The issuers that are named, each once; none where all are accepted.
+    /// The accepted issuers, without duplicates. `None` if all issuers are accepted.
     pub(super) fn accepted(&self) -> Option<impl Iterator<Item = &str>> {
         let names: BTreeSet<&str> = self.accepts.as_ref()?.iter().map(String::as_str).collect();
         Some(names.into_iter())
     }
 
-    /// How many issuers it accepts.
+    /// The number of accepted issuers.
     fn issuers(&self, parts: &ClientParts<'_>) -> usize {
         self.accepted()
             .map_or(parts.listed_issuers, Iterator::count)
     }
 
-    /// The one issuer that it accepts by name.
+    /// The issuer, if the client accepts exactly one by name.
     fn sole_issuer(&self) -> Option<&str> {
         let mut names = self.accepted()?;
         names.next().filter(|_| names.next().is_none())
@@ -51,8 +51,8 @@ impl ClientSettings {
         }
     }
 
-    /// The same impersonation, with every user named as the directory does: a client that accepts one issuer may leave
-    /// its name out.
+    /// Returns the impersonation settings with users named as in the directory. A client that accepts one issuer may
+    /// omit the issuer's name.
     pub(super) fn impersonation_of(
         &self,
         parts: &ClientParts<'_>,
@@ -69,7 +69,7 @@ impl ClientSettings {
         Some(impersonation)
     }
 
-    /// Reports issuers that do not exist, and users that nobody can be.
+    /// Reports unknown issuers, and user ids that no user can have.
     pub(super) fn check_issuers(
         &self,
         building: &mut Building<'_>,
@@ -112,7 +112,7 @@ impl ClientSettings {
                 "name the issuers whose tokens it may exchange, or remove accepts",
             );
         }
-        // an issuer that cannot be read may be the one
+        // an issuer with invalid settings may be the one that is named
         let all_known = parts.listed_issuers == parts.issuers.len();
         for (position, name) in accepts.iter().enumerate() {
             let unknown = all_known && !parts.issuers.contains(name);
@@ -142,7 +142,7 @@ impl ClientSettings {
             return;
         };
         for (position, id) in ids.iter().enumerate() {
-            // an issuer that cannot be read may be the one that it names
+            // an issuer with invalid settings may be the one that is named
             let all_known = parts.listed_issuers == parts.issuers.len();
             let named = prefix(id, parts).is_some() || (!all_known && id.contains(':'));
             if !named && self.sole_issuer().is_none() {
@@ -158,7 +158,7 @@ impl ClientSettings {
     }
 }
 
-/// The name of the trusted issuer in front of a user's id, where there is one.
+/// Returns the name of the trusted issuer before the colon in a user's id, if there is one.
 fn prefix<'a>(id: &'a str, parts: &ClientParts<'_>) -> Option<&'a str> {
     let (name, _) = id.split_once(':')?;
     parts.issuers.contains(name).then_some(name)

@@ -1,4 +1,4 @@
-//! What each client may do at the token service.
+//! The rules for each client at the token service.
 
 use super::{
     ClientSettings,
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// What one client may ask the token service for, and what it gets at most.
+/// What one client may request from the token service, and the most that it may get.
 #[derive(Debug)]
 pub struct ClientPolicy {
     id: Box<str>,
@@ -45,49 +45,49 @@ pub struct ClientPolicy {
     pub(in crate::policy) gateway: GatewayIdentity,
 }
 
-/// How long refresh tokens serve.
+/// The lifetimes of refresh tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshTerms {
-    /// Without being used.
+    /// A refresh token expires if it is not used for this long.
     pub idle: Duration,
-    /// In all, from the first one of a family on.
+    /// All refresh tokens of a family expire this long after the first one was issued.
     pub absolute: Duration,
 }
 
-/// What the clients' policies are compiled with.
+/// The inputs for compiling the clients' policies.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientParts<'a> {
-    /// Who the gateway is.
+    /// The gateway's identity.
     pub gateway: &'a GatewayIdentity,
-    /// How long an issued token lives where a client does not say.
+    /// The default lifetime of issued tokens.
     pub lifetime: Duration,
     /// The names of the trusted issuers.
     pub issuers: &'a BTreeSet<String>,
-    /// How many issuers are trusted, those included whose settings cannot be read.
+    /// The number of trusted issuers, including those with invalid settings.
     pub listed_issuers: usize,
-    /// Who the users are; none where there is no directory, or it has a mistake, which was reported.
+    /// The directory of users. `None` if none is configured, or if it has errors, which were reported.
     pub directory: Option<&'a Arc<dyn Directory>>,
-    /// Whether a directory is written.
+    /// `true` if a directory is configured.
     pub directory_written: bool,
-    /// Whether opaque tokens can be made (`issuer.opaque_keys`).
+    /// `true` if opaque tokens can be issued (`issuer.opaque_keys`).
     pub opaque: bool,
-    /// Whether refresh tokens can be kept (`store`).
+    /// `true` if refresh tokens can be stored (`store`).
     pub stored: bool,
     /// The audiences of the routes.
     pub audiences: &'a BTreeSet<Audience>,
-    /// The time.
+    /// The source of the current time.
     pub clock: &'a SharedClock,
-    /// By which clients' keys are fetched.
+    /// The connections over which clients' keys are fetched.
     pub egress: &'a Egress,
 }
 
-/// The clients by their ids.
+/// The clients by id.
 #[derive(Debug, Default)]
 pub struct Clients(BTreeMap<Box<str>, Arc<ClientPolicy>>);
 
 impl Clients {
-    /// Compiles `clients`, given with their positions. What concerns their ceilings alone, two clients with one id
-    /// included, is reported by [`ClientCeilings::build`](super::ClientCeilings::build).
+    /// Compiles `clients`, which are passed with their positions. Errors that concern only the ceilings, including
+    /// duplicate ids, are reported by [`ClientCeilings::build`](super::ClientCeilings::build).
     pub fn build(
         settings: &[(usize, ClientSettings)],
         building: &mut Building<'_>,
@@ -110,17 +110,17 @@ impl Clients {
         Self(clients)
     }
 
-    /// The client with this id, compared character by character.
+    /// Returns the client with this id, compared exactly.
     pub fn of(&self, id: &str) -> Option<&Arc<ClientPolicy>> {
         self.0.get(id)
     }
 
-    /// How the directory names users; none where there is no client.
+    /// How the directory names users. `None` if there are no clients.
     pub fn user_ids(&self) -> Option<UserIds> {
         self.iter().next().map(|client| client.user_ids)
     }
 
-    /// The longest time for which any client's refresh tokens serve; none where no client gets any.
+    /// The longest lifetime of any client's refresh tokens. `None` if no client gets them.
     pub fn longest_refresh(&self) -> Option<Duration> {
         let refreshing = self
             .iter()
@@ -128,7 +128,7 @@ impl Clients {
         refreshing.map(|client| client.refresh.absolute).max()
     }
 
-    /// All clients, by id.
+    /// All clients, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ClientPolicy>> {
         self.0.values()
     }
@@ -191,17 +191,17 @@ impl ClientPolicy {
         &self.id
     }
 
-    /// How it proves who it is; none: it has no business at the token service.
+    /// The authenticator of the client. `None` if the client cannot use the token service.
     pub fn authenticator(&self) -> Option<&ClientAuthenticator> {
         self.authenticator.as_ref()
     }
 
-    /// Whether it may use `grant`.
+    /// Returns `true` if the client may use `grant`.
     pub fn may_use(&self, grant: Grant) -> bool {
         self.grants.contains(&grant)
     }
 
-    /// What the verifier has to know of it.
+    /// The facts about the client that the verifier needs.
     pub fn terms(&self) -> ClientTerms<'_> {
         ClientTerms {
             id: &self.id,
@@ -211,52 +211,52 @@ impl ClientPolicy {
         }
     }
 
-    /// What it gets where it asks for an access token without saying in which form, and for a refresh token; none: it
-    /// gets no access tokens.
+    /// The format of refreshed access tokens, and of access tokens for requests that name no format. `None` if the
+    /// client gets no access tokens.
     pub fn access_format(&self) -> Option<TokenFormat> {
         let mut formats = self.formats.iter().copied();
         formats.find(|format| *format != TokenFormat::IdToken)
     }
 
-    /// Whether it may get tokens of this form.
+    /// Returns `true` if the client may get tokens of this format.
     pub fn admits_format(&self, format: TokenFormat) -> bool {
         self.formats.contains(&format)
     }
 
-    /// Whether it may introspect a token for one of `audiences`.
+    /// Returns `true` if the client may introspect a token for one of `audiences`.
     pub fn introspects<'a>(&self, mut audiences: impl Iterator<Item = &'a str>) -> bool {
         audiences.any(|audience| self.introspects.iter().any(|own| own.as_str() == audience))
     }
 
-    /// Whether it may introspect anything.
+    /// Returns `true` if the client may introspect any tokens.
     pub fn is_introspecting(&self) -> bool {
         !self.introspects.is_empty()
     }
 
-    /// The most scope that it gets, but for what `user_only` leaves to users.
+    /// The most scope that the client may get, not counting scopes with the rule `user_only`.
     pub fn scope_ceiling(&self) -> &ScopeSet {
         &self.allow
     }
 
-    /// How long its refresh tokens serve.
+    /// The lifetimes of the client's refresh tokens.
     pub fn refresh(&self) -> RefreshTerms {
         self.refresh
     }
 
-    /// What it may have of what somebody holds.
+    /// Returns the scopes among `held` that the client may get.
     #[must_use]
     pub fn may_have(&self, held: &ScopeSet) -> ScopeSet {
         held.filtered(|scope| self.allow.contains(scope) || self.user_scopes.include(scope))
     }
 
-    /// The audience that it may get tokens for by this name: its own, or that of a resource.
+    /// Returns the audience with this name that the client may get tokens for, or the audience of the resource.
     pub fn target(&self, name: &str) -> Option<&Audience> {
         let mut own = self.audiences.iter();
         own.find(|audience| audience.as_str() == name)
             .or_else(|| self.resource(name))
     }
 
-    /// The audience that `resource` stands for (RFC 8707).
+    /// Returns the audience that `resource` stands for (RFC 8707).
     pub(in crate::policy) fn resource(&self, resource: &str) -> Option<&Audience> {
         self.resources.get(resource)
     }

@@ -1,4 +1,4 @@
-//! `clients[]` as it is written.
+//! The `clients[]` section of the configuration.
 
 use crate::{
     policy::{DetailsRule, Excess, ScopeRule},
@@ -181,17 +181,17 @@ pub enum ImpersonatedSubject {
     UserId,
 }
 
-/// Names, or all there are.
+/// A list of names, or all names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
     /// `any`.
     Any,
-    /// A list; the empty one is nobody.
+    /// A list. The empty list contains no name.
     These(Vec<String>),
 }
 
 impl Names {
-    /// Whether `name` is among them.
+    /// Returns `true` if `name` is included.
     pub fn include(&self, name: &str) -> bool {
         match self {
             Self::Any => true,

@@ -1,8 +1,8 @@
-//! Who acts in a token of the token endpoint, and whether they may (RFC 8693 §4.1, §4.4).
+//! The actors in a token of the token endpoint, and whether they are authorized to act (RFC 8693 §4.1, §4.4).
 //!
-//! Without an actor's token nobody new acts. With one, the actor has to be the subject itself, or be named by the
-//! subject's issuer (`may_act`), or be permitted to impersonate the subject: by the client's configuration and by the
-//! directory, both. A `may_act` that names somebody else is a refusal whatever else permits.
+//! Without an actor token there is no new actor. With one, the actor must be the subject itself, be named by the
+//! subject's issuer (`may_act`), or be permitted to impersonate the subject by both the client's configuration and the
+//! directory. A `may_act` that names a different party is always a refusal.
 
 use super::DirectRequest;
 use crate::{
@@ -12,14 +12,14 @@ use crate::{
 };
 use serde_json::Value;
 
-/// Who acts, and whether that is an impersonation.
+/// The actors of the issued token, and whether it is an impersonation.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::policy) struct Acting {
     pub(in crate::policy) chain: ActorChain,
     pub(in crate::policy) impersonation: Option<Impersonation>,
 }
 
-/// Who acts in the issued token.
+/// Returns the actors of the issued token.
 ///
 /// # Errors
 /// [`PolicyError::ActorNeeded`], [`PolicyError::NotAuthorizedActor`], [`PolicyError::ImpersonationNotAllowed`],
@@ -59,7 +59,7 @@ fn without_actor(client: &ClientPolicy, subject: &SubjectToken) -> Result<Acting
     })
 }
 
-/// An impersonation that a refresh token goes on with has to be permitted still.
+/// Checks that an impersonation which a refresh token continues is still permitted.
 fn impersonation_again(
     client: &ClientPolicy,
     subject: &SubjectToken,
@@ -85,7 +85,7 @@ fn with_actor(
 ) -> Result<Option<Impersonation>, PolicyError> {
     let itself = actor.issuer_url() == subject.issuer_url() && actor.sub() == subject.sub();
     match subject.may_act() {
-        // RFC 8693 §4.4, in the issuer's own namespace where it names none
+        // RFC 8693 §4.4, in the issuer's own namespace if `may_act` names no issuer
         Some(may_act) if names(may_act, &[subject.issuer_url()], actor.sub()) => {
             if actor.issuer_url() == subject.issuer_url() {
                 return Ok(None);
@@ -114,7 +114,7 @@ fn impersonates(
         SubjectKindOfToken::IdToken => ImpersonatedSubject::IdToken,
         SubjectKindOfToken::SelfSigned => ImpersonatedSubject::Jwt,
         SubjectKindOfToken::UserId => ImpersonatedSubject::UserId,
-        // it names its actors itself
+        // a refresh token names its actors itself
         SubjectKindOfToken::Refresh => return Err(PolicyError::ImpersonationNotAllowed),
     };
     let admitted = client.impersonation.as_ref();
@@ -129,7 +129,7 @@ fn impersonates(
     })
 }
 
-/// Whether the client may let the user called `actor` act for the subject, and the directory permits it.
+/// Checks that the client may let the user with the id `actor` act for the subject, and that the directory permits it.
 fn permitted(
     client: &ClientPolicy,
     subject: &SubjectToken,
@@ -138,7 +138,7 @@ fn permitted(
     let settings = client.impersonation.as_ref();
     let settings = settings.ok_or(PolicyError::ImpersonationNotAllowed)?;
     let directory = client.directory.as_ref().ok_or(PolicyError::UserUnknown)?;
-    // a pseudonym is nobody whom the directory could know
+    // the directory cannot contain a pseudonym
     if subject.pseudonym_for().is_some() {
         return Err(PolicyError::UserUnknown);
     }
@@ -154,7 +154,7 @@ fn permitted(
     Ok(())
 }
 
-/// The actor, whoever acts for the actor, and whoever acted for the subject already; none of them lost.
+/// Returns all actors in order: the actor, the actors that act for it, and the earlier actors of the subject.
 fn chain(subject: &SubjectToken, actor: &ActorToken) -> Result<ActorChain, PolicyError> {
     let earlier: Vec<Actor> = subject.actor_chain().iter().cloned().collect();
     let actors = actor.actor_chain().iter().cloned();
@@ -174,7 +174,7 @@ fn chain(subject: &SubjectToken, actor: &ActorToken) -> Result<ActorChain, Polic
         .fold(none, |chain, actor| chain.acted_by(actor)))
 }
 
-/// Whether `may_act` names `sub`, of one of `issuers` where it says whose name that is.
+/// Returns `true` if `may_act` names `sub` of one of `issuers`, or names only `sub`.
 fn names(may_act: &Value, issuers: &[&str], sub: &str) -> bool {
     let Some(claim) = may_act.as_object() else {
         return false;

@@ -1,4 +1,4 @@
-//! For whom a token is issued at the token endpoint (RFC 8693 §2.1, RFC 8707).
+//! The audiences of a token of the token endpoint (RFC 8693 §2.1, RFC 8707).
 
 use super::DirectRequest;
 use crate::{
@@ -7,11 +7,12 @@ use crate::{
     verify::ActorToken,
 };
 
-/// The audiences of the issued token, at least one: those asked for, all of which the client may have; or, where it asks
-/// for none, those of its that the subject's token names, else the actor's.
+/// Returns the audiences of the issued token, at least one. If the request names audiences, the client must be allowed
+/// to get all of them. If it names none, the result is the allowed audiences of the subject token, or of the actor
+/// token if the subject token has none.
 ///
 /// # Errors
-/// [`PolicyError::TargetNotAllowed`]; never a token for a part of what was asked for.
+/// [`PolicyError::TargetNotAllowed`]. A token is never issued for only some of the requested audiences.
 pub(in crate::policy) fn audiences(
     client: &ClientPolicy,
     request: &DirectRequest,

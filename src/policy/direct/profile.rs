@@ -1,4 +1,4 @@
-//! What a token of the token endpoint tells about its subject.
+//! The claims about the subject in a token of the token endpoint.
 
 use super::DirectRequest;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 
-/// The claims that each scope stands for (OpenID Connect Core §5.4).
+/// The claims of each scope (OpenID Connect Core §5.4).
 const BY_SCOPE: [(&str, &[&str]); 4] = [
     (
         "profile",
@@ -34,11 +34,11 @@ const BY_SCOPE: [(&str, &[&str]); 4] = [
     ("address", &["address"]),
 ];
 
-/// How the subject authenticated (RFC 9068 §2.2.1): never how an actor did.
+/// The claims about the subject's authentication (RFC 9068 §2.2.1). Those of an actor are never copied.
 const AUTHENTICATION: [&str; 3] = ["auth_time", "acr", "amr"];
 
-/// The claims about the subject that `scope` allows, where it holds `openid` at all: as the subject's own token says
-/// them, and what that leaves out as the directory does.
+/// Returns the claims about the subject that `scope` allows if it contains `openid`. They come from the subject token,
+/// and if a claim is missing there, from the directory.
 pub(in crate::policy) fn profile(
     client: &ClientPolicy,
     request: &DirectRequest,
@@ -73,7 +73,7 @@ fn known(
     directory.user(&client.user_id(subject.issuer_name(), subject.sub()))
 }
 
-/// How the subject authenticated, where an issuer said it.
+/// Returns the claims about the subject's authentication, if an issuer provided them.
 pub(in crate::policy) fn authentication(subject: &SubjectToken) -> Map<String, Value> {
     let vouched = match subject.kind() {
         SubjectKindOfToken::AccessToken

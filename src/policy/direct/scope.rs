@@ -1,4 +1,4 @@
-//! The scope of a token at the token endpoint: (subject ∪ actor) ∩ client ∩ requested.
+//! The scope of a token of the token endpoint: (subject ∪ actor) ∩ client ∩ requested.
 
 use super::DirectRequest;
 use crate::{
@@ -7,18 +7,18 @@ use crate::{
     verify::SubjectKindOfToken,
 };
 
-/// What is about the user's own profile. A subject that is named without a scope may still be told about, as far as the
-/// client may know it.
+/// Scopes for the user's own profile. A client that may get them also gets them for a subject without scopes.
 const PROFILE: [&str; 3] = ["openid", "profile", "email"];
-/// A refresh token. No scope of a subject that has no token could hold it; what it is good for is bounded by the client's
-/// list, its grant and the family's end, and whoever acts is asked for the permission at each refresh.
+/// The scope of a refresh token. A subject without a token cannot have it. Refresh tokens are limited by the client's
+/// `allow`, its grants and the end of the family, and the permission to impersonate is checked at each refresh.
 const OFFLINE: &str = "offline_access";
 
-/// The scope of the issued token: never empty, but where it is an ID token, or the client's `allow` is.
+/// Returns the scope of the issued token. It is never empty, except for an ID token or if the client's `allow` is
+/// empty.
 ///
 /// # Errors
-/// [`PolicyError::ScopeExceeds`] where more was asked for than is left, and [`PolicyError::NoScopeLeft`] where nothing was
-/// asked for and nothing is left of what the tokens hold, which may be nothing.
+/// [`PolicyError::ScopeExceeds`] if more was requested than is allowed. [`PolicyError::NoScopeLeft`] if no scope was
+/// requested and none of the tokens' scopes is allowed, or the tokens have none.
 pub(in crate::policy) fn scope(
     client: &ClientPolicy,
     request: &DirectRequest,
@@ -35,8 +35,8 @@ pub(in crate::policy) fn scope(
     Ok(scope)
 }
 
-/// Whether a token without scope may be issued, which some API could take for an unlimited one: not an access token,
-/// unless the configuration says that the client's tokens have none.
+/// Returns `true` if a token without scope may be issued. An API could take such an access token for an unlimited one,
+/// so access tokens need a scope, unless the client is configured to use no scopes.
 pub(in crate::policy) fn may_be_empty(client: &ClientPolicy, format: TokenFormat) -> bool {
     match format {
         TokenFormat::IdToken => true,
@@ -50,7 +50,7 @@ fn granted(client: &ClientPolicy, request: &DirectRequest) -> Result<ScopeSet, P
     let subject = request.subject.scopes();
     let none = ScopeSet::empty();
     let actor = request.actor.as_ref().map_or(&none, |actor| actor.scopes());
-    // the ceiling does not count for what is the user's alone to give, where the client says so
+    // for `user_only` scopes, the client's `allow` does not limit the subject's own scopes
     let within = |scopes: &ScopeSet| {
         scopes.filtered(|scope| {
             client.allow.contains(scope)

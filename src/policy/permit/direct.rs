@@ -1,4 +1,4 @@
-//! The decision at the token endpoint, where a client's policy stands in a route's place.
+//! The decision at the token endpoint, by a client's policy instead of a route's.
 
 use super::{PermittedExchange, with_details};
 use crate::{
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 /// The scope of a refresh token (OpenID Connect Core §11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// Decides on `request`; its rules stand in [`direct`], one a file.
+/// Decides on `request` with the rules of [`direct`].
 pub(in crate::policy) fn permit_directly(
     client: &ClientPolicy,
     request: DirectRequest,
@@ -73,10 +73,11 @@ pub(in crate::policy) fn permit_directly(
 }
 
 impl ClientPolicy {
-    /// The same without `offline_access`, for a token beside which no refresh token is given: a scope says what was given.
+    /// Removes `offline_access` from the scope of a token that is issued without a refresh token, because the scope
+    /// must match what was issued.
     ///
     /// # Errors
-    /// [`PolicyError::NoScopeLeft`] where nothing else was permitted.
+    /// [`PolicyError::NoScopeLeft`] if no other scope was permitted.
     pub fn without_refresh_token(
         &self,
         permitted: PermittedExchange,
@@ -92,7 +93,7 @@ impl ClientPolicy {
 }
 
 impl DirectRequest {
-    /// No later than `latest`, and no later than what it is made of.
+    /// Returns `latest`, or the earliest expiry of the tokens if that is earlier.
     fn ends_at(&self, latest: UnixTime) -> UnixTime {
         let own = latest.min(self.subject.expires_at());
         self.actor
@@ -101,7 +102,7 @@ impl DirectRequest {
     }
 }
 
-/// What ends the tokens ends what is made of them, and so does the end of the client and of each actor.
+/// Returns the lineage of the issued token: those of the tokens it is made from, the client, and each actor.
 fn lineage(
     client: &ClientPolicy,
     request: &DirectRequest,
@@ -131,8 +132,8 @@ fn impersonator(request: &DirectRequest) -> Option<Impersonator> {
 }
 
 impl PermittedExchange {
-    /// What a family of refresh tokens keeps of this exchange: whom it is for, and as the most that it gives what is
-    /// permitted here. `ends_at` is the family's absolute end.
+    /// Returns the record of this exchange for a family of refresh tokens: its subject, and its permissions as the
+    /// upper limit for all refreshed tokens. `ends_at` is when the family expires.
     pub fn family(&self, ends_at: UnixTime) -> FamilySubject {
         let told = |claims: &Map<String, Value>| claims.clone().into_iter();
         FamilySubject {
@@ -152,7 +153,8 @@ impl PermittedExchange {
         }
     }
 
-    /// The same for the first token of `family`, where one begins: what ends the family ends it too.
+    /// Adds the revocation key of `family`, if this token begins one, so that revoking the family also revokes this
+    /// token.
     ///
     /// # Errors
     /// [`PolicyError::Lineage`].
@@ -161,7 +163,7 @@ impl PermittedExchange {
         Ok(Self { lineage, ..self })
     }
 
-    /// Whether it is an access token, which an API takes.
+    /// Returns `true` if the result is an access token, which an API accepts.
     pub fn is_access_token(&self) -> bool {
         match self.format {
             TokenFormat::Jwt | TokenFormat::Opaque => true,
