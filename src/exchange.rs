@@ -71,7 +71,8 @@ pub enum Exchange {
 impl Exchange {
     /// Performs the exchange with the exchanger of the route.
     ///
-    /// # Errors [`ExchangeError`].
+    /// # Errors
+    /// [`ExchangeError`].
     pub async fn exchange(
         &self,
         permitted: &PermittedExchange,

@@ -97,7 +97,8 @@ pub struct Errand {
 impl Pipeline {
     /// Runs all stages for a request head.
     ///
-    /// # Errors The refusal of the first stage that refuses.
+    /// # Errors
+    /// The refusal of the first stage that refuses.
     pub async fn admit(
         &self,
         head: &Parts,
@@ -112,7 +113,8 @@ impl Pipeline {
 
     /// Runs the stages that do not wait for I/O. Most requests need no other stage.
     ///
-    /// # Errors The refusal of the first stage that refuses.
+    /// # Errors
+    /// The refusal of the first stage that refuses.
     pub fn decide(
         &self,
         head: &Parts,
@@ -172,7 +174,8 @@ impl Pipeline {
 
     /// Makes the exchange and completes the admission of the request with this `head`.
     ///
-    /// # Errors The refusal of the exchange, or of a copy of the token in the request target.
+    /// # Errors
+    /// The refusal of the exchange, or of a copy of the token in the request target.
     pub async fn conclude(
         &self,
         head: &Parts,
@@ -194,7 +197,8 @@ impl Pipeline {
     /// Replaces the credential of the request with this `head` after the upstream refused it. Returns `None` if a new
     /// exchange would not help.
     ///
-    /// # Errors The refusal of the new exchange.
+    /// # Errors
+    /// The refusal of the new exchange.
     pub async fn renew(
         &self,
         head: &Parts,

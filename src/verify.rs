@@ -132,14 +132,16 @@ impl Verifier {
     ///
     /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors [`VerifyError`]: the first check that failed.
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed.
     pub async fn verify(&self, presented: &PresentedToken) -> Result<SubjectToken, VerifyError> {
         self.verify_before(presented, &mut ()).await
     }
 
     /// Verifies a token like [`Self::verify`], and tells `witness` about each check before it is made.
     ///
-    /// # Errors Those of [`Self::verify`].
+    /// # Errors
+    /// Those of [`Self::verify`].
     pub async fn verify_before(
         &self,
         presented: &PresentedToken,

@@ -31,7 +31,8 @@ impl IssuedToken {
     /// Compares `response` with `permitted`, including its form. `by` names the exchanger and knows how to read its
     /// tokens.
     ///
-    /// # Errors [`Wider`] says how the token exceeds what was permitted. It must not be used.
+    /// # Errors
+    /// [`Wider`] says how the token exceeds what was permitted. It must not be used.
     pub fn accept<'a>(
         permitted: PermittedExchange,
         response: TokenResponse,

@@ -68,7 +68,8 @@ impl Embedded {
     /// Issues the ID token that accompanies `issued`. It is about the same user and for the same audiences and the
     /// client (OpenID Connect Core §2, §3.1.3.6).
     ///
-    /// # Errors [`ExchangeError`]. The access token must then not be used either.
+    /// # Errors
+    /// [`ExchangeError`]. The access token must then not be used either.
     pub fn id_token(&self, issued: &IssuedToken) -> Result<RawToken, ExchangeError> {
         let now = self.clock.now();
         let at_hash = self.keys.signing().half_hash(issued.token().expose());

@@ -131,7 +131,8 @@ impl Recorder {
 
     /// Records that `issued` was issued, before it is used.
     ///
-    /// # Errors [`Refusal::Audit`] if the audit event cannot be written. The token is then not used.
+    /// # Errors
+    /// [`Refusal::Audit`] if the audit event cannot be written. The token is then not used.
     pub(super) fn issued(
         &self,
         route: &Route,

@@ -126,7 +126,8 @@ impl ClientAuthenticator {
     ///
     /// Waits only if an assertion names an unknown key, or for the store, and then at most 5 s.
     ///
-    /// # Errors [`ClientError`]: the check that failed.
+    /// # Errors
+    /// [`ClientError`]: the check that failed.
     pub async fn prove(
         &self,
         presented: PresentedClient<'_>,

@@ -107,7 +107,8 @@ impl TokenEndpointVerifier {
     ///
     /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors [`VerifyError`]: the first check that failed. [`VerifyError::NotTaken`] for every other declared type.
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed. [`VerifyError::NotTaken`] for every other declared type.
     pub async fn subject(
         &self,
         presented: &PresentedToken,
@@ -129,8 +130,8 @@ impl TokenEndpointVerifier {
 
     /// Verifies an actor token that was `declared` an access token or an ID token.
     ///
-    /// # Errors Those of [`Self::subject`], and [`VerifyError::Impersonated`] for a token that was issued for an
-    /// impersonation.
+    /// # Errors
+    /// Those of [`Self::subject`], and [`VerifyError::Impersonated`] for a token that was issued for an impersonation.
     pub async fn actor(
         &self,
         presented: &PresentedToken,
@@ -146,8 +147,9 @@ impl TokenEndpointVerifier {
 
     /// Returns the directory user with this `id` as a subject, for `actor` and until the actor's token expires.
     ///
-    /// # Errors [`VerifyError::UserUnknown`] if there is no directory, the user is not in it, or the issuer that the id
-    /// names is not trusted.
+    /// # Errors
+    /// [`VerifyError::UserUnknown`] if there is no directory, the user is not in it, or the issuer that the id names is
+    /// not trusted.
     pub fn user(
         &self,
         id: &str,
@@ -176,7 +178,8 @@ impl TokenEndpointVerifier {
     ///
     /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors [`VerifyError::Assertion`], and those of [`Self::user`]. The user does not have to be in the directory.
+    /// # Errors
+    /// [`VerifyError::Assertion`], and those of [`Self::user`]. The user does not have to be in the directory.
     pub async fn self_signed(
         &self,
         presented: &PresentedToken,
@@ -221,9 +224,10 @@ impl TokenEndpointVerifier {
 
     /// Returns the subject of a family of refresh tokens from the gateway's own record.
     ///
-    /// # Errors [`VerifyError::UnknownIssuer`] if the subject's issuer is no longer trusted or not accepted for the
-    /// client, [`VerifyError::Expired`] after the end of the family, [`VerifyError::Revoked`], and others if the record
-    /// is not valid.
+    /// # Errors
+    /// [`VerifyError::UnknownIssuer`] if the subject's issuer is no longer trusted or not accepted for the client,
+    /// [`VerifyError::Expired`] after the end of the family, [`VerifyError::Revoked`], and others if the record is not
+    /// valid.
     pub fn family(
         &self,
         family: FamilySubject,
@@ -237,8 +241,9 @@ impl TokenEndpointVerifier {
     ///
     /// Waits only if the token names an unknown key, and then at most 5 s.
     ///
-    /// # Errors [`VerifyError`]: the first check that failed. A token with any error except
-    /// [`VerifyError::KeysUnavailable`] is not accepted anywhere.
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed. A token with any error except [`VerifyError::KeysUnavailable`] is
+    /// not accepted anywhere.
     pub async fn revocable(&self, token: &RawToken) -> Result<RevocableToken, VerifyError> {
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;

@@ -80,7 +80,8 @@ impl TrustedIssuer {
     ///
     /// Waits for the fetch: at most 5 s for each document.
     ///
-    /// # Errors The whole chain of causes, as text for the operator.
+    /// # Errors
+    /// The whole chain of causes, as text for the operator.
     pub async fn fetch_keys(&self) -> Result<(), String> {
         let fetched = self.keys.refresh().await;
         fetched.map(|_| ()).map_err(|error| causes(&error))

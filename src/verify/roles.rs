@@ -116,7 +116,8 @@ impl RoleGrants {
 
     /// Returns the scopes that the roles in `claims` grant. They are empty if the claim is missing.
     ///
-    /// # Errors [`VerifyError::Roles`] if the claim is neither a string, which is one role, nor a list of strings.
+    /// # Errors
+    /// [`VerifyError::Roles`] if the claim is neither a string, which is one role, nor a list of strings.
     pub(super) fn granted(&self, claims: &Claims) -> Result<ScopeSet, VerifyError> {
         let held = match claims.at_path(&self.claim) {
             None => return Ok(ScopeSet::empty()),

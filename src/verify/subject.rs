@@ -166,7 +166,8 @@ impl SubjectToken {
 
     /// Returns the token unless a key of its lineage is revoked.
     ///
-    /// # Errors [`VerifyError::Revoked`].
+    /// # Errors
+    /// [`VerifyError::Revoked`].
     pub(super) fn unrevoked(self, revocations: &Revocations) -> Result<Self, VerifyError> {
         if revocations.ends(&self.lineage) {
             return Err(VerifyError::Revoked);

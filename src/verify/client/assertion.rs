@@ -146,7 +146,8 @@ impl ClientKeys {
     ///
     /// Every algorithm of the client's key is acceptable. Symmetric algorithms and `none` are not implemented.
     ///
-    /// # Errors [`AssertionError`]: the first check that failed.
+    /// # Errors
+    /// [`AssertionError`]: the first check that failed.
     pub async fn verify_assertion(
         &self,
         token: &RawToken,

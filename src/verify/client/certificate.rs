@@ -22,7 +22,8 @@ pub enum CertificateName {
 impl CertificateName {
     /// Parses the value of the configuration key `key`.
     ///
-    /// # Errors A description of the expected value.
+    /// # Errors
+    /// A description of the expected value.
     pub(super) fn parse(key: &str, text: &str) -> Result<Self, &'static str> {
         let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         match key {

@@ -38,7 +38,8 @@ impl DistinguishedName {
     /// Parses a name in RFC 4514 form, innermost first. Spaces around separators are ignored. Hexadecimal (`#…`) and
     /// quoted values are not supported.
     ///
-    /// # Errors [`NotADistinguishedName`], also for an attribute type that is neither dotted nor a known name.
+    /// # Errors
+    /// [`NotADistinguishedName`], also for an attribute type that is neither dotted nor a known name.
     pub fn parse(text: &str) -> Result<Self, NotADistinguishedName> {
         let mut relative = split(text, ',')?
             .into_iter()

@@ -101,7 +101,8 @@ struct WrittenOrganization {
 impl FileDirectory {
     /// Parses the text of a file.
     ///
-    /// # Errors [`DirectoryError`]: the first error, with its position.
+    /// # Errors
+    /// [`DirectoryError`]: the first error, with its position.
     pub fn parse(text: &str) -> Result<Self, DirectoryError> {
         // this step refuses duplicate keys: the next one would silently use the last value
         let whole: serde_yaml::Value = serde_yaml::from_str(text)?;

@@ -64,7 +64,8 @@ impl OwnTokenReader {
 
     /// Verifies a token: an opaque one, or a signed access or ID token.
     ///
-    /// # Errors [`VerifyError`]: the first check that failed.
+    /// # Errors
+    /// [`VerifyError`]: the first check that failed.
     pub fn read(&self, token: &RawToken, now: UnixTime) -> Result<OwnToken, VerifyError> {
         if TokenSeal::is_opaque(token) {
             let (claims, made_from) = self.opened(token)?;

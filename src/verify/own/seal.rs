@@ -47,7 +47,8 @@ impl TokenSeal {
 
     /// Returns an opaque access token with `claims` that was made from `lineage`.
     ///
-    /// # Errors [`SealingError`]. No token is issued then.
+    /// # Errors
+    /// [`SealingError`]. No token is issued then.
     pub fn seal(
         &self,
         claims: &Map<String, Value>,
@@ -83,7 +84,8 @@ impl TokenSeal {
     /// Appends the sealed lineage to `id`. Because it is encrypted, two tokens do not reveal that they come from the
     /// same session.
     ///
-    /// # Errors [`SealingError`].
+    /// # Errors
+    /// [`SealingError`].
     pub fn token_id(&self, id: &str, lineage: &Lineage) -> Result<String, SealingError> {
         let sealed = self
             .keys

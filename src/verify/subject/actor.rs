@@ -18,8 +18,9 @@ pub struct ActorToken {
 impl ActorToken {
     /// Accepts a verified token as an actor token.
     ///
-    /// # Errors [`VerifyError::Impersonated`] for a token that was issued for an impersonation: impersonations cannot
-    /// be chained. [`VerifyError::Origin`] for a token whose subject is a pseudonym, because a pseudonym must stay with
+    /// # Errors
+    /// [`VerifyError::Impersonated`] for a token that was issued for an impersonation: impersonations cannot be
+    /// chained. [`VerifyError::Origin`] for a token whose subject is a pseudonym, because a pseudonym must stay with
     /// one audience and every reader of a token sees its actors. [`VerifyError::Lineage`].
     pub(in crate::verify) fn of(token: SubjectToken) -> Result<Self, VerifyError> {
         if token.is_impersonated() {

@@ -65,8 +65,9 @@ impl FamilySubject {
 
     /// Returns the subject. The caller has checked that its `issuer` is still trusted.
     ///
-    /// # Errors [`VerifyError::Expired`] after the end of the family. [`VerifyError::Claims`] and others if the record
-    /// is not valid.
+    /// # Errors
+    /// [`VerifyError::Expired`] after the end of the family. [`VerifyError::Claims`] and others if the record is not
+    /// valid.
     pub(in crate::verify) fn subject(
         self,
         issuer: Arc<TrustedIssuer>,

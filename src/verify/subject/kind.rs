@@ -93,7 +93,8 @@ const OTHER_SHAPES: &[&[&str]] = &[
 
 /// Refuses a header type that no access token has.
 ///
-/// # Errors [`VerifyError::NotAnAccessToken`].
+/// # Errors
+/// [`VerifyError::NotAnAccessToken`].
 pub(super) fn access_token_type(typ: Option<&str>) -> Result<(), VerifyError> {
     match typ {
         Some(typ) if is_never_access_token(typ) => Err(VerifyError::NotAnAccessToken),
@@ -111,7 +112,8 @@ pub(in crate::verify) fn is_never_access_token(typ: &str) -> bool {
 
 /// Refuses claims that identify another kind of token than an access token, by a value or by their combination.
 ///
-/// # Errors [`VerifyError::NotAnAccessToken`].
+/// # Errors
+/// [`VerifyError::NotAnAccessToken`].
 pub(super) fn access_token(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
     let is_other = says_another_kind(claims)
         || has_another_shape(claims)

@@ -27,7 +27,8 @@ pub struct RevocableToken {
 impl RevocableToken {
     /// Makes the proof from a token whose signature was verified.
     ///
-    /// # Errors [`VerifyError::Expired`], and others if the claims with the expiry or the owner cannot be read.
+    /// # Errors
+    /// [`VerifyError::Expired`], and others if the claims with the expiry or the owner cannot be read.
     pub(in crate::verify) fn of(
         issuer: &Arc<TrustedIssuer>,
         proven: Proven<'_>,

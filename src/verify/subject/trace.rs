@@ -15,7 +15,8 @@ impl SubjectToken {
     ///
     /// A pseudonym cannot be traced. It stays valid only for the audience that it was made for.
     ///
-    /// # Errors [`VerifyError::Origin`].
+    /// # Errors
+    /// [`VerifyError::Origin`].
     pub(in crate::verify) fn traced(
         mut self,
         own: &OwnTokens,

@@ -32,7 +32,8 @@ impl Vouched<'_> {
     /// Returns the subject, for `actor` and for no longer than its token is valid. The client's own claims about the
     /// user are ignored: scope, authentication and `may_act`. Its restrictions are kept for the policy.
     ///
-    /// # Errors [`VerifyError::Lineage`].
+    /// # Errors
+    /// [`VerifyError::Lineage`].
     pub(in crate::verify) fn together_with(
         self,
         actor: &ActorToken,
