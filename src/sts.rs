@@ -1,9 +1,9 @@
-//! The token service under `issuer.url`: its endpoints, its metadata and keys, and what clients read about each protected
+//! The token service under `issuer.url`: its endpoints, its metadata and keys, and the metadata of each protected
 //! resource.
 //!
-//! What enters is a request, its body read whole; what leaves is a whole answer, without sockets. A client is
-//! authenticated once, in one way, before anything is looked at that it asks for; the proof of that goes to the grants.
-//! Nothing of a request is echoed, no answer is stored, and metadata names an endpoint only where it answers.
+//! Takes requests whose bodies are complete and returns complete responses, without sockets. A client is authenticated
+//! once, with one method, before its parameters are evaluated; the grants get the proof of that. Responses repeat
+//! nothing of the request and are never stored. The metadata lists only endpoints that are enabled.
 
 mod answer;
 mod authentication;
@@ -45,49 +45,49 @@ use http::{Request, Response, header, request::Parts};
 use metadata::Offered;
 use std::{net::IpAddr, sync::Arc};
 
-/// Answers what is asked of the gateway itself.
+/// Handles requests to the gateway's own endpoints and documents.
 #[derive(Debug)]
 pub struct TokenService {
-    /// What everybody may read.
+    /// The public documents.
     pub documents: Documents,
     endpoints: Vec<(Box<str>, Endpoint)>,
     service: ServiceParts,
 }
 
-/// What the endpoints work with.
+/// The components that the endpoints use.
 #[derive(Debug, Clone)]
 pub struct ServiceParts {
-    /// Which identifiers of clients' JWTs were used.
+    /// The identifiers of client JWTs that were used already.
     pub once: OnceOnly,
-    /// How often anybody may call.
+    /// The rate limits of the endpoints.
     pub rates: RateLimiter,
-    /// What the grants work with.
+    /// The components that the grants use.
     pub issuing: Arc<Issuing>,
-    /// What clients' questions about tokens are answered with.
+    /// Handles introspection requests.
     pub introspection: Arc<Introspection>,
-    /// What clients end tokens with.
+    /// Handles revocation requests.
     pub revoking: Revoking,
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// The address that the connection comes from.
+    /// The address from which the connection comes.
     pub address: Option<IpAddr>,
-    /// The certificate of the connection, verified against the listener's `client_ca` (DER).
+    /// The client certificate of the connection in DER, verified against the listener's `client_ca`.
     pub certificate: Option<Arc<[u8]>>,
     /// The id of the request.
     pub id: RequestId,
 }
 
-/// A request to an endpoint, whose head is in order: its body may be read.
+/// A request to an endpoint whose head was checked: its body may be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected(Endpoint);
 
 impl TokenService {
-    /// Serves `documents`, and the endpoints where a client is configured that can authenticate.
+    /// Serves `documents`; serves the endpoints only if at least one configured client can authenticate.
     pub fn new(mut documents: Documents, service: ServiceParts) -> Self {
         let clients = &service.issuing.clients;
         let endpoints = if authentication::methods(clients).is_empty() {
@@ -111,32 +111,31 @@ impl TokenService {
         }
     }
 
-    /// Whether `path` is one of the service's, on any host.
+    /// Returns `true` if `path` belongs to the token service, on any host.
     pub fn serves(&self, path: &str) -> bool {
         self.endpoint(path).is_some() || self.documents.serves(path)
     }
 
-    /// Whether requests to `path` may have a body that is read.
+    /// Returns `true` if `path` is an endpoint, whose requests may have a body.
     pub fn is_endpoint(&self, path: &str) -> bool {
         self.endpoint(path).is_some()
     }
 
-    /// The paths that are taken.
+    /// Returns all paths of the token service.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let endpoints = self.endpoints.iter().map(|(path, _)| &**path);
         endpoints.chain(self.documents.paths())
     }
 
-    /// Which identifiers of clients' JWTs were used: for the configuration that comes next.
+    /// Returns the identifiers of client JWTs that were used, for the next configuration.
     pub fn once(&self) -> OnceOnly {
         self.service.once.clone()
     }
 
-    /// What can be said of a request before its body is read: that it may come, or the whole answer. A document's answer
-    /// needs no body.
+    /// Checks a request before its body is read. A request for a document needs no body and gets its response here.
     ///
     /// # Errors
-    /// The answer.
+    /// The complete response, if the body is not needed.
     pub fn begin(&self, head: &Parts, peer: &Peer) -> Result<Expected, Box<Response<Bytes>>> {
         let Some(endpoint) = self.endpoint(head.uri.path()) else {
             return Err(Box::new(self.documents.answer(head)));
@@ -152,8 +151,9 @@ impl TokenService {
             .map_err(|error| Box::new(error.response()))
     }
 
-    /// The answer to a request that may come, with its whole body. Its extensions have a [`Reason`] if it is a refusal, and
-    /// an `Arc` of a [`Decision`] that names whom it is about once the client is authenticated.
+    /// Returns the response to a request with its whole body. The extensions of the response contain a [`Reason`] if it
+    /// is a refusal, and, once the client is authenticated, an `Arc` of a [`Decision`] that names the client and the
+    /// subject.
     pub async fn end(
         &self,
         expected: Expected,
@@ -165,14 +165,14 @@ impl TokenService {
         let answered = self.answer_form(expected.0, head, body, peer, &mut caller);
         let mut response = answered.await.unwrap_or_else(|error| error.response());
         if let Some(client) = &caller {
-            // what a grant found out about the subject of a refusal is there already
+            // a grant may have stored a decision with the subject of the refused token already
             let extensions = response.extensions_mut();
             extensions.get_or_insert_with(|| called_by(client.id()));
         }
         response
     }
 
-    /// The same for a request that was read whole.
+    /// Handles a request whose body was read already.
     pub async fn answer(&self, request: Request<Bytes>, peer: &Peer) -> Response<Bytes> {
         let (head, body) = request.into_parts();
         match self.begin(&head, peer) {
@@ -181,7 +181,7 @@ impl TokenService {
         }
     }
 
-    /// The answer to a request whose body was not read.
+    /// Returns the response to a request whose body was not read.
     pub fn answer_unread(&self, why: Unread) -> Response<Bytes> {
         OAuthError::unread(why).response()
     }
@@ -221,7 +221,7 @@ impl TokenService {
         }
     }
 
-    /// Proves the client. A failure costs its address ten requests.
+    /// Authenticates the client. A failure costs its address ten requests of the rate limit.
     async fn authenticate(
         &self,
         head: &Parts,
@@ -255,7 +255,7 @@ impl TokenService {
     }
 }
 
-/// What the log line of a request says of its caller.
+/// Returns a decision that names only the caller, for the access log.
 fn called_by(client: &str) -> Arc<Decision> {
     let names = DecisionNames {
         client_id: Some(client),
@@ -267,8 +267,8 @@ fn called_by(client: &str) -> Arc<Decision> {
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// It is longer than [`MAX_BODY`].
+    /// The body is longer than [`MAX_BODY`].
     TooLong,
-    /// It did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
 }

@@ -1,32 +1,32 @@
-//! What is answered where a request succeeds.
+//! Responses to successful requests.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-/// The members of a successful answer of the token endpoint (RFC 6749 §5.1, RFC 8693 §2.2.1).
+/// The members of a successful response of the token endpoint (RFC 6749 §5.1, RFC 8693 §2.2.1).
 pub struct TokenAnswer(Map<String, Value>);
 
 impl TokenAnswer {
-    /// An answer with these members; it holds tokens.
+    /// Creates a response with these members, which include tokens.
     pub fn new(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
-    /// The same as HTTP.
+    /// Returns the HTTP response.
     pub(super) fn response(self) -> Response<Bytes> {
         json(StatusCode::OK, Value::Object(self.0).to_string())
     }
 }
 
-/// It holds tokens.
+/// Redacted, because the members include tokens.
 impl std::fmt::Debug for TokenAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TokenAnswer(redacted)")
     }
 }
 
-/// A JSON document that nobody may store (RFC 6749 §5.1).
+/// Returns a JSON document that must not be stored (RFC 6749 §5.1).
 pub(super) fn json(status: StatusCode, body: String) -> Response<Bytes> {
     let mut response = unstored(status);
     response.headers_mut().insert(
@@ -37,7 +37,7 @@ pub(super) fn json(status: StatusCode, body: String) -> Response<Bytes> {
     response
 }
 
-/// An empty answer that nobody may store.
+/// Returns an empty response that must not be stored.
 pub(super) fn unstored(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;

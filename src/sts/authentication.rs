@@ -1,8 +1,8 @@
-//! Which client calls, proven in exactly one way.
+//! Authenticates the client of a request, with exactly one method.
 //!
-//! What enters is a head, a form and the connection's certificate; what leaves is an [`AuthenticatedClient`], made here
-//! alone and only of a [`ProvenClient`]. Every failure reads the same, and a client that does not exist costs as much
-//! time as a wrong secret does.
+//! Takes a head, a form and the connection's certificate, and returns an [`AuthenticatedClient`], which is constructed
+//! only here, from a [`ProvenClient`]. Every failure has the same response, and an unknown client takes as long as a
+//! wrong secret.
 
 mod basic;
 
@@ -26,30 +26,30 @@ use basic::BasicCredentials;
 use http::{header, request::Parts};
 use std::sync::Arc;
 
-/// The only type of assertion that is taken (RFC 7523 §2.2).
+/// The only accepted type of assertion (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A client that proved who it is.
+/// A client that was authenticated.
 #[derive(Debug, Clone)]
 pub(super) struct AuthenticatedClient {
     proven: ProvenClient,
     policy: Arc<ClientPolicy>,
 }
 
-/// What every proof is held to.
+/// The conditions for every proof.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms<'a> {
-    /// How the gateway is named as audience of an assertion.
+    /// The names of the gateway as the audience of an assertion.
     pub(super) audiences: &'a [Box<str>],
-    /// Which identifiers were used.
+    /// The identifiers that were used already.
     pub(super) once: &'a OnceOnly,
-    /// The time.
+    /// The current time.
     pub(super) now: UnixTime,
 }
 
-/// Which client a request names, and what it shows for it.
+/// The client that a request names, and the proof that it presents.
 struct Claim<'a> {
-    /// Ids in the order in which they are tried: more than one where a field can be read in two ways.
+    /// Ids in the order in which they are tried: more than one if a field can be read in two ways.
     ids: Vec<String>,
     shown: Shown<'a>,
     tried: Tried,
@@ -62,7 +62,7 @@ enum Shown<'a> {
     Nothing,
 }
 
-/// The methods of all clients that may call, each once, in the order of [`ClientMethod`].
+/// Returns the methods of all clients that can authenticate, each once, in the order of [`ClientMethod`].
 pub(super) fn methods(clients: &Clients) -> Vec<ClientMethod> {
     let authenticators = clients.iter().filter_map(|client| client.authenticator());
     let mut methods: Vec<_> = authenticators.map(ClientAuthenticator::method).collect();
@@ -72,18 +72,18 @@ pub(super) fn methods(clients: &Clients) -> Vec<ClientMethod> {
 }
 
 impl AuthenticatedClient {
-    /// Its id.
+    /// Returns the client's id.
     pub(super) fn id(&self) -> &str {
         self.proven.id()
     }
 
-    /// What it may have.
+    /// Returns the client's policy.
     pub(super) fn policy(&self) -> &ClientPolicy {
         &self.policy
     }
 }
 
-/// Proves the client of a request.
+/// Authenticates the client of a request.
 pub(super) async fn authenticate(
     clients: &Clients,
     head: &Parts,
@@ -133,7 +133,7 @@ pub(super) async fn authenticate(
     })
 }
 
-/// The one Authorization field, where there is one. Another scheme than Basic authenticates no client.
+/// Returns the one Authorization field, if there is one. A scheme other than Basic does not authenticate a client.
 fn authorization(head: &Parts) -> Result<Option<BasicCredentials>, OAuthError> {
     let mut fields = head.headers.get_all(header::AUTHORIZATION).iter();
     match (fields.next(), fields.next()) {
@@ -152,7 +152,7 @@ fn assertion(form: &Form) -> Result<Option<RawToken>, OAuthError> {
     ) {
         (None, None) => Ok(None),
         (Some(token), Some(JWT_BEARER)) => Ok(Some(RawToken::from(token.to_owned()))),
-        // RFC 7521 §4.2.1: a type that is not known is a client that is not authenticated
+        // RFC 7521 §4.2.1: with an unknown type, the client is not authenticated
         (Some(_), Some(_)) => Err(OAuthError::invalid_client(Tried::Otherwise)),
         (Some(_), None) | (None, Some(_)) => Err(OAuthError::invalid_request(
             "client_assertion and client_assertion_type go together",
@@ -160,7 +160,7 @@ fn assertion(form: &Form) -> Result<Option<RawToken>, OAuthError> {
     }
 }
 
-/// RFC 6749 §2.3: one way in each request.
+/// RFC 6749 §2.3: one method per request.
 fn claim<'a>(
     form: &'a Form,
     basic: Option<&'a BasicCredentials>,
@@ -187,7 +187,7 @@ fn claim<'a>(
             tried: Tried::Otherwise,
         }),
         (None, None, Some(token)) => {
-            // RFC 7521 §4.2: client_id is unnecessary, and the same where it is there
+            // RFC 7521 §4.2: client_id is optional, and must match if it is present
             let issuer =
                 issuer_of(token).filter(|issuer| named.is_none_or(|named| named == issuer));
             let issuer = issuer.ok_or_else(|| OAuthError::invalid_client(Tried::Otherwise))?;
@@ -206,7 +206,7 @@ fn claim<'a>(
     }
 }
 
-/// Whose keys an assertion is to be verified with, as it says itself.
+/// Returns the issuer that an assertion claims, whose keys verify it.
 fn issuer_of(token: &RawToken) -> Option<String> {
     let jws = UnverifiedJws::parse(token).ok()?;
     jws.claimed_issuer().ok().map(str::to_owned)

@@ -1,16 +1,16 @@
-//! The endpoints, described for programs and people (OpenAPI 3.1): the text that the repository keeps, with the URL of this
-//! gateway in the place of a relative one.
+//! The description of the endpoints (OpenAPI 3.1): the file of the repository, with the URL of this gateway instead of
+//! a relative one.
 
 use serde_json::Value;
 
-/// Where the description is, below the issuer.
+/// The path of the description, below the issuer.
 pub(super) const PATH: &str = "/oauth/v2/openapi.json";
 
 const TEXT: &str = include_str!("../../docs/openapi.json");
-/// The server as the repository's text names it: relative to the description itself.
+/// The server URL in the repository's file, relative to the description itself.
 const SERVER: &str = r#""url": "../..""#;
 
-/// The description of what stands below `issuer`, a URL without a slash at its end.
+/// Returns the description of the endpoints below `issuer`, a URL without a slash at its end.
 pub(super) fn of(issuer: &str) -> String {
     TEXT.replacen(SERVER, &format!(r#""url": {}"#, Value::from(issuer)), 1)
 }

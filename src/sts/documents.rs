@@ -1,8 +1,7 @@
-//! The gateway's public documents: keys and metadata of the token service, served under `issuer.url`, and what clients
-//! read about each protected resource.
+//! The gateway's public documents: keys and metadata of the token service, served under `issuer.url`, and the metadata
+//! of protected resources.
 //!
-//! What enters is the head of a request; what leaves is a whole answer. The documents are made once, when the
-//! configuration is loaded, and name an endpoint only when it answers.
+//! The documents are built once, when the configuration is loaded, and list only endpoints that are enabled.
 
 use super::{
     description,
@@ -19,23 +18,23 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// For how long documents may be kept. A key that was withdrawn is gone from every cache after this time; a new one is
-/// published before it signs, so that nobody misses it meanwhile.
+/// How long documents may be cached. After this time, no cache contains a key that was withdrawn. A new key is
+/// published before it is used, so that no cache misses it.
 const CACHEABLE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// The path of the key set below the issuer's own.
+/// The path of the key set below the issuer's path.
 const KEYS_PATH: &str = "/oauth/v2/keys";
 
 /// The documents by path.
 #[derive(Debug, Default)]
 pub struct Documents {
-    /// Few: comparing lengths finds one sooner than hashing would.
+    /// There are few documents: comparing the paths is faster than hashing.
     by_path: Vec<(Box<str>, Document)>,
     resources: ProtectedResources,
     about: About,
     /// The path of `issuer.url`.
     base: Box<str>,
-    /// How an assertion may name the gateway as its audience.
+    /// The names of the gateway as the audience of an assertion.
     names: Vec<Box<str>>,
 }
 
@@ -46,7 +45,7 @@ pub(super) struct Document {
 }
 
 impl Documents {
-    /// The documents of the engine: JWKS (RFC 7517 §5), authorization server metadata (RFC 8414) and discovery.
+    /// Builds the documents of the engine: JWKS (RFC 7517 §5), authorization server metadata (RFC 8414) and discovery.
     pub fn of(engine: &EngineParts) -> Self {
         let base = engine.url.url().path().trim_end_matches('/').to_owned();
         let about = About {
@@ -76,7 +75,7 @@ impl Documents {
         }
     }
 
-    /// Has the metadata name what is offered.
+    /// Adds the offered endpoints and grants to the metadata.
     pub(super) fn offer(&mut self, offered: &Offered<'_>) {
         let mut metadata = self.about.document(KEYS_PATH);
         offered.add_to(&mut metadata, &self.about);
@@ -94,23 +93,24 @@ impl Documents {
             .push(self.about.url(Endpoint::Token.path()).into());
     }
 
-    /// Where `path` is that stands below the issuer.
+    /// Returns the full path of `path`, which is relative to the issuer.
     pub(super) fn path_of(&self, path: &str) -> Box<str> {
         format!("{}{path}", self.base).into()
     }
 
-    /// The names of the gateway as the audience of a client's assertion: the issuer, and the token endpoint (RFC 7523
-    /// §3, item 3).
+    /// Returns the names of the gateway as the audience of a client's assertion: the issuer, and the token endpoint
+    /// (RFC 7523 §3, item 3).
     pub(super) fn names(&self) -> &[Box<str>] {
         &self.names
     }
 
-    /// Adds those about the protected resources among `routes` (RFC 9728 §3.2).
+    /// Adds the metadata of the protected resources among `routes` (RFC 9728 §3.2).
     pub fn describe(&mut self, routes: &[Arc<Route>]) {
         self.resources = ProtectedResources::of(routes);
     }
 
-    /// Whether `path` is one of the documents', or below those about protected resources, on any host.
+    /// Returns `true` if `path` is the path of a document or below that of the protected resources' metadata, on any
+    /// host.
     pub fn serves(&self, path: &str) -> bool {
         self.find(path).is_some() || protected_resource::is_asked_for(path)
     }
@@ -120,13 +120,13 @@ impl Documents {
         documents.find_map(|(own, document)| (**own == *path).then_some(document))
     }
 
-    /// The paths that are taken.
+    /// Returns all paths of the documents.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let own = self.by_path.iter().map(|(path, _)| path.as_ref());
         own.chain([RESOURCE_METADATA_PATH])
     }
 
-    /// The answer to a request for one of the documents.
+    /// Returns the response to a request for one of the documents.
     pub fn answer(&self, request: &Parts) -> Response<Bytes> {
         let own = self.find(request.uri.path());
         let Some(document) = own.or_else(|| self.resources.find(request)) else {
@@ -153,7 +153,7 @@ impl Documents {
 }
 
 impl Document {
-    /// A JSON document.
+    /// Creates a JSON document.
     pub(super) fn json(members: Map<String, Value>) -> Self {
         Self::new("application/json", Value::Object(members).to_string())
     }
@@ -175,7 +175,7 @@ impl Clone for Document {
     }
 }
 
-/// RFC 8414 §3: the well-known part stands between host and path; discovery appends it.
+/// RFC 8414 §3 inserts the well-known part between host and path; discovery appends it.
 fn metadata_paths(base: &str) -> [String; 2] {
     [
         format!("/.well-known/oauth-authorization-server{base}"),
@@ -183,7 +183,7 @@ fn metadata_paths(base: &str) -> [String; 2] {
     ]
 }
 
-/// Browsers ask before they send fields of an application's own; every application may read what is public.
+/// Browsers send a preflight request before a request with custom fields; any application may read public documents.
 fn preflight() -> Response<Bytes> {
     let mut response = with_status(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! What a client ended, as operators are told of it: in the audit log, and beside each revocation that is listed.
+//! Records of what a client revoked: for the audit log, and as a note beside each listed revocation.
 
 use super::Peer;
 use crate::{
@@ -14,12 +14,12 @@ use std::sync::Arc;
 pub(super) struct Ended<'a> {
     /// The client that revoked, or whose refresh token was used twice.
     pub(super) client: &'a str,
-    /// Where its request came from.
+    /// The sender of the request.
     pub(super) peer: &'a Peer,
     pub(super) what: What<'a>,
 }
 
-/// What a client ends.
+/// What a client revokes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What<'a> {
     /// An access token, or an ID token of a trusted issuer.
@@ -28,17 +28,17 @@ pub(super) enum What<'a> {
         subject: Option<&'a str>,
         jti: Option<&'a str>,
     },
-    /// A family of refresh tokens, because the client revoked one.
+    /// A family of refresh tokens, because the client revoked one of its tokens.
     Family,
-    /// A family of refresh tokens, because one was used twice.
+    /// A family of refresh tokens, because one of its tokens was used twice.
     Reused,
 }
 
-/// The longest name in a note, in characters.
+/// Maximum length of a name in a note, in characters.
 const LONGEST_NAME: usize = 255;
 
 impl<'a> Ended<'a> {
-    /// The audit event, in force until `until` where anything is.
+    /// Returns the audit event; `until` is set if a revocation is in force.
     pub(super) fn event(self, until: Option<UnixTime>) -> AuditEvent<'a> {
         let event = AuditEvent {
             client_id: Some(self.client),
@@ -65,7 +65,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// What is noted beside the revocation, in the form of an operator's note.
+    /// Returns the note beside the revocation, in the format of an operator's note.
     pub(super) fn note(self) -> Option<Arc<str>> {
         let mut by = json!({ "client_id": bounded(self.client) });
         let mut note = json!({
@@ -134,7 +134,7 @@ impl<'a> Ended<'a> {
     }
 }
 
-/// A note helps people and decides nothing: long names are cut.
+/// Notes are only for people, so long names are cut.
 fn bounded(name: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
@@ -170,7 +170,7 @@ mod tests {
                     what,
                 };
                 let note = ended.note();
-                // what is too long to be kept is absent whole, never cut within
+                // a note that is too long is omitted as a whole, never cut in the middle
                 if let Some(note) = &note {
                     let note: Value = serde_json::from_str(note).unwrap();
                     assert_eq!(note["by"]["address"], "192.0.2.7");

@@ -1,9 +1,9 @@
-//! The endpoints: where they are, and what the head of a request to each must be like.
+//! The endpoints: their paths, and the checks of a request's head.
 
 use super::{error::OAuthError, form};
 use http::{HeaderMap, Method, header, request::Parts};
 
-/// One endpoint.
+/// One endpoint of the token service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// `POST /oauth/v2/token` (RFC 6749 §3.2).
@@ -17,11 +17,11 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every one.
+    /// All endpoints.
     pub(super) const ALL: &'static [Self] =
         &[Self::Token, Self::Introspect, Self::Revoke, Self::Authorize];
 
-    /// The path below the issuer's own.
+    /// Returns the path below the issuer's path.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Token => "/oauth/v2/token",
@@ -31,7 +31,7 @@ impl Endpoint {
         }
     }
 
-    /// Its name in the metadata (RFC 8414 §2).
+    /// Returns the name of the endpoint in the metadata (RFC 8414 §2).
     pub(super) const fn metadata_name(self) -> &'static str {
         match self {
             Self::Token => "token_endpoint",
@@ -41,8 +41,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the head is that of a request which the endpoint answers. No page in a browser is let in: no answer has a
-    /// field that would let a script of another origin read it.
+    /// Checks the head of a request. Responses have no CORS fields, so scripts of other origins cannot read them.
     pub(super) fn check_head(self, head: &Parts) -> Result<(), OAuthError> {
         match (self, &head.method) {
             (Self::Authorize, &Method::GET | &Method::HEAD | &Method::POST) => return Ok(()),
@@ -52,7 +51,7 @@ impl Endpoint {
                 return Err(OAuthError::method_not_allowed("POST"));
             }
         }
-        // RFC 6749 §3.2: the query is the client's own, but §2.3.1: a URL with credentials ends in logs
+        // RFC 6749 §3.2: clients may add a query, but §2.3.1: a URL with credentials ends up in logs
         if let Some(query) = head.uri.query() {
             form::check_query(query.as_bytes())?;
         }
@@ -65,7 +64,7 @@ impl Endpoint {
     }
 }
 
-/// RFC 6749 §4.4.2 and its likes: one media type, in any case, whatever parameters stand behind it.
+/// RFC 6749 §4.4.2 and similar: exactly one media type, in any case and with any parameters.
 fn is_form(headers: &HeaderMap) -> bool {
     let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {

@@ -1,4 +1,4 @@
-//! What a client is told where its request does not succeed (RFC 6749 §5.2, RFC 8693 §2.2.2).
+//! Error responses (RFC 6749 §5.2, RFC 8693 §2.2.2).
 
 use super::{
     Unread,
@@ -10,32 +10,32 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json as value};
 use std::time::Duration;
 
-/// A refusal: fixed texts, nothing of the request.
+/// A refusal. Its texts are fixed and contain nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OAuthError {
     status: StatusCode,
-    /// None: the answer has no body.
+    /// The code and the description; `None` for a response without a body.
     told: Option<(&'static str, &'static str)>,
     extra: Option<(header::HeaderName, HeaderValue)>,
     reason: Reason,
 }
 
-/// Where a client presented its secret in a field, it is asked for that again (RFC 6749 §5.2).
+/// How a client tried to authenticate. If it used a field, the response has a challenge for it (RFC 6749 §5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// An Authorization field.
+    /// With an Authorization field.
     Field,
-    /// Anything else, or nothing.
+    /// In another way, or not at all.
     Otherwise,
 }
 
 const BASIC: HeaderValue =
     HeaderValue::from_static(r#"Basic realm="obo-gateway", charset="UTF-8""#);
-/// For what is temporary and says nothing better, in seconds.
+/// Retry-After in seconds, for temporary errors with no better value.
 const RETRY_AFTER: u16 = 5;
 
 impl OAuthError {
-    /// 400 with this code and sentence.
+    /// 400 with this code and description.
     pub(super) fn bad_request(
         code: &'static str,
         description: &'static str,
@@ -49,12 +49,12 @@ impl OAuthError {
         }
     }
 
-    /// A request that cannot be understood as it stands.
+    /// A request that cannot be understood.
     pub(super) fn invalid_request(description: &'static str) -> Self {
         Self::bad_request("invalid_request", description, Reason::MalformedForm)
     }
 
-    /// The client did not prove who it is; one sentence for every reason.
+    /// The client could not be authenticated; all reasons have the same description.
     pub(super) fn invalid_client(tried: Tried) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -64,7 +64,7 @@ impl OAuthError {
         }
     }
 
-    /// A grant that nobody is offered here.
+    /// A grant that this gateway does not offer.
     pub(super) fn unsupported_grant_type() -> Self {
         Self::bad_request(
             "unsupported_grant_type",
@@ -73,7 +73,7 @@ impl OAuthError {
         )
     }
 
-    /// There is no sign-in here.
+    /// This gateway has no sign-in.
     pub(super) fn unsupported_response_type() -> Self {
         Self::bad_request(
             "unsupported_response_type",
@@ -82,7 +82,7 @@ impl OAuthError {
         )
     }
 
-    /// Something that the answer needs cannot be had: a fault, not a verdict.
+    /// Something that the response needs is unavailable: a fault, not a decision.
     pub(super) fn unavailable(reason: Reason) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -95,7 +95,7 @@ impl OAuthError {
         }
     }
 
-    /// More requests than anybody may send; `wait` until one may come again.
+    /// Too many requests; the next one may come after `wait`.
     pub(super) fn too_many_requests(wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self {
@@ -106,7 +106,7 @@ impl OAuthError {
         }
     }
 
-    /// Another method (RFC 9110 §15.5.6).
+    /// A method that the endpoint does not accept (RFC 9110 §15.5.6).
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
@@ -116,7 +116,7 @@ impl OAuthError {
         }
     }
 
-    /// A body that was not read.
+    /// The body was not read.
     pub(super) fn unread(why: Unread) -> Self {
         let (status, description) = match why {
             Unread::TooLong => (
@@ -133,12 +133,12 @@ impl OAuthError {
         }
     }
 
-    /// For logs and metrics.
+    /// Returns the reason for logs and metrics.
     pub(super) fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The same with another code, where it is a 400.
+    /// Returns the error with another code, if it is a 400.
     pub(super) fn with_code(self, code: &'static str) -> Self {
         let told = match self.told {
             Some((_, description)) if self.status == StatusCode::BAD_REQUEST => {
@@ -149,14 +149,14 @@ impl OAuthError {
         Self { told, ..self }
     }
 
-    /// The same as HTTP; the [`Reason`] is among its extensions.
+    /// Returns the HTTP response; its extensions contain the [`Reason`].
     pub(super) fn response(self) -> Response<Bytes> {
         self.response_with(
             |code, description| value!({ "error": code, "error_description": description }),
         )
     }
 
-    /// The same with another body, made of code and description.
+    /// Returns the HTTP response with the body that `body` creates from code and description.
     pub(super) fn response_with(
         self,
         body: impl FnOnce(&'static str, &'static str) -> Value,

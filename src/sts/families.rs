@@ -1,9 +1,8 @@
-//! Families of refresh tokens: each token is good for one use, which gives the next (RFC 9700 §4.14.2).
+//! Families of refresh tokens. Each token can be used once and is replaced by the next (RFC 9700 §4.14.2).
 //!
-//! What enters is what was permitted when the family began; what leaves is that again, for whoever presents the family's
-//! newest token. A token that was used before means that it is in two hands: the family ends, with every access token that
-//! came of it. There is no time of grace. A token says, sealed, which family and generation it is; the rest is in the
-//! store.
+//! If a token is used again, two parties have it: the family is revoked with every access token that was made from it.
+//! There is no grace period. A token contains, sealed, its family and generation. The store contains the rest, such as
+//! what was permitted when the family began.
 
 use crate::{
     clock::{NoRandomness, SharedClock, SharedRandomness, UnixTime},
@@ -19,25 +18,25 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How a refresh token begins: so that it is recognised where tokens must not be.
+/// The prefix of a refresh token, which identifies it in places where tokens must not be.
 pub(super) const REFRESH_PREFIX: &str = "oborf_";
-/// The purpose of what is sealed in it: an access token does not open as one.
+/// The purpose of the sealed text: an access token cannot be opened as a refresh token.
 const DOMAIN: &str = "obo-gateway/refresh-token/1";
-/// The kind of its records.
+/// The kind of the store records.
 const RECORDS: &str = "refresh-family";
 
-/// All families of one issuer. Cloning shares them.
+/// All families of one issuer. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Families {
-    /// Where they are kept.
+    /// The store of the records.
     pub store: Stores,
-    /// What their tokens are sealed with.
+    /// The keys that seal the tokens.
     pub keys: Arc<SealingKeys>,
-    /// `issuer.url`: what another issuer sealed with the same keys does not open.
+    /// `issuer.url`: a token that another issuer sealed with the same keys cannot be opened.
     pub issuer: Box<str>,
-    /// For the ids of families.
+    /// Generates the ids of families.
     pub randomness: SharedRandomness,
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
 }
 
@@ -45,7 +44,7 @@ pub struct Families {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FamilyId([u8; 16]);
 
-/// What a refresh token says. That it does is all that is known of it.
+/// The contents of a refresh token. Their existence is all that a `Handle` proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Handle {
     id: FamilyId,
@@ -53,64 +52,65 @@ pub(super) struct Handle {
     client: String,
 }
 
-/// In which words its clients ask and are answered.
+/// The protocol in which the clients of a family make requests and get responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Manner {
     /// RFC 6749.
     Standard,
-    /// Microsoft Entra's.
+    /// Microsoft Entra.
     Entra,
 }
 
-/// What is kept of a family.
+/// The stored record of a family.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FamilyRecord {
-    /// Of the one token that is good.
+    /// The generation of the one valid token.
     generation: u64,
     manner: Manner,
-    /// When that token is too old, in seconds.
+    /// When that token expires if it is not used, as a Unix time in seconds.
     idle_until: i64,
-    /// When the last of what comes of the family ends, in seconds.
+    /// When everything that was made from the family has expired, as a Unix time in seconds.
     ends: i64,
     subject: FamilySubject,
 }
 
-/// The family of a token that is its newest.
+/// A family together with its newest token.
 pub(super) struct Member {
     handle: Handle,
     version: u64,
     record: FamilyRecord,
 }
 
-/// What became of a family.
+/// The state of the family of a presented token.
 pub(super) enum Found {
-    /// The token is its newest.
+    /// The token is the newest one.
     Current(Box<Member>),
     /// The token was used before.
     Reused(FamilyId, UnixTime),
-    /// There is none any more, or it is not the client's.
+    /// The family does not exist any more, or belongs to another client.
     Gone,
 }
 
-/// Whether the newest token was still that when its successor was to take its place.
+/// The result of replacing the newest token of a family.
 pub(super) enum Rotated {
-    /// It was: this one is the newest now.
+    /// The token was replaced; this is the new one.
     To(RawToken),
-    /// It was not: somebody used it meanwhile.
+    /// The token was used by another request in the meantime.
     Reused(FamilyId, UnixTime),
 }
 
 impl Families {
-    /// The id of a family that is about to begin.
+    /// Returns the id of a new family.
     pub(super) fn new_id(&self) -> Result<FamilyId, NoRandomness> {
         let mut id = [0; 16];
         self.randomness.fill(&mut id)?;
         Ok(FamilyId(id))
     }
 
-    /// Begins the family `id` for `subject`; its first token. What comes of it ends at `ends` at the latest.
+    /// Begins the family `id` for `subject` and returns its first token. An access token made from it expires at `ends`
+    /// at the latest.
     pub(super) async fn begin(
         &self,
         id: FamilyId,
@@ -134,13 +134,13 @@ impl Families {
         let token = self.token(&handle)?;
         let (value, until) = record.to_keep()?;
         if !self.store.put_new(&id.record(), value, until).await? {
-            // 128 random bits that are taken: there is no randomness
+            // 128 random bits that are in use already mean that the random source is broken
             return Err(StoreError::Preparation);
         }
         Ok(token)
     }
 
-    /// What a refresh token says; none where this issuer did not seal it so.
+    /// Returns the contents of a refresh token, or `None` if this issuer did not seal it.
     pub(super) fn open(&self, token: &RawToken) -> Option<Handle> {
         let text = token.expose().strip_prefix(REFRESH_PREFIX.as_bytes())?;
         let sealed = from_base64url(text)?;
@@ -148,7 +148,7 @@ impl Families {
         Handle::read(&plain)
     }
 
-    /// The family of a token that `client` presents.
+    /// Returns the state of the family of a token that `client` presents.
     pub(super) async fn find(&self, handle: Handle, client: &str) -> Result<Found, StoreError> {
         if handle.client != client {
             return Ok(Found::Gone);
@@ -176,7 +176,7 @@ impl Families {
         })))
     }
 
-    /// Puts the next token in the place of the newest, which is worth nothing from then on.
+    /// Replaces the newest token by the next one. The old token is invalid from then on.
     pub(super) async fn rotate(
         &self,
         member: Member,
@@ -199,12 +199,12 @@ impl Families {
         if self.store.swap(&key, version, value, until).await? {
             return Ok(Rotated::To(token));
         }
-        // lost a race: whoever won used the same token
+        // another request with the same token was faster
         Ok(Rotated::Reused(handle.id, record.ends()))
     }
 
-    /// Ends a family and every access token that came of it; done when it is durable. `note` is for those who list
-    /// revocations. Returns until when the revocation is in force.
+    /// Revokes a family and every access token that was made from it. The revocation is durable when this returns.
+    /// `note` is shown in the list of revocations. Returns when the revocation ends.
     pub(super) async fn end(
         &self,
         id: FamilyId,
@@ -215,13 +215,13 @@ impl Families {
         let until = ends.max(now);
         let revocation = Revocation::of_all(id.key(), now, until).noted(note);
         self.store.revoke(&[revocation]).await?;
-        // revoked it is: the record is only in the way
+        // the family is revoked; its record is no longer needed
         let _ = self.store.remove(&id.record()).await;
         Ok(until)
     }
 
-    /// Ends the family of a token that its own client revokes. Returns until when the revocation is in force; `None` if
-    /// there is no family any more.
+    /// Revokes the family of a token at the request of its own client. Returns when the revocation ends, or `None` if
+    /// the family does not exist any more.
     pub(super) async fn end_of(
         &self,
         handle: &Handle,
@@ -233,15 +233,15 @@ impl Families {
         }
     }
 
-    /// What ends the family of a refresh token and all that came of it; none where this issuer did not seal the token.
+    /// Returns the revocation key of a refresh token's family, or `None` if this issuer did not seal the token.
     pub fn key_of(&self, token: &RawToken) -> Option<RevocationKey> {
         self.open(token).map(|handle| handle.id.key())
     }
 
-    /// When the last of that ends by itself; none where there is no family any more.
+    /// Returns when everything made from the family has expired, or `None` if the family does not exist any more.
     ///
     /// # Errors
-    /// [`StoreError`] where that cannot be found out.
+    /// [`StoreError`] if the store cannot be read.
     pub async fn ends_of(&self, token: &RawToken) -> Result<Option<UnixTime>, StoreError> {
         match self.open(token) {
             Some(handle) => self.kept_until(&handle).await,
@@ -267,7 +267,7 @@ impl Families {
 }
 
 impl FamilyId {
-    /// What ends it.
+    /// Returns the revocation key of the family.
     pub(super) fn key(self) -> RevocationKey {
         RevocationKey::family(&base64url(self.0))
     }
@@ -278,7 +278,7 @@ impl FamilyId {
 }
 
 impl Handle {
-    /// The client that it was issued to.
+    /// Returns the client that the token was issued to.
     pub(super) fn client(&self) -> &str {
         &self.client
     }
@@ -306,8 +306,8 @@ impl FamilyRecord {
         UnixTime::from_secs(self.ends)
     }
 
-    /// The record as it is kept, and until when: a token that was used has to be known as such as long as its successor
-    /// is good.
+    /// Returns the stored form of the record and its expiry. A used token has to be recognized for as long as its
+    /// successor is valid.
     fn to_keep(&self) -> Result<(Vec<u8>, UnixTime), StoreError> {
         let value = serde_json::to_vec(self).map_err(|_| StoreError::Preparation)?;
         let until = self.idle_until.min(self.subject.expires_at);
@@ -316,18 +316,18 @@ impl FamilyRecord {
 }
 
 impl Member {
-    /// Whom the family is for, and the most that it gives.
+    /// Returns the subject of the family, and the most that may be issued for it.
     pub(super) fn subject(&self) -> FamilySubject {
         self.record.subject.clone()
     }
 
-    /// In which words its client asks.
+    /// Returns the protocol of the family's client.
     pub(super) fn manner(&self) -> Manner {
         self.record.manner
     }
 }
 
-/// What is kept about people is personal data.
+/// Redacted, because records contain personal data.
 impl std::fmt::Debug for Member {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Member(generation {}, redacted)", self.handle.generation)

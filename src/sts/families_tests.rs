@@ -145,7 +145,7 @@ async fn a_token_that_is_not_used_grows_too_old_and_a_family_ends_at_last() {
         rig.clock.advance(HOUR - Duration::from_secs(1));
         token = rig.next(&token).await;
     }
-    // ten hours all but ten seconds
+    // ten hours after the start, minus the ten seconds
     rig.clock.advance(Duration::from_secs(10));
     assert!(matches!(rig.find(&token).await, Found::Gone));
     let (_, token) = rig.begin().await;

@@ -4,13 +4,14 @@ use super::error::OAuthError;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The most bytes of a body that are read.
+/// Maximum size of a body, in bytes.
 pub const MAX_BODY: usize = 64 << 10;
-/// The most parameters.
+/// Maximum number of parameters.
 const MAX_PARAMETERS: usize = 64;
-/// Parameters that may stand there more than once (RFC 8693 §2.1, RFC 8707 §2).
+/// Parameters that may be repeated (RFC 8693 §2.1, RFC 8707 §2).
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
-/// What belongs in the body: what the endpoints read, and what clients of other servers send as credentials or grants.
+/// Parameters that belong in the body: those of the endpoints, and credentials and grants that clients send to other
+/// servers.
 const IN_THE_BODY: [&str; 31] = [
     "grant_type",
     "client_id",
@@ -45,12 +46,12 @@ const IN_THE_BODY: [&str; 31] = [
     "request_uri",
 ];
 
-/// Reads the query of a request whose parameters are in its body. Parameters that nobody here knows are ignored, also
-/// where they are repeated (RFC 6749 §3.2); they are never read.
+/// Checks the query of a request whose parameters are in its body. Unknown parameters are ignored, even if they are
+/// repeated (RFC 6749 §3.2); they are never used.
 ///
 /// # Errors
-/// `invalid_request` for a parameter that belongs in the body, whether it is there too or not, for too many parameters,
-/// and where percent-encoding or UTF-8 is broken.
+/// `invalid_request` for a parameter that belongs in the body, even if the body contains it too, for too many
+/// parameters, and for invalid percent-encoding or UTF-8.
 pub(super) fn check_query(query: &[u8]) -> Result<(), OAuthError> {
     for (count, parameter) in query.split(|byte| *byte == b'&').enumerate() {
         if count == MAX_PARAMETERS {
@@ -67,7 +68,7 @@ pub(super) fn check_query(query: &[u8]) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// Name and value of a parameter; none where its percent-encoding or UTF-8 is broken.
+/// Returns the name and value of a parameter, or `None` if its percent-encoding or UTF-8 is invalid.
 fn decoded(parameter: &[u8]) -> Option<(String, Zeroizing<String>)> {
     let at = parameter.iter().position(|byte| *byte == b'=');
     let (name, value) = parameter.split_at(at.unwrap_or(parameter.len()));
@@ -75,15 +76,16 @@ fn decoded(parameter: &[u8]) -> Option<(String, Zeroizing<String>)> {
     Some((form_decoded(name)?, Zeroizing::new(form_decoded(value)?)))
 }
 
-/// The parameters of a form, each once but for `audience` and `resource`. One without a value is absent (RFC 6749 §3.2).
+/// The parameters of a form, each at most once except `audience` and `resource`. A parameter without a value counts as
+/// absent (RFC 6749 §3.2).
 pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
 
 impl Form {
-    /// Reads a body that is a form.
+    /// Parses a body that is a form.
     ///
     /// # Errors
-    /// `invalid_request` for a body that is too long, has too many parameters, has one twice, or whose percent-encoding
-    /// or UTF-8 is broken.
+    /// `invalid_request` for a body that is too long, has too many parameters, repeats one, or has invalid
+    /// percent-encoding or UTF-8.
     pub(super) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
         if body.len() > MAX_BODY {
             return Err(OAuthError::unread(super::Unread::TooLong));
@@ -107,21 +109,21 @@ impl Form {
         Ok(Self(parameters))
     }
 
-    /// The parameter, where it has a value.
+    /// Returns the value of a parameter, if it has one.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// `token`, which revocation and introspection are about.
+    /// Returns `token`, the token to revoke or to introspect.
     ///
     /// # Errors
-    /// `invalid_request` where it is missing.
+    /// `invalid_request` if it is missing.
     pub(super) fn token(&self) -> Result<&str, OAuthError> {
         self.get("token")
             .ok_or_else(|| OAuthError::invalid_request("token is missing"))
     }
 
-    /// All values of a parameter that may be repeated.
+    /// Returns all values of a parameter that may be repeated.
     pub(super) fn all<'a, 'n>(
         &'a self,
         name: &'n str,
@@ -131,15 +133,15 @@ impl Form {
     }
 }
 
-/// Parameters are secrets and tokens: their names are a client's, and not shown either.
+/// Redacted: values are secrets and tokens, and names are chosen by the client.
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Form({} parameters, redacted)", self.0.len())
     }
 }
 
-/// The text that `encoded` stands for: `+` is a space, `%` is followed by two hexadecimal digits (RFC 6749 Appendix B).
-/// None where that is not so, or the result is not UTF-8.
+/// Decodes form-encoded text: `+` is a space, and `%` is followed by two hexadecimal digits (RFC 6749 Appendix B).
+/// Returns `None` if the encoding is invalid or the result is not UTF-8.
 pub(super) fn form_decoded(encoded: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded.iter();

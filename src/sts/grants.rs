@@ -1,4 +1,4 @@
-//! What a client may ask the token endpoint for.
+//! The grants of the token endpoint.
 
 mod entra;
 mod offline;
@@ -21,7 +21,7 @@ const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const REFRESH_TOKEN: &str = "refresh_token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// The grant that a form asks for.
+/// Returns the grant that a form requests.
 fn asked(form: &Form) -> Result<Grant, OAuthError> {
     let named = form
         .get("grant_type")
@@ -34,7 +34,7 @@ fn asked(form: &Form) -> Result<Grant, OAuthError> {
     }
 }
 
-/// What the metadata names (RFC 8414 §2): the grants that somebody can get something by.
+/// Returns the grants for the metadata (RFC 8414 §2): those that at least one client can use.
 pub(super) fn offered(issuing: &Issuing) -> Vec<&'static str> {
     let is_used = |grant| issuing.clients.iter().any(|client| client.may_use(grant));
     let refreshes = issuing.families.is_some() && is_used(Grant::RefreshToken);
@@ -48,7 +48,7 @@ pub(super) fn offered(issuing: &Issuing) -> Vec<&'static str> {
     .collect()
 }
 
-/// Answers a request of `client` for a token. What is refused is put on record.
+/// Handles a token request of `client`. A refusal is written to the audit log.
 pub(super) async fn answer(
     issuing: &Issuing,
     client: &ClientPolicy,

@@ -1,8 +1,8 @@
-//! What an API is told about a token (RFC 7662), plainly or signed (RFC 9701).
+//! Introspection (RFC 7662), with plain or signed responses (RFC 9701).
 //!
-//! What enters is a text that may be a token, and who asks; what leaves is what the token says of itself, or that it is
-//! not active. One text answers every reason: who may not ask about a token learns not even whether it is one. No
-//! database is asked: the token is opened with the gateway's keys, and revocations are in memory.
+//! The response contains what the token says about itself, or that it is not active. All reasons have the same
+//! response: a client that may not introspect a token does not learn if it is one. No database is queried: the token is
+//! opened with the gateway's keys, and revocations are in memory.
 
 mod media;
 
@@ -20,10 +20,10 @@ use media::Form;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// `typ` of a signed answer (RFC 9701 §5).
+/// `typ` of a signed response (RFC 9701 §5).
 const ANSWER_TYPE: &str = "token-introspection+jwt";
 
-/// Members that a token that has them tells as they are.
+/// Claims that are copied to the response if the token has them.
 const TOLD: [&str; 10] = [
     "scope",
     "client_id",
@@ -37,7 +37,7 @@ const TOLD: [&str; 10] = [
     "authorization_details",
 ];
 
-/// Answers questions about the gateway's own access tokens.
+/// Handles introspection requests about the gateway's own access tokens.
 #[derive(Debug)]
 pub struct Introspection {
     reader: Arc<OwnTokenReader>,
@@ -47,8 +47,8 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// Reads tokens with `reader`, and signs answers with the first of `keys`. Revocations are those that this process
-    /// knows: while their store cannot be reached, the last that were heard of.
+    /// Reads tokens with `reader`, and signs responses with the first of `keys`. Uses the revocations that this process
+    /// knows; while their store cannot be reached, these are the last ones that it received.
     pub fn new(
         reader: Arc<OwnTokenReader>,
         keys: Arc<SigningKeys>,
@@ -63,8 +63,8 @@ impl Introspection {
         }
     }
 
-    /// What `client`, which was authenticated, is told about `token`, in the form that the request's `accept` asks for.
-    /// 200 for any text; 503 where the answer could not be signed.
+    /// Returns what the authenticated `client` may know about `token`, in the form that the request's `accept` prefers.
+    /// The status is 200 for any token text, and 503 if the response could not be signed.
     pub fn introspect(
         &self,
         client: &ClientPolicy,
@@ -99,7 +99,8 @@ impl Introspection {
         }
     }
 
-    /// The access token that `token` is, where it is current, not revoked, and for an audience that may be asked about.
+    /// Returns the access token in `token` if it is valid, not revoked, and for an audience that the client may
+    /// introspect.
     fn readable(
         &self,
         may_ask: impl FnOnce(&[Audience]) -> bool,
@@ -110,7 +111,7 @@ impl Introspection {
         let token = read.ok()?;
         let is_access_token = match token.format() {
             TokenFormat::Jwt | TokenFormat::Opaque => true,
-            // it opens nothing
+            // an ID token grants no access
             TokenFormat::IdToken => false,
         };
         let is_active = is_access_token
@@ -136,14 +137,14 @@ impl Introspection {
     }
 }
 
-/// RFC 7662 §2.2: nothing besides.
+/// RFC 7662 §2.2: no other members.
 fn inactive() -> Map<String, Value> {
     [("active".to_owned(), Value::from(false))]
         .into_iter()
         .collect()
 }
 
-/// Only what an API needs to decide: nothing about the user beyond the name that the token calls them by.
+/// Returns only what an API needs for a decision: nothing about the user except the subject of the token.
 fn told(token: &OwnToken) -> Map<String, Value> {
     let claims = token.claims();
     let mut told: Map<String, Value> = TOLD
@@ -155,7 +156,7 @@ fn told(token: &OwnToken) -> Map<String, Value> {
     put("token_type", Value::from("Bearer"));
     let audiences = token.audiences().iter().map(Audience::as_str);
     put("aud", audiences.collect());
-    // a token is valid from the moment it is issued
+    // a token is valid from the moment at which it is issued
     if let Some(since) = claims.get("nbf").or(claims.get("iat")) {
         put("nbf", since.clone());
     }
@@ -176,7 +177,7 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     response
 }
 
-/// Seconds after which an API may ask again.
+/// Seconds after which an API may retry.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 fn unavailable() -> Response<Bytes> {

@@ -1,7 +1,8 @@
-//! From what a policy permitted to the members of an answer: minted, held against the permit, put on record, in this order.
+//! Issues tokens: mints what a policy permitted, compares it with the permission, and writes the audit event, in this
+//! order.
 //!
-//! What enters is a [`PermittedExchange`]; what leaves are tokens that may be handed out. What was revoked meanwhile, or
-//! cannot be put on record, is handed to nobody.
+//! Takes a [`PermittedExchange`] and returns tokens that may be sent to the client. A token is not sent if something
+//! that it was made from was revoked meanwhile, or if the audit event cannot be written.
 
 use super::{
     Peer, TokenAnswer,
@@ -21,41 +22,41 @@ use crate::{
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// What the grants work with.
+/// The components that the grants use.
 #[derive(Debug)]
 pub struct Issuing {
-    /// What each client may have.
+    /// The policy of each client.
     pub clients: Arc<Clients>,
     /// Verifies the tokens that clients present.
     pub verifier: TokenEndpointVerifier,
-    /// Mints.
+    /// Mints tokens.
     pub engine: Arc<Embedded>,
-    /// Keeps families of refresh tokens; none where there is no store, or no key to seal them with.
+    /// Stores families of refresh tokens; `None` without a store or without a key to seal the tokens.
     pub families: Option<Families>,
-    /// What ends tokens before their time.
+    /// The revocations in force.
     pub revocations: Revocations,
-    /// Where everything is put on record.
+    /// The audit log.
     pub audit: AuditLog,
-    /// Which identifiers of clients' JWTs were used.
+    /// The identifiers of client JWTs that were used already.
     pub once: OnceOnly,
-    /// The longest token that is read, in bytes.
+    /// Maximum length of a presented token, in bytes.
     pub token_limit: usize,
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
 }
 
-/// Tokens that may be handed out.
+/// Tokens that may be sent to the client.
 pub(super) struct Minted {
     issued: IssuedToken,
     id_token: Option<RawToken>,
 }
 
-/// Of whom a refusal tells, as far as that was proven.
+/// The subject of a refused request, as far as it was verified.
 #[derive(Debug)]
 pub(super) struct Who {
     pub(super) issuer: Option<String>,
     pub(super) subject: Option<String>,
-    /// In which words it is said.
+    /// The error format that the client expects.
     pub(super) manner: Manner,
 }
 
@@ -70,13 +71,13 @@ impl Default for Who {
 }
 
 impl Who {
-    /// Of `subject`, from here on.
+    /// Records that the request is about `subject`.
     pub(super) fn is(&mut self, subject: &SubjectToken) {
         self.issuer = Some(subject.issuer_name().to_owned());
         self.subject = Some(subject.sub().to_owned());
     }
 
-    /// A refusal to `client`, as its log line tells of it.
+    /// Returns the decision that refuses `client`, for the access log.
     pub(super) fn refused(&self, client: &str) -> Arc<Decision> {
         let names = DecisionNames {
             issuer: self.issuer.as_deref(),
@@ -89,10 +90,11 @@ impl Who {
 }
 
 impl Issuing {
-    /// Mints what is permitted, with an ID token beside it where the scope holds `openid`.
+    /// Mints the permitted token, and an ID token with it if the scope contains `openid`.
     ///
     /// # Errors
-    /// 503 where it cannot be minted or put on record; `unacceptable` where what it is made of was revoked meanwhile.
+    /// 503 if the token cannot be minted or the audit event cannot be written; the code `unacceptable` if something
+    /// that the token was made from was revoked meanwhile.
     pub(super) async fn mint(
         &self,
         permitted: PermittedExchange,
@@ -140,8 +142,8 @@ impl Issuing {
         })
     }
 
-    /// When the last thing ends by itself that may have been made of a token which ends at `expires_at`: families of
-    /// refresh tokens outlive it.
+    /// Returns the time at which everything that could be derived from a token has expired; the token itself expires at
+    /// `expires_at`. Families of refresh tokens can outlive it.
     pub(super) fn last_end(&self, expires_at: UnixTime) -> UnixTime {
         let refresh = self
             .families
@@ -152,7 +154,7 @@ impl Issuing {
         })
     }
 
-    /// Puts on record that a request for a token was refused.
+    /// Writes the audit event of a refused token request.
     pub(super) fn refused(&self, client: &str, who: &Who, reason: Reason, id: RequestId) {
         let event = AuditEvent {
             issuer: who.issuer.as_deref(),
@@ -160,14 +162,14 @@ impl Issuing {
             client_id: Some(client),
             ..AuditEvent::new(AuditedAct::TokenRefused(reason), id)
         };
-        // refused it stays: there is nothing to take back
+        // the request is refused even if the event cannot be written
         let _ = self.write(&event);
     }
 
-    /// Writes an event.
+    /// Writes an audit event.
     ///
     /// # Errors
-    /// 503: what is not on record is not handed out.
+    /// 503: a token whose event cannot be written is not sent to the client.
     pub(super) fn write(&self, event: &AuditEvent<'_>) -> Result<(), OAuthError> {
         self.audit.record(event).map_err(|error| {
             tracing::error!(%error, request_id = %event.request_id, "an audit event could not be written");
@@ -177,12 +179,12 @@ impl Issuing {
 }
 
 impl Minted {
-    /// The scope of the access token.
+    /// Returns the scope of the access token.
     pub(super) fn scope(&self) -> &ScopeSet {
         self.issued.scope()
     }
 
-    /// The answer, with `refresh_token` where there is one (RFC 6749 §5.1).
+    /// Returns the response, with `refresh_token` if there is one (RFC 6749 §5.1).
     pub(super) fn answer(
         self,
         refresh_token: Option<&RawToken>,
@@ -191,7 +193,7 @@ impl Minted {
         TokenAnswer::new(self.members(refresh_token, clock))
     }
 
-    /// The same, with `issued_token_type` (RFC 8693 §2.2.1).
+    /// Returns the response with `issued_token_type` (RFC 8693 §2.2.1).
     pub(super) fn exchange_answer(
         self,
         issued_token_type: TokenTypeUri,
@@ -208,7 +210,7 @@ impl Minted {
         TokenAnswer::new(members)
     }
 
-    /// `scope` always: it may be less than was asked for.
+    /// Returns the members of a response. `scope` is always included, because it may be less than the requested scope.
     pub(super) fn members(
         &self,
         refresh_token: Option<&RawToken>,
@@ -221,7 +223,7 @@ impl Minted {
             ("refresh_token", refresh_token),
             ("id_token", self.id_token.as_ref()),
         ];
-        // here the tokens are handed out: to the client that asked for them, and to nobody else
+        // the tokens are exposed only here, in the response to the client that requested them
         let tokens = tokens.into_iter().filter_map(|(name, token)| {
             let text = String::from_utf8_lossy(token?.expose()).into_owned();
             Some((name.to_owned(), Value::from(text)))

@@ -1,27 +1,27 @@
-//! What the token service says of itself (RFC 8414 §2, OpenID Connect Discovery §3).
+//! The metadata of the token service (RFC 8414 §2, OpenID Connect Discovery §3).
 
 use super::{authentication, endpoint::Endpoint};
 use crate::{jose::Algorithm, policy::Clients, verify::ClientMethod};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The names of the gateway, and what it signs with.
+/// The URL of the gateway and the algorithms of its keys.
 #[derive(Debug, Default, Clone)]
 pub(super) struct About {
-    /// `iss`.
+    /// The value of `iss`.
     pub(super) issuer: Box<str>,
-    /// Of the published keys.
+    /// The algorithms of the published keys.
     pub(super) algorithms: Vec<&'static str>,
 }
 
 impl About {
-    /// The URL of what stands at `path` below the issuer.
+    /// Returns the URL of `path` below the issuer.
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer.trim_end_matches('/'))
     }
 
-    /// The document where nobody can call an endpoint. RFC 8414 §2: what is named has defaults that would promise more
-    /// than answers.
+    /// Returns the metadata without endpoints. Response types and grant types are listed although they are empty,
+    /// because the defaults of RFC 8414 §2 would promise more than the gateway offers.
     pub(super) fn document(&self, jwks_path: &str) -> Map<String, Value> {
         let document = json!({
             "issuer": &*self.issuer,
@@ -35,18 +35,18 @@ impl About {
     }
 }
 
-/// What clients can do here.
+/// What the token service offers to clients.
 pub(super) struct Offered<'a> {
-    /// Who may call.
+    /// The configured clients.
     pub(super) clients: &'a Clients,
-    /// By what somebody can get a token.
+    /// The grants that at least one client may use.
     pub(super) grants: Vec<&'static str>,
-    /// Whether there is a store to keep revocations in.
+    /// `true` if there is a store for revocations.
     pub(super) revocation: bool,
 }
 
 impl Offered<'_> {
-    /// Adds the endpoints to `document`, each with how clients authenticate there.
+    /// Adds the endpoints to `document`, each with its authentication methods.
     pub(super) fn add_to(&self, document: &mut Map<String, Value>, about: &About) {
         let methods = authentication::methods(self.clients);
         let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
@@ -67,7 +67,7 @@ impl Offered<'_> {
                 document.insert(member, json!(algorithms));
             }
             if *endpoint == Endpoint::Introspect {
-                // RFC 9701 §7; without it clients expect RS256
+                // RFC 9701 §7: without this member, clients expect RS256
                 let member = "introspection_signing_alg_values_supported".to_owned();
                 document.insert(member, json!(about.algorithms));
             }
@@ -76,7 +76,7 @@ impl Offered<'_> {
         document.insert("grant_types_supported".to_owned(), json!(self.grants));
     }
 
-    /// What clients that may call can get at most, each once, in the order of the alphabet.
+    /// Returns all scopes that clients which can authenticate may get, each once, in alphabetical order.
     fn scopes(&self) -> BTreeSet<&str> {
         let callers = self.clients.iter();
         let callers = callers.filter(|client| client.authenticator().is_some());

@@ -1,7 +1,6 @@
-//! One document for each protected resource: where its tokens come from, and which scopes there are (RFC 9728).
+//! The metadata of protected resources (RFC 9728): which issuers a resource trusts and which scopes it has.
 //!
-//! What enters are the routes; what leaves are documents by path. Routes that are one resource, such as two that share
-//! a path and differ in their methods, have one document between them.
+//! Routes that are one resource, such as two that share a path and differ in their methods, share one document.
 
 use super::documents::Document;
 use crate::route::{Access, Protected, RESOURCE_METADATA_PATH, ResourceName, Route};
@@ -9,28 +8,28 @@ use http::{header, request::Parts};
 use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 
-/// The documents by path, and below that by host and port: two hosts may have an API under the same path.
+/// The documents by path, then by host and port: two hosts may have an API under the same path.
 #[derive(Debug, Default)]
 pub(super) struct ProtectedResources {
     by_path: HashMap<Box<str>, Vec<(Box<str>, Document)>>,
 }
 
-/// What is known of one resource while the routes are gone through.
+/// What was collected about one resource from its routes.
 struct Gathered<'a> {
     resource: &'a ResourceName,
     issuers: Vec<&'a str>,
     scopes: Vec<&'a str>,
 }
 
-/// Whether a document about a protected resource is asked for, whether there is one or not: what a downstream API says
-/// about where tokens come from is never passed on.
+/// Returns `true` if `path` is for the metadata of a protected resource, whether or not it exists. Such a request is
+/// never forwarded: what an upstream says about the issuers of its tokens must not reach clients.
 pub(super) fn is_asked_for(path: &str) -> bool {
     path.strip_prefix(RESOURCE_METADATA_PATH)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl ProtectedResources {
-    /// Makes the documents of all protected routes.
+    /// Builds the documents of all protected routes.
     pub(super) fn of(routes: &[Arc<Route>]) -> Self {
         let mut gathered: Vec<Gathered<'_>> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
@@ -61,8 +60,8 @@ impl ProtectedResources {
         resources
     }
 
-    /// The document that `request` asks for: the one of the host it names, or else the first of its path, which a
-    /// client refuses if it is another resource's (RFC 9728 §3.3).
+    /// Returns the document that `request` asks for: the one of the host that it names, or else the first of its path.
+    /// A client refuses the document of another resource (RFC 9728 §3.3).
     pub(super) fn find(&self, request: &Parts) -> Option<&Document> {
         let same_path = self.by_path.get(request.uri.path())?;
         let asked = host(request);

@@ -1,7 +1,7 @@
-//! What a client is told where its tokens or its wishes are not acceptable (RFC 6749 §5.2, RFC 8693 §2.2.2).
+//! Maps unacceptable tokens and requests to errors (RFC 6749 §5.2, RFC 8693 §2.2.2).
 //!
-//! One text for every reason why a token is not acceptable: an answer teaches nobody which check failed. The reason goes to
-//! the log, the metric and the audit log.
+//! All reasons why a token is not acceptable have the same text, so that a response does not tell which check failed.
+//! The reason is recorded in the access log, the metric and the audit log.
 
 use super::error::OAuthError;
 use crate::{
@@ -9,12 +9,12 @@ use crate::{
     telemetry::Reason, verify::VerifyError,
 };
 
-/// The code for an unacceptable token of an exchange (RFC 8693 §2.2.2).
+/// The code for an unacceptable token in an exchange (RFC 8693 §2.2.2).
 pub(super) const INVALID_REQUEST: &str = "invalid_request";
 /// The code for an unacceptable grant (RFC 6749 §5.2, RFC 7523 §3.1).
 pub(super) const INVALID_GRANT: &str = "invalid_grant";
 
-/// A token that was presented, by the name of its parameter in the sentence.
+/// A presented token is not acceptable. `description` names its parameter.
 pub(super) fn token(
     error: VerifyError,
     unacceptable: &'static str,
@@ -28,7 +28,7 @@ pub(super) fn token(
     OAuthError::bad_request(unacceptable, description, reason)
 }
 
-/// What the policy of the client refuses.
+/// The client's policy refuses the request.
 pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthError {
     let (code, description) = match &error {
         PolicyError::ScopeExceeds { .. } | PolicyError::ScopeNotHeld { .. } => (
@@ -63,24 +63,24 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
     OAuthError::bad_request(code, description, Refusal::from(error).reason())
 }
 
-/// The gateway's own fault: there is no token although one was permitted.
+/// The gateway's own fault: a permitted token could not be made.
 pub(super) fn exchange(error: &ExchangeError) -> OAuthError {
     tracing::error!(%error, "a token that was permitted could not be issued");
     OAuthError::unavailable(Refusal::from(error.clone()).reason())
 }
 
-/// Something that the token is made of was revoked while it was made.
+/// Something that the token is made from was revoked while the token was made.
 pub(super) fn revoked(unacceptable: &'static str) -> OAuthError {
     OAuthError::bad_request(unacceptable, "the token is not acceptable", Reason::Revoked)
 }
 
-/// The store is needed, and does not do its work.
+/// The store is required and does not work.
 pub(super) fn store(error: &StoreError) -> OAuthError {
     tracing::error!(%error, "the store cannot be used");
     OAuthError::unavailable(Reason::StoreUnavailable)
 }
 
-/// A client that asks for what it may not.
+/// The client requests a grant that it may not use.
 pub(super) fn unauthorized_client() -> OAuthError {
     OAuthError::bad_request(
         "unauthorized_client",

@@ -1,8 +1,7 @@
-//! `POST /oauth/v2/revoke` (RFC 7009): a client ends a token that was issued to it, by the gateway or by a trusted issuer.
+//! `POST /oauth/v2/revoke` (RFC 7009): a client revokes a token that the gateway or a trusted issuer issued to it.
 //!
-//! What enters is a form of a client that was authenticated; what leaves is 200 with nothing, which says that the token is
-//! worth nothing: because that is durable now, or because it never was worth anything. A hint is only a hint: a token says
-//! itself what it is.
+//! The response is 200 without a body. It means that the token is not valid: either its revocation is durable now, or
+//! it was never valid. A `token_type_hint` is not needed, because the token itself shows its type.
 
 use super::{
     Issuing, Peer,
@@ -26,16 +25,16 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use std::sync::Arc;
 
-/// What the endpoint works with.
+/// The components that the endpoint uses.
 #[derive(Debug, Clone)]
 pub struct Revoking {
     /// Reads the gateway's own tokens.
     pub reader: Arc<OwnTokenReader>,
-    /// Where revocations are kept; none: nothing can be revoked.
+    /// Stores revocations; without it, nothing can be revoked.
     pub store: Option<Stores>,
 }
 
-/// Answers a request of `client`.
+/// Handles a request of `client`.
 pub(super) async fn answer(
     revoking: &Revoking,
     issuing: &Issuing,
@@ -59,7 +58,7 @@ pub(super) async fn answer(
     } else {
         end_issuers_token(store, issuing, client, &token, peer).await?;
     }
-    // RFC 7009 §2.2: what is no token is worth nothing already
+    // RFC 7009 §2.2: an invalid token needs no revocation
     Ok(unstored(StatusCode::OK))
 }
 
@@ -128,7 +127,7 @@ async fn end_token(
     })
 }
 
-/// Ends a token of a trusted issuer, so that the gateway takes it nowhere any more, nor what was made of it.
+/// Revokes a token of a trusted issuer. The gateway then refuses it, and the tokens made from it, everywhere.
 async fn end_issuers_token(
     store: &Stores,
     issuing: &Issuing,
@@ -138,7 +137,7 @@ async fn end_issuers_token(
 ) -> Result<(), OAuthError> {
     let token = match issuing.verifier.revocable(token).await {
         Ok(token) => token,
-        // whether it is genuine cannot be said
+        // the token cannot be verified at the moment
         Err(error @ VerifyError::KeysUnavailable { .. }) => {
             return Err(OAuthError::unavailable(Refusal::from(error).reason()));
         }
@@ -165,8 +164,8 @@ async fn end_issuers_token(
     })
 }
 
-/// Ends the token with this `key`, which ends by itself at `expires_at`, and all that was made of it. It is durable then.
-/// Returns until when the revocation is in force.
+/// Revokes the token with this `key`, which expires at `expires_at`, and everything that was made from it. The
+/// revocation is durable when this returns. Returns when the revocation ends.
 async fn end(
     store: &Stores,
     issuing: &Issuing,
@@ -181,7 +180,7 @@ async fn end(
     Ok(until)
 }
 
-/// RFC 7009 §2.1: it is refused, and the client told.
+/// RFC 7009 §2.1: the request is refused, and the client is told why.
 fn another_clients() -> OAuthError {
     OAuthError::invalid_request("the token is another client's")
 }

@@ -1,7 +1,8 @@
 //! The Authorization field of a client (RFC 6749 §2.3.1, RFC 7617).
 //!
-//! Id and secret are form-encoded before they are put together; many clients leave that out. Both readings are kept: for
-//! credentials without `%` and `+` they are one. Where both ids are clients', the standard's reading counts.
+//! The standard requires that id and secret are form-encoded before they are joined; many clients omit that. Both
+//! readings are kept; they are equal for credentials without `%` and `+`. If both ids are known clients, the standard's
+//! reading is used.
 
 use crate::sts::form::form_decoded;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -10,9 +11,9 @@ use zeroize::Zeroizing;
 
 /// Id and secret of a client, in both readings.
 pub(super) struct BasicCredentials {
-    /// As the standard has it; none where it cannot be read so.
+    /// The standard's reading; `None` if the text is not form-encoded.
     decoded: Option<Pair>,
-    /// As they stand there.
+    /// The literal text.
     plain: Pair,
 }
 
@@ -22,7 +23,7 @@ struct Pair {
 }
 
 impl BasicCredentials {
-    /// Reads a field; none where it is of another scheme, or is not id and secret in base64 and UTF-8.
+    /// Parses a field. Returns `None` if it has another scheme, or is not an id and a secret in base64 and UTF-8.
     pub(super) fn parse(field: &HeaderValue) -> Option<Self> {
         const SCHEME: &[u8] = b"basic ";
         let (scheme, rest) = field.as_bytes().split_at_checked(SCHEME.len())?;
@@ -50,12 +51,12 @@ impl BasicCredentials {
         })
     }
 
-    /// The ids that the client may have meant, the standard's reading first.
+    /// Returns the possible ids, the standard's reading first.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
         self.readings().map(|pair| pair.id.as_str())
     }
 
-    /// The secrets that it may have meant.
+    /// Returns the possible secrets.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.readings().map(|pair| pair.secret.as_bytes())
     }
@@ -102,7 +103,7 @@ mod tests {
             read("web@portal:a+b"),
             Some((both("web@portal", "web@portal"), both("a b", "a+b")))
         );
-        // not encoded: a per cent sign that encodes nothing
+        // not encoded: this percent sign is followed by no digits
         assert_eq!(
             read("portal:100%"),
             Some((vec!["portal".into()], vec!["100%".into()]))

@@ -1,9 +1,8 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer` with `requested_token_use=on_behalf_of`: the exchange as Microsoft Entra's
-//! clients ask for it, so that MSAL works against the gateway.
+//! The grant `urn:ietf:params:oauth:grant-type:jwt-bearer` with `requested_token_use=on_behalf_of`, as clients of
+//! Microsoft Entra use it, so that MSAL works with the gateway.
 //!
-//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Only the words are
-//! others: the token is verified, and the policy asked, as in an exchange (RFC 8693). `claims`, `client_info` and the like
-//! change nothing.
+//! Only the parameters and the errors differ: the token is verified and the policy applied as in an exchange (RFC
+//! 8693). `claims`, `client_info` and similar parameters are ignored.
 
 mod fault;
 mod scope;
@@ -30,7 +29,7 @@ use serde_json::Value;
 
 const ASSERTION: &str = "the assertion is not acceptable";
 
-/// Answers a request of `client`.
+/// Handles a request of `client`.
 pub(super) async fn answer(
     issuing: &Issuing,
     client: &ClientPolicy,
@@ -72,7 +71,7 @@ pub(super) async fn answer(
     ))
 }
 
-/// A JWT, as there; whatever the client gets where it gets none.
+/// Returns JWT, the format that Entra issues, or the client's access token format if the client may not have JWTs.
 pub(super) fn format(client: &ClientPolicy) -> Option<TokenFormat> {
     if client.admits_format(TokenFormat::Jwt) {
         return Some(TokenFormat::Jwt);
@@ -80,7 +79,7 @@ pub(super) fn format(client: &ClientPolicy) -> Option<TokenFormat> {
     client.access_format()
 }
 
-/// The members of an answer, with the scope in the words in which it was asked for.
+/// Returns the response, with the scope spelled as in the request.
 pub(super) fn success(
     minted: &Minted,
     names: &ScopeNames,

@@ -1,8 +1,8 @@
-//! What is issued for a subject, and the refresh token beside it (`offline_access`).
+//! Issues a token for a verified subject, and a refresh token with it for `offline_access`.
 //!
-//! What enters is what a client asks for a verified subject; what leaves is the token that it gets, and the first token of
-//! a family, where the scope and the client are such that there is one. Without its store an exchange goes on, and gives
-//! none; neither the token nor the answer then says `offline_access`.
+//! A new family of refresh tokens begins if the scope contains `offline_access` and the client may use refresh tokens.
+//! If the store fails, the token is issued without a refresh token; neither the token nor the response then contains
+//! `offline_access`.
 
 use crate::{
     policy::{ClientPolicy, DirectRequest, Grant, PermittedExchange},
@@ -16,7 +16,8 @@ use crate::{
     token::RawToken,
 };
 
-/// Issues what `client` asks for, if the policy permits it. Where the request itself is what is wrong, `code` says so.
+/// Issues what `client` requests, if the policy permits it. If the request itself is at fault, the error has the code
+/// `code`.
 pub(super) async fn issue(
     issuing: &Issuing,
     client: &ClientPolicy,
@@ -42,7 +43,7 @@ pub(super) async fn issue(
     Ok((minted, refresh_token))
 }
 
-/// The family that begins with what is permitted: where the scope holds `offline_access` and the client may refresh.
+/// Returns the id of a new family, if the scope contains `offline_access` and the client may use refresh tokens.
 fn new_family(
     issuing: &Issuing,
     client: &ClientPolicy,
@@ -56,7 +57,7 @@ fn new_family(
     id.map_err(|error| refused::exchange(&error.into()))
 }
 
-/// Begins `family`, whose key is in the lineage of what is permitted.
+/// Begins `family`, whose key is in the lineage of the permitted token.
 async fn begin(
     issuing: &Issuing,
     client: &ClientPolicy,

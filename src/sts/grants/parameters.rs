@@ -1,4 +1,4 @@
-//! Parameters that several grants have, read and held against their form alone.
+//! Parses parameters that several grants have in common and checks their format.
 
 use crate::{
     policy::{AUTHORIZATION_DETAILS, PolicyError, RequestedScope},
@@ -9,7 +9,7 @@ use crate::{
 };
 use url::Url;
 
-/// What a client is told whose parameter holds no token.
+/// Returns the error for a parameter that is not a token.
 pub(super) fn not_a_token(description: &'static str) -> impl FnOnce(SourceError) -> OAuthError {
     move |_| {
         OAuthError::bad_request(
@@ -20,7 +20,7 @@ pub(super) fn not_a_token(description: &'static str) -> impl FnOnce(SourceError)
     }
 }
 
-/// The scope that is asked for; none where the parameter is absent.
+/// Returns the requested scope, or `None` if the parameter is absent.
 pub(super) fn scope(form: &Form) -> Result<Option<RequestedScope>, OAuthError> {
     let Some(text) = form.get("scope") else {
         return Ok(None);
@@ -29,7 +29,7 @@ pub(super) fn scope(form: &Form) -> Result<Option<RequestedScope>, OAuthError> {
     Ok(Some(RequestedScope::of(&names)))
 }
 
-/// RFC 6749 §3.3.
+/// RFC 6749 §3.3: the scope is malformed.
 pub(super) fn malformed_scope() -> OAuthError {
     OAuthError::bad_request(
         "invalid_scope",
@@ -38,7 +38,7 @@ pub(super) fn malformed_scope() -> OAuthError {
     )
 }
 
-/// The audiences that are asked for; a name that can be none's is one that gets no token.
+/// Returns the requested audiences. A name that no audience can have is refused like a forbidden target.
 pub(super) fn audiences(form: &Form) -> Result<Vec<Audience>, OAuthError> {
     let parsed = form.all("audience").map(Audience::parse);
     let parsed: Result<_, _> = parsed.collect();
@@ -56,14 +56,14 @@ pub(super) fn resources(form: &Form) -> Result<Vec<String>, OAuthError> {
     };
     form.all("resource")
         .map(|text| match Url::parse(text) {
-            // `url` takes what it has to mend: a relative reference has no scheme, a fragment may be empty
+            // `url` fixes what it can: a relative reference has no scheme, and a fragment may be empty
             Ok(_) if !text.contains('#') => Ok(text.to_owned()),
             Ok(_) | Err(_) => Err(malformed()),
         })
         .collect()
 }
 
-/// Nobody is offered to ask for less by details (RFC 9396 §5): a token without them would be wider than was asked for.
+/// Refuses `authorization_details` (RFC 9396 §5): a token without them would be wider than the requested one.
 pub(super) fn no_authorization_details(form: &Form) -> Result<(), OAuthError> {
     match form.get(AUTHORIZATION_DETAILS) {
         None => Ok(()),

@@ -1,7 +1,8 @@
-//! `refresh_token` (RFC 6749 §6): a new access token, and the next refresh token, which keeps the scope of the first.
+//! The grant `refresh_token` (RFC 6749 §6). Returns a new access token, and the next refresh token, which keeps the
+//! scope of the first one.
 //!
-//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Policy and directory
-//! are asked again. A token that was used before ends its family: that is durable before it is said.
+//! Policy and directory are checked again. A token that was used before ends its family; the revocation is durable
+//! before the client gets the response.
 
 use super::{entra, parameters};
 use crate::{
@@ -21,16 +22,16 @@ use crate::{
     verify::SubjectToken,
 };
 
-/// What is asked of a family.
+/// The parameters of a refresh request.
 struct Asked {
     audience: Vec<Audience>,
     scope: Option<RequestedScope>,
     format: TokenFormat,
-    /// How the scope is written in the answer; none: as it is.
+    /// How the client spells the scope; `None`: as it is.
     names: Option<entra::ScopeNames>,
 }
 
-/// Answers a request of `client`.
+/// Handles a request of `client`.
 pub(super) async fn answer(
     issuing: &Issuing,
     client: &ClientPolicy,
@@ -48,7 +49,7 @@ pub(super) async fn answer(
     refresh(issuing, families, client, member, form, peer, who).await
 }
 
-/// The family whose newest token `client` presents.
+/// Returns the family whose newest token `client` presents.
 async fn newest(
     issuing: &Issuing,
     families: &Families,
@@ -92,7 +93,7 @@ async fn refresh(
     };
     let permitted = client.permit(request, issuing.clock.now());
     let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
-    // on record before the old token is worth nothing: what fails until here can be tried again
+    // the audit event is written before the old token becomes invalid: up to this point the client can retry
     let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
     let rotated = families.rotate(*member, client.refresh()).await;
     match rotated.map_err(|error| refused::store(&error))? {
@@ -107,7 +108,7 @@ async fn refresh(
     }
 }
 
-/// What is asked for: never more than the family has.
+/// Reads the requested parameters, which never exceed those of the family.
 fn asked(
     form: &Form,
     client: &ClientPolicy,
@@ -143,7 +144,7 @@ fn asked(
     Ok(asked)
 }
 
-/// Ends a family one of whose tokens was used twice.
+/// Revokes a family if one of its tokens was used twice.
 async fn end_reused(
     issuing: &Issuing,
     families: &Families,

@@ -1,8 +1,7 @@
-//! `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693).
+//! The grant `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693).
 //!
-//! What enters is a form of a client that was authenticated; what leaves are the members of an answer. Every parameter is
-//! held against its form before a token is looked at, the tokens are verified before the policy is asked, and nothing is
-//! issued for a part of what was asked for.
+//! The format of every parameter is checked before a token is read, and the tokens are verified before the policy is
+//! applied. A request is refused if any part of it is not permitted; no token is issued for the rest.
 
 use super::{offline, parameters};
 use crate::{
@@ -20,12 +19,12 @@ use crate::{
     verify::{ActorToken, SubjectToken},
 };
 
-/// What the form says, before anything is verified.
+/// The parameters of the form before anything is verified.
 struct Asked<'a> {
     subject: Subject<'a>,
     actor: Option<(PresentedToken, TokenTypeUri)>,
     format: TokenFormat,
-    /// As the client wrote it, or what stands for its absence.
+    /// The type as the client wrote it, or the default.
     requested: TokenTypeUri,
 }
 
@@ -40,7 +39,7 @@ enum Subject<'a> {
 const SUBJECT: &str = "the subject token is not acceptable";
 const ACTOR: &str = "the actor token is not acceptable";
 
-/// Answers a request of `client`.
+/// Handles a request of `client`.
 pub(super) async fn answer(
     issuing: &Issuing,
     client: &ClientPolicy,
@@ -97,7 +96,7 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
                 source::form_token(subject, limit).map_err(parameters::not_a_token(SUBJECT))?;
             match &actor {
                 Some(_) => Subject::SelfSigned(token),
-                // what a client signs itself counts only together with an actor
+                // a JWT that the client signed itself is accepted only together with an actor token
                 None => Subject::Token(token, TokenTypeUri::Jwt),
             }
         }
@@ -117,7 +116,7 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
     })
 }
 
-/// RFC 8693 §2.1: the type is required with the token, and not allowed without.
+/// RFC 8693 §2.1: the type is required with the token, and not permitted without it.
 fn actor_parameters(
     form: &Form,
     limit: usize,
@@ -146,7 +145,7 @@ fn actor_parameters(
     }
 }
 
-/// The form of the token that is asked for, and how the answer calls it.
+/// Returns the requested token type, which the response repeats, and the token format.
 fn requested(
     form: &Form,
     client: &ClientPolicy,
@@ -197,7 +196,7 @@ async fn subject(
         (Subject::Token(token, declared), _) => verifier.subject(token, *declared, terms).await,
         (Subject::User(id), Some(actor)) => verifier.user(id, terms, actor),
         (Subject::SelfSigned(token), Some(actor)) => {
-            // who has no key cannot have signed it
+            // a client without keys cannot have signed the token
             let keys = client.authenticator().and_then(|client| client.keys());
             let keys = keys.ok_or_else(unacceptable)?;
             let once = &issuing.once;

@@ -1,13 +1,13 @@
-//! The form in which an answer is asked for (RFC 9110 §12.5.1).
+//! Selects the form of the response from the Accept field (RFC 9110 §12.5.1).
 
 use http::HeaderValue;
 
-/// A plain answer.
+/// The media type of a plain response.
 pub(super) const JSON: &str = "application/json";
-/// A signed answer (RFC 9701 §4).
+/// The media type of a signed response (RFC 9701 §4).
 pub(super) const SIGNED: &str = "application/token-introspection+jwt";
 
-/// The form of an answer.
+/// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Plain,
@@ -15,8 +15,8 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Signed where the field names that type, and names no plain one that it likes better. A wildcard asks for nothing
-    /// in particular.
+    /// Returns `Signed` if the field lists the signed type and does not give the plain type a higher weight. Wildcards
+    /// do not count.
     pub(super) fn asked_for(accept: Option<&HeaderValue>) -> Self {
         let Some(accept) = accept.and_then(|accept| accept.to_str().ok()) else {
             return Self::Plain;
@@ -35,7 +35,7 @@ impl Form {
     }
 }
 
-/// A media range and its weight in thousandths; none where the weight cannot be read.
+/// Returns a media range and its weight in thousandths, or `None` if the weight is invalid.
 fn range(text: &str) -> Option<(&str, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next()?;

@@ -8,7 +8,7 @@ use crate::{
 
 const NOW: UnixTime = UnixTime::from_secs(1_711_098_649);
 const ISSUER: &str = "https://gateway.example.com";
-/// A token of the guide's, as an API may know it.
+/// The audience of a token in the guide, under the name that an API may know.
 const AGGREGATES: &str = "259254020357488642";
 
 struct Rig {
@@ -75,7 +75,7 @@ fn text(token: &RawToken) -> String {
     String::from_utf8(token.expose().to_vec()).unwrap()
 }
 
-/// What the guide's token says, and what an API must not learn; null removes a claim.
+/// Returns the claims of the token in the guide, including those that an API must not see; null removes a claim.
 fn claims(changes: Value) -> Map<String, Value> {
     let mut claims = json!({
         "iss": ISSUER, "sub": "259242039378444290", "aud": AGGREGATES,

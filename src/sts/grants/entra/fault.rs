@@ -1,4 +1,4 @@
-//! Refusals in the form of Microsoft Entra: the standard's code, a number that its clients know, and where to look.
+//! Errors in the format of Microsoft Entra: the standard code, and a number and a trace id that its clients know.
 
 use crate::{
     clock::UnixTime,
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::json;
 
-/// The answer that says `error` of the request `id`.
+/// Returns the response for `error` to the request `id`.
 pub(in crate::sts::grants) fn response(
     error: OAuthError,
     id: RequestId,
@@ -32,7 +32,7 @@ pub(in crate::sts::grants) fn response(
     })
 }
 
-/// The number under which Entra's documentation describes what is nearest.
+/// Returns the number under which Entra documents the most similar error.
 fn number(code: &str, reason: Reason) -> u32 {
     match code {
         "invalid_scope" => 70_011,
@@ -45,7 +45,7 @@ fn number(code: &str, reason: Reason) -> u32 {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm)] // whatever else may be wrong with an assertion has one number
+#[allow(clippy::wildcard_enum_match_arm)] // all other errors of an assertion have one number
 fn of_grant(reason: Reason) -> u32 {
     match reason {
         Reason::Expired | Reason::NotYetValid | Reason::NoLifetimeLeft => 500_133,
@@ -57,7 +57,7 @@ fn of_grant(reason: Reason) -> u32 {
     }
 }
 
-/// The request's id in the form of a UUID, under which the logs have it without the dashes.
+/// Returns the request's id in the form of a UUID; the logs have it without the dashes.
 fn uuid(id: RequestId) -> String {
     let text = id.as_str();
     let part = |from, to| text.get(from..to).unwrap_or_default();

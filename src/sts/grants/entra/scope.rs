@@ -1,4 +1,5 @@
-//! Scopes as Entra's clients write them: `<audience>/<scope>`, `<audience>/.default`, and the names of OpenID Connect.
+//! Parses scopes as clients of Entra write them: `<audience>/<scope>`, `<audience>/.default`, and the names of OpenID
+//! Connect.
 
 use crate::{
     policy::{ClientPolicy, PolicyError, RequestedScope},
@@ -13,34 +14,34 @@ use crate::{
     verify::SubjectToken,
 };
 
-/// MSAL asks for these always. They are given where they are held, and are never a mistake.
+/// MSAL always requests these. They are granted if the subject has them, and never cause an error.
 const RESERVED: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-/// All that is allowed.
+/// Stands for all permitted scopes.
 const DEFAULT: &str = ".default";
 
-/// What is asked for, in the gateway's own words.
+/// The requested scope in the gateway's own names.
 pub(in crate::sts::grants) struct Asked {
     pub(in crate::sts::grants) audience: Vec<Audience>,
     pub(in crate::sts::grants) scope: RequestedScope,
     pub(in crate::sts::grants) names: ScopeNames,
 }
 
-/// How the client writes the scopes of the API that it asks for.
+/// How the client spells the scopes of the requested API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sts::grants) struct ScopeNames {
-    /// What it writes in front of them.
+    /// The text before each scope.
     prefix: Option<String>,
-    /// Whether it writes `.default` in their place.
+    /// `true` if the client writes `.default` instead of the scopes.
     default: bool,
 }
 
-/// One name of the scope that is no reserved one.
+/// A requested scope that is not reserved.
 struct Named<'a> {
     prefix: Option<&'a str>,
     scope: &'a str,
 }
 
-/// Reads `scope`, for a token that is made of `subject`.
+/// Parses `scope`, for a token that is derived from `subject`.
 pub(in crate::sts::grants) fn asked(
     form: &Form,
     client: &ClientPolicy,
@@ -97,7 +98,7 @@ pub(in crate::sts::grants) fn asked(
 }
 
 impl<'a> Named<'a> {
-    /// A name that the client may have as it stands is one, whatever slashes are in it.
+    /// A name that the client may have as it is written is one scope, even if it contains slashes.
     fn read(written: &'a str, ceiling: &ScopeSet) -> Self {
         let whole = Self {
             prefix: None,
@@ -115,7 +116,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// The audience that stands in front of a scope: its name, one of its resources, or either behind `api://`.
+/// Returns the audience that precedes a scope: by its name, one of its resources, or either after `api://`.
 fn target<'a>(client: &'a ClientPolicy, prefix: &str) -> Result<&'a Audience, OAuthError> {
     let bare = prefix.strip_prefix("api://");
     let with_slash = format!("{prefix}/");
@@ -131,7 +132,7 @@ fn unusable(description: &'static str) -> OAuthError {
 }
 
 impl ScopeNames {
-    /// The issued scope in the client's words: who looks for what it asked for finds it.
+    /// Returns the issued scope as the client spelled it, because clients look for the scope that they requested.
     pub(super) fn written(&self, issued: &ScopeSet) -> String {
         let prefixed = |scope: &str| match &self.prefix {
             Some(prefix) if !RESERVED.contains(&scope) => format!("{prefix}/{scope}"),
