@@ -48,25 +48,25 @@ pub struct AdminTlsSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTokensSettings {
-    /// Token for reading metrics and health.
+    /// Token for reading metrics, health and decisions, and for listing revocations.
     pub read: SecretSettings,
-    /// Token for creating, listing and lifting revocations.
+    /// Token for creating and lifting revocations.
     pub revoke: SecretSettings,
 }
 
-/// Admin settings that were found sound.
+/// Admin settings that were checked.
 #[derive(Debug)]
 pub struct AdminTerms {
-    /// Where to listen.
+    /// The address to listen on.
     pub address: SocketAddr,
     pub(super) tokens: Tokens,
 }
 
-/// The shortest admin token, in bytes: 16 random letters are more than anybody can try.
+/// Minimum length of an admin token in bytes: nobody can try all values of 16 random letters.
 const SHORTEST_TOKEN: usize = 16;
 
 impl AdminTerms {
-    /// What a caller must present to read, for the commands that are such callers.
+    /// Returns the token for reading, for the commands that call the admin listener.
     pub fn expose_read_token(&self) -> Option<&[u8]> {
         match &self.tokens {
             Tokens::None => None,
@@ -75,7 +75,7 @@ impl AdminTerms {
         }
     }
 
-    /// What a caller must present to revoke, for the commands that are such callers.
+    /// Returns the token for revoking, for the commands that call the admin listener.
     pub fn expose_revoke_token(&self) -> Option<&[u8]> {
         match &self.tokens {
             Tokens::None => None,
@@ -98,7 +98,7 @@ impl Default for AdminSettings {
 }
 
 impl AdminSettings {
-    /// Reads the tokens; findings where the listener can be reached from other machines without a token or without TLS.
+    /// Reads the tokens. Reports an error if other machines can reach the listener without a token or without TLS.
     pub fn build(&self, building: &mut Building<'_>) -> Option<AdminTerms> {
         let is_private = self.address.ip().to_canonical().is_loopback();
         let is_readable = is_private || self.check_encryption(building);
@@ -119,7 +119,7 @@ impl AdminSettings {
         })
     }
 
-    /// Returns `true` if what opens the listener is kept from other machines, or the operator has said that it need not be.
+    /// Returns `true` if other machines cannot read the tokens on the network, or if the operator allows plain http.
     fn check_encryption(&self, building: &mut Building<'_>) -> bool {
         const WHY: &str = "whoever is on the way can read the tokens that open it, and revoke";
         if self.tls.is_some() {
