@@ -1,9 +1,8 @@
-//! What the operator asks: `/metrics`, `/healthz`, `/readyz`, `/decisions/{request id}`; and what the operator ends and lifts: `/revocations`.
+//! The admin listener: `/metrics`, `/healthz`, `/readyz`, `/decisions/{request id}` and `/revocations`.
 //!
-//! What enters are plain HTTP requests, what leaves are plain HTTP answers; there is no socket in here. Guaranteed:
-//! a web page cannot read it through a name that it points at this machine (DNS rebinding), and off loopback it
-//! answers nobody without the token, except that a probe learns "alive" and "ready", without details. No token of a
-//! user's opens it, whoever acts for whom.
+//! Takes plain HTTP requests and returns plain HTTP responses, without sockets. A web page cannot read anything through
+//! a name that it points to this machine (DNS rebinding). On an address other than loopback, all requests need a token,
+//! except that a probe gets the status of `/healthz` and `/readyz` without details. A user's token never gives access.
 
 mod decisions;
 mod entrance;
@@ -26,7 +25,7 @@ use http::{
 use serde_json::json;
 use std::{net::SocketAddr, sync::Arc};
 
-/// Answers the operator's requests.
+/// Handles the requests of operators.
 #[derive(Debug)]
 pub struct Admin {
     entrance: ArcSwap<Entrance>,
@@ -48,7 +47,7 @@ const PROMETHEUS_TEXT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl Admin {
-    /// Answers by `terms` on a listener that was bound to `bound`, and has `revoker` end tokens.
+    /// Applies `terms` on a listener that was bound to `bound`, and revokes tokens with `revoker`.
     pub fn new(
         terms: AdminTerms,
         bound: SocketAddr,
@@ -65,19 +64,19 @@ impl Admin {
         }
     }
 
-    /// The same, and tells what was decided on recent requests.
+    /// Also serves the decisions on recent requests.
     #[must_use]
     pub fn telling(self, decisions: Decisions) -> Self {
         Self { decisions, ..self }
     }
 
-    /// Answers by other `terms` from now on, on a listener that was bound to `bound`, and has `revoker` end tokens.
+    /// Applies `terms` from now on, on a listener that was bound to `bound`, and revokes tokens with `revoker`.
     pub fn admit_by(&self, terms: AdminTerms, bound: SocketAddr, revoker: Revoker) {
         self.entrance.store(Arc::new(Entrance::new(terms, bound)));
         self.revoker.store(Arc::new(revoker));
     }
 
-    /// Answers one request.
+    /// Handles one request.
     pub async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if request.uri().path() == REVOCATIONS {
             revocations::respond(self, request).await

@@ -1,4 +1,4 @@
-//! `GET /decisions/{request id}`: what was decided on a recent request.
+//! `GET /decisions/{request id}`: the decision on a recent request.
 
 use super::{Admin, JSON, answer, error, not_allowed};
 use crate::telemetry::{Decision, Decisions, Found, Step};
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-/// What the path begins with.
+/// The prefix of the path.
 pub(super) const PREFIX: &str = "/decisions/";
 
 pub(super) fn respond(admin: &Admin, method: &Method, id: &str) -> Response<Bytes> {
@@ -59,7 +59,7 @@ fn told(admin: &Admin, found: &Found) -> Value {
     }
 }
 
-/// The checks; the last one refused. Of what was issued there are none: all were passed.
+/// Returns the checks that were made; the last one refused. A forwarded request has none: it passed all checks.
 fn steps(decision: &Decision) -> Vec<Value> {
     let last = decision.steps().len().saturating_sub(1);
     let steps = decision.steps().iter().enumerate();

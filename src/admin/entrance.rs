@@ -1,4 +1,4 @@
-//! Who is answered: by the token where there is one, else by the host that the caller believes to talk to.
+//! Access to the admin listener: by token if one is configured, otherwise by the host that the request names.
 
 use super::AdminTerms;
 use crate::settings::Secret;
@@ -10,46 +10,46 @@ use http::{
 use std::net::{IpAddr, SocketAddr};
 use subtle::ConstantTimeEq;
 
-/// The check before every document.
+/// The check before every request.
 #[derive(Debug)]
 pub(super) struct Entrance {
     tokens: Tokens,
     bound: SocketAddr,
 }
 
-/// What opens the admin listener.
+/// The tokens for the admin listener.
 #[derive(Debug)]
 pub(super) enum Tokens {
-    /// Nothing but the host that the caller names: whoever is on this machine.
+    /// No token: any caller on this machine that names the right host.
     None,
-    /// One token for everything.
+    /// One token for all requests.
     One(Secret),
-    /// One token for each purpose.
+    /// One token per purpose.
     Separate { read: Secret, revoke: Secret },
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Metrics and health.
+    /// Reading metrics, health, decisions and the list of revocations.
     Read,
-    /// Revocations.
+    /// Creating and lifting revocations.
     Revoke,
 }
 
-/// Who asks.
+/// How much a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admitted {
-    /// Somebody who may see everything.
+    /// A caller who may see everything.
     Operator,
-    /// A probe without the token: it learns a yes or no.
+    /// A probe without the token: it gets the status only.
     Anonymous,
 }
 
-/// By which credential of the configuration an operator was admitted.
+/// The credential with which an operator was admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Credential {
-    /// None is configured: a caller on this machine.
+    /// No token is configured: the caller is on this machine.
     Loopback,
     /// `admin.token`.
     Token,
@@ -60,7 +60,7 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// The name in the configuration, for the audit log.
+    /// Returns the name in the configuration, for the audit log.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Loopback => "loopback",
@@ -71,16 +71,16 @@ impl Credential {
     }
 }
 
-/// Why the caller is not answered.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// The host is somebody else's name: a page in a browser may be asking (DNS rebinding).
+    /// The request names another host: it may come from a web page (DNS rebinding).
     Host,
-    /// A token is configured and none was presented.
+    /// A token is configured but none was presented.
     TokenMissing,
-    /// Another token was presented.
+    /// A wrong token was presented.
     TokenWrong,
-    /// The token of the other purpose was presented.
+    /// The token for the other purpose was presented.
     OtherPurpose(Purpose),
 }
 
@@ -104,7 +104,7 @@ impl Entrance {
             }
             Tokens::Separate { read, revoke } => {
                 let presented = presented(request)?;
-                // both are compared, so that the time does not tell which one is nearly right
+                // both are compared, so that the time does not show which one is nearly right
                 let reads = check_token(read, presented);
                 let revokes = check_token(revoke, presented);
                 match (purpose, reads, revokes) {
@@ -122,7 +122,7 @@ impl Entrance {
         Ok(credential)
     }
 
-    /// Whether every host that the request names, and at least one, is this listener.
+    /// Returns `true` if the request names at least one host, and every host that it names is this listener.
     fn is_our_host<B>(&self, request: &Request<B>) -> bool {
         let fields = request.headers().get_all(HOST).iter();
         let mut named = fields
@@ -149,7 +149,7 @@ impl Entrance {
     }
 }
 
-/// The bearer token of the one Authorization field.
+/// Returns the bearer token of the one Authorization field.
 fn presented<B>(request: &Request<B>) -> Result<&[u8], Refused> {
     let mut fields = request.headers().get_all(AUTHORIZATION).iter();
     let field = match (fields.next(), fields.next()) {
@@ -157,7 +157,7 @@ fn presented<B>(request: &Request<B>) -> Result<&[u8], Refused> {
         (Some(field), None) => field.as_bytes(),
         (Some(_), Some(_)) => return Err(Refused::TokenWrong),
     };
-    // RFC 9110 §11.1: the scheme's name is compared without regard to case.
+    // RFC 9110 §11.1: the name of the scheme is case-insensitive.
     field
         .split_at_checked(7)
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
@@ -165,7 +165,7 @@ fn presented<B>(request: &Request<B>) -> Result<&[u8], Refused> {
         .ok_or(Refused::TokenWrong)
 }
 
-/// The comparison takes as long for a token that is nearly right as for one that is all wrong; its length may show.
+/// The time of the comparison does not depend on how much of the token is right; it may show the length.
 fn check_token(token: &Secret, presented: &[u8]) -> Result<(), Refused> {
     if bool::from(token.expose().ct_eq(presented)) {
         Ok(())

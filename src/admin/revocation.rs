@@ -1,8 +1,8 @@
-//! Revocations by an operator: made, listed and taken back.
+//! Creates, lists and lifts revocations for operators.
 //!
-//! What is answered as revoked is durable and on record in the audit log, and ends something: a name that the
-//! configuration does not know is an error unless the operator insists. What an operator lifts is only what operators
-//! revoked, unless the request names the other side.
+//! A revocation is confirmed only when it is durable and its audit event is written. A name that is not in the
+//! configuration is an error, because revoking it has no effect, unless the operator forces it. An operator lifts only
+//! revocations made by operators, unless the request names those made by clients.
 
 mod asked;
 mod caller;
@@ -28,26 +28,26 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use thiserror::Error;
 
-/// Writes revocations down. Cloning shares it.
+/// Creates and lifts revocations. Clones share the store.
 #[derive(Debug, Clone)]
 pub struct Revoker {
-    /// Where they are kept; none where the configuration names no store.
+    /// The store of the revocations; `None` if the configuration has no store.
     pub store: Option<Stores>,
     /// Reads tokens that only the gateway can read.
     pub own: OwnTokens,
-    /// The names that mean something.
+    /// The names in the configuration.
     pub known: Known,
-    /// Puts them on record.
+    /// The audit log.
     pub audit: AuditLog,
-    /// Gives each a request id.
+    /// Generates the request ids of audit events.
     pub ids: IdSource,
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
-    /// How long a token can live that was issued before it was revoked, whatever its kind.
+    /// The maximum remaining lifetime of any token that was issued before the revocation.
     pub longest_life: Duration,
 }
 
-/// What was revoked.
+/// A revocation that was made.
 #[derive(Debug)]
 pub(super) struct Done {
     named: Named,
@@ -57,20 +57,20 @@ pub(super) struct Done {
     ends: String,
 }
 
-/// What was lifted.
+/// A revocation that was lifted.
 #[derive(Debug)]
 pub(super) struct Lifted {
     members: Map<String, Value>,
     ids: Vec<String>,
     by: RevokedBy,
-    /// Who else revoked the same thing, so that it stays revoked.
+    /// Set if the other side has revoked the same target too, so that it stays revoked.
     still: Option<RevokedBy>,
 }
 
-/// Why nothing was done.
+/// Why the request was not carried out.
 #[derive(Debug, Error)]
 pub(super) enum NotDone {
-    /// The body is not what is expected. It is not repeated: it may hold a token.
+    /// The body is malformed. The error does not repeat it, because it may contain a token.
     #[error(
         "expected exactly one of subject {{issuer, sub}}, actor {{issuer, sub}}, session {{issuer, sid}}, client {{id}}, \
          signing_key {{issuer, kid}} and token {{token}}, as JSON. With `for`, e.g. 7d, a revocation holds for that long; \
@@ -78,18 +78,18 @@ pub(super) enum NotDone {
          one, `id` names it too, and `revoked_by: client` lifts what a client revoked"
     )]
     Malformed,
-    /// The query is not what is expected.
+    /// The query is malformed.
     #[error("expected no query, or after=<id of a revocation> and limit=<1 to 500>")]
     Query,
-    /// A client or a key, and no time.
+    /// A client or a key without a duration.
     #[error("say how long the client or key stays revoked: `for`, e.g. 7d, or `forever: true`")]
     HowLong,
-    /// A subject, an actor, a session or a token, for ever.
+    /// A subject, an actor, a session or a token, with `forever`.
     #[error(
         "only a client or a key is revoked for ever: all other revocations last until the last token has expired"
     )]
     NotForever,
-    /// For no time at all.
+    /// A duration of less than a second.
     #[error("`for` is shorter than a second: that would end nothing")]
     NoTime,
     /// The issuer is unknown.
@@ -106,37 +106,37 @@ pub(super) enum NotDone {
     /// The issuer's keys are unknown.
     #[error("the issuer's keys are not known at the moment, so that the key cannot be looked for")]
     KeysNotThere,
-    /// Neither a token of the gateway's nor a JWT.
+    /// Neither a token of this gateway nor a JWT.
     #[error("it is neither a token of this gateway nor a JWT, so that nothing accepts it")]
     NotAToken,
-    /// A token that nothing accepts any more.
+    /// The token has expired already.
     #[error("the token has expired already")]
     Expired,
     /// There is nothing to lift.
     #[error("nothing like that is in force: `obo-gateway revoke list` shows what is")]
     NotInForce,
-    /// There is, and somebody else made it.
+    /// The revocation in force was made by the other side.
     #[error("it is in force because {0} revoked it: lift it with revoked_by: {0}")]
     NotInForceBy(&'static str),
-    /// The configuration names no store.
+    /// The configuration has no store.
     #[error("there is no store")]
     NoStore,
-    /// The store does not answer.
+    /// The store failed.
     #[error("the store cannot be written")]
     Store(#[from] StoreError),
-    /// It holds, and there is no audit line of it.
+    /// The revocation is in force, but its audit event could not be written.
     #[error("it is revoked, and the audit log cannot be written: ask again")]
     NotOnRecord,
-    /// It was not lifted, because there would be no audit line of it.
+    /// The revocation was not lifted, because its audit event could not be written.
     #[error("it is not lifted, because the audit log cannot be written")]
     LiftNotOnRecord,
 }
 
-/// How long an application or a key that is not to be trusted again stays so: as good as for ever.
+/// The duration of a revocation with `forever`, for a client or a key that must not be trusted again.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Revoker {
-    /// Revokes what is `asked`; done only when it is durable.
+    /// Revokes the target of `asked`. The revocation is durable when this returns.
     pub(super) async fn revoke(
         &self,
         asked: &AskedToRevoke,
@@ -178,7 +178,7 @@ impl Revoker {
         })
     }
 
-    /// Takes back what is `asked`, on every replica; it is on record first.
+    /// Lifts the revocations that `asked` names, on every replica. The audit event is written first.
     pub(super) async fn lift(
         &self,
         asked: &AskedToLift,
@@ -240,7 +240,7 @@ impl Revoker {
         })
     }
 
-    /// What is in force, as JSON.
+    /// Returns the revocations in force, as JSON.
     pub(super) fn list(&self, page: Page) -> Result<Value, NotDone> {
         let store = self.store.as_ref().ok_or(NotDone::NoStore)?;
         let revocations = store.revocations();
@@ -248,7 +248,8 @@ impl Revoker {
         Ok(page.of(revocations, self.clock.now(), stale))
     }
 
-    /// An own token is taken at what is sealed in it, another at its word; an issuer by its name or its URL.
+    /// Returns the names in `target`. For an own token, they come from its sealed record; other tokens are not
+    /// verified. An issuer may be given by its name or its URL.
     async fn named(&self, target: &Target, now: UnixTime) -> Result<Named, StoreError> {
         if let Target::Token { token } = target
             && let Some(own) = self.own.named(token, now).await?
@@ -263,7 +264,7 @@ impl Revoker {
         ))
     }
 
-    /// Whether the revocation can end anything.
+    /// Returns an error if the revocation cannot have an effect.
     fn check(&self, target: &Target, named: &Named, now: UnixTime) -> Result<(), NotDone> {
         match target {
             Target::Subject { issuer, .. }
@@ -283,7 +284,7 @@ impl Revoker {
         }
     }
 
-    /// Whether it is on record.
+    /// Returns `true` if the audit event was written.
     fn record(
         &self,
         act: AuditedAct,
@@ -304,7 +305,7 @@ impl Revoker {
     }
 }
 
-/// The names that were noted when it was revoked.
+/// Returns the names in the note of a revocation.
 fn noted_names(note: &Map<String, Value>) -> Named {
     let text = |name: &str| note.get(name).and_then(Value::as_str).map(Into::into);
     let kind = note.get("revoked").and_then(Value::as_str);
@@ -320,7 +321,7 @@ fn noted_names(note: &Map<String, Value>) -> Named {
 }
 
 impl Done {
-    /// As it is answered.
+    /// Returns the body of the response.
     pub(super) fn to_json(&self) -> Value {
         let mut members = self.named.members();
         let id = self.named.keys.first().map(RevocationKey::to_string);
@@ -338,7 +339,7 @@ impl Done {
 }
 
 impl Lifted {
-    /// As it is answered.
+    /// Returns the body of the response.
     pub(super) fn to_json(&self) -> Value {
         let mut members = self.members.clone();
         if let Some(kind) = members.remove("revoked") {

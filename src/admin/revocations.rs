@@ -1,7 +1,7 @@
-//! `/revocations`: `POST` revokes, `DELETE` takes back, `GET` lists.
+//! `/revocations`: `POST` revokes, `DELETE` lifts, `GET` lists.
 //!
-//! JSON alone, and nothing that a browser sends for a page: what a page can send without asking first is a form or plain
-//! text, and asking first is answered with a refusal.
+//! Changes need a JSON body, and requests with an `Origin` field are refused. A web page can send only forms or plain
+//! text without a preflight request, and preflight requests are refused.
 
 use super::{
     Admin, JSON, answer,
@@ -84,7 +84,7 @@ async fn perform(
     }
 }
 
-/// The media type, whatever its parameters.
+/// Returns `true` if the media type is JSON, with any parameters.
 fn is_json(request: &Request<Bytes>) -> bool {
     let written = request.headers().get(CONTENT_TYPE);
     written

@@ -331,7 +331,7 @@ fn the_token_for_reading_does_not_revoke_and_the_other_does_not_read() {
         ("GET", "/readyz", READ, 200),
         ("GET", "/readyz", REVOKE, 403),
         ("POST", "/revocations", READ, 403),
-        // it is let in, and the body is none
+        // the request is admitted, and has no body
         ("POST", "/revocations", REVOKE, 415),
         ("GET", "/metrics", "another-0123456789abcdef", 401),
         ("POST", "/revocations", "another-0123456789abcdef", 401),

@@ -1,4 +1,4 @@
-//! What an operator asks for: the bodies of `POST` and `DELETE /revocations`.
+//! The bodies of `POST` and `DELETE /revocations`.
 
 use super::NotDone;
 use crate::{
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// Whose tokens end: the one member of the body that is no option.
+/// What is revoked: the one member of the body that is not an option.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Target {
@@ -40,23 +40,23 @@ pub(super) enum Target {
     },
 }
 
-/// How long a revocation holds.
+/// How long a revocation is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
-    /// As long as anything could live that it ends.
+    /// Until everything that it ends has expired.
     AsNeeded,
     For(Duration),
     Forever,
 }
 
-/// Whether names that the configuration does not know are taken as they are written.
+/// Decides about names that are not in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
     Refused,
     Taken,
 }
 
-/// A revocation that an operator asks for.
+/// A request to revoke.
 #[derive(Debug)]
 pub(in crate::admin) struct AskedToRevoke {
     pub(super) target: Target,
@@ -64,7 +64,7 @@ pub(in crate::admin) struct AskedToRevoke {
     pub(super) unknown: Unknown,
 }
 
-/// A revocation that an operator asks to be taken back.
+/// A request to lift a revocation.
 #[derive(Debug)]
 pub(in crate::admin) struct AskedToLift {
     pub(super) what: Liftable,
@@ -74,12 +74,12 @@ pub(in crate::admin) struct AskedToLift {
 #[derive(Debug)]
 pub(super) enum Liftable {
     Target(Target),
-    /// As the list calls it.
+    /// The id in the list of revocations.
     Id(RevocationKey),
 }
 
 impl AskedToRevoke {
-    /// Reads the body.
+    /// Parses the body.
     pub(in crate::admin) fn read(body: &[u8]) -> Result<Self, NotDone> {
         let mut members = members(body)?;
         let holds = members.remove("for");
@@ -102,7 +102,7 @@ impl AskedToRevoke {
             (Hold::AsNeeded, Target::Client { .. } | Target::SigningKey { .. }) => {
                 Err(NotDone::HowLong)
             }
-            // a moment has to pass: times are in seconds
+            // times are in whole seconds, so a shorter time would have no effect
             (Hold::For(holds), _) if holds.as_secs() == 0 => Err(NotDone::NoTime),
             (Hold::Forever, Target::Client { .. } | Target::SigningKey { .. })
             | (Hold::AsNeeded | Hold::For(_), _) => Ok(Self {
@@ -116,7 +116,7 @@ impl AskedToRevoke {
 }
 
 impl AskedToLift {
-    /// Reads the body.
+    /// Parses the body.
     pub(in crate::admin) fn read(body: &[u8]) -> Result<Self, NotDone> {
         let mut members = members(body)?;
         let by = match members.remove("revoked_by") {
@@ -171,7 +171,7 @@ impl Target {
 
     pub(super) fn reach(&self) -> Reach {
         match self {
-            // whoever signs in again is to be served again
+            // a user who signs in again is served again
             Self::Subject { .. } | Self::Actor { .. } | Self::Session { .. } => Reach::Earlier,
             Self::Client { .. } | Self::SigningKey { .. } | Self::Token { .. } => Reach::Always,
         }

@@ -1,15 +1,15 @@
-//! Who asks: the admin credential, and from where.
+//! The caller: the admin credential, and the address that the request came from.
 
 use crate::telemetry::AuditedBy;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
-/// An operator, as far as the gateway can tell one from another.
+/// An operator, as far as the gateway can distinguish them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::admin) struct Caller {
-    /// The name of the credential in the configuration, never the credential.
+    /// The name of the credential in the configuration, never the credential itself.
     pub(in crate::admin) credential: &'static str,
-    /// Where the request came from.
+    /// The address that the request came from.
     pub(in crate::admin) address: Option<IpAddr>,
 }
 

@@ -1,32 +1,32 @@
-//! The issuers, clients and keys that the configuration knows: a revocation that names another ends nothing.
+//! The issuers, clients and keys in the configuration. A revocation that names any other has no effect.
 
 use super::NotDone;
 use crate::verify::TrustedIssuer;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-/// What the configuration knows.
+/// The names in the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     /// The trusted issuers, and the gateway itself.
     pub issuers: Vec<KnownIssuer>,
-    /// Every client that the configuration names.
+    /// All clients in the configuration.
     pub clients: BTreeSet<String>,
 }
 
-/// An issuer that the configuration knows.
+/// An issuer in the configuration.
 #[derive(Debug, Clone)]
 pub struct KnownIssuer {
-    /// Its name in the configuration; none for the gateway itself.
+    /// Its name in the configuration; `None` for the gateway itself.
     pub name: Option<Box<str>>,
-    /// `iss` of its tokens.
+    /// The `iss` of its tokens.
     pub url: Box<str>,
     /// The keys that it publishes.
     pub keys: Arc<dyn KeyIds>,
 }
 
-/// Knows the ids of an issuer's keys.
+/// Lists the ids of an issuer's keys.
 pub trait KeyIds: Send + Sync + fmt::Debug {
-    /// The ids at this moment; none where the keys are not known at all.
+    /// Returns the current ids, or `None` if the keys have not been fetched.
     fn key_ids(&self) -> Option<Vec<Box<str>>>;
 }
 
@@ -42,11 +42,11 @@ impl KeyIds for Vec<Box<str>> {
     }
 }
 
-/// How many names an error lists at most.
+/// Maximum number of names in an error.
 const LISTED: usize = 20;
 
 impl Known {
-    /// The issuer with that name or URL.
+    /// Returns the issuer with this name or URL.
     pub(super) fn issuer(&self, written: &str) -> Result<&KnownIssuer, NotDone> {
         let known = self.issuers.iter();
         let mut known =
@@ -60,12 +60,12 @@ impl Known {
         })
     }
 
-    /// The issuer with that URL.
+    /// Checks that there is an issuer with this URL.
     pub(super) fn issuer_url(&self, url: &str) -> Result<(), NotDone> {
         if self.issuers.iter().any(|known| *known.url == *url) {
             return Ok(());
         }
-        // names that nobody has: the error lists those that there are
+        // no issuer has an empty name: the error lists the known issuers
         self.issuer("").map(drop)
     }
 

@@ -1,4 +1,4 @@
-//! Which revocations are in force.
+//! Lists the revocations in force.
 
 use crate::{
     clock::UnixTime,
@@ -6,20 +6,20 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
-/// Which part of the list is asked for.
+/// The requested part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::admin) struct Page {
     after: Option<RevocationKey>,
     most: usize,
 }
 
-/// How many are listed where nothing is said.
+/// Default number of entries on a page.
 const USUAL: usize = 100;
-/// How many are listed at most.
+/// Maximum number of entries on a page.
 const MOST: usize = 500;
 
 impl Page {
-    /// From a query such as `after=<id>&limit=50`; none of anything else.
+    /// Parses a query such as `after=<id>&limit=50`. Returns `None` for anything else.
     pub(in crate::admin) fn read(query: Option<&str>) -> Option<Self> {
         let mut page = Self {
             after: None,
@@ -38,7 +38,7 @@ impl Page {
         Some(page)
     }
 
-    /// The page, as JSON.
+    /// Returns the page as JSON.
     pub(super) fn of(self, revocations: &Revocations, now: UnixTime, stale: bool) -> Value {
         let found = revocations.page(self.after, self.most + 1);
         let mut keys: Vec<RevocationKey> = found.iter().map(|found| found.key).collect();
@@ -47,7 +47,7 @@ impl Page {
             Some(_) => keys.get(self.most - 1).copied(),
             None => None,
         };
-        // what has ended is still known until it is swept
+        // revocations that are no longer in force remain known until the next cleanup
         let listed = found
             .iter()
             .filter(|found| found.until > now && last.is_none_or(|last| found.key <= last));
@@ -61,7 +61,7 @@ impl Page {
     }
 }
 
-/// One revocation: what it is called, what was noted about it, who made it and until when it is in force.
+/// Returns one revocation: its names, its note, who made it and when it ends.
 fn told(revocation: &Revocation) -> Value {
     let mut told = note_of(revocation).unwrap_or_default();
     told.remove("keys");
@@ -84,13 +84,13 @@ pub(in crate::admin) const fn side(by: RevokedBy) -> &'static str {
     }
 }
 
-/// What was noted about a revocation when it was made.
+/// Returns the note that was stored with a revocation.
 pub(super) fn note_of(revocation: &Revocation) -> Option<Map<String, Value>> {
     let about = revocation.about.as_deref()?;
     serde_json::from_str(about).ok()
 }
 
-/// The other keys of what was revoked as one thing with this: a token has two.
+/// Returns the other keys that were revoked together with this one: a token has two.
 pub(super) fn siblings(revocation: &Revocation) -> Vec<RevocationKey> {
     let note = note_of(revocation).unwrap_or_default();
     let keys = note.get("keys").and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! The names in what is revoked: as keys for the store, for the audit log, and in words.
+//! The names in what is revoked: as keys for the store, for the audit log, and as text.
 
 use super::{asked::Target, caller::Caller};
 use crate::{
@@ -19,14 +19,14 @@ pub(in crate::admin) struct Named {
     pub(super) issuer: Option<Box<str>>,
     pub(super) subject: Option<Box<str>>,
     pub(super) client: Option<Box<str>>,
-    /// `sid` or `kid`.
+    /// The `sid` or `kid`.
     pub(super) named: Option<Box<str>>,
     pub(super) jti: Option<Box<str>>,
-    /// `exp` of a token.
+    /// The `exp` of a token.
     pub(super) ends: Option<UnixTime>,
 }
 
-/// The longest name in a note, in characters. Longer ones are cut: a note helps people, it decides nothing.
+/// Maximum length of a name in a note, in characters. Longer ones are cut, because notes are only for people.
 const LONGEST_NAME: usize = 255;
 
 impl Named {
@@ -43,7 +43,7 @@ impl Named {
         }
     }
 
-    /// What `target` names, whose issuer has that URL.
+    /// Returns the names in `target`, whose issuer has the URL `iss`.
     pub(super) fn of(target: &Target, iss: &str) -> Self {
         let text = |text: &String| Some(text.as_str().into());
         let mut named = Self::nothing(target.kind());
@@ -77,8 +77,7 @@ impl Named {
         named
     }
 
-    /// A token is taken at its word: whoever revokes one that is forged revokes nothing, or what an operator may
-    /// revoke anyway.
+    /// The token is not verified: revoking a forged token has no effect, or one that the operator may cause anyway.
     fn of_token(token: &RawToken) -> Self {
         let mut named = claims(token)
             .as_ref()
@@ -112,7 +111,7 @@ impl Named {
         }
     }
 
-    /// What a revocation of this ends that was made at `at`.
+    /// Returns a description of what a revocation made at `at` ends.
     pub(super) fn ends_in_words(&self, at: UnixTime) -> String {
         let issuer = self.issuer.as_deref().unwrap_or("no issuer");
         let subject = self.subject.as_deref().unwrap_or("nobody");
@@ -146,7 +145,7 @@ impl Named {
         format!("{tokens}, and every token made of them")
     }
 
-    /// The members that name what is revoked, for answers and notes.
+    /// Returns the members that name what is revoked, for responses and notes.
     pub(super) fn members(&self) -> Map<String, Value> {
         let mut members = Map::new();
         members.insert("revoked".to_owned(), json!(self.kind.as_str()));
@@ -174,7 +173,7 @@ impl Named {
         members
     }
 
-    /// What is noted beside each of the keys.
+    /// Returns the note beside each of the keys.
     pub(super) fn note(&self, caller: &Caller, ends: &str) -> Option<Arc<str>> {
         let mut note = self.members();
         let ends: String = ends.chars().take(4 * LONGEST_NAME).collect();
@@ -189,12 +188,12 @@ impl Named {
     }
 }
 
-/// A moment for people.
+/// Returns a time in a form for people.
 fn written(at: UnixTime) -> String {
     at.to_rfc3339().unwrap_or_else(|| at.to_string())
 }
 
-/// What a JWT says; none where it is none.
+/// Returns the claims of a JWT, without verifying it, or `None` if it is not a JWT.
 fn claims(token: &RawToken) -> Option<Claims> {
     let payload = token.expose().split(|&byte| byte == b'.').nth(1)?;
     Claims::parse(&from_base64url(payload)?, Limits::TOKEN).ok()

@@ -1,4 +1,4 @@
-//! The gateway's own opaque tokens and refresh tokens, which say only to the gateway what they are.
+//! The gateway's own opaque tokens and refresh tokens, which only the gateway can read.
 
 use super::named::Named;
 use crate::{
@@ -10,16 +10,17 @@ use crate::{
 };
 use std::{fmt, pin::Pin, sync::Arc};
 
-/// Knows the families of refresh tokens.
+/// Finds the families of refresh tokens.
 pub trait RefreshTokens: Send + Sync + fmt::Debug {
-    /// What ends everything that came of a refresh token; none where the token is none of this gateway's.
+    /// Returns the key that revokes everything made from a refresh token, or `None` if this gateway did not issue the
+    /// token.
     fn family(&self, token: &RawToken) -> Option<RevocationKey>;
 
-    /// When the last of that ends by itself, where that is still known.
+    /// Returns when everything made from the token has expired, if this is still known.
     fn ends<'a>(&'a self, token: &'a RawToken) -> Ends<'a>;
 }
 
-/// What a store answers in its own time.
+/// The result of a store that may have to be awaited.
 pub type Ends<'a> = Pin<Box<dyn Future<Output = Result<Option<UnixTime>, StoreError>> + Send + 'a>>;
 
 /// Reads the gateway's own tokens.
@@ -27,12 +28,12 @@ pub type Ends<'a> = Pin<Box<dyn Future<Output = Result<Option<UnixTime>, StoreEr
 pub struct OwnTokens {
     /// Opens opaque tokens.
     pub reader: Option<Arc<OwnTokenReader>>,
-    /// Opens refresh tokens; none where there are no families.
+    /// Opens refresh tokens; `None` if the gateway issues none.
     pub families: Option<Arc<dyn RefreshTokens>>,
 }
 
 impl OwnTokens {
-    /// What the names in a token are that nobody else can read; none where it is no such token, or has ended.
+    /// Returns the names in a token that only the gateway can read, or `None` if it is no such token or has expired.
     pub(super) async fn named(
         &self,
         token: &RawToken,

@@ -1,4 +1,4 @@
-//! `POST /revocations`.
+//! Tests of `/revocations`.
 
 use super::*;
 use crate::{
@@ -53,7 +53,7 @@ fn known() -> Known {
     }
 }
 
-/// A store in a folder that is gone with the process: it holds the file open.
+/// Returns a store in a folder that is removed when the process ends; the process has its file open.
 fn store() -> Stores {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(UnixTime::from_secs(NOW)));
@@ -62,7 +62,7 @@ fn store() -> Stores {
     Stores::Embedded(Arc::new(store.unwrap()))
 }
 
-/// A local listener with a store behind it.
+/// Returns a local listener with a store.
 fn with_store() -> (Admin, Stores) {
     let (admin, store) = (local(), store());
     let revoker = revoker(Some(store.clone()));
