@@ -1,8 +1,8 @@
-//! Where a request presents its token (RFC 6750 §2.1, RFC 9110 §11.6.2).
+//! The extraction of the token that a request presents (RFC 6750 §2.1, RFC 9110 §11.6.2).
 //!
-//! What enters is a head; what leaves is one [`Bearer`], where it stands, and of that one [`PresentedToken`], or the
-//! reason why the request presents none that can be told apart from all else. A presented token is unchecked and cannot
-//! be forwarded: nothing here or later turns it back into a header.
+//! [`bearer`] finds the only [`Bearer`] credential of a request head, and [`Bearer::present`] makes a
+//! [`PresentedToken`] of it. A request without exactly one token gets a [`SourceError`]. A presented token is not
+//! verified and cannot be forwarded: no function turns it back into a header field.
 
 mod imprint;
 
@@ -14,13 +14,13 @@ use thiserror::Error;
 
 pub use imprint::Imprint;
 
-/// The one credential of a request with the scheme Bearer, where it stands in the head.
+/// The only Bearer credential of a request, borrowed from the head.
 ///
-/// It is enough to recognise a token that was seen before; to do more it has to be [presented](Bearer::present).
+/// It is sufficient to look up a token in the cache. For anything else it must be [presented](Bearer::present).
 #[derive(Clone, Copy)]
 pub struct Bearer<'a>(&'a [u8]);
 
-/// The one token that a request presents, not yet verified.
+/// The token that a request presents. It is not verified yet.
 #[derive(Debug, Clone)]
 pub struct PresentedToken(RawToken);
 
@@ -31,22 +31,23 @@ impl PresentedToken {
     }
 }
 
-/// Why a request presents no token.
+/// The reason why a request presents no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SourceError {
-    /// There is no Authorization field, or it uses a scheme other than Bearer.
+    /// There is no Authorization header field, or it uses a scheme other than Bearer.
     #[error("no bearer credentials")]
     NoCredentials,
-    /// The field says Bearer and what follows is no token (RFC 6750 §2.1), or a form has something else for one.
+    /// The header field has the scheme Bearer without a valid token (RFC 6750 §2.1), or a form parameter is not a valid
+    /// token.
     #[error("malformed authorization field")]
     Malformed,
-    /// More than one Authorization field.
+    /// There is more than one Authorization header field.
     #[error("more than one authorization field")]
     Several,
-    /// A token in the query (RFC 6750 §2.3, RFC 9700 §4.3.2): it would end in logs and referrers.
+    /// The query contains a token, which would end up in logs and referrers (RFC 6750 §2.3, RFC 9700 §4.3.2).
     #[error("a token in the query")]
     InQuery,
-    /// Longer than `limits.token`.
+    /// The token is longer than `limits.token`.
     #[error("token longer than {limit} bytes")]
     TooLong {
         /// The configured limit in bytes.
@@ -55,15 +56,15 @@ pub enum SourceError {
 }
 
 impl<'a> Bearer<'a> {
-    /// All of it, for hashing.
+    /// All bytes of the token, for hashing.
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Takes it out of the head, for verification.
+    /// Copies the token out of the head, for verification.
     ///
     /// # Errors
-    /// [`SourceError::Malformed`] where it is no `b64token` (RFC 6750 §2.1).
+    /// [`SourceError::Malformed`] if it is not a `b64token` (RFC 6750 §2.1).
     pub fn present(self) -> Result<PresentedToken, SourceError> {
         if !is_b64token(self.0) {
             return Err(SourceError::Malformed);
@@ -83,7 +84,7 @@ impl fmt::Debug for Bearer<'_> {
 /// Finds the bearer token in a head.
 ///
 /// # Errors
-/// [`SourceError`]; the request is refused, whatever else it holds.
+/// [`SourceError`]. The request must then be refused, whatever else it contains.
 pub fn bearer<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,
@@ -104,10 +105,10 @@ pub fn bearer<'a>(
     Ok(Bearer(token))
 }
 
-/// Takes the token that a parameter of a form is (RFC 8693 §2.1: `subject_token`, `actor_token`).
+/// Parses the token in a form parameter (RFC 8693 §2.1: `subject_token`, `actor_token`).
 ///
 /// # Errors
-/// [`SourceError::TooLong`] where it has more than `limit` bytes, and [`SourceError::Malformed`] where it has characters
+/// [`SourceError::TooLong`] if it has more than `limit` bytes, and [`SourceError::Malformed`] if it contains characters
 /// that no token has.
 pub fn form_token(text: &str, limit: usize) -> Result<PresentedToken, SourceError> {
     if text.len() > limit {
@@ -116,17 +117,17 @@ pub fn form_token(text: &str, limit: usize) -> Result<PresentedToken, SourceErro
     Bearer(text.as_bytes()).present()
 }
 
-/// What a request without token work may present, to recognise copies of it: every word of its Authorization fields
-/// that is long enough to be a token, whatever stands around it.
+/// Returns search values for everything in the Authorization header fields that could be a token: every word that is
+/// long enough. A public route uses them to find copies of a token that it does not verify.
 ///
 /// # Errors
-/// [`SourceError::Several`] where there are more than eight.
+/// [`SourceError::Several`] if there are more than eight words.
 pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
     let fields = headers.get_all(header::AUTHORIZATION).iter();
     let words = fields.flat_map(|field| field.as_bytes().split(|&byte| !is_b64token_byte(byte)));
     let mut imprints = Vec::new();
     for imprint in words.filter_map(Imprint::of_bytes) {
-        // each costs a search of the whole head
+        // each one costs a search of the whole head
         if imprints.len() == MOST_WORDS {
             return Err(SourceError::Several);
         }
@@ -135,14 +136,14 @@ pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
     Ok(imprints)
 }
 
-/// How many credentials are looked for in one head.
+/// The maximum number of credentials to search for in one head.
 const MOST_WORDS: usize = 8;
 
-/// What follows `"Bearer" 1*SP`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
+/// Returns the part after `"Bearer" 1*SP`. The scheme is compared without case (RFC 6750 §2.1, RFC 9110 §11.1).
 fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
     const SCHEME: &[u8] = b"bearer";
     let bytes = field.as_bytes();
-    // as nearly every client writes it
+    // the spelling that nearly all clients use
     if let Some(token) = bytes.strip_prefix(b"Bearer ")
         && token.first().is_some_and(|&byte| byte != b' ')
     {
@@ -173,7 +174,7 @@ const fn is_scheme_character(byte: u8) -> bool {
 fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
     let (body, _) = bytes.split_at(bytes.len() - padding);
-    // every byte is looked at, without a branch: a token is long and nearly always in order
+    // checks every byte without a branch, because tokens are long and nearly always valid
     let out_of_order =
         |so_far, &byte: &u8| so_far | u8::from(!is_b64token_byte(byte)) | u8::from(byte == b'=');
     !body.is_empty() && body.iter().fold(0, out_of_order) == 0
@@ -187,12 +188,12 @@ const fn is_b64token_byte(byte: u8) -> bool {
     letter | digit | mark | base64
 }
 
-/// Whether a parameter of the query is called `access_token`, however its name is encoded.
+/// Returns `true` if a parameter of the query is named `access_token`, however its name is encoded.
 fn names_access_token(query: &str) -> bool {
     const NAME: &[u8] = b"access_token";
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        // the shortest spelling is the plain one, the longest encodes every character
+        // the shortest spelling is the plain one, and the longest percent-encodes every character
         (NAME.len()..=NAME.len() * 3).contains(&name.len())
             && imprint::percent_decoded(name.as_bytes()).eq_ignore_ascii_case(NAME)
     })

@@ -1,4 +1,4 @@
-//! The forms in which a token can be found again, by value, wherever a client or a downstream repeats it.
+//! The search for copies of a token, in any encoding, in what a client or an upstream sends.
 
 use crate::token::RawToken;
 use base64::{
@@ -8,17 +8,17 @@ use base64::{
 use memchr::{memchr, memmem};
 use std::{borrow::Cow, fmt};
 
-/// How many bytes of the token are looked for: its last ones, which lie in a JWT's signature and tell any two tokens
-/// apart.
+/// The number of bytes to search for: the last ones of the token. They are part of a JWT's signature and differ between
+/// any two tokens.
 const NEEDLE: usize = 32;
 
-/// Tokens shorter than this are not looked for: what is so short would be found everywhere.
+/// Shorter tokens are not searched for, because they would match unrelated text.
 const SHORTEST: usize = 16;
 
-/// What is left of a token to recognise it by: the end of it.
+/// The end of a token, which identifies copies of it.
 ///
-/// From an imprint the token cannot be rebuilt. It is kept with every remembered exchange, so it is small: how base64
-/// has it is worked out when a value is met that could hold it, which ordinary values cannot.
+/// The token cannot be reconstructed from it. Every cache entry stores one, so it is small. The base64 forms are
+/// computed only for values that could contain the token, which ordinary values cannot.
 #[derive(Clone, Copy)]
 pub struct Imprint {
     bytes: [u8; NEEDLE],
@@ -26,12 +26,12 @@ pub struct Imprint {
 }
 
 impl Imprint {
-    /// The imprint of `token`; none when it is shorter than 16 bytes.
+    /// Returns the imprint of `token`, or `None` if it is shorter than 16 bytes.
     pub fn of(token: &RawToken) -> Option<Self> {
         Self::of_bytes(token.expose())
     }
 
-    /// The imprint of a credential that is not known to be a token.
+    /// Returns the imprint of a credential that may not be a token.
     pub fn of_bytes(credential: &[u8]) -> Option<Self> {
         if credential.len() < SHORTEST {
             return None;
@@ -47,16 +47,16 @@ impl Imprint {
         })
     }
 
-    /// The fewest bytes that a copy of the token takes.
+    /// The minimum number of bytes in a copy of the token.
     pub fn length(&self) -> usize {
         usize::from(self.length)
     }
 
-    /// Whether `value` holds the token: raw, percent-encoded, in base64 at any alignment (either alphabet), or base64
-    /// that is percent-encoded.
+    /// Returns `true` if `value` contains the token: raw, percent-encoded, in base64 at any alignment (either
+    /// alphabet), or in base64 that is percent-encoded.
     #[inline]
     pub fn is_in(&self, value: &[u8]) -> bool {
-        // most values are shorter than what is looked for
+        // most values are shorter than the searched bytes
         value.len() >= usize::from(self.length) && self.is_in_long(value)
     }
 
@@ -68,7 +68,7 @@ impl Imprint {
             || (memchr(b'%', value).is_some() && self.is_plainly_in(&percent_decoded(value)))
     }
 
-    /// Whether a header's name holds the token; names are compared without regard to case.
+    /// Returns `true` if a header field name contains the token. Names are compared without case.
     #[inline]
     pub fn is_in_name(&self, name: &str) -> bool {
         name.len() >= usize::from(self.length) && self.is_in_long_name(name)
@@ -91,9 +91,9 @@ impl Imprint {
             || (0..3).any(|alignment| self.is_encoded_in(value, alignment))
     }
 
-    /// Whether `value` holds the needle as base64 has it when it starts `alignment` bytes into a group of three.
+    /// Returns `true` if `value` contains the needle in base64 that starts `alignment` bytes into a group of three.
     fn is_encoded_in(&self, value: &[u8], alignment: usize) -> bool {
-        // bytes before the first whole group mix with what stands in front, bytes after the last with what follows
+        // the bytes before the first whole group and after the last one are encoded together with their neighbours
         let whole = self.needle().get((3 - alignment) % 3..).unwrap_or_default();
         let groups = whole.get(..whole.len() / 3 * 3).unwrap_or_default();
         [STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().any(|alphabet| {
@@ -111,10 +111,10 @@ impl fmt::Debug for Imprint {
     }
 }
 
-/// Whether `value` has `length` characters in a row that an encoded or plain token can consist of.
+/// Returns `true` if `value` contains `length` consecutive characters that can be part of a plain or encoded token.
 ///
-/// Looks at one byte in `length` first: any such run covers one of them. Ordinary header values, broken up by spaces,
-/// commas and semicolons, cost a few comparisons.
+/// It first checks only one byte in `length`, because any such run contains one of these bytes. Ordinary header field
+/// values contain spaces, commas and semicolons, and need only a few comparisons.
 fn has_run(value: &[u8], length: usize) -> bool {
     let mut probe = length.saturating_sub(1);
     while let Some(&byte) = value.get(probe) {
@@ -140,7 +140,7 @@ const fn can_be_of_token(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'%')
 }
 
-/// `value` with every well-formed percent-encoding replaced by its byte (RFC 3986 §2.1).
+/// Returns `value` with every valid percent-encoding replaced by its byte (RFC 3986 §2.1).
 pub(super) fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'%', value).is_none() {
         return Cow::Borrowed(value);
