@@ -1,8 +1,8 @@
-//! The first look at a request's head: refuses what two parsers could read differently.
+//! The first check of a request head. It refuses everything that two parsers could interpret differently.
 //!
-//! What enters is the head, first as its bytes came ([`wire`]) and then as the HTTP library parsed it; what leaves is a
-//! [`CleanTarget`], whose path means the same to the route table and to the downstream that receives it byte for byte.
-//! Nothing is normalised: a path that would need it is refused.
+//! The head is checked first as received bytes ([`wire`]) and then as parsed by the HTTP library. The result is a
+//! [`CleanTarget`], whose path has the same meaning for the route table and for the upstream that receives the same
+//! bytes. Nothing is normalized: a path that would need normalization is refused.
 
 mod chunks;
 mod host;
@@ -68,7 +68,7 @@ impl Default for LimitsSettings {
 }
 
 impl LimitsSettings {
-    /// The most bytes of a head that are read before it is refused unseen.
+    /// The maximum number of bytes of a head that are read before it is refused unparsed.
     pub fn head_bytes(&self) -> usize {
         self.headers
             .as_len()
@@ -76,7 +76,7 @@ impl LimitsSettings {
             .saturating_add(self.target.as_len())
     }
 
-    /// Checks that every limit lets something through and none lifts what the HTTP library itself bounds.
+    /// Reports limits outside of their allowed ranges.
     pub fn check(&self, building: &mut Building<'_>) {
         building.within("token_service", |b| {
             let rates = self.token_service.requests_per_second;
@@ -119,7 +119,7 @@ impl LimitsSettings {
     }
 }
 
-/// Why a head is refused before anything else is looked at.
+/// The reason why a head is refused before any other check.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GateError {
     /// Path and query are longer than `limits.target`.
@@ -134,30 +134,30 @@ pub enum GateError {
         /// The configured limit in bytes.
         limit: usize,
     },
-    /// Two parsers could read the path differently.
+    /// Two parsers could interpret the path differently.
     #[error("ambiguous path: {0}")]
     AmbiguousPath(#[from] PathAmbiguity),
     /// The authority of the target and the Host field differ (RFC 9112 §3.2.2).
     #[error("request target and host field name different authorities")]
     AuthorityMismatch,
-    /// A method that a gateway does not forward: TRACE would echo the credential (RFC 9110 §9.3.8), and so would TRACK.
+    /// The method must not be forwarded: TRACE and TRACK would echo the credential (RFC 9110 §9.3.8).
     #[error("method not forwarded")]
     MethodNotForwarded,
-    /// The bytes of the head are not in the one form that every parser reads alike.
+    /// The head is not in the one form that every parser interprets alike.
     #[error("malformed request head: {0}")]
     MalformedHead(#[from] wire::HeadFault),
-    /// The chunks of the body are not.
+    /// The chunked encoding of the body is not in the one form that every parser interprets alike.
     #[error(transparent)]
     MalformedBody(#[from] ChunkFault),
-    /// The request is for no host, or for more than one (RFC 9112 §3.2).
+    /// The request names no host, or more than one (RFC 9112 §3.2).
     #[error("host: {0}")]
     Host(#[from] HostFault),
-    /// More header fields, or a longer name of one, than are read.
+    /// There are more header fields, or a longer field name, than the parser accepts.
     #[error("more than {} header fields", wire::MOST_FIELDS)]
     TooManyFields,
 }
 
-/// A request target that means one thing only.
+/// A request target with only one interpretation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanTarget<'a> {
     authority: &'a str,
@@ -166,12 +166,12 @@ pub struct CleanTarget<'a> {
 }
 
 impl<'a> CleanTarget<'a> {
-    /// The host the client asked for, without its port.
+    /// The requested host, without its port.
     pub fn host(&self) -> &'a str {
         without_port(self.authority)
     }
 
-    /// The same as it was written.
+    /// The requested host and port, as the client wrote them.
     pub fn authority(&self) -> &'a str {
         self.authority
     }
@@ -187,7 +187,7 @@ impl<'a> CleanTarget<'a> {
     }
 }
 
-/// What the gate measures against.
+/// The limits of the gate.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate {
     target: usize,
@@ -195,7 +195,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate with these limits.
+    /// Creates a gate with these limits.
     pub fn new(limits: &LimitsSettings) -> Self {
         Self {
             target: limits.target.as_len(),
@@ -203,10 +203,10 @@ impl Gate {
         }
     }
 
-    /// Looks at a head.
+    /// Checks a head.
     ///
     /// # Errors
-    /// [`GateError`]; the connection should be closed after the answer where the framing itself is in doubt.
+    /// [`GateError`]. If the framing itself is in doubt, the connection should be closed after the response.
     pub fn pass<'a>(&self, head: &'a Parts) -> Result<CleanTarget<'a>, GateError> {
         let path = head.uri.path();
         let query = head.uri.query();
@@ -239,7 +239,7 @@ impl Gate {
     }
 }
 
-/// What IIS once took for TRACE.
+/// The method that older IIS versions use like TRACE.
 const TRACK: &str = "TRACK";
 
 /// Accepts a path that every parser splits and decodes alike.
@@ -250,15 +250,15 @@ pub fn check_path(path: &str) -> Result<(), PathAmbiguity> {
     path::check(path)
 }
 
-/// Accepts a head that is for one host (RFC 9112 §3.2).
+/// Accepts a head that names exactly one host (RFC 9112 §3.2).
 ///
 /// # Errors
-/// [`HostFault`], or two names that differ.
+/// [`HostFault`], or [`GateError::AuthorityMismatch`] for two names that differ.
 pub fn check_host(head: &Parts) -> Result<(), GateError> {
     authority_of(&head.uri, head.headers.get(header::HOST)).map(drop)
 }
 
-/// The host and port, from the target's authority or the Host field, which must agree.
+/// Returns host and port from the target's authority or the Host field. If both are present, they must agree.
 fn authority_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<&'a str, GateError> {
     let field = match host {
         None => None,
@@ -277,7 +277,7 @@ fn authority_of<'a>(uri: &'a Uri, host: Option<&'a HeaderValue>) -> Result<&'a s
 
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
-        // a colon inside the brackets of an IPv6 literal separates no port
+        // a colon inside the brackets of an IPv6 literal does not separate a port
         Some((host, port)) if !port.contains(']') => host,
         _ => authority,
     }

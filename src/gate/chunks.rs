@@ -1,23 +1,24 @@
-//! The framing of a chunked body (RFC 9112 §7.1), looked at as its bytes pass.
+//! The framing of a chunked body (RFC 9112 §7.1), checked as its bytes pass.
 //!
-//! What a decoder skips generously, such as an empty size, blanks around it or a bare line feed, another reads as the
-//! end of the body and the begin of a second request. Nothing is copied; only the place within the body is kept.
+//! Some decoders tolerate errors such as an empty size, blanks around it or a bare line feed. Others read them as the
+//! end of the body and the start of a second request. The check copies nothing and stores only the position in the
+//! body.
 
 use super::wire::is_token;
 use thiserror::Error;
 
-/// The body's framing is not in the one form that every decoder reads alike.
+/// The framing of the body is not in the one form that every decoder interprets alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("malformed chunked body")]
 pub struct ChunkFault;
 
-/// A place within a chunked body.
+/// A position in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunks {
     at: At,
-    /// The size that is being read, or what is left of the data.
+    /// The size that is being read, or the number of data bytes that are left.
     size: u64,
-    /// Bytes of the size line, or of all trailers.
+    /// The number of bytes of the size line, or of all trailers.
     line: usize,
 }
 
@@ -31,7 +32,7 @@ enum At {
     Data,
     DataReturn,
     DataFeed,
-    /// At the start of a line behind the last chunk.
+    /// At the start of a line after the last chunk.
     LineStart,
     TrailerName,
     TrailerValue,
@@ -40,15 +41,15 @@ enum At {
     Over,
 }
 
-/// The most digits of a size: it stays below 2^60, for every decoder.
+/// The maximum number of digits of a size. It keeps the size below 2^60, which every decoder supports.
 const MOST_DIGITS: usize = 15;
-/// The longest line of a size with its extensions.
+/// The maximum length of a size line with its extensions.
 const LONGEST_LINE: usize = 1_024;
-/// The most bytes of trailers; they are read and dropped.
+/// The maximum size of all trailers. They are read and dropped.
 const MOST_TRAILERS: usize = 8_192;
 
 impl Chunks {
-    /// The start of a body.
+    /// Returns the position at the start of a body.
     pub fn new() -> Self {
         Self {
             at: At::SizeStart,
@@ -57,10 +58,10 @@ impl Chunks {
         }
     }
 
-    /// Takes the next bytes into account; gives how many of them belong to the body, if it ends in them.
+    /// Checks the next bytes. Returns how many of them belong to the body, if the body ends within them.
     ///
     /// # Errors
-    /// A byte that does not belong there.
+    /// A byte that is not valid at this position.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, ChunkFault> {
         let mut rest = bytes;
         loop {

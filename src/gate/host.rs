@@ -1,21 +1,22 @@
-//! The one host that a request is for (RFC 9110 §7.2, RFC 3986 §3.2).
+//! The host that a request is for (RFC 9110 §7.2, RFC 3986 §3.2).
 //!
-//! Narrower than the RFC's `reg-name`: only letters, digits, `-`, `_` and dots, or an IP literal. What else may stand in
-//! one (encoded bytes, commas, quotes) is read in different ways, and names no host that exists.
+//! The accepted form is narrower than the RFC's `reg-name`: only letters, digits, `-`, `_` and dots, or an IP literal.
+//! Parsers interpret the other characters differently (encoded bytes, commas, quotes), and no real host name contains
+//! them.
 
 use std::net::Ipv6Addr;
 use thiserror::Error;
 
-/// Why a request is for no host, or for more than one.
+/// The reason why a request does not name exactly one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum HostFault {
-    /// No Host field, or an empty one.
+    /// The Host field is missing or empty.
     #[error("missing or empty")]
     Missing,
-    /// More than one Host field.
+    /// There is more than one Host field.
     #[error("more than one host field")]
     Several,
-    /// It holds userinfo, blanks, a list, a bad port, or what else is no host.
+    /// The value is not a host: it contains userinfo, blanks, a list or an invalid port.
     #[error("not a host with an optional port")]
     Malformed,
 }
@@ -27,14 +28,14 @@ pub struct Host<'a> {
     port: Option<u16>,
 }
 
-/// A name of the DNS has at most 253 characters.
+/// A DNS name has at most 253 characters.
 const LONGEST: usize = 253;
 
 impl<'a> Host<'a> {
-    /// Reads the value of a Host field, or an authority.
+    /// Parses the value of a Host field, or an authority.
     ///
     /// # Errors
-    /// It is empty, or not a host with an optional port.
+    /// [`HostFault`] if it is empty or not a host with an optional port.
     pub fn read(text: &'a [u8]) -> Result<Self, HostFault> {
         if text.is_empty() {
             return Err(HostFault::Missing);
@@ -66,14 +67,14 @@ impl<'a> Host<'a> {
         Ok(Self { name, port })
     }
 
-    /// Whether both are the same, the letters' case aside, where an absent port is `default`.
+    /// Returns `true` if both are equal, ignoring case. A missing port counts as `default`.
     pub(super) fn is_also(&self, other: &Host<'_>, default: u16) -> bool {
         self.name.eq_ignore_ascii_case(other.name)
             && self.port.unwrap_or(default) == other.port.unwrap_or(default)
     }
 }
 
-/// Labels between dots, one dot at the end allowed.
+/// Returns `true` for labels separated by dots. One trailing dot is allowed.
 fn is_name(name: &[u8]) -> bool {
     let mut before = b'.';
     for byte in name {

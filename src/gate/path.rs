@@ -1,27 +1,27 @@
-//! Paths that mean one thing to every parser (RFC 3986 §3.3, §6.2.2).
+//! Paths that have the same meaning for every parser (RFC 3986 §3.3, §6.2.2).
 
 use thiserror::Error;
 
-/// What makes a path ambiguous.
+/// The reason why a path is ambiguous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PathAmbiguity {
-    /// It does not start with a slash.
+    /// The path does not start with a slash.
     #[error("it does not start with a slash")]
     NotAbsolute,
-    /// A segment without characters, as in `//`.
+    /// An empty segment, as in `//`.
     #[error("an empty segment")]
     EmptySegment,
     /// A `.` or `..` segment.
     #[error("a dot segment")]
     DotSegment,
-    /// A character that servers read in different ways: `;`, `\`, controls, or anything beyond ASCII.
+    /// A character that servers interpret differently: `;`, `\`, control characters, or anything beyond ASCII.
     #[error("a character that servers read differently")]
     Character,
     /// A `%` that is not followed by two hexadecimal digits.
     #[error("a broken percent-encoding")]
     BrokenEncoding,
-    /// An encoded character that stands for a delimiter, a control, or one that needs no encoding, so that decoding
-    /// before or after matching gives two paths.
+    /// An encoded delimiter, control character, or character that needs no encoding. Decoding before or after matching
+    /// would result in different paths.
     #[error("an encoding that hides a character of the path's structure")]
     HiddenCharacter,
     /// Encoded bytes that are not UTF-8, such as an overlong form of a dot or slash.
@@ -29,7 +29,7 @@ pub enum PathAmbiguity {
     NotUtf8,
 }
 
-/// Accepts `path` when every parser splits and decodes it alike.
+/// Accepts `path` if every parser splits and decodes it alike.
 ///
 /// # Errors
 /// The first [`PathAmbiguity`] found.
@@ -41,7 +41,7 @@ pub(super) fn check(path: &str) -> Result<(), PathAmbiguity> {
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         match segment {
-            // a trailing slash is a path of its own, not an ambiguity
+            // a trailing slash makes a different path, but no ambiguity
             "" if segments.peek().is_some() => return Err(PathAmbiguity::EmptySegment),
             "." | ".." => return Err(PathAmbiguity::DotSegment),
             _ => {}
@@ -50,7 +50,7 @@ pub(super) fn check(path: &str) -> Result<(), PathAmbiguity> {
     Ok(())
 }
 
-/// Characters that need no second look: everything of RFC 3986's `pchar` but `;` and `%`, and the slash.
+/// Characters that are always valid: all of RFC 3986's `pchar` except `;` and `%`, and the slash.
 const fn is_plain(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~'
@@ -71,7 +71,7 @@ fn check_characters(path: &str) -> Result<(), PathAmbiguity> {
                 }
                 decoded.push(value);
             }
-            // legal in practice though not in RFC 3986; no server gives these a meaning in a path
+            // used in practice although not valid in RFC 3986; no server treats these characters specially in a path
             b'|' | b'[' | b']' | b'{' | b'}' | b'"' | b'<' | b'>' | b'^' | b'`' => {
                 decoded.push(byte)
             }
@@ -83,8 +83,8 @@ fn check_characters(path: &str) -> Result<(), PathAmbiguity> {
     Ok(())
 }
 
-/// Whether decoding this byte would change what the path means: delimiters, controls, and unreserved characters
-/// (RFC 3986 §2.3), which must never have been encoded.
+/// Returns `true` if decoding this byte would change the meaning of the path: delimiters, control characters, and
+/// unreserved characters (RFC 3986 §2.3), which must not be encoded.
 const fn hides(byte: u8) -> bool {
     matches!(byte,
         0x00..=0x1f | 0x7f | b'/' | b'\\' | b';'

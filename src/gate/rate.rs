@@ -1,7 +1,7 @@
-//! How often anybody may call: at most a rate in the long run, and more than that for a moment.
+//! Rate limits: a steady rate for each caller, with short bursts above it.
 //!
-//! What enters is who calls; what leaves is leave to go on, or how long to wait. The memory is bounded: who has not called
-//! for long is forgotten, and begins anew with all that a moment allows.
+//! A caller is an address or a client. The limiter admits a call or returns how long to wait. Its memory is bounded: a
+//! caller that has been idle for long is forgotten and then starts again with a full burst.
 
 use crate::{
     clock::SharedClock,
@@ -37,18 +37,18 @@ pub struct RateSettings {
     pub burst: Burst,
 }
 
-/// A number of seconds' worth: `2x`.
+/// A number of seconds' worth of requests: `2x`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst(u8);
 
-/// What one failed client authentication costs beyond the request that it was.
+/// The additional cost of a failed client authentication.
 const FAILURE: u64 = 9;
-/// How many callers of a kind are remembered.
+/// The maximum number of stored callers of each kind.
 const CALLERS: u64 = 100_000;
-/// The highest rate: one request each microsecond.
+/// The highest rate: one request per microsecond.
 const HIGHEST: u32 = 1_000_000;
 
-/// Counts calls. Cloning shares the counts.
+/// Counts calls. Clones share the counts.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
     per_address: Option<Buckets<IpAddr>>,
@@ -56,7 +56,7 @@ pub struct RateLimiter {
 }
 
 impl RateSettings {
-    /// Whether the rates let anything through.
+    /// Checks that the rates are not zero and not too high.
     pub(super) fn check(&self, building: &mut Building<'_>) {
         let check = |key: &'static str, rate: Option<u32>, findings: &mut Findings| {
             if rate.is_some_and(|rate| !(1..=HIGHEST).contains(&rate)) {
@@ -74,7 +74,7 @@ impl RateSettings {
 }
 
 impl RateLimiter {
-    /// Lets through what `settings` say.
+    /// Creates a limiter with these rates.
     pub fn new(settings: RateSettings, clock: &SharedClock) -> Self {
         let burst = Duration::from_secs(settings.burst.0.into());
         Self {
@@ -87,10 +87,10 @@ impl RateLimiter {
         }
     }
 
-    /// One request from `address`; one of which the address is not known is let through.
+    /// Counts one request from `address`. If the address is unknown, the request is not limited.
     ///
     /// # Errors
-    /// How long to wait.
+    /// The time to wait.
     pub fn take_for_address(&self, address: Option<IpAddr>) -> Result<(), Duration> {
         match (&self.per_address, address) {
             (Some(buckets), Some(address)) => buckets.take(network(address)),
@@ -98,16 +98,16 @@ impl RateLimiter {
         }
     }
 
-    /// One request of the authenticated `client`.
+    /// Counts one request of the authenticated `client`.
     ///
     /// # Errors
-    /// How long to wait.
+    /// The time to wait.
     pub fn take_for_client(&self, client: &str) -> Result<(), Duration> {
         let buckets = self.per_client.as_ref();
         buckets.map_or(Ok(()), |buckets| buckets.take(client.into()))
     }
 
-    /// What a failed client authentication costs `address`.
+    /// Charges `address` for a failed client authentication.
     pub fn charge_address(&self, address: Option<IpAddr>) {
         if let (Some(buckets), Some(address)) = (&self.per_address, address) {
             buckets.charge(network(address), FAILURE);
@@ -115,7 +115,7 @@ impl RateLimiter {
     }
 }
 
-/// An IPv6 customer has a /64 at least: its addresses count as one.
+/// Maps an IPv6 address to its /64 network, because one IPv6 customer has at least a /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -126,8 +126,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// One count for each caller: the moment, in nanoseconds since the start, at which the rate alone would have let through
-/// all that came (the "theoretical arrival time" of ITU-T I.371).
+/// One counter for each caller. It stores the time, in nanoseconds since the start, at which the steady rate would have
+/// admitted all requests so far (the "theoretical arrival time" of ITU-T I.371).
 #[derive(Clone)]
 struct Buckets<K> {
     spent: Cache<K, Arc<AtomicU64>>,
@@ -142,7 +142,7 @@ impl<K: std::hash::Hash + Eq + Send + Sync + 'static> Buckets<K> {
         Self {
             spent: Cache::builder()
                 .max_capacity(CALLERS)
-                // by then its count would have run out too
+                // after this time the counter is below the current time anyway
                 .time_to_idle(2 * burst + Duration::from_secs(60))
                 .build(),
             each: 1_000_000_000 / u64::from(rate.max(1)),
@@ -163,7 +163,8 @@ impl<K: std::hash::Hash + Eq + Send + Sync + 'static> Buckets<K> {
         taken.map(drop).map_err(|_| Duration::from_nanos(wait))
     }
 
-    /// At most a burst in debt: whoever guessed wrong for an hour waits no longer than who did it for a second.
+    /// Limits the debt to one burst, so that the wait after an hour of failures is no longer than after a second of
+    /// them.
     fn charge(&self, key: K, requests: u64) {
         let (now, spent) = self.of(key);
         let most = now.saturating_add(2 * self.burst);

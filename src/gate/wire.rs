@@ -1,8 +1,9 @@
-//! The head of an HTTP/1 request as it came, before a parser has tidied it (RFC 9112).
+//! The head of an HTTP/1 request as received bytes, before a parser has corrected anything (RFC 9112).
 //!
-//! HTTP libraries correct what they can: they escape a space in the target, cut a fragment, take a line without its
-//! carriage return. A server before or behind the gateway may correct it in another way. So each head is read here
-//! first, by the strict grammar, and whatever has a second reading is refused. One pass, no allocation.
+//! HTTP libraries correct some errors: they escape a space in the target, cut off a fragment, or accept a line without
+//! its carriage return. A server before or behind the gateway may correct the same error differently. Therefore each
+//! head is first parsed here by the strict grammar, and everything with a second interpretation is refused. The parser
+//! makes one pass and no allocation.
 
 use super::{GateError, Host, HostFault};
 use http::{Method, header, request::Parts, uri::Scheme};
@@ -10,64 +11,65 @@ use memchr::{memchr, memchr_iter};
 use std::{hint::cold_path, ops::Range};
 use thiserror::Error;
 
-/// Why a head is not in the one form that every parser reads alike.
+/// The reason why a head is not in the one form that every parser interprets alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum HeadFault {
-    /// Not `METHOD SP target SP HTTP/1.x`: other blanks, no target, an unknown version, a method not in capitals.
+    /// The request line is not `METHOD SP target SP HTTP/1.x`: it has other blanks, no target, an unknown version, or a
+    /// method that is not in capitals.
     #[error("the request line is not method, target and version")]
     RequestLine,
-    /// A target that no request line may hold: a fragment, or neither a path nor a URL of http or https.
+    /// The target has a fragment, or is neither a path nor an http or https URL.
     #[error("the target has a fragment or is neither a path nor an http URL")]
     Target,
-    /// A character that RFC 3986 does not allow in a target and that cannot be forwarded as it came.
+    /// The target contains a character that RFC 3986 does not allow and that cannot be forwarded unchanged.
     #[error("the target holds a character that has to be percent-encoded")]
     TargetCharacter,
-    /// A line that ends in a bare line feed, or a carriage return within a line (RFC 9112 §2.2).
+    /// A line ends with a bare line feed, or contains a carriage return (RFC 9112 §2.2).
     #[error("a line does not end in CR LF")]
     LineEnd,
-    /// A field that goes on in the next line (RFC 9112 §5.2).
+    /// A header field continues on the next line (RFC 9112 §5.2).
     #[error("a folded field line")]
     Folded,
-    /// No name, a name that is no token, or whitespace before the colon (RFC 9112 §5.1).
+    /// A field name is empty or not a token, or whitespace precedes the colon (RFC 9112 §5.1).
     #[error("a field name that is no token")]
     FieldName,
-    /// A control character in a field.
+    /// A header field contains a control character.
     #[error("a control character")]
     Control,
-    /// Content-Length is not one plain decimal number.
+    /// Content-Length is not a plain decimal number.
     #[error("content-length is not one decimal number")]
     ContentLength,
-    /// Content-Length beside Transfer-Encoding (RFC 9112 §6.1).
+    /// Both Content-Length and Transfer-Encoding are present (RFC 9112 §6.1).
     #[error("content-length beside transfer-encoding")]
     LengthAndCoding,
-    /// Transfer-Encoding is not exactly `chunked`, or stands in a request of HTTP/1.0.
+    /// Transfer-Encoding is not exactly `chunked`, or the request is HTTP/1.0.
     #[error("transfer-encoding is not exactly chunked")]
     TransferCoding,
     /// Expect is not exactly `100-continue` (RFC 9110 §10.1.1).
     #[error("an expectation other than 100-continue")]
     Expectation,
-    /// Connection names a field that every request needs, or something that is no field (RFC 9110 §7.6.1).
+    /// Connection names a field that every request needs, or something that is not a field name (RFC 9110 §7.6.1).
     #[error("the connection field names what it may not")]
     Connection,
 }
 
-/// How the end of a request's body is found.
+/// How the end of a request body is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
-    /// After this many bytes; zero where the request has no body.
+    /// After its last chunk.
     Bytes(u64),
     /// After its last chunk.
     Chunked,
 }
 
-/// A head that has one reading.
+/// A head with only one interpretation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireHead {
-    /// The length of the head in bytes, its empty line included.
+    /// The length of the head in bytes, including its empty line.
     pub end: usize,
-    /// How long its body is.
+    /// How the end of the body is determined.
     pub body: BodyLength,
-    /// Where path and query stand, if the target is a whole URL. Its authority is the Host field's.
+    /// The position of path and query, if the target is a full URL. Its authority equals the Host field.
     pub absolute: Option<AbsoluteTarget>,
 }
 
@@ -76,26 +78,26 @@ pub struct WireHead {
 pub struct AbsoluteTarget {
     /// The whole target.
     pub target: Range<usize>,
-    /// The part of it behind the authority; may be empty.
+    /// The part after the authority. It may be empty.
     pub origin_form: Range<usize>,
 }
 
-/// The most fields that the HTTP library behind takes.
+/// The maximum number of fields that the HTTP library accepts.
 pub const MOST_FIELDS: usize = 256;
-/// The longest target that the HTTP library behind takes.
+/// The maximum length of a target that the HTTP library accepts.
 pub const LONGEST_TARGET: usize = 65_000;
-/// The longest field name.
+/// The maximum length of a field name.
 const LONGEST_NAME: usize = 4_096;
 
-/// Reads the head at the start of `bytes`; `None` while it is not whole.
+/// Parses the head at the start of `bytes`. Returns `None` while it is incomplete.
 ///
 /// # Errors
-/// The first thing found that two parsers could read differently, as soon as it is there.
+/// The first part that two parsers could interpret differently, as soon as it has arrived.
 pub fn read(bytes: &[u8]) -> Result<Option<WireHead>, GateError> {
     let start = empty_lines(bytes);
     let text = bytes.get(start..).unwrap_or_default();
     match text.first() {
-        // what is not HTTP at all, such as a TLS handshake, is not waited for
+        // for data that is not HTTP, such as a TLS handshake, the parser does not wait for more
         Some(byte) if !byte.is_ascii_uppercase() && text != b"\r" => {
             return Err(if *byte == b'\n' {
                 HeadFault::LineEnd.into()
@@ -117,7 +119,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<WireHead>, GateError> {
         lines += 1;
         if field.is_empty() {
             let head = text.get(..from).unwrap_or_default();
-            // each line has been seen to end in two of them
+            // every line was checked to end with CR LF, which are two control characters
             if controls(head) != 2 * lines {
                 cold_path();
                 let returns = memchr_iter(b'\r', head).count();
@@ -137,7 +139,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<WireHead>, GateError> {
     Ok(None)
 }
 
-/// The method that the head at the start of `bytes` begins with, if it has one.
+/// Returns the method at the start of `bytes`, if there is one.
 pub fn method_of(bytes: &[u8]) -> Option<&str> {
     let text = bytes.get(empty_lines(bytes)..)?;
     let method = text.get(..memchr(b' ', text.get(..=LONGEST_METHOD).unwrap_or(text))?)?;
@@ -148,20 +150,20 @@ pub fn method_of(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-/// The length of the empty lines before a request line, which RFC 9112 §2.2 has servers skip.
+/// Returns the length of the empty lines before a request line. RFC 9112 §2.2 requires servers to skip them.
 fn empty_lines(bytes: &[u8]) -> usize {
     let pairs = bytes.chunks_exact(2);
     2 * pairs.take_while(|pair| *pair == b"\r\n").count()
 }
 
-/// The line from `from` to the line feed at `feed`, without its end.
+/// Returns the line from `from` to the line feed at `feed`, without its line end.
 fn line(text: &[u8], from: usize, feed: usize) -> Result<&[u8], HeadFault> {
     let line = text.get(from..feed).unwrap_or_default();
     line.strip_suffix(b"\r").ok_or(HeadFault::LineEnd)
 }
 
-/// Returns the number of control characters, tabs not counted. Written so that the compiler looks at many at once: of a
-/// piece that is no longer than this, a byte counts them all.
+/// Returns the number of control characters, not counting tabs. It is written so that the compiler vectorizes it: a
+/// piece is short enough to count its characters in one byte.
 fn controls(head: &[u8]) -> usize {
     const PIECE: usize = 240;
     let is_control = |byte: u8| u8::from((byte < b' ' && byte != b'\t') || byte == 0x7f);
@@ -176,7 +178,7 @@ fn controls(head: &[u8]) -> usize {
 }
 
 struct RequestLine<'a> {
-    /// Where the target begins in the line.
+    /// The position of the target in the line.
     at: usize,
     target: &'a [u8],
     minor: Minor,
@@ -223,7 +225,7 @@ impl<'a> RequestLine<'a> {
     }
 }
 
-/// Methods are case-sensitive and all registered ones are in capitals (RFC 9110 §9.1): another spelling is a guess.
+/// Methods are case-sensitive, and all registered ones are in capitals (RFC 9110 §9.1). Other spellings are refused.
 fn is_method(method: &[u8]) -> bool {
     let tail = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
     method.len() <= LONGEST_METHOD
@@ -240,7 +242,7 @@ fn check_target(target: &[u8]) -> Result<(), HeadFault> {
     };
     match bad(path, IN_PATH).or_else(|| bad(query, IN_QUERY)) {
         None if target.is_ascii() || std::str::from_utf8(target).is_ok() => Ok(()),
-        // no library keeps these bytes as they are
+        // no library keeps these bytes unchanged
         None => Err(HeadFault::TargetCharacter),
         Some(b'#') => Err(HeadFault::Target),
         Some(b'<' | b'>' | b'"' | b'`') => Err(HeadFault::TargetCharacter),
@@ -252,9 +254,9 @@ const IN_PATH: u8 = 1;
 const IN_QUERY: u8 = 2;
 const NO_TOKEN: u8 = 4;
 
-/// Where a byte may not stand.
+/// Returns the contexts in which a byte is not allowed.
 fn class(byte: u8) -> u8 {
-    // an array of all bytes is indexed by a byte
+    // every byte is a valid index of an array with 256 elements
     CLASSES.get(usize::from(byte)).copied().unwrap_or(u8::MAX)
 }
 
@@ -289,12 +291,12 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-/// Whether `byte` may stand in the name of a field (RFC 9110 §5.6.2).
+/// Returns `true` if `byte` is allowed in a field name (RFC 9110 §5.6.2).
 pub(super) fn is_token(byte: u8) -> bool {
     class(byte) & NO_TOKEN == 0
 }
 
-/// What of the fields decides on the message itself.
+/// The fields that determine the framing and the host of the message.
 #[derive(Default)]
 struct Fields<'a> {
     count: usize,
@@ -335,7 +337,7 @@ impl<'a> Fields<'a> {
     }
 
     fn body(&self, request: &RequestLine<'_>) -> Result<BodyLength, GateError> {
-        // the HTTP library behind refuses this without saying anything
+        // the HTTP library refuses this without a reason
         if self.host.is_some_and(|host| host.contains(&b'@')) {
             return Err(HostFault::Malformed.into());
         }
@@ -359,11 +361,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Looks at a head of HTTP/2 or of nobody's, which has no bytes of its own: an API of HTTP/1 would get them in the form that
-/// [`read`] refuses.
+/// Checks a head that was not received as HTTP/1 bytes, such as one of HTTP/2. An HTTP/1 upstream would receive it in a
+/// form that [`read`] refuses.
 ///
 /// # Errors
-/// What two parsers of HTTP/1 could read differently.
+/// The first part that two HTTP/1 parsers could interpret differently.
 pub fn check_parsed(head: &Parts) -> Result<(), GateError> {
     if !is_method(head.method.as_str().as_bytes()) {
         return Err(HeadFault::RequestLine.into());
@@ -389,12 +391,12 @@ pub fn check_parsed(head: &Parts) -> Result<(), GateError> {
     Ok(())
 }
 
-/// The only expectation there is.
+/// The only expectation that is defined.
 fn is_continue(expectation: &[u8]) -> bool {
     expectation.eq_ignore_ascii_case(b"100-continue")
 }
 
-/// Keeps the value of a field of which a request has one at most.
+/// Stores the value of a field that a request may have only once.
 fn once<'a, E>(kept: &mut Option<&'a [u8]>, value: &'a [u8], twice: E) -> Result<(), E> {
     match kept.replace(blank_trimmed(value)) {
         None => Ok(()),
@@ -402,7 +404,7 @@ fn once<'a, E>(kept: &mut Option<&'a [u8]>, value: &'a [u8], twice: E) -> Result
     }
 }
 
-/// Without the blanks that may stand around a field's value (RFC 9110 §5.6.3).
+/// Removes the whitespace around a field's value (RFC 9110 §5.6.3).
 fn blank_trimmed(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -410,7 +412,7 @@ fn blank_trimmed(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// A number of digits alone, without a leading zero: some read that as octal.
+/// Parses a number of only digits. A leading zero is refused, because some parsers read it as octal.
 fn decimal(text: &[u8]) -> Option<u64> {
     const MOST_DIGITS: usize = 18;
     let plain = match text {
@@ -421,14 +423,14 @@ fn decimal(text: &[u8]) -> Option<u64> {
     plain.then(|| text.iter().fold(0, fold))
 }
 
-/// Where path and query stand in a target that is a URL; `None` for a target that is none.
+/// Returns the position of path and query in a target that is a URL. Returns `None` for other targets.
 fn absolute(
     request: &RequestLine<'_>,
     start: usize,
     fields: &Fields<'_>,
 ) -> Result<Option<AbsoluteTarget>, GateError> {
     let target = request.target;
-    // an asterisk is looked at like a path that is none
+    // an asterisk is handled like a path, although it is not one
     if target.starts_with(b"/") || target == b"*" {
         return Ok(None);
     }
@@ -452,15 +454,15 @@ fn absolute(
     }))
 }
 
-/// What stands behind `scheme`, in whatever case it is written.
+/// Returns the part after `scheme`, which is compared without case.
 fn after<'a>(target: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     let (begin, rest) = target.split_at_checked(scheme.len())?;
     begin.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 impl WireHead {
-    /// The head at the start of `bytes` with its target in origin form, the only one that is forwarded. An empty path is
-    /// `/`, for OPTIONS without a query `*` (RFC 9112 §3.2.4).
+    /// Returns the head at the start of `bytes` with its target in origin form, the only form that is forwarded. An
+    /// empty path becomes `/`, or `*` for OPTIONS without a query (RFC 9112 §3.2.4).
     pub fn in_origin_form(&self, bytes: &[u8], absolute: &AbsoluteTarget) -> Vec<u8> {
         let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
         let path = part(absolute.origin_form.clone());

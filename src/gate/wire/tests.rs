@@ -73,7 +73,7 @@ fn a_request_line_is_method_target_and_version_between_single_spaces() {
     ] {
         let found = head(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
         if target == "//a" {
-            // a path for the gate to judge
+            // the gate checks this path later
             assert!(found.is_ok());
         } else {
             assert_eq!(found, Err(fault.into()), "{target}");
