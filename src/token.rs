@@ -1,6 +1,6 @@
-//! The vocabulary of tokens, without I/O: what every later module speaks in.
+//! Types for tokens and their parts, without I/O. All later modules use them.
 //!
-//! Nothing in here is a proof. [`Claims`] are what some text says; whether to believe them is decided in `verify`.
+//! None of these types is a proof. [`Claims`] are what a text claims; `verify` decides whether they are true.
 
 mod actor;
 mod audience;

@@ -1,4 +1,4 @@
-//! Who acts for whom: the `act` claim (RFC 8693 §4.1).
+//! Actors and actor chains: the `act` claim (RFC 8693 §4.1).
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -6,32 +6,32 @@ use thiserror::Error;
 /// One party that acted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
-    /// The issuer that knows the actor by `sub`; absent where the token did not say.
+    /// The issuer that knows the actor by `sub`. `None` if the token does not name it.
     pub iss: Option<Box<str>>,
     /// The actor's identity at `iss`.
     pub sub: Box<str>,
 }
 
-/// The actors of a token, the current one first, earlier ones behind it.
+/// The actors of a token, the current one first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ActorChain(Vec<Actor>);
 
-/// Why an `act` claim is not acceptable.
+/// The reason why an `act` claim is not acceptable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ActorError {
     /// A level is not an object with a string `sub`.
     #[error("an act claim is not an object that names its sub")]
     Malformed,
-    /// More levels than any policy here allows.
+    /// There are more levels than any policy allows.
     #[error("more than {allowed} actors")]
     TooDeep {
-        /// The most levels that are read.
+        /// The maximum number of levels.
         allowed: usize,
     },
 }
 
 impl Actor {
-    /// An actor whose issuer is known.
+    /// Creates an actor with a known issuer.
     pub fn new(iss: &str, sub: &str) -> Self {
         Self {
             iss: Some(iss.into()),
@@ -41,18 +41,18 @@ impl Actor {
 }
 
 impl ActorChain {
-    /// The deepest chain that is ever read; policies allow at most this.
+    /// The maximum depth of a chain. Policies allow at most this.
     pub const MAX_DEPTH: usize = 8;
 
-    /// A chain in which nobody acts.
+    /// Returns an empty chain.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Reads an `act` claim and the claims nested in it.
+    /// Parses an `act` claim and the claims nested in it.
     ///
     /// # Errors
-    /// [`ActorError`] when a level is malformed or there are more than [`Self::MAX_DEPTH`].
+    /// [`ActorError`] if a level is malformed or there are more than [`Self::MAX_DEPTH`].
     pub fn parse(act: &Value) -> Result<Self, ActorError> {
         let mut chain = Vec::new();
         let mut level = Some(act);
@@ -69,17 +69,17 @@ impl ActorChain {
         Ok(Self(chain))
     }
 
-    /// How many actors there are.
+    /// The number of actors.
     pub fn depth(&self) -> usize {
         self.0.len()
     }
 
-    /// The current actor: the only one that counts for decisions (RFC 8693 §4.1).
+    /// The current actor: the only one that is relevant for decisions (RFC 8693 §4.1).
     pub fn current(&self) -> Option<&Actor> {
         self.0.first()
     }
 
-    /// This chain with `actor` as its newest member, outermost.
+    /// Returns this chain with `actor` added as the newest, outermost actor.
     #[must_use]
     pub fn acted_by(&self, actor: Actor) -> Self {
         let mut chain = Vec::with_capacity(self.0.len() + 1);
@@ -88,7 +88,7 @@ impl ActorChain {
         Self(chain)
     }
 
-    /// Whether every actor of `earlier` is still in this chain, in place, behind the newer ones.
+    /// Returns `true` if this chain ends with all actors of `earlier`, in the same order.
     pub fn continues(&self, earlier: &Self) -> bool {
         self.0.ends_with(&earlier.0)
     }
@@ -98,7 +98,7 @@ impl ActorChain {
         self.0.iter()
     }
 
-    /// The `act` claim; none where nobody acts.
+    /// Returns the `act` claim, or `None` for an empty chain.
     pub fn to_claim(&self) -> Option<Value> {
         self.0.iter().rev().fold(None, |nested, actor| {
             let mut object = Map::new();

@@ -1,15 +1,15 @@
-//! Whom a token is for.
+//! The audience of a token.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use std::{borrow::Cow, fmt};
 use thiserror::Error;
 
-/// One value of `aud` (RFC 7519 §4.1.3); compared byte for byte.
+/// One value of `aud` (RFC 7519 §4.1.3), compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience(Box<str>);
 
-/// Why a text is no [`Audience`].
+/// The reason why a text is not an [`Audience`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected a name without spaces or control characters, found {found:?}")]
 pub struct AudienceError {
@@ -17,10 +17,10 @@ pub struct AudienceError {
 }
 
 impl Audience {
-    /// Reads an audience: 1 to 1,024 visible characters.
+    /// Parses an audience: 1 to 1,024 visible characters.
     ///
     /// # Errors
-    /// [`AudienceError`] when it is empty, too long, or holds a space or control character.
+    /// [`AudienceError`] if it is empty, too long, or contains a space or control character.
     pub fn parse(text: &str) -> Result<Self, AudienceError> {
         let visible = |c: char| !c.is_whitespace() && !c.is_control();
         if text.is_empty() || text.len() > 1_024 || !text.chars().all(visible) {

@@ -1,4 +1,4 @@
-//! A JSON object as tokens carry it, read so that no two readers can understand it differently.
+//! JSON objects in tokens, parsed so that no two parsers can interpret them differently.
 
 use crate::clock::UnixTime;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -6,46 +6,46 @@ use serde_json::{Map, Number, Value};
 use std::fmt;
 use thiserror::Error;
 
-/// The claims that a text makes. They are what it says, not what is so.
+/// The claims of a token. They are not verified: they are what the text says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claims(Map<String, Value>);
 
-/// How much JSON is read.
+/// The limits for parsing JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of text.
+    /// The maximum number of bytes.
     pub bytes: usize,
-    /// Objects and arrays inside one another.
+    /// The maximum nesting of objects and arrays.
     pub depth: usize,
 }
 
 impl Limits {
-    /// What is read of a token: 64 KiB and 32 levels.
+    /// The limits for a token: 64 KiB and 32 levels.
     pub const TOKEN: Self = Self {
         bytes: 64 << 10,
         depth: 32,
     };
 }
 
-/// Why a text is not acceptable as claims.
+/// The reason why a text is not acceptable as claims.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClaimsError {
-    /// More bytes than the limit.
+    /// The text has more bytes than the limit.
     #[error("more than {0} bytes of claims")]
     TooLong(usize),
-    /// Not one JSON object; duplicate members and too many levels count as such.
+    /// The text is not one JSON object, has duplicate members, or has too many levels.
     #[error("not a json object with distinct members of bounded depth")]
     NotAnObject,
-    /// The claim is not there.
+    /// The claim is missing.
     #[error("the claim {0} is missing")]
     Missing(&'static str),
-    /// The claim is there and of another type, or a number out of range.
+    /// The claim has the wrong type, or its number is out of range.
     #[error("the claim {0} is not of its type")]
     WrongType(&'static str),
 }
 
 impl Claims {
-    /// Reads one JSON object. Duplicate members, at any level, are refused (RFC 7519 §4).
+    /// Parses one JSON object. Duplicate members are refused at every level (RFC 7519 §4).
     ///
     /// # Errors
     /// [`ClaimsError::TooLong`] and [`ClaimsError::NotAnObject`].
@@ -70,14 +70,14 @@ impl Claims {
         }
     }
 
-    /// The claim as it stands.
+    /// Returns the claim unchanged.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// The claim at a path of member names separated by dots, e.g. `realm_access.roles`.
+    /// Returns the claim at a path of member names separated by dots, for example `realm_access.roles`.
     ///
-    /// A member whose own name holds the dots (`https://example.com/roles`) is found first.
+    /// A member whose own name contains the dots (`https://example.com/roles`) takes precedence.
     pub fn at_path(&self, path: &str) -> Option<&Value> {
         if let Some(value) = self.0.get(path) {
             return Some(value);
@@ -87,10 +87,10 @@ impl Claims {
         members.try_fold(first, |value, member| value.as_object()?.get(member))
     }
 
-    /// A string claim, where it is there.
+    /// Returns a string claim, if present.
     ///
     /// # Errors
-    /// [`ClaimsError::WrongType`] where it is something else.
+    /// [`ClaimsError::WrongType`] if it is not a string.
     pub fn text(&self, name: &'static str) -> Result<Option<&str>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(None),
@@ -99,7 +99,7 @@ impl Claims {
         }
     }
 
-    /// A string claim that must be there.
+    /// Returns a required string claim.
     ///
     /// # Errors
     /// [`ClaimsError::Missing`] and [`ClaimsError::WrongType`].
@@ -107,11 +107,11 @@ impl Claims {
         self.text(name)?.ok_or(ClaimsError::Missing(name))
     }
 
-    /// A `NumericDate` (RFC 7519 §2), where it is there, rounded to a whole second so that the token never counts longer
-    /// than it says: an end (`exp`) down, a start (`nbf`, `iat`, `auth_time`) up.
+    /// Returns a `NumericDate` (RFC 7519 §2), if present. It is rounded to a whole second so that the token is never
+    /// valid for longer than it says: `exp` is rounded down, and `nbf`, `iat` and `auth_time` are rounded up.
     ///
     /// # Errors
-    /// [`ClaimsError::WrongType`] where it is no number, is negative, or is later than the year 9999.
+    /// [`ClaimsError::WrongType`] if it is not a number, is negative, or is later than the year 9999.
     pub fn time(&self, name: &'static str) -> Result<Option<UnixTime>, ClaimsError> {
         match name {
             "exp" => self.rounded(name, f64::floor),
@@ -119,8 +119,8 @@ impl Claims {
         }
     }
 
-    /// The second that a `NumericDate` lies in, where it is there: for what is compared with the second of a revocation,
-    /// which is rounded down too.
+    /// Returns a `NumericDate`, if present, rounded down to a whole second. Use it for comparisons with the time of a
+    /// revocation, which is rounded down too.
     ///
     /// # Errors
     /// Those of [`Self::time`].
@@ -142,10 +142,11 @@ impl Claims {
         }
     }
 
-    /// A claim that is one string or an array of strings, as `aud` is (RFC 7519 §4.1.3); empty where it is absent.
+    /// Returns a claim that is one string or an array of strings, such as `aud` (RFC 7519 §4.1.3). A missing claim is
+    /// empty.
     ///
     /// # Errors
-    /// [`ClaimsError::WrongType`] where it is something else.
+    /// [`ClaimsError::WrongType`] if it is neither.
     pub fn one_or_many(&self, name: &'static str) -> Result<Vec<&str>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(Vec::new()),
@@ -159,20 +160,20 @@ impl Claims {
     }
 }
 
-/// 9999-12-31T23:59:59Z: what lies beyond is a mistake or an attempt to overflow.
+/// 9999-12-31T23:59:59Z. A later date is an error or an attempt to cause an overflow.
 const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
 
-/// The whole seconds of a number of seconds, fractions and exponents included; none outside of 1970 to 9999.
+/// Rounds a number of seconds, with fraction or exponent, to whole seconds. Returns `None` outside of 1970 to 9999.
 fn whole_seconds(number: &Number, round: fn(f64) -> f64) -> Option<i64> {
     if let Some(seconds) = number.as_i64() {
         return (0..=MAX_NUMERIC_DATE).contains(&seconds).then_some(seconds);
     }
-    // a whole number that is no i64 is far out of range as an f64 too
+    // a whole number that does not fit an i64 is far out of range as an f64 too
     let written = number.as_f64()?;
-    #[allow(clippy::cast_precision_loss)] // below 2^53 every whole number is an f64
+    #[allow(clippy::cast_precision_loss)] // every whole number below 2^53 is exact as an f64
     let latest = MAX_NUMERIC_DATE as f64;
     let seconds = round(written);
-    #[allow(clippy::cast_possible_truncation)] // within the bounds it is an i64
+    #[allow(clippy::cast_possible_truncation)] // within these bounds it fits an i64
     (written >= 0.0 && seconds <= latest).then_some(seconds as i64)
 }
 
@@ -190,7 +191,7 @@ impl From<Map<String, Value>> for Claims {
     }
 }
 
-/// Claims are personal data: their names are shown, their values are not.
+/// Claims are personal data, so that `Debug` shows their names but not their values.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Claims")?;
@@ -198,7 +199,7 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// Reads a JSON value and refuses duplicate members and too many levels.
+/// Parses a JSON value and refuses duplicate members and too many levels.
 #[derive(Clone, Copy)]
 struct Distinct {
     depth: usize,
@@ -365,7 +366,7 @@ mod tests {
             let claims = parse(&format!(r#"{{"exp":{written},"iat":{written}}}"#)).unwrap();
             let refused = |name| Err(ClaimsError::WrongType(name));
             let late = written == "253402300799.5";
-            // rounded down it is the last second there is
+            // rounded down, it is the last valid second
             let exp = claims.time("exp");
             assert!(exp == refused("exp") || late, "{written}: {exp:?}");
             assert_eq!(claims.time("iat"), refused("iat"), "{written}");

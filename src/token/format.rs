@@ -1,4 +1,4 @@
-//! The forms in which a token is issued.
+//! The formats of issued tokens.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub enum AccessTokenType {
 }
 
 impl AccessTokenType {
-    /// As the header has it.
+    /// The value in the header.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AtJwt => "at+jwt",
@@ -39,7 +39,7 @@ pub enum TokenFormat {
 }
 
 impl TokenFormat {
-    /// As the configuration calls it.
+    /// The name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",

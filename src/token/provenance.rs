@@ -1,23 +1,23 @@
-//! What an issued token says about its own subject, to the gateway alone.
+//! A mark in each issued token that records how its subject was derived. Only the gateway uses it.
 //!
-//! A token that the gateway issued may be presented to it again. Its `sub` does not tell how it came about: `corp:alice`
-//! is Alice of `corp` where the route writes `qualified`, and somebody whom a provider calls so where it writes `same`.
-//! So the first letters of the `jti` say it: they are signed, they need no further claim, and they tell a downstream
-//! nothing that it does not see.
+//! A token that the gateway issued may be presented to it again. Its `sub` alone is ambiguous: `corp:alice` is the user
+//! `alice` of `corp` if the route is `qualified`, but a user whom a provider calls `corp:alice` if the route is `same`.
+//! The first letters of the `jti` resolve this. They are signed, need no additional claim, and tell an upstream nothing
+//! new.
 
 /// How the `sub` of an issued token was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// As the subject's issuer writes it.
+    /// Unchanged, as the subject's issuer writes it.
     Same,
-    /// With the issuer's name in front.
+    /// With the issuer's name as a prefix.
     Qualified,
     /// As a pseudonym for one audience.
     Pairwise,
 }
 
 impl Naming {
-    /// As the configuration calls it.
+    /// The name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -27,27 +27,27 @@ impl Naming {
     }
 }
 
-/// How the `sub` of an issued token came about, and for what the token must not be used.
+/// How the `sub` of an issued token was derived, and the restrictions on further use of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provenance {
     /// How `sub` was written.
     pub naming: Naming,
-    /// Whether the subject token was an application's own, without a user.
+    /// `true` if the subject token was an application's own, without a user.
     pub app_only: bool,
-    /// Whether somebody got it in another's place by permission; such a token never is an actor's, and neither is one
-    /// that was derived from it.
+    /// `true` if the token was issued for an impersonation. Such a token, and every token derived from it, is never
+    /// accepted as an actor token.
     pub impersonated: bool,
 }
 
 impl Provenance {
-    /// The letter of each naming; those of the rest follow it in this order: `a`, `i`.
+    /// The letter of each naming. The letters of the other fields follow in this order: `a`, `i`.
     const NAMINGS: [(&'static str, Naming); 3] = [
         ("s", Naming::Same),
         ("q", Naming::Qualified),
         ("p", Naming::Pairwise),
     ];
 
-    /// The `jti` of a token with this provenance: the mark, a dot, and `random`, which makes it one of its kind.
+    /// Returns the `jti` of a token with this provenance: the mark, a dot, and `random`, which makes it unique.
     pub fn token_id(self, random: &str) -> String {
         let naming = Self::NAMINGS
             .into_iter()
@@ -58,7 +58,7 @@ impl Provenance {
         format!("{naming}{app_only}{impersonated}.{random}")
     }
 
-    /// Reads a `jti` of the gateway's own; none where it has no mark that is known.
+    /// Parses a `jti` of the gateway. Returns `None` if it has no known mark.
     pub fn of_token_id(id: &str) -> Option<Self> {
         let (mark, _) = id.split_once('.')?;
         let (naming, rest) = Self::NAMINGS

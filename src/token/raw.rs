@@ -1,22 +1,22 @@
-//! The text of a token, which nothing prints.
+//! The text of a token, protected against accidental output.
 
 use bytes::Bytes;
 use std::fmt;
 
-/// A token as it stands on the wire.
+/// The bytes of a token as received or issued.
 ///
-/// Cloning shares the bytes. There is no `Display`, no `Serialize` and no `Hash`, and `Debug` shows the length alone,
-/// so a token cannot reach a log or a message by accident.
+/// Clones share the bytes. The type has no `Display`, no `Serialize` and no `Hash`, and `Debug` shows only the length,
+/// so that a token cannot get into a log or a message by accident.
 #[derive(Clone)]
 pub struct RawToken(Bytes);
 
 impl RawToken {
-    /// Takes a token out of the text it arrived in.
+    /// Wraps the bytes of a token.
     pub fn new(bytes: Bytes) -> Self {
         Self(bytes)
     }
 
-    /// The token's bytes, for the places that must see them: parsing, hashing and searching for copies of it.
+    /// The token's bytes, for code that needs them: parsing, hashing and searching for copies of the token.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -26,7 +26,7 @@ impl RawToken {
         self.0.len()
     }
 
-    /// Whether there is no byte in it.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Sets of scopes (RFC 6749 §3.3) and the algebra that keeps them from growing.
+//! Sets of scopes (RFC 6749 §3.3), and the set operations that narrow them.
 
 use crate::settings::list;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,24 +12,24 @@ use thiserror::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeSet(BTreeSet<Arc<str>>);
 
-/// Why a text is no scope.
+/// The reason why a text is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScopeError {
-    /// It holds a character outside `%x21 / %x23-5B / %x5D-7E`, or nothing at all.
+    /// The text is empty or contains a character outside `%x21 / %x23-5B / %x5D-7E`.
     #[error("{0:?} is no scope: expected visible ASCII without quotes and backslashes")]
     NotAScopeToken(String),
 }
 
 impl ScopeSet {
-    /// The set without members.
+    /// Returns the empty set.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Reads a `scope` value: scope tokens with single spaces between them. The empty text is the empty set.
+    /// Parses a `scope` value: scope tokens with single spaces between them. The empty text is the empty set.
     ///
     /// # Errors
-    /// [`ScopeError`] on any other text; in particular tabs, commas between names and non-ASCII spaces do not separate.
+    /// [`ScopeError`] for any other text. Tabs, commas and non-ASCII spaces are not separators.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         if text.is_empty() {
             return Ok(Self::empty());
@@ -40,7 +40,7 @@ impl ScopeSet {
     /// Makes a set of single scope tokens.
     ///
     /// # Errors
-    /// [`ScopeError`] when one of them is not a scope token.
+    /// [`ScopeError`] if one of them is not a scope token.
     pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
         tokens
             .into_iter()
@@ -55,51 +55,51 @@ impl ScopeSet {
             .map(Self)
     }
 
-    /// Whether there is no scope in it.
+    /// Returns `true` if the set has no scopes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many scopes it has.
+    /// The number of scopes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether `token` is a member.
+    /// Returns `true` if `token` is in the set.
     pub fn contains(&self, token: &str) -> bool {
         self.0.contains(token)
     }
 
-    /// Whether every member is also one of `other`.
+    /// Returns `true` if all scopes of this set are also in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)
     }
 
-    /// The scopes that are in both.
+    /// Returns the scopes that are in both sets.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// The scopes that are in this set and not in `other`.
+    /// Returns the scopes that are in this set but not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         Self(self.0.difference(&other.0).cloned().collect())
     }
 
-    /// The scopes that are in either.
+    /// Returns the scopes that are in either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
-    /// The scopes that `keep` holds for.
+    /// Returns the scopes for which `keep` returns `true`.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
     }
 
-    /// The scopes in their order.
+    /// The scopes in sorted order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
     }
@@ -131,17 +131,17 @@ impl Serialize for ScopeSet {
     }
 }
 
-/// A configuration writes scopes as a list, one name an item.
+/// In a configuration, scopes are a list with one name per item.
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tokens: Vec<String> = list(deserializer)?;
         Self::from_tokens(tokens.iter().map(String::as_str)).map_err(|error| {
-            // one text with several names, as a token has them: what is suggested has to be one that is taken
+            // for one text with several names, as in a token, the suggestion must itself be valid
             let apart = tokens.iter().flat_map(|text| text.split_whitespace());
-            // no scope is meant by a star, which is refused where it stands
+            // a star is not a scope and must not be suggested
             let apart: Vec<&str> = apart.filter(|name| *name != "*").collect();
             match Self::from_tokens(apart.iter().copied()) {
-                // in quotes every scope is YAML: there is none with a quote or a backslash
+                // no scope contains a quote or a backslash, so quoting it results in valid YAML
                 Ok(_) if !apart.is_empty() => de::Error::custom(format_args!(
                     "{error}; write one name an item: [\"{}\"]",
                     apart.join("\", \"")

@@ -17,7 +17,7 @@ pub enum TokenTypeUri {
     Saml2,
     /// `urn:ietf:params:oauth:token-type:jwt`
     Jwt,
-    /// `urn:zitadel:params:oauth:token-type:user_id`: no token, the id of a user in the directory.
+    /// `urn:zitadel:params:oauth:token-type:user_id`: not a token, but the id of a user in the directory.
     UserId,
 }
 
@@ -32,12 +32,12 @@ impl TokenTypeUri {
         Self::UserId,
     ];
 
-    /// Reads an identifier, compared character by character.
+    /// Parses an identifier, compared exactly.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|uri| uri.as_str() == text)
     }
 
-    /// The identifier as it goes over the wire.
+    /// The identifier as it is sent.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
