@@ -1,7 +1,7 @@
-//! Time and randomness as injected values, so that a test can move the one and repeat the other.
+//! Time and randomness as injected values, so that tests can control both.
 //!
-//! The whole crate takes the time from a [`Clock`] and random bytes from a [`Randomness`]; the standard library's
-//! clocks are banned everywhere else by the lints.
+//! The whole crate takes the time from a [`Clock`] and random bytes from a [`Randomness`]. Lints ban the standard
+//! library's clocks everywhere else.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 pub struct UnixTime(i64);
 
 impl UnixTime {
-    /// From seconds since the epoch.
+    /// Creates a time from seconds since the epoch.
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds)
     }
@@ -29,25 +29,25 @@ impl UnixTime {
         self.0
     }
 
-    /// This moment and `duration` more, whole seconds; saturates.
+    /// Returns the time `duration` later, in whole seconds. Saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_seconds(duration)))
     }
 
-    /// This moment and `duration` less, whole seconds; saturates.
+    /// Returns the time `duration` earlier, in whole seconds. Saturates.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(whole_seconds(duration)))
     }
 
-    /// How long from `earlier` to this moment; zero when it is not earlier.
+    /// Returns the duration from `earlier` to this time, or zero if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         let seconds = self.0.saturating_sub(earlier.0);
         Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
     }
 
-    /// This moment as RFC 3339 writes it, e.g. `2026-11-21T14:17:42Z`; `None` outside the years 0 to 9999.
+    /// Formats the time by RFC 3339, for example `2026-11-21T14:17:42Z`. Returns `None` outside the years 0 to 9999.
     pub fn to_rfc3339(self) -> Option<String> {
         let at = OffsetDateTime::from_unix_timestamp(self.0).ok()?;
         let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
@@ -64,8 +64,8 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// `text` with every number of seconds since 1970 that follows 1985 written as a date: TLS libraries say so when a
-/// certificate has expired.
+/// Returns `text` with every number that is a Unix time after 1985 replaced by a date. TLS libraries report the expiry
+/// of certificates as such numbers.
 pub fn with_dates(text: &str) -> String {
     const FROM: i64 = 500_000_000;
     const TO: i64 = 99_999_999_999;
@@ -85,32 +85,32 @@ fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The time of day and a steady time.
+/// The time of day and a monotonic time.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// The time of day; may jump either way.
+    /// The time of day. It may jump forward or backward.
     fn now(&self) -> UnixTime {
         let since = self.since_epoch();
         UnixTime::from_secs(whole_seconds(since))
     }
 
-    /// The time of day as a duration since 1970-01-01T00:00:00Z, for time stamps.
+    /// The time of day as a duration since 1970-01-01T00:00:00Z, for timestamps.
     fn since_epoch(&self) -> Duration;
 
-    /// A steady time for measuring; never goes back.
+    /// A monotonic time for measurements.
     fn instant(&self) -> Instant;
 }
 
-/// The clock that everything shares.
+/// The clock that all components share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's clocks.
+/// The clocks of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods)] // the one place that reads the machine's clock
     fn since_epoch(&self) -> Duration {
-        // A machine set to before 1970 reads as 1970: every token is then "not yet valid" and is refused.
+        // A machine with a clock before 1970 reads as 1970: every token is then "not yet valid" and is refused.
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -122,7 +122,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that only moves when told: for tests, and for replaying a decision at another time.
+/// A clock that moves only when told, for tests and for replaying a decision at another time.
 #[derive(Debug)]
 pub struct ManualClock {
     started: Instant,
@@ -131,7 +131,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// Creates a clock that shows `now` until it is moved.
     pub fn at(now: UnixTime) -> Self {
         Self {
             started: SystemClock.instant(),
@@ -140,14 +140,14 @@ impl ManualClock {
         }
     }
 
-    /// Moves both the time of day and the steady time forward.
+    /// Moves both the time of day and the monotonic time forward.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.milliseconds.fetch_add(by, Ordering::SeqCst);
         self.steady_milliseconds.fetch_add(by, Ordering::SeqCst);
     }
 
-    /// Sets the time of day alone: a clock that was stepped.
+    /// Sets only the time of day, like a clock that was adjusted.
     pub fn jump_to(&self, now: UnixTime) {
         self.milliseconds
             .store(now.as_secs().saturating_mul(1_000), Ordering::SeqCst);
@@ -167,17 +167,17 @@ impl Clock for ManualClock {
 
 /// A source of unpredictable bytes.
 pub trait Randomness: Send + Sync + fmt::Debug {
-    /// Fills `bytes` whole.
+    /// Fills `bytes` completely.
     ///
     /// # Errors
-    /// [`NoRandomness`] where the system gives none; the caller refuses.
+    /// [`NoRandomness`] if the system has none available. The caller must refuse.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
 }
 
-/// The randomness that everything shares.
+/// The source of randomness that all components share.
 pub type SharedRandomness = Arc<dyn Randomness>;
 
-/// The operating system gave no random bytes.
+/// The operating system returned no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
