@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clap::Parser;
-use obo_gateway::proxy::edge::{
+use obo_gateway::edge::{
     self, ConnectionEvent, ConnectionObserver, Edge, EdgeLimits, Listener, ThreadCount,
 };
 use pingora::modules::http::HttpModules;

@@ -35,6 +35,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod edge;
 pub mod egress;
 pub mod error;
 pub mod exchange;

@@ -6,11 +6,8 @@
 //! writes the outgoing head refuses a request without one of these two proofs. After a failure, nothing is forwarded,
 //! and nothing that the upstream says about tokens reaches the client.
 
-pub mod edge;
-
 mod arrival;
 mod at_once;
-mod certificate;
 mod context;
 mod cors;
 mod departure;
@@ -19,7 +16,6 @@ mod ending;
 mod fault;
 mod hooks;
 mod hygiene;
-mod lease;
 mod local;
 mod media;
 mod peers;
@@ -38,6 +34,7 @@ pub use rehearsal::{Ending, ImaginedHead, NoRequest};
 pub use serving::Serving;
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
 
+use crate::edge;
 use pingora::{proxy::HttpProxy, server::configuration::ServerConf};
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ mod fixture;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use obo_gateway::proxy::edge::{ConnectionEvent, EdgeLimits, Http2};
+use obo_gateway::edge::{ConnectionEvent, EdgeLimits, Http2};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, interval};

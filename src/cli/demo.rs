@@ -19,8 +19,8 @@ mod world;
 use super::{StartError, Terminal, run::EndSignals};
 use crate::{
     config::{OverrideError, Paint, Surroundings},
+    edge::ListenError,
     jose::{JoseError, KeyError},
-    proxy::edge::ListenError,
     settings::UrlError,
 };
 use page::Page;

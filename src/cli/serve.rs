@@ -11,14 +11,12 @@ use super::check::Loaded;
 use crate::{
     admin::Admin,
     config::{ConfigFile, Configuration, Running, Surroundings},
-    gate::LimitsSettings,
-    proxy::{
-        self, AdminApp, App, Serving, ShutdownSettings, ThreadSetting,
-        edge::{
-            ConnectionEvent, ConnectionObserver, Drained, Edge, EdgeLimits, InheritedSockets,
-            ListenError, ThreadCount,
-        },
+    edge::{
+        ConnectionEvent, ConnectionObserver, Drained, Edge, EdgeLimits, InheritedSockets,
+        ListenError, ThreadCount,
     },
+    gate::LimitsSettings,
+    proxy::{self, AdminApp, App, Serving, ShutdownSettings, ThreadSetting},
     settings::Effects,
     store::Stores,
     telemetry::{LogFormat, Metrics, Readiness},

@@ -6,12 +6,13 @@
 use super::{
     Hooks,
     context::{Answered, Context, Progress},
-    cors, edge,
+    cors,
     ending::client_of,
     hygiene::{TRACEPARENT, forget_spelling},
     respond, token_service,
 };
 use crate::{
+    edge,
     error::Refusal,
     gate::{GateError, PathAmbiguity, check_host, wire},
     pipeline::{Admission, Decided, Errand},

@@ -4,9 +4,9 @@ use super::{
     Hooks,
     ending::note_end,
     fault::{Failure, Stage},
-    lease::{EndReason, LeaseGuard, Phase},
 };
 use crate::{
+    edge::lease::{EndReason, LeaseGuard, Phase},
     error::Refusal,
     pipeline::{Authorized, Trail},
     route::Public,

@@ -7,10 +7,10 @@ use super::{
     cors,
     fault::{Failure, Stage},
     hygiene::{Follows, Look, Unfit, Unreadable, check_framing, clean_response, lead_back},
-    lease::{Lease, Phase},
     media,
 };
 use crate::{
+    edge::lease::{Lease, Phase},
     error::{Refusal, UpstreamFault},
     source::Imprint,
     telemetry::{LeakPlace, StatusClass},

@@ -1,10 +1,8 @@
 //! Counts and logs each request when it ends.
 
-use super::{
-    context::{Answered, Context, Progress},
-    lease::EndReason,
-};
+use super::context::{Answered, Context, Progress};
 use crate::{
+    edge::lease::EndReason,
     source,
     telemetry::{AccessRecord, CacheResult, Decision, Outcome, Reason, Recorded, Remembered},
 };

@@ -8,15 +8,17 @@ use super::{
     at_once::{self, Hook},
     context::{Context, Progress, refused},
     departure::attach,
-    edge,
     ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
-    lease::{EndReason, Lease},
     peers::Peers,
     respond,
 };
 use crate::{
     clock::SharedClock,
+    edge::{
+        self,
+        lease::{EndReason, Lease},
+    },
     error::{Refusal, UpstreamFault},
     pipeline::Pipeline,
     sts::TokenService,

@@ -1,7 +1,11 @@
 //! Sites that this process serves itself, such as the admin listener, and the metrics of the edge.
 
-use super::edge::{self, ConnectionEvent, ConnectionObserver};
-use crate::{admin::Admin, error::Refusal, telemetry::Metrics};
+use crate::{
+    admin::Admin,
+    edge::{self, ConnectionEvent, ConnectionObserver},
+    error::Refusal,
+    telemetry::Metrics,
+};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};

@@ -4,6 +4,7 @@
 //! request sees parts of two configurations.
 
 use super::Hooks;
+use crate::edge::lease::{Review, Reviewed};
 use arc_swap::ArcSwap;
 use std::{fmt, sync::Arc};
 
@@ -29,6 +30,20 @@ impl Serving {
     /// Uses `hooks` for all requests from now on. Requests in progress keep the hooks that they began with.
     pub fn replace(&self, hooks: Hooks) {
         self.current.store(Arc::new(hooks));
+    }
+}
+
+impl Review for Serving {
+    fn current(&self) -> Reviewed {
+        let hooks = Self::current(self);
+        Reviewed {
+            clock: Arc::clone(&hooks.clock),
+            revocations: hooks.pipeline.revocations.clone(),
+        }
+    }
+
+    fn to_owned(&self) -> Box<dyn Review> {
+        Box::new(self.clone())
     }
 }
 

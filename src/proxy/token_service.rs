@@ -3,10 +3,10 @@
 
 use super::{
     context::{Answered, Context, Progress},
-    edge::ClientCertificate,
     respond,
 };
 use crate::{
+    edge::ClientCertificate,
     sts::{MAX_BODY, Peer, Unread},
     telemetry::{Decision, Reason},
 };

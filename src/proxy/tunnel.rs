@@ -5,11 +5,13 @@
 use super::{
     Serving,
     context::{Context, Progress, refused},
-    edge,
-    lease::{Lease, Patience, Phase},
     media,
 };
 use crate::{
+    edge::{
+        self,
+        lease::{Lease, Patience, Phase},
+    },
     error::{Refusal, UpstreamFault},
     route::Upgrade,
 };

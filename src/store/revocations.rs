@@ -43,6 +43,11 @@ struct Freshness {
 }
 
 impl Revocations {
+    /// Returns `true` if `other` is a clone of this.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// None so far, and none that others could make: never stale.
     pub fn of_one_process() -> Self {
         Self::new(None)

@@ -4,7 +4,7 @@ use crate::architecture::names::{Name, named_in};
 use crate::architecture::tree::{Source, Tree};
 
 /// A module imports from the layers before its own; modules of one layer do not import each other.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["settings", "token", "clock", "telemetry"],
     &["jose", "egress"],
     &["store"],
@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 17] = [
     &["error"],
     &["pipeline"],
     &["sts", "admin"],
+    &["edge"],
     &["proxy"],
     &["config"],
     &["cli"],
@@ -29,14 +30,14 @@ const VOCABULARY: [&str; 3] = ["settings", "token", "clock"];
 
 /// Foreign crates, by the beginning of their names, and who may name them.
 const DOORS: [(&str, &[&str]); 7] = [
-    ("pingora", &["proxy"]),
+    ("pingora", &["edge", "proxy"]),
     ("jsonwebtoken", &["jose"]),
     ("aws_lc_rs", &["jose"]),
     ("reqwest", &["egress"]),
     ("redb", &["store"]),
     ("redis", &["store"]),
-    // `main` installs the provider; the other two speak TLS
-    ("rustls", &["main", "proxy", "egress"]),
+    // `main` installs the provider; the others speak TLS
+    ("rustls", &["main", "edge", "proxy", "egress"]),
 ];
 
 /// Types that carry no decision, and so need no door.

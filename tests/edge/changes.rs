@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use obo_gateway::proxy::edge::{EdgeLimits, Http2, TlsTerms};
+use obo_gateway::edge::{EdgeLimits, Http2, TlsTerms};
 
 use crate::edge::fixture::{Cleartext, Client, Fixture, LIMITS, Tls};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use obo_gateway::proxy::edge::{ConnectionEvent, Http2};
+use obo_gateway::edge::{ConnectionEvent, Http2};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use obo_gateway::proxy::edge::{
+use obo_gateway::edge::{
     self, ConnectionEvent, ConnectionObserver, Edge, EdgeLimits, Http2, Listener, ThreadCount,
     TlsTerms,
 };

@@ -2,10 +2,8 @@
 
 use crate::{
     cli::serve::Uncounted,
-    proxy::{
-        Site, SiteApp,
-        edge::{Edge, EdgeLimits, Listener, ThreadCount},
-    },
+    edge::{Edge, EdgeLimits, Listener, ThreadCount},
+    proxy::{Site, SiteApp},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     cli::Gateway,
     config::{Surroundings, overridden},
+    edge::{Edge, Listener},
     egress::Egress,
-    proxy::edge::{Edge, Listener},
     settings::OutboundUrl,
     token::RawToken,
 };

@@ -7,7 +7,7 @@ use super::StartError;
 use crate::{
     clock::UnixTime,
     config::ListenerTerms,
-    proxy::edge::{Edge, InheritedSockets, Listener, TlsTerms},
+    edge::{Edge, InheritedSockets, Listener, TlsTerms},
 };
 use std::{io, net::SocketAddr};
 

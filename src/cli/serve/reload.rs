@@ -9,7 +9,8 @@ use super::{Fixed, Gateway, StartError, admin_limits, edge_limits, listeners::Ch
 use crate::{
     cli::check::Loaded,
     config::{ConfigFile, Configuration, Running},
-    proxy::{Hooks, edge::InheritedSockets},
+    edge::InheritedSockets,
+    proxy::Hooks,
     telemetry::{LogLevel, Readiness, ReloadOutcome},
     verify::TrustedIssuer,
 };

@@ -2,10 +2,8 @@
 
 use crate::{
     admin::{AdminSettings, AdminTerms},
-    proxy::{
-        ListenerSettings,
-        edge::{ClientTrust, Http2, TlsError, TlsTerms},
-    },
+    edge::{ClientTrust, Http2, TlsError, TlsTerms},
+    proxy::ListenerSettings,
     settings::{Building, ClientCertificates, Effects, PublicUrl, ServerTlsSettings},
 };
 use std::net::{IpAddr, SocketAddr};

@@ -1,6 +1,6 @@
 //! The TLS files of an upstream: the authorities that it is verified against, and the gateway's client certificate.
 
-use crate::{clock::UnixTime, proxy::certificate::expiry};
+use crate::{clock::UnixTime, edge::certificate::expiry};
 use pingora::{
     protocols::tls::CaType,
     utils::tls::{CertKey, WrappedX509, parse_x509},

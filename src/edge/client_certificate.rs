@@ -28,7 +28,7 @@ pub struct ClientTrust {
 }
 
 /// The certificate of a client in DER, verified in the handshake.
-pub(in crate::proxy) struct ClientCertificate(Arc<[u8]>);
+pub(crate) struct ClientCertificate(Arc<[u8]>);
 
 impl ClientTrust {
     /// Reads the authorities from a PEM file.
@@ -95,7 +95,7 @@ impl std::fmt::Debug for ClientTrust {
 }
 
 impl ClientCertificate {
-    pub(in crate::proxy) fn der(&self) -> Arc<[u8]> {
+    pub(crate) fn der(&self) -> Arc<[u8]> {
         Arc::clone(&self.0)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each thread has its own monitor, so no lock is contended and no lease is checked while its task runs.
 
-use super::{Lease, Serving};
+use super::{Lease, Review};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -29,38 +29,38 @@ thread_local! {
 
 /// Adds `lease` to this thread's monitor, which checks it until it is dropped.
 #[cold]
-pub(super) fn add(lease: &Arc<Lease>, serving: &Serving) {
-    // fails only while the thread ends
+pub(super) fn add(lease: &Arc<Lease>, review: Box<dyn Review>) {
+    // fails only while the thread is being torn down
     let Ok(monitor) = MONITOR.try_with(Arc::clone) else {
         return;
     };
     monitor.leases().push(Arc::downgrade(lease));
     if !monitor.running.swap(true, Ordering::Relaxed) {
-        tokio::spawn(check(monitor, serving.clone()));
+        tokio::spawn(check(monitor, review));
     }
 }
 
-async fn check(monitor: Arc<Monitor>, serving: Serving) {
+async fn check(monitor: Arc<Monitor>, review: Box<dyn Review>) {
     let running = Running(monitor);
-    let mut hooks = serving.current();
-    let mut epoch = hooks.pipeline.revocations.epoch();
+    let mut reviewed = review.current();
+    let mut epoch = reviewed.revocations.epoch();
     let mut generation = 0_u64;
     loop {
         sleep(EVERY).await;
         // the current configuration: after a reload, a store that was replaced receives no further revocations
-        let current = serving.current();
+        let current = review.current();
         // read before the check: a revocation that arrives in between is found by the next one
-        let news = current.pipeline.revocations.epoch();
-        if !Arc::ptr_eq(&current, &hooks) || news != epoch {
+        let news = current.revocations.epoch();
+        if !current.revocations.is_same(&reviewed.revocations) || news != epoch {
             generation = generation.wrapping_add(1);
         }
-        (hooks, epoch) = (current, news);
-        let (now, at) = (hooks.clock.now(), Instant::now());
+        (reviewed, epoch) = (current, news);
+        let (now, at) = (reviewed.clock.now(), Instant::now());
         let mut leases = running.0.leases();
         leases.retain(|lease| {
             let lease = lease.upgrade();
             if let Some(lease) = &lease {
-                lease.look_after(now, at, &hooks.pipeline.revocations, generation);
+                lease.look_after(now, at, &reviewed.revocations, generation);
             }
             lease.is_some()
         });

@@ -11,12 +11,14 @@
 
 mod accept;
 mod census;
+pub(crate) mod certificate;
 mod client_certificate;
 mod connection;
 mod drain;
 mod guard;
 mod head;
 mod intake;
+pub(crate) mod lease;
 mod listener;
 mod reception;
 mod request_state;
@@ -40,7 +42,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use census::{ConnectionEvent, ConnectionObserver};
-pub(super) use client_certificate::ClientCertificate;
+pub(crate) use client_certificate::ClientCertificate;
 pub use client_certificate::ClientTrust;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::{Http2, TlsError, TlsTerms};
@@ -110,7 +112,7 @@ pub fn refusal() -> Option<GateError> {
 }
 
 /// Records that the request of the running task becomes a tunnel: the next write is the response that says so.
-pub(super) fn open_tunnel() {
+pub(crate) fn open_tunnel() {
     RequestState::open_current_tunnel();
 }
 

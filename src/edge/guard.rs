@@ -29,8 +29,8 @@ use super::drain::DrainSignal;
 use super::head::{Head, Progress};
 use super::intake::{Body, Intake, stand_in, take_in};
 use super::request_state::RequestState;
+use crate::edge::lease::Lease;
 use crate::gate::{GateError, wire::HeadFault};
-use crate::proxy::lease::Lease;
 
 /// A stream whose requests are limited in time and size and can be read in only one way.
 pub(crate) struct Guard<S> {
@@ -379,7 +379,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::proxy::lease::EndReason;
+    use crate::edge::lease::EndReason;
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const POST: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n";

@@ -13,7 +13,8 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ClientTrust;
-use crate::{clock::UnixTime, proxy::certificate as own_certificate};
+use super::certificate as own_certificate;
+use crate::clock::UnixTime;
 
 /// Selects if clients are offered HTTP/2 in addition to HTTP/1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::{
     census::ConnectionEvent,
     guard::{KEEP_ALIVE_SECONDS, Terms},
 };
-use crate::proxy::lease::Lease;
+use crate::edge::lease::Lease;
 use pingora::{
     apps::HttpServerApp,
     protocols::{
@@ -103,7 +103,7 @@ impl Drop for OpenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::edge::drain::DrainSignal;
+    use crate::edge::drain::DrainSignal;
     use async_trait::async_trait;
     use http::Request;
     use pingora::apps::ReusedHttpStream;

@@ -14,8 +14,11 @@
 
 mod monitor;
 
-use super::Serving;
-use crate::{cache::ForwardCredential, clock::UnixTime, store::Revocations};
+use crate::{
+    cache::ForwardCredential,
+    clock::{SharedClock, UnixTime},
+    store::Revocations,
+};
 use bytes::Bytes;
 use nix::sys::socket::{Shutdown, shutdown};
 use std::{
@@ -33,7 +36,7 @@ use tokio::time::Instant;
 
 /// Why a request was ended before its response was complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EndReason {
+pub(crate) enum EndReason {
     /// The credential has expired.
     Expired,
     /// The credential, or something that it comes from, was revoked.
@@ -54,7 +57,7 @@ enum Carrier {
 /// The progress of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// There is no request, or it has not been sent yet.
     Idle,
     /// The head was sent, and the body may follow.
@@ -69,16 +72,16 @@ pub(super) enum Phase {
 
 /// How long an upstream may be silent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// Before the head of the response, and between two chunks of a response that is not a stream.
-    pub(super) response: Duration,
+    pub(crate) response: Duration,
     /// Between two chunks of a stream or a tunnel.
-    pub(super) stream: Duration,
+    pub(crate) stream: Duration,
 }
 
 /// The lease of an HTTP/1 connection or an HTTP/2 stream.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     carrier: Carrier,
     /// Wakes the task that serves the request.
     waker: OnceLock<Waker>,
@@ -102,6 +105,22 @@ pub(super) struct Lease {
     request: Mutex<Option<MonitoredRequest>>,
 }
 
+/// Says by what time and which revocations the leases of a thread are checked, which a reload of the configuration may change.
+pub(crate) trait Review: Send + Sync {
+    /// What is current.
+    fn current(&self) -> Reviewed;
+    /// The same for a monitor to keep.
+    fn to_owned(&self) -> Box<dyn Review>;
+}
+
+/// What leases are checked against.
+pub(crate) struct Reviewed {
+    /// The time.
+    pub(crate) clock: SharedClock,
+    /// What is revoked.
+    pub(crate) revocations: Revocations,
+}
+
 /// The request that is served under a lease.
 #[derive(Debug)]
 struct MonitoredRequest {
@@ -122,12 +141,12 @@ tokio::task_local! {
 
 impl Lease {
     /// Creates the lease of an HTTP/1 connection.
-    pub(super) fn of_connection() -> Arc<Self> {
+    pub(crate) fn of_connection() -> Arc<Self> {
         Arc::new(Self::of(Carrier::Connection))
     }
 
     /// Creates the lease of an HTTP/2 stream.
-    pub(super) fn of_stream() -> Arc<Self> {
+    pub(crate) fn of_stream() -> Arc<Self> {
         Arc::new(Self::of(Carrier::Stream))
     }
 
@@ -149,12 +168,12 @@ impl Lease {
     }
 
     /// Returns the lease under which the running task serves a request.
-    pub(super) fn current() -> Option<Arc<Self>> {
+    pub(crate) fn current() -> Option<Arc<Self>> {
         CURRENT.try_with(Arc::clone).ok()
     }
 
     /// Polls `serving` under this lease. Returns `None` if it had to be dropped.
-    pub(super) async fn serve<F: Future>(self: Arc<Self>, serving: F) -> Option<F::Output> {
+    pub(crate) async fn serve<F: Future>(self: Arc<Self>, serving: F) -> Option<F::Output> {
         let mut serving = pin!(CURRENT.scope(Arc::clone(&self), serving));
         poll_fn(|context| {
             if self.dropped.load(Ordering::Relaxed) {
@@ -169,16 +188,16 @@ impl Lease {
     /// Returns `true` if the lease enforces every timeout of an upstream, for either version of HTTP. An HTTP/2 stream
     /// that is dropped cannot receive a 504. Before the head of the response, the connection to the upstream has to be
     /// closed instead; this is not possible with an HTTP/2 upstream, because other requests share the connection.
-    pub(super) fn keeps_deadlines(&self) -> bool {
+    pub(crate) fn keeps_deadlines(&self) -> bool {
         self.carrier == Carrier::Connection
     }
 
     /// Registers a request until the returned guard is dropped.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         self: Arc<Self>,
         credential: Option<ForwardCredential>,
         patience: Patience,
-        serving: &Serving,
+        review: &dyn Review,
     ) -> LeaseGuard {
         *self.request() = Some(MonitoredRequest {
             credential,
@@ -189,13 +208,13 @@ impl Lease {
         });
         if !self.listed.load(Ordering::Relaxed) {
             self.listed.store(true, Ordering::Relaxed);
-            monitor::add(&self, serving);
+            monitor::add(&self, review.to_owned());
         }
         LeaseGuard(self)
     }
 
     /// Returns why the request was ended, if it was.
-    pub(super) fn ended(&self) -> Option<EndReason> {
+    pub(crate) fn ended(&self) -> Option<EndReason> {
         match self.ended.load(Ordering::Relaxed) {
             0 => None,
             1 => Some(EndReason::Expired),
@@ -205,13 +224,13 @@ impl Lease {
     }
 
     /// Returns `true` if the request was ended after its response had begun: the response must not be completed.
-    pub(super) fn cuts_response(&self) -> bool {
+    pub(crate) fn cuts_response(&self) -> bool {
         self.ended().is_some() && matches!(self.phase(), Phase::Body | Phase::Stream)
     }
 
     /// Makes the guard of the running task's HTTP/1 connection keep back the next write, the head of a response, until
     /// more is written. As long as no byte of a response has been sent, another response can replace it.
-    pub(super) fn hold_head() {
+    pub(crate) fn hold_head() {
         let _ = CURRENT.try_with(|lease| {
             if lease.carrier == Carrier::Connection {
                 lease.holds.store(true, Ordering::Relaxed);
@@ -220,22 +239,22 @@ impl Lease {
     }
 
     /// Returns `true` if a head is kept back, or will be.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.holds.load(Ordering::Relaxed)
     }
 
     /// Stops keeping heads back.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.holds.store(false, Ordering::Relaxed);
     }
 
     /// Makes the connection end with `response` in place of the head that is kept back.
-    pub(super) fn end_with(&self, response: Bytes) {
+    pub(crate) fn end_with(&self, response: Bytes) {
         *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
     }
 
     /// Takes the response that replaces the head, if there is one.
-    pub(super) fn take_ending(&self) -> Option<Bytes> {
+    pub(crate) fn take_ending(&self) -> Option<Bytes> {
         self.instead
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -243,12 +262,12 @@ impl Lease {
     }
 
     /// Records that a write to the client is blocked, or no longer blocked.
-    pub(super) fn stalls(&self, stalled: bool) {
+    pub(crate) fn stalls(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Relaxed);
     }
 
     #[cfg(test)]
-    pub(super) fn set_response_begun(&self) {
+    pub(crate) fn set_response_begun(&self) {
         self.set(Phase::Body);
     }
 
@@ -329,7 +348,7 @@ impl Lease {
     }
 
     /// Ends the request for the reason `ended`.
-    pub(super) fn end(&self, ended: EndReason) {
+    pub(crate) fn end(&self, ended: EndReason) {
         self.ended.store(ended as u8 + 1, Ordering::Relaxed);
         match self.carrier {
             Carrier::Stream => self.drop_it(),
@@ -381,27 +400,27 @@ const COOPERATIVE_END: Duration = Duration::from_millis(300);
 
 /// Keeps a request registered with its lease.
 #[derive(Debug)]
-pub(super) struct LeaseGuard(Arc<Lease>);
+pub(crate) struct LeaseGuard(Arc<Lease>);
 
 impl LeaseGuard {
     /// Records that the head of the request is being sent.
-    pub(super) fn sending(&self) {
+    pub(crate) fn sending(&self) {
         self.0.set(Phase::Sending);
     }
 
     /// Records on which HTTP/1 connection the head of the response is awaited. [`Self::head_came`] must be called
     /// before that connection is closed or used by another request.
-    pub(super) fn awaits_head_on(&self, socket: RawFd) {
+    pub(crate) fn awaits_head_on(&self, socket: RawFd) {
         self.0.upstream.store(socket, Ordering::Relaxed);
     }
 
     /// Records that the head has arrived, or will not arrive any more.
-    pub(super) fn head_came(&self) {
+    pub(crate) fn head_came(&self) {
         self.0.upstream.store(NO_SOCKET, Ordering::Relaxed);
     }
 
     /// Records that a chunk of the request's body, or its end, has passed.
-    pub(super) fn sent(&self, whole: bool) {
+    pub(crate) fn sent(&self, whole: bool) {
         let phase = self.0.phase();
         if phase != Phase::Stream {
             self.count_piece();
@@ -412,7 +431,7 @@ impl LeaseGuard {
     }
 
     /// Records that a response begins, as [`Phase::Body`] or [`Phase::Stream`].
-    pub(super) fn answered(&self, phase: Phase) {
+    pub(crate) fn answered(&self, phase: Phase) {
         self.0.set(phase);
     }
 
@@ -421,7 +440,7 @@ impl LeaseGuard {
     ///
     /// # Errors
     /// The credential has expired.
-    pub(super) fn received(&self, is_expired: impl FnOnce() -> bool) -> Result<(), EndReason> {
+    pub(crate) fn received(&self, is_expired: impl FnOnce() -> bool) -> Result<(), EndReason> {
         self.count_piece();
         if self.0.phase() == Phase::Stream && is_expired() {
             let expired = EndReason::Expired;
@@ -432,7 +451,7 @@ impl LeaseGuard {
     }
 
     /// Returns why the request was ended, if it was.
-    pub(super) fn ended(&self) -> Option<EndReason> {
+    pub(crate) fn ended(&self) -> Option<EndReason> {
         self.0.ended()
     }
 
