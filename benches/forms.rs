@@ -8,6 +8,7 @@ use obo_gateway::{
     egress::Egress,
     exchange::{Embedded, Exchange, IssuedToken},
     jose::{Algorithm, SealingKey, SealingKeys, SigningKey, SigningKeys},
+    own_token::{OwnTokenReader, TokenSeal},
     policy::{
         ClientParts, ClientPolicy, ClientSettings, Clients, DirectRequest, GatewayIdentity,
         RequestedScope,
@@ -18,7 +19,7 @@ use obo_gateway::{
     sts::Introspection,
     telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
-    verify::{IssuerSettings, OwnTokenReader, TokenEndpointVerifier, TokenSeal, TrustedIssuer},
+    verify::{IssuerSettings, TokenEndpointVerifier, TrustedIssuer},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, hint::black_box, path::Path, sync::Arc, time::Duration};

@@ -31,7 +31,7 @@ pub use digest::FieldDigest;
 pub use error::{JoseError, KeyError};
 pub use hmac::HmacKey;
 pub use jwk_set::{JwkSet, JwkSetError, KeyLookup, MAX_KEYS, SkippedKey};
-pub use jws::{MAX_HEADER, MAX_KID, UnverifiedJws, VerifiedJws};
+pub use jws::{MAX_HEADER, MAX_KID, UnverifiedJws, VerifiedJws, normalized_typ};
 pub use key::VerificationKey;
 pub use key_file::KeyFileSettings;
 pub use pem::Pem;

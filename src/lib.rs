@@ -41,6 +41,7 @@ pub mod error;
 pub mod exchange;
 pub mod gate;
 pub mod jose;
+pub mod own_token;
 pub mod pipeline;
 pub mod policy;
 pub mod proxy;

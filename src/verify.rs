@@ -30,9 +30,7 @@ pub use error::VerifyError;
 pub use issuer::TrustedIssuer;
 pub use key_store::KeyLease;
 pub use known_as::KnownAsSettings;
-pub use own::{
-    OPAQUE_PREFIX, Origins, OwnToken, OwnTokenReader, OwnTokens, TokenSeal, own_lineage,
-};
+pub use own::{Origins, OwnTokens};
 pub use roles::{RoleGrant, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
 pub use subject::{
@@ -42,6 +40,7 @@ pub use subject::{
 use crate::{
     clock::SharedClock,
     jose::UnverifiedJws,
+    own_token::TokenSeal,
     source::PresentedToken,
     store::Revocations,
     telemetry::{Facts, Step, Witness},

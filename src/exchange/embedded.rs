@@ -9,10 +9,10 @@ use super::{ExchangeError, Exchanger, IssuedToken, Reading, TokenResponse};
 use crate::{
     clock::{SharedClock, SharedRandomness},
     jose::{SigningKeys, encoding::base64url},
+    own_token::TokenSeal,
     policy::{GatewayIdentity, PermittedExchange},
     store::Lineage,
     token::{RawToken, TokenFormat, TokenTypeUri},
-    verify::TokenSeal,
 };
 use claims::Occasion;
 use serde_json::{Map, Value};

@@ -6,9 +6,9 @@ use crate::{
     jose::{
         HmacKey, KeyFileSettings, SealingKey, SealingKeyFileSettings, SealingKeys, SigningKeys,
     },
+    own_token::{OwnTokenReader, TokenSeal},
     policy::GatewayIdentity,
     settings::{Building, HumanDuration, OutboundUrl, SecretSettings, not_empty},
-    verify::{OwnTokenReader, TokenSeal},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;

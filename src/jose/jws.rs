@@ -187,6 +187,16 @@ impl fmt::Debug for VerifiedJws {
     }
 }
 
+/// Returns a `typ` header in lower case and without the prefix `application/`, so that two spellings of one media type
+/// are equal (RFC 7515 §4.1.9).
+pub fn normalized_typ(typ: &str) -> String {
+    let lower = typ.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(short) => short.to_owned(),
+        None => lower,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

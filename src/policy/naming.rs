@@ -3,7 +3,8 @@
 use super::PolicyError;
 use crate::{
     jose::{HmacKey, encoding::base64url},
-    token::{Audience, Naming},
+    own_token::Naming,
+    token::Audience,
     verify::SubjectToken,
 };
 use std::sync::Arc;

@@ -7,9 +7,10 @@ pub(super) use direct::permit_directly;
 use super::{AUTHORIZATION_DETAILS, ExchangePolicy, OperationId, PolicyError, told};
 use crate::{
     clock::UnixTime,
+    own_token::Provenance,
     store::Lineage,
     telemetry::{Facts, Step, Witness},
-    token::{AccessTokenType, ActorChain, Audience, Provenance, ScopeSet, TokenFormat},
+    token::{AccessTokenType, ActorChain, Audience, ScopeSet, TokenFormat},
     verify::{Impersonator, SubjectToken},
 };
 use serde_json::{Map, Value};

@@ -9,10 +9,10 @@ mod media;
 use crate::{
     clock::{SharedClock, UnixTime},
     jose::{JoseError, SigningKeys},
+    own_token::{OwnToken, OwnTokenReader},
     policy::ClientPolicy,
     store::Revocations,
     token::{Audience, RawToken, TokenFormat},
-    verify::{OwnToken, OwnTokenReader},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

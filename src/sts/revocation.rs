@@ -15,11 +15,12 @@ use super::{
 use crate::{
     clock::UnixTime,
     error::Refusal,
+    own_token::{OwnToken, OwnTokenReader},
     policy::ClientPolicy,
     store::{Revocation, RevocationKey, Store, Stores},
     telemetry::{AuditEvent, Reason},
     token::{RawToken, TokenFormat},
-    verify::{OwnToken, OwnTokenReader, VerifyError},
+    verify::VerifyError,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};

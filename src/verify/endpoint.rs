@@ -6,13 +6,14 @@
 
 use super::{
     Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
-    Origins, OwnTokenReader, OwnTokens, RevocableToken, SubjectKindOfToken, SubjectToken,
-    TokenSeal, TrustedIssuer, UserIds, Uses, VerifyError, counted,
+    Origins, OwnTokens, RevocableToken, SubjectKindOfToken, SubjectToken, TrustedIssuer, UserIds,
+    Uses, VerifyError, counted,
     subject::{self, Addressee, Proven, Vouched},
 };
 use crate::{
     clock::SharedClock,
     jose::UnverifiedJws,
+    own_token::{OwnTokenReader, TokenSeal},
     source::PresentedToken,
     store::{OnceOnly, RevocationKey, Revocations},
     token::{RawToken, TokenTypeUri},

@@ -3,6 +3,7 @@
 use super::AssertionError;
 use crate::{
     jose::{Algorithm, JoseError, KeyLookup},
+    own_token::OwnTokenError,
     store::TooManyKeys,
     token::{ActorError, ClaimsError},
 };
@@ -120,4 +121,21 @@ pub enum VerifyError {
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
     #[error("the subject of the gateway's own token comes from no issuer that is accepted")]
     Origin,
+}
+
+impl From<OwnTokenError> for VerifyError {
+    fn from(error: OwnTokenError) -> Self {
+        match error {
+            OwnTokenError::Malformed(cause) => Self::Malformed(cause),
+            OwnTokenError::UnknownIssuer => Self::UnknownIssuer,
+            OwnTokenError::NotIssuedHere => Self::NotIssuedHere,
+            OwnTokenError::Signature(cause) => Self::Signature(cause),
+            OwnTokenError::TokenType => Self::TokenType,
+            OwnTokenError::Claims(cause) => Self::Claims(cause),
+            OwnTokenError::Expired => Self::Expired,
+            OwnTokenError::NotYetValid => Self::NotYetValid,
+            OwnTokenError::Audience => Self::Audience,
+            OwnTokenError::Origin => Self::Origin,
+        }
+    }
 }

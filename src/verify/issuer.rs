@@ -4,7 +4,11 @@ use super::{
     key_store::{KeyStore, causes},
     roles::RoleGrants,
 };
-use crate::{jose::Algorithm, telemetry::IssuerMetrics, token::Audience};
+use crate::{
+    jose::{Algorithm, normalized_typ},
+    telemetry::IssuerMetrics,
+    token::Audience,
+};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -149,15 +153,6 @@ impl TrustedIssuer {
 
     pub(super) fn metrics(&self) -> &IssuerMetrics {
         &self.metrics
-    }
-}
-
-/// Normalizes a media type: lower case, without the prefix `application/`.
-pub(super) fn normalized_typ(typ: &str) -> String {
-    let lower = typ.to_ascii_lowercase();
-    match lower.strip_prefix("application/") {
-        Some(short) => short.to_owned(),
-        None => lower,
     }
 }
 

@@ -4,17 +4,8 @@
 //! Then their subject is traced back to its original issuer, so that it gets the same name as with a token of that
 //! issuer.
 
-mod lineage;
-mod reader;
-mod seal;
-
-pub use lineage::own_lineage;
-pub use reader::{OwnToken, OwnTokenReader};
-pub use seal::{OPAQUE_PREFIX, TokenSeal};
-
 use super::{
     KeyLease, TrustedIssuer, VerifyError,
-    issuer::normalized_typ,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
     subject::Proven,
@@ -22,7 +13,8 @@ use super::{
 use crate::{
     clock::SharedClock,
     egress::Egress,
-    jose::{JwkSet, SigningKeys, UnverifiedJws},
+    jose::{JwkSet, SigningKeys, UnverifiedJws, normalized_typ},
+    own_token::{OwnTokenReader, format_of},
     telemetry::{IssuerMetrics, Witness},
     token::{Audience, RawToken, TokenFormat},
 };
@@ -100,7 +92,7 @@ impl OwnTokens {
         };
         let typ = proven.typ.as_deref().map(normalized_typ);
         let claims = proven.claims.as_ref().ok();
-        let format = claims.and_then(|claims| reader::format_of(typ.as_deref(), claims));
+        let format = claims.and_then(|claims| format_of(typ.as_deref(), claims));
         Ok(Proven {
             made_from,
             // it is an access token, whatever `typ` its route is configured to write

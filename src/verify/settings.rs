@@ -2,7 +2,6 @@
 
 use super::{
     KnownAsSettings, RoleSettings, TrustedIssuer,
-    issuer::normalized_typ,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
     subject::is_never_access_token,
@@ -10,7 +9,7 @@ use super::{
 use crate::{
     clock::SharedClock,
     egress::{Egress, EgressTlsSettings},
-    jose::Algorithm,
+    jose::{Algorithm, normalized_typ},
     settings::{Building, Findings, HumanDuration, OutboundUrl, UrlError, exactly_one, not_empty},
     telemetry::IssuerMetrics,
     token::Audience,

@@ -4,12 +4,13 @@ use crate::architecture::names::{Name, named_in};
 use crate::architecture::tree::{Source, Tree};
 
 /// A module imports from the layers before its own; modules of one layer do not import each other.
-const LAYERS: [&[&str]; 18] = [
+const LAYERS: [&[&str]; 19] = [
     &["settings", "token", "clock", "telemetry"],
     &["jose", "egress"],
     &["store"],
     &["gate"],
     &["source"],
+    &["own_token"],
     &["verify"],
     &["policy"],
     &["exchange"],

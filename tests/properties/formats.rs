@@ -9,9 +9,9 @@ use obo_gateway::{
     clock::SystemRandomness,
     exchange::{Embedded, Exchange, IssuedToken, TokenResponse, Wider},
     jose::{Algorithm, SealingKey, SealingKeys, SigningKey, SigningKeys},
+    own_token::{OwnToken, OwnTokenError, OwnTokenReader, TokenSeal},
     store::RevocationKey,
     token::{RawToken, TokenFormat, TokenTypeUri},
-    verify::{OwnToken, OwnTokenReader, TokenSeal, VerifyError},
 };
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Map, Value, json};
@@ -54,7 +54,7 @@ impl Mint {
             .expect("what the engine mints is what was permitted")
     }
 
-    fn read(&self, token: &RawToken, case: &Case) -> Result<OwnToken, VerifyError> {
+    fn read(&self, token: &RawToken, case: &Case) -> Result<OwnToken, OwnTokenError> {
         self.reader.read(token, case.now())
     }
 }
@@ -157,7 +157,7 @@ proptest! {
         static OTHER: LazyLock<Mint> = LazyLock::new(Mint::new);
         let issued = OTHER.issue(&case, if signed { "jwt" } else { "opaque" });
         let refusal = MINT.read(issued.token(), &case).err();
-        prop_assert_eq!(refusal, Some(VerifyError::NotIssuedHere));
+        prop_assert_eq!(refusal, Some(OwnTokenError::NotIssuedHere));
     }
 
     #[test]

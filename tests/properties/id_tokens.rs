@@ -12,13 +12,13 @@ use obo_gateway::{
     clock::{ManualClock, SharedClock},
     egress::Egress,
     exchange::{IssuedToken, TokenResponse, Wider},
+    own_token::OwnToken,
     policy::{
         ClientParts, ClientPolicy, ClientSettings, Clients, DirectRequest, PermittedExchange,
         RequestedScope,
     },
     settings::BaseDir,
     token::{Audience, RawToken, ScopeSet, TokenFormat, TokenTypeUri},
-    verify::OwnToken,
 };
 use proptest::{option, prelude::*, sample::subsequence};
 use serde_json::{Map, Value, json};

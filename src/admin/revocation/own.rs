@@ -3,10 +3,10 @@
 use super::named::Named;
 use crate::{
     clock::UnixTime,
+    own_token::OwnTokenReader,
     store::{RevocationKey, StoreError},
     telemetry::Revoked,
     token::RawToken,
-    verify::OwnTokenReader,
 };
 use std::{fmt, pin::Pin, sync::Arc};
 

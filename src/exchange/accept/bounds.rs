@@ -3,10 +3,10 @@
 use super::reading::{Read, Reading};
 use crate::{
     clock::UnixTime,
+    own_token::own_lineage,
     policy::{AUTHORIZATION_DETAILS, PermittedExchange},
     store::Lineage,
     token::{Claims, ScopeSet, TokenFormat},
-    verify::own_lineage,
 };
 use serde_json::{Map, Value};
 use thiserror::Error;

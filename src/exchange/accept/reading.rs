@@ -3,9 +3,9 @@
 use super::Wider;
 use crate::{
     jose::encoding::from_base64url,
+    own_token::TokenSeal,
     store::Lineage,
     token::{Claims, Limits, RawToken, TokenFormat},
-    verify::TokenSeal,
 };
 
 /// How the tokens of an exchanger are read: its issuer name and its keys for sealed tokens.

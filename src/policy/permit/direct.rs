@@ -3,12 +3,13 @@
 use super::{PermittedExchange, with_details};
 use crate::{
     clock::UnixTime,
+    own_token::Provenance,
     policy::{
         ClientPolicy, DirectRequest, PolicyError,
         direct::{self, Acting},
     },
     store::{Lineage, RevocationKey},
-    token::{AccessTokenType, ActorChain, Provenance, TokenFormat},
+    token::{AccessTokenType, ActorChain, TokenFormat},
     verify::{ActorToken, FamilySubject, Impersonator},
 };
 use serde_json::{Map, Value};

@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     clock::ManualClock,
     jose::{Algorithm, SealingKey, SealingKeys, SigningKey, UnverifiedJws},
+    own_token::TokenSeal,
     store::{Lineage, Revocation, RevocationKey},
-    verify::TokenSeal,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_711_098_649);

@@ -3,10 +3,10 @@
 use super::ClientKeys;
 use crate::{
     clock::UnixTime,
-    jose::{Algorithm, FieldDigest, JoseError, UnverifiedJws, VerifiedJws},
+    jose::{Algorithm, FieldDigest, JoseError, UnverifiedJws, VerifiedJws, normalized_typ},
     store::{OnceOnly, Use},
     token::{Claims, ClaimsError, RawToken},
-    verify::{KeyLease, VerifyError, issuer::normalized_typ},
+    verify::{KeyLease, VerifyError},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
+    jose::normalized_typ,
     token::{Audience, Claims, ClaimsError, ScopeSet},
-    verify::{TrustedIssuer, VerifyError, issuer::normalized_typ},
+    verify::{TrustedIssuer, VerifyError},
 };
 use serde_json::Value;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The kinds of token that are never access tokens, whatever an issuer's `typ` allows.
 
 use crate::{
+    jose::normalized_typ,
     token::Claims,
-    verify::{TrustedIssuer, VerifyError, issuer::normalized_typ},
+    verify::{TrustedIssuer, VerifyError},
 };
 use serde_json::Value;
 

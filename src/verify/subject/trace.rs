@@ -2,8 +2,9 @@
 
 use super::{SubjectToken, application};
 use crate::{
+    own_token::{Naming, Provenance},
     store::RevocationKey,
-    token::{Audience, Naming, Provenance},
+    token::Audience,
     verify::{Accepted, Origins, OwnTokens, TrustedIssuer, VerifyError},
 };
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use obo_gateway::{
     clock::{ManualClock, SharedClock, UnixTime},
     egress::Egress,
     jose::{Algorithm, SigningKey, SigningKeys},
+    own_token::OwnTokenReader,
     policy::{
         ClientParts, ClientPolicy, ClientSettings, Clients, DirectRequest, GatewayIdentity,
         PermittedExchange, PolicyError, RequestedScope,
@@ -14,8 +15,8 @@ use obo_gateway::{
     telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
     verify::{
-        ActorToken, ClientTerms, Directory, FamilySubject, IssuerSettings, OwnTokenReader,
-        SubjectToken, TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
+        ActorToken, ClientTerms, Directory, FamilySubject, IssuerSettings, SubjectToken,
+        TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
     },
 };
 use serde_json::{Value, json};

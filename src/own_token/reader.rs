@@ -1,12 +1,11 @@
 //! The verification of tokens that the gateway issued itself, in every form.
 
-use super::{own_lineage, seal::TokenSeal};
+use super::{error::OwnTokenError, lineage::own_lineage, provenance::Provenance, seal::TokenSeal};
 use crate::{
     clock::UnixTime,
-    jose::{Algorithm, SigningKeys, UnverifiedJws, VerificationKey},
+    jose::{Algorithm, SigningKeys, UnverifiedJws, VerificationKey, normalized_typ},
     store::Lineage,
-    token::{Audience, Claims, ClaimsError, Provenance, RawToken, TokenFormat},
-    verify::{VerifyError, issuer::normalized_typ},
+    token::{Audience, Claims, ClaimsError, RawToken, TokenFormat},
 };
 use std::{fmt, time::Duration};
 
@@ -65,43 +64,43 @@ impl OwnTokenReader {
     /// Verifies a token: an opaque one, or a signed access or ID token.
     ///
     /// # Errors
-    /// [`VerifyError`]: the first check that failed.
-    pub fn read(&self, token: &RawToken, now: UnixTime) -> Result<OwnToken, VerifyError> {
+    /// [`OwnTokenError`]: the first check that failed.
+    pub fn read(&self, token: &RawToken, now: UnixTime) -> Result<OwnToken, OwnTokenError> {
         if TokenSeal::is_opaque(token) {
             let (claims, made_from) = self.opened(token)?;
             return self.accept(claims, TokenFormat::Opaque, None, Some(&made_from), now);
         }
-        let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
-        if jws.claimed_issuer().map_err(VerifyError::Malformed)? != &*self.issuer {
-            return Err(VerifyError::UnknownIssuer);
+        let jws = UnverifiedJws::parse(token).map_err(OwnTokenError::Malformed)?;
+        if jws.claimed_issuer().map_err(OwnTokenError::Malformed)? != &*self.issuer {
+            return Err(OwnTokenError::UnknownIssuer);
         }
-        let own = self.key_of(&jws).ok_or(VerifyError::NotIssuedHere)?;
+        let own = self.key_of(&jws).ok_or(OwnTokenError::NotIssuedHere)?;
         let verified = own
             .key
             .verify(jws, &[own.alg])
-            .map_err(VerifyError::Signature)?;
+            .map_err(OwnTokenError::Signature)?;
         let typ = verified.typ().map(normalized_typ);
-        let claims = verified.into_claims().map_err(VerifyError::Malformed)?;
-        let format = format_of(typ.as_deref(), &claims).ok_or(VerifyError::TokenType)?;
+        let claims = verified.into_claims().map_err(OwnTokenError::Malformed)?;
+        let format = format_of(typ.as_deref(), &claims).ok_or(OwnTokenError::TokenType)?;
         let made_from = self.made_from(&claims)?;
         self.accept(claims, format, Some(&own.kid), made_from.as_ref(), now)
     }
 
-    /// Returns the claims and the lineage of an opaque token. The caller makes the other checks of a subject token.
-    pub(super) fn opened(&self, token: &RawToken) -> Result<(Claims, Lineage), VerifyError> {
+    /// What an opaque token says, and what it was made from, for whoever checks the rest as of any subject token.
+    pub(crate) fn opened(&self, token: &RawToken) -> Result<(Claims, Lineage), OwnTokenError> {
         let opened = self.seal.as_ref().and_then(|seal| seal.open(token));
-        opened.ok_or(VerifyError::NotIssuedHere)
+        opened.ok_or(OwnTokenError::NotIssuedHere)
     }
 
-    /// Returns the sealed lineage of a signed token. Returns `None` if the token was issued without sealing keys.
-    pub(super) fn made_from(&self, claims: &Claims) -> Result<Option<Lineage>, VerifyError> {
-        let id = claims.required_text("jti").map_err(VerifyError::Claims)?;
+    /// What a signed token says, sealed, that it was made from; none where it was signed without keys to seal with.
+    pub(crate) fn made_from(&self, claims: &Claims) -> Result<Option<Lineage>, OwnTokenError> {
+        let id = claims.required_text("jti").map_err(OwnTokenError::Claims)?;
         if !TokenSeal::is_sealed(id) {
             return Ok(None);
         }
         // a lineage that cannot be opened cannot be checked for revocations either
         let made_from = self.seal.as_ref().and_then(|seal| seal.lineage(id));
-        made_from.map(Some).ok_or(VerifyError::NotIssuedHere)
+        made_from.map(Some).ok_or(OwnTokenError::NotIssuedHere)
     }
 
     fn key_of(&self, jws: &UnverifiedJws<'_>) -> Option<&OwnKey> {
@@ -116,31 +115,30 @@ impl OwnTokenReader {
         kid: Option<&str>,
         made_from: Option<&Lineage>,
         now: UnixTime,
-    ) -> Result<OwnToken, VerifyError> {
-        // an opaque token is sealed for this issuer; for a signed token, this was compared before the signature was
-        // verified
+    ) -> Result<OwnToken, OwnTokenError> {
+        // sealed for this issuer it is in any case; of a signed token this was compared before the signature was
         if claims.text("iss") != Ok(Some(&*self.issuer)) {
-            return Err(VerifyError::UnknownIssuer);
+            return Err(OwnTokenError::UnknownIssuer);
         }
-        let time = |name| claims.time(name).map_err(VerifyError::Claims);
-        let missing = |name| VerifyError::Claims(ClaimsError::Missing(name));
+        let time = |name| claims.time(name).map_err(OwnTokenError::Claims);
+        let missing = |name| OwnTokenError::Claims(ClaimsError::Missing(name));
         let expires_at = time("exp")?.ok_or(missing("exp"))?;
         let issued_at = time("iat")?.ok_or(missing("iat"))?;
         if now >= expires_at {
-            return Err(VerifyError::Expired);
+            return Err(OwnTokenError::Expired);
         }
         if issued_at > now.plus(LEEWAY) {
-            return Err(VerifyError::NotYetValid);
+            return Err(OwnTokenError::NotYetValid);
         }
-        let id = claims.required_text("jti").map_err(VerifyError::Claims)?;
-        let provenance = Provenance::of_token_id(id).ok_or(VerifyError::Origin)?;
-        let lineage = own_lineage(&claims, kid, made_from).ok_or(VerifyError::Origin)?;
-        let audiences = claims.one_or_many("aud").map_err(VerifyError::Claims)?;
+        let id = claims.required_text("jti").map_err(OwnTokenError::Claims)?;
+        let provenance = Provenance::of_token_id(id).ok_or(OwnTokenError::Origin)?;
+        let lineage = own_lineage(&claims, kid, made_from).ok_or(OwnTokenError::Origin)?;
+        let audiences = claims.one_or_many("aud").map_err(OwnTokenError::Claims)?;
         let audiences = audiences
             .into_iter()
             .map(Audience::parse)
             .collect::<Result<_, _>>()
-            .map_err(|_| VerifyError::Audience)?;
+            .map_err(|_| OwnTokenError::Audience)?;
         Ok(OwnToken {
             claims,
             format,
@@ -187,7 +185,7 @@ impl OwnToken {
 /// Returns the form of a token with this header type, in lower case and without `application/` (RFC 9068 §2.1), or
 /// `None` if the type is missing or unknown. A route can be configured to issue access tokens with the type `JWT`,
 /// which ID tokens also have. Only ID tokens have `azp`, which no route can add.
-pub(super) fn format_of(typ: Option<&str>, claims: &Claims) -> Option<TokenFormat> {
+pub(crate) fn format_of(typ: Option<&str>, claims: &Claims) -> Option<TokenFormat> {
     match typ? {
         "at+jwt" => Some(TokenFormat::Jwt),
         "jwt" if claims.get("azp").is_none() => Some(TokenFormat::Jwt),

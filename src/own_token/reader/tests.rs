@@ -27,7 +27,7 @@ impl Rig {
         RawToken::from(self.keys.signing().sign(typ, claims).unwrap())
     }
 
-    fn refusal(&self, token: &RawToken) -> VerifyError {
+    fn refusal(&self, token: &RawToken) -> OwnTokenError {
         self.reader.read(token, NOW).unwrap_err()
     }
 }
@@ -92,10 +92,10 @@ fn what_was_made_from_something_that_cannot_be_opened_any_more_is_refused() {
     let rig = Rig::new();
     let id = seal().token_id("s.1", &lineage()).unwrap();
     let token = rig.sign("at+jwt", &claims(json!({ "jti": id })));
-    assert_eq!(rig.refusal(&token), VerifyError::NotIssuedHere);
+    assert_eq!(rig.refusal(&token), OwnTokenError::NotIssuedHere);
     let without = OwnTokenReader::new(ISSUER, &rig.keys, None);
     let refusal = without.read(&token, NOW).unwrap_err();
-    assert_eq!(refusal, VerifyError::NotIssuedHere);
+    assert_eq!(refusal, OwnTokenError::NotIssuedHere);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn the_type_says_whether_a_signed_token_is_an_access_token() {
     assert_eq!(format, TokenFormat::IdToken);
     for typ in ["token-introspection+jwt", "logout+jwt", ""] {
         let token = rig.sign(typ, &claims(json!({})));
-        assert_eq!(rig.refusal(&token), VerifyError::TokenType, "{typ:?}");
+        assert_eq!(rig.refusal(&token), OwnTokenError::TokenType, "{typ:?}");
     }
 }
 
@@ -119,9 +119,9 @@ fn every_key_of_the_gateway_reads_and_no_other() {
     }
     let strange = key().sign("at+jwt", &claims(json!({}))).unwrap();
     let refusal = rig.refusal(&RawToken::from(strange));
-    assert_eq!(refusal, VerifyError::NotIssuedHere);
+    assert_eq!(refusal, OwnTokenError::NotIssuedHere);
     let strange = seal().seal(&claims(json!({})), &lineage()).unwrap();
-    assert_eq!(rig.refusal(&strange), VerifyError::NotIssuedHere);
+    assert_eq!(rig.refusal(&strange), OwnTokenError::NotIssuedHere);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_token_of_the_gateway_s_key_under_another_signature_is_refused() {
     let text = String::from_utf8(token.expose().to_vec()).unwrap();
     let (signed, _) = text.rsplit_once('.').unwrap();
     let forged = RawToken::from(format!("{signed}.{}", base64url([7; 64])));
-    assert!(matches!(rig.refusal(&forged), VerifyError::Signature(_)));
+    assert!(matches!(rig.refusal(&forged), OwnTokenError::Signature(_)));
 }
 
 #[test]
@@ -159,18 +159,18 @@ fn its_time_is_the_gateway_s_to_the_second_at_the_end() {
         rig.reader.read(&token, now).map(|_| ())
     };
     assert_eq!(at(59), Ok(()));
-    assert_eq!(at(60), Err(VerifyError::Expired));
+    assert_eq!(at(60), Err(OwnTokenError::Expired));
     assert_eq!(at(-30), Ok(()), "another replica's clock");
-    assert_eq!(at(-31), Err(VerifyError::NotYetValid));
+    assert_eq!(at(-31), Err(OwnTokenError::NotYetValid));
 }
 
 #[test]
 fn another_issuer_s_token_is_refused_before_its_signature_is_looked_at() {
     let rig = Rig::new();
     let token = rig.sign("at+jwt", &claims(json!({"iss": "https://else"})));
-    assert_eq!(rig.refusal(&token), VerifyError::UnknownIssuer);
+    assert_eq!(rig.refusal(&token), OwnTokenError::UnknownIssuer);
     let garbage = RawToken::from("oborf_AAAA".to_owned());
-    assert!(matches!(rig.refusal(&garbage), VerifyError::Malformed(_)));
+    assert!(matches!(rig.refusal(&garbage), OwnTokenError::Malformed(_)));
 }
 
 /// A route can be configured to write `JWT` as the type of its access tokens. Only an ID token has an authorized party.
@@ -193,6 +193,6 @@ fn an_access_token_that_says_jwt_is_told_from_an_id_token() {
     }
     for typ in ["logout+jwt", "", "token-introspection+jwt"] {
         let token = rig.sign(typ, &claims(json!({})));
-        assert_eq!(rig.refusal(&token), VerifyError::TokenType, "{typ}");
+        assert_eq!(rig.refusal(&token), OwnTokenError::TokenType, "{typ}");
     }
 }
