@@ -86,13 +86,13 @@ impl OwnTokenReader {
         self.accept(claims, format, Some(&own.kid), made_from.as_ref(), now)
     }
 
-    /// What an opaque token says, and what it was made from, for whoever checks the rest as of any subject token.
+    /// Returns the claims and the lineage of an opaque token. The caller makes the other checks of a subject token.
     pub(crate) fn opened(&self, token: &RawToken) -> Result<(Claims, Lineage), OwnTokenError> {
         let opened = self.seal.as_ref().and_then(|seal| seal.open(token));
         opened.ok_or(OwnTokenError::NotIssuedHere)
     }
 
-    /// What a signed token says, sealed, that it was made from; none where it was signed without keys to seal with.
+    /// Returns the sealed lineage of a signed token. Returns `None` if the token was issued without sealing keys.
     pub(crate) fn made_from(&self, claims: &Claims) -> Result<Option<Lineage>, OwnTokenError> {
         let id = claims.required_text("jti").map_err(OwnTokenError::Claims)?;
         if !TokenSeal::is_sealed(id) {
