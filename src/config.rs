@@ -1,11 +1,12 @@
-//! From `gateway.yaml` to values, and from mistakes to lines that say how to mend them.
+//! Reads `gateway.yaml` and builds the components of the gateway from it, or reports every mistake.
 //!
-//! What enters is a file; what leaves is a [`Document`] whose sections are read one by one through a [`Section`],
-//! or [`Findings`](crate::settings::Findings) that [`render`] prints with file, line, column, path, what, why and
-//! how to mend. Guaranteed: no input panics; a key that nobody reads is refused; a key is written once; every value
-//! stands in exactly one place (anchors, aliases, merge keys and tags are refused), so that each finding can point
-//! at it; a key that is written has a value. A file that cannot be read as YAML yields exactly one finding; otherwise one run
-//! reports every finding about the shape, and about the meaning of every item whose shape is right.
+//! A file becomes a [`Document`], whose sections are read key by key through a [`Section`]. Mistakes become
+//! [`Findings`](crate::settings::Findings), which [`render`] prints with file, line, column, path, what, why and fix.
+//!
+//! No input causes a panic. Unknown and duplicate keys, keys without a value, anchors, aliases, merge keys and tags are
+//! refused, so every value is in exactly one place and each finding can point to it. A file that is not YAML has one
+//! finding. Otherwise one run reports every mistake in the shape of the file, and every mistake in the meaning of the
+//! items whose shape is right.
 
 mod compose;
 mod document;

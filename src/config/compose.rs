@@ -1,4 +1,4 @@
-//! From the sections of `gateway.yaml` to the components of a gateway.
+//! Builds the components of a gateway from the sections of `gateway.yaml`.
 
 mod listeners;
 mod own_upstreams;
@@ -36,57 +36,57 @@ use running::Succession;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use token_service::{ServiceGround, known_to_revoke};
 
-/// What the process gives to what is composed.
+/// What the process provides for the components.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
-    /// The time.
+    /// The current time.
     pub clock: SharedClock,
     /// Random bytes.
     pub randomness: SharedRandomness,
-    /// Where everything runs that talks to identity providers.
+    /// The runtime for everything that communicates with identity providers.
     pub io: tokio::runtime::Handle,
 }
 
-/// A gateway that was composed and does not run yet.
+/// A gateway that was built and is not running yet.
 #[derive(Debug)]
 pub struct Configuration {
-    /// Where it listens.
+    /// The listeners for clients.
     pub listeners: Vec<ListenerTerms>,
-    /// Whom the operator's listener admits.
+    /// The access rules of the admin listener.
     pub admin: AdminTerms,
-    /// The operator's listener.
+    /// The admin listener.
     pub admin_listener: ListenerTerms,
-    /// Ends tokens for the operator.
+    /// Revokes tokens for operators.
     pub revoker: Revoker,
-    /// What requests and clients may take.
+    /// The limits of requests and clients.
     pub limits: LimitsSettings,
-    /// How it ends.
+    /// How the gateway shuts down.
     pub shutdown: ShutdownSettings,
-    /// Its threads.
+    /// The threads.
     pub runtime: RuntimeSettings,
-    /// What requests meet. Their access log is off until [`Configuration::access_log`] is put in its place.
+    /// The components that serve requests. Their access log is off until [`Configuration::access_log`] replaces it.
     pub hooks: Hooks,
     /// The access log, opened.
     pub access_log: OpenedAccessLog,
-    /// How the gateway's own log is written.
+    /// The settings of the gateway's own log.
     pub log: LogSettings,
-    /// Whom it trusts.
+    /// The trusted issuers.
     pub issuers: Vec<Arc<TrustedIssuer>>,
-    /// What outlives the process, where there is such a place.
+    /// The store, if one is configured.
     pub store: Option<Stores>,
-    /// What it counts.
+    /// The metrics.
     pub metrics: Metrics,
-    /// By what the next configuration finds out what it changes.
+    /// What the next configuration needs to find out what it changes.
     pub memory: Memory,
 }
 
-/// Everything that was read, before it is put together.
+/// Everything that was read from the file, before the components are built.
 pub(super) struct Read {
     listeners: Vec<(usize, ListenerSettings)>,
     admin: AdminSettings,
     issuer: Option<EngineSettings>,
     trusted_issuers: Vec<(usize, IssuerSettings)>,
-    /// Those whose shape is wrong included.
+    /// The number of issuers in the file, including those with a wrong shape.
     listed_issuers: usize,
     /// Sections in which something could not be read.
     doubtful: BTreeSet<&'static str>,
@@ -101,9 +101,9 @@ pub(super) struct Read {
     telemetry: TelemetrySettings,
 }
 
-/// How the gateway's own log is written; known before anything else, so that the rest can be logged.
+/// Returns the settings of the gateway's own log. They are read before everything else, so that the rest can be logged.
 pub fn log_settings(document: &Document) -> LogSettings {
-    // what is wrong in the file is reported when it is composed
+    // mistakes in the file are reported when it is composed
     document
         .sections(&mut Findings::default(), |top| {
             top.take_or_default::<TelemetrySettings>("telemetry")
@@ -111,8 +111,7 @@ pub fn log_settings(document: &Document) -> LogSettings {
         .log
 }
 
-/// Composes a gateway from `document`. Every mistake is in `findings`; with one of them that is an error there is no
-/// gateway.
+/// Builds a gateway from `document`. Reports every mistake in `findings`; returns `None` if one of them is an error.
 pub fn compose(
     document: &Document,
     base: &BaseDir,
@@ -123,7 +122,7 @@ pub fn compose(
     compose_after(None, document, base, effects, surroundings, findings)
 }
 
-/// The same for a gateway that may replace what is `running`: what has not changed is taken over as it runs.
+/// Like [`compose`], for a gateway that may replace `running`: parts that have not changed are taken over in use.
 pub fn compose_after(
     running: Option<&Running>,
     document: &Document,
@@ -133,7 +132,7 @@ pub fn compose_after(
     findings: &mut Findings,
 ) -> Option<Configuration> {
     let read = document.sections(findings, |top| read(top));
-    // nothing comes after what is only looked at
+    // without effects, no configuration follows this one
     let prints = match effects {
         Effects::Allowed => Prints::of(document, base),
         Effects::None | Effects::Imagined => Prints::default(),
@@ -160,9 +159,9 @@ pub fn compose_after(
     composed.filter(|_| !findings.has_errors())
 }
 
-/// Reads the top level. Also names its keys and their types for the schema.
+/// Reads the top level. The schema uses the same function to collect the keys and their types.
 pub(super) fn read(top: &mut impl TopLevel) -> Read {
-    // first: the keys are documented in the order in which they are asked for
+    // first: the keys are documented in the order in which they are read
     let listeners = top.required_list("listeners");
     let admin = top.take_or_default("admin");
     let issuer = top.required("issuer");
@@ -194,13 +193,13 @@ pub(super) fn read(top: &mut impl TopLevel) -> Read {
         }
     }
     if read.doubtful.contains("trusted_issuers") {
-        // how many were meant is not known: more than were read
+        // the intended number is unknown: it may be higher than what was read
         read.listed_issuers += 1;
     }
     read
 }
 
-/// The sections that others need: what is said about one of them is not said again about what needs it.
+/// Sections that others depend on: a mistake in one of them is not reported again where it is used.
 const DEPENDED_UPON: [&str; 6] = [
     "listeners",
     "admin",
@@ -221,7 +220,7 @@ impl Read {
 }
 
 impl Read {
-    /// How long anything can live that was issued, or made from what was issued, a moment ago.
+    /// Returns the maximum lifetime of anything that was issued just now, or is made from it.
     fn longest_life(&self) -> Duration {
         let issuers = self.trusted_issuers.iter();
         let tokens = issuers.map(|(_, issuer)| issuer.max_lifetime.get());
@@ -231,7 +230,7 @@ impl Read {
     }
 }
 
-/// Longer than clocks may differ: a revocation outlives what it ends.
+/// Longer than clocks may differ, so that a revocation outlives what it ends.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(3_600);
 
 struct Composer<'a> {
@@ -241,7 +240,7 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    /// Builds every part, so that one run shows what is wrong with each, and then puts them together.
+    /// Builds every part, so that one run reports the mistakes of all of them, and then combines them.
     fn compose(mut self, mut read: Read, building: &mut Building<'_>) -> Option<Configuration> {
         let (clock, randomness) = (&self.surroundings.clock, &self.surroundings.randomness);
         let configured = std::mem::take(&mut read.listeners);
@@ -325,7 +324,7 @@ impl Composer<'_> {
         })
     }
 
-    /// What requests meet in the end; the cache goes on as it is where nothing was written anew about it.
+    /// Builds the pipeline. The cache is taken over if its settings have not changed.
     fn pipeline(
         &self,
         read: &Read,
@@ -348,7 +347,7 @@ impl Composer<'_> {
         }
     }
 
-    /// What an operator revokes with, who knows no names yet.
+    /// Builds the revoker for operators, without the names in the configuration.
     fn revoker(
         &self,
         read: &Read,
@@ -368,7 +367,7 @@ impl Composer<'_> {
         }
     }
 
-    /// The store goes on as it is where nothing was written anew about it.
+    /// Builds the store, or takes it over if its settings have not changed.
     fn store(
         &self,
         settings: Option<&StoreSettings>,
@@ -387,7 +386,7 @@ impl Composer<'_> {
             .or_else(|| settings.build(building, parts))
     }
 
-    /// The ids of requests go on where they were.
+    /// Takes over the source of request ids, or creates it.
     fn ids(&self, building: &mut Building<'_>) -> Option<IdSource> {
         if let Some(ids) = self.succession.ids() {
             return Some(ids);

@@ -1,7 +1,7 @@
-//! One YAML file, read whole.
+//! Reads one YAML file.
 //!
-//! What enters is a path or a text; what leaves is a [`Document`]: one mapping whose keys are all names, each written
-//! once, with the place of everything in it. Anything else is [`Unreadable`], which holds the run's findings.
+//! A [`Document`] is one mapping whose keys are all names, each written once, with the position of every value. Any
+//! other content is [`Unreadable`], which contains the findings of the run.
 
 use super::{
     marks::{Mark, Marks},
@@ -14,7 +14,7 @@ use serde_yaml::{Mapping, Value};
 use std::io::Read;
 use std::path::Path;
 
-/// Far above 10,000 routes; bounds what a wrong path can make the gateway read.
+/// Far more than 10,000 routes need. Limits what the gateway reads if the path is wrong.
 const MAX_BYTES: usize = 4 << 20;
 
 /// A configuration file that is one YAML mapping.
@@ -24,10 +24,10 @@ pub struct Document {
     root: Mapping,
 }
 
-/// A configuration file that is none, and why.
+/// A configuration file that cannot be used, and why.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// The places that are known.
+    /// The known positions.
     pub marks: Marks,
     /// What is wrong.
     pub findings: Findings,
@@ -37,7 +37,7 @@ impl Document {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`Unreadable`] where it cannot be opened, exceeds 4 MiB, is not UTF-8 or is no YAML mapping.
+    /// [`Unreadable`] if it cannot be opened, exceeds 4 MiB, is not UTF-8 or is not a YAML mapping.
     pub fn read(path: &Path) -> Result<Self, Unreadable> {
         let file = path.display().to_string();
         let bytes = std::fs::File::open(path)
@@ -53,20 +53,20 @@ impl Document {
         Self::of_bytes(&file, &bytes)
     }
 
-    /// Reads `bytes`, which findings call `file`.
+    /// Parses `bytes`; `file` is the name of the file in findings.
     pub(super) fn of_bytes(file: &str, bytes: &[u8]) -> Result<Self, Unreadable> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::parse(file, text),
-            // One byte above the limit is read, which may cut a character: that is a matter of size, not of encoding.
+            // One byte above the limit is read, which may split a character: the error is the size, not the encoding.
             Err(_) if bytes.len() > MAX_BYTES => Err(too_large(file)),
             Err(error) => Err(not_utf8(file, bytes, error.valid_up_to())),
         }
     }
 
-    /// Reads `text`, which findings call `file`.
+    /// Parses `text`; `file` is the name of the file in findings.
     ///
     /// # Errors
-    /// [`Unreadable`] where it exceeds 4 MiB or is no YAML mapping.
+    /// [`Unreadable`] if it exceeds 4 MiB or is not a YAML mapping.
     pub fn parse(file: &str, text: &str) -> Result<Self, Unreadable> {
         if text.len() > MAX_BYTES {
             return Err(too_large(file));
@@ -98,17 +98,17 @@ impl Document {
         Self::with_named_keys(marks, root)
     }
 
-    /// The place of everything, for [`render`](super::render).
+    /// Returns the positions of all values, for [`render`](super::render).
     pub fn marks(&self) -> &Marks {
         &self.marks
     }
 
-    /// The top level as it is written.
+    /// Returns the top level as it is written.
     pub(super) fn root(&self) -> &Mapping {
         &self.root
     }
 
-    /// Reads the file's top level with `read`, then refuses every key that `read` did not ask for.
+    /// Reads the file's top level with `read`, then refuses every key that `read` did not read.
     pub fn sections<R>(
         &self,
         findings: &mut Findings,
@@ -154,7 +154,7 @@ const START: Mark = Mark { line: 1, column: 1 };
 
 pub(super) fn read_capped(from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than is allowed tells "too large" from "just fits".
+    // One byte more than permitted distinguishes a file that is too large from one that just fits.
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
     from.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -202,7 +202,7 @@ fn syntax(file: &str, error: &serde_yaml::Error) -> Unreadable {
         column: at.column(),
     });
     let text = error.to_string();
-    // The place stands in front of the finding already.
+    // The finding begins with the position already.
     let what = text.split(" at line ").next().unwrap_or(&text);
     Unreadable::once(
         file,
@@ -212,7 +212,7 @@ fn syntax(file: &str, error: &serde_yaml::Error) -> Unreadable {
     )
 }
 
-/// Reports every key that YAML reads as something else than text, such as `404:` or `true:`.
+/// Reports every key that YAML does not read as text, such as `404:` or `true:`.
 fn name_keys(value: &Value, findings: &mut Findings) {
     match value {
         Value::Mapping(mapping) => name_keys_of_mapping(mapping, findings),

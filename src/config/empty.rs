@@ -1,15 +1,15 @@
-//! Keys that are written with nothing behind them.
+//! Refuses keys without a value.
 //!
-//! A template that fills in nothing and a commented-out item leave such keys. Taken as absent they would open what the key
-//! is there to close: `tls:` would be plain http. So each is refused, at whatever depth, but for those whose being empty
-//! is documented.
+//! A template without values or a commented-out item leaves such keys. If an empty key counted as absent, it would
+//! switch off what the key is meant to enable: `tls:` would be plain http. Therefore empty values are refused at any
+//! depth, except where the documentation defines their meaning.
 
 use super::mistakes::within;
 use crate::settings::{Findings, Segment, Severity};
 use serde_yaml::{Mapping, Value};
 use std::collections::HashSet;
 
-/// The lists and mappings that may be empty, and what that says. None is among them whose absence lets more in.
+/// The lists and mappings that may be empty, and what that means. None of them is one whose absence permits more.
 const MAY_BE_EMPTY: [(&str, &str); 16] = [
     ("clients[].introspects", "it introspects nobody's tokens"),
     ("clients[].resources", "no resource stands for an audience"),
@@ -40,10 +40,10 @@ const MAY_BE_EMPTY: [(&str, &str); 16] = [
 
 const WHY: &str =
     "a template or a commented-out line may have left it empty, and absent it would let more in";
-/// More than anybody wants to read about one item.
+/// Maximum number of findings about one item.
 const MAX_SHOWN: usize = 100;
 
-/// Reports the keys and items of `value` that are null; not those that a finding since `before` is about.
+/// Reports the keys and items of `value` that are null, except those that already have a finding after `before`.
 pub(super) fn refuse_nothing(value: &Value, before: usize, findings: &mut Findings) {
     let mut places = Vec::new();
     collect(value, &mut Vec::new(), &mut places, &|value, _| {
@@ -61,7 +61,7 @@ pub(super) fn refuse_nothing(value: &Value, before: usize, findings: &mut Findin
     }
 }
 
-/// Reports the blank texts and the empty collections of the file, but for those that a finding is about and those that
+/// Reports the blank texts and the empty collections of the file, except those that already have a finding and those in
 /// [`MAY_BE_EMPTY`].
 pub(super) fn refuse_blank(root: &Mapping, findings: &mut Findings) {
     let mut places = Vec::new();
@@ -99,7 +99,7 @@ pub(super) fn refuse_blank(root: &Mapping, findings: &mut Findings) {
     }
 }
 
-/// Reports every `*` that stands alone where nothing is a pattern: `methods: ['*']` would serve the method called `*`.
+/// Reports every lone `*` where patterns are not supported: `methods: ['*']` would permit only a method named `*`.
 pub(super) fn refuse_stars(root: &Mapping, findings: &mut Findings) {
     let mut places = Vec::new();
     let is_star = |value: &Value, place: &[Segment]| {
@@ -127,7 +127,7 @@ pub(super) fn refuse_stars(root: &Mapping, findings: &mut Findings) {
     }
 }
 
-/// Where a star may stand: every origin, a scope that is called so, and values that the operator chooses.
+/// Where `*` is permitted: every origin, a scope with that name, and values that the operator chooses.
 const STARS: [&str; 12] = [
     "clients[].scope.allow[]",
     "routes[].cors.origins[]",
@@ -143,7 +143,7 @@ const STARS: [&str; 12] = [
     "trusted_issuers[].roles.grants[].scope[]",
 ];
 
-/// Reports that nothing is written at the present place.
+/// Reports that the current key has no value.
 pub(super) fn refuse_null(findings: &mut Findings) {
     refuse("nothing", findings);
 }
@@ -162,7 +162,7 @@ fn may_be_empty(place: &[Segment]) -> bool {
         .any(|(written, _)| matches(written, place))
 }
 
-/// Returns `true` if `place` is written as `pattern`, in which `[]` is any item and `*` any key.
+/// Returns `true` if `place` matches `pattern`, in which `[]` is any item and `*` any key.
 fn matches(pattern: &str, place: &[Segment]) -> bool {
     let mut steps = pattern
         .split('.')
@@ -178,7 +178,7 @@ fn matches(pattern: &str, place: &[Segment]) -> bool {
     fits && steps.next().is_none()
 }
 
-/// Collects the places of what `is_empty`, each with what is found there.
+/// Collects the places for which `is_empty` returns a description, together with this description.
 fn collect(
     value: &Value,
     place: &mut Vec<Segment>,
@@ -214,10 +214,10 @@ fn collect(
     }
 }
 
-/// The places that findings are about.
+/// The places that have findings.
 struct Known {
     places: HashSet<Vec<Segment>>,
-    /// Those and everything above them.
+    /// These places and all their parents.
     above: HashSet<Vec<Segment>>,
 }
 
@@ -240,7 +240,7 @@ impl Known {
         known
     }
 
-    /// Returns `true` if a finding is about `place`, something in it, or something that it is in.
+    /// Returns `true` if `place`, one of its parents or something inside it has a finding.
     fn covers(&self, place: &[Segment]) -> bool {
         let within = |length| {
             let above: &[Segment] = place.get(..length).unwrap_or_default();

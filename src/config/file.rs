@@ -1,4 +1,4 @@
-//! Where the configuration comes from: a file, or standard input.
+//! The source of the configuration: a file or standard input.
 
 use super::{
     Document,
@@ -12,21 +12,22 @@ use std::{
     sync::Arc,
 };
 
-/// The configuration that a command was given.
+/// The configuration that a command uses.
 #[derive(Debug, Clone)]
 pub enum ConfigFile {
     /// A file. It is read again at each reload.
     Path(PathBuf),
-    /// What was read from standard input, which can be read only once. Relative paths in it are relative to the working
+    /// The text of standard input, which can be read only once. Relative paths in it are relative to the working
     /// directory.
     StandardInput(Arc<[u8]>),
 }
 
-/// What findings call standard input.
+/// The name of standard input in findings.
 const STANDARD_INPUT: &str = "standard input";
 
 impl ConfigFile {
-    /// The file at `path`; `-` reads `stdin` to its end, at most one byte beyond what a configuration may have.
+    /// Returns the file at `path`. For `-`, reads `stdin` to its end, or until it exceeds the size limit of a
+    /// configuration.
     ///
     /// # Errors
     /// `stdin` cannot be read. A file is not opened here.
@@ -37,7 +38,7 @@ impl ConfigFile {
         Ok(Self::Path(path.to_owned()))
     }
 
-    /// Returns `true` if `path` stands for standard input.
+    /// Returns `true` if `path` means standard input.
     pub fn is_standard_input(path: &Path) -> bool {
         path == Path::new("-")
     }
@@ -45,7 +46,7 @@ impl ConfigFile {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// As [`Document::read`].
+    /// The same as [`Document::read`].
     pub fn read(&self) -> Result<Document, Unreadable> {
         match self {
             Self::Path(path) => Document::read(path),
@@ -53,7 +54,7 @@ impl ConfigFile {
         }
     }
 
-    /// The folder that relative paths are relative to.
+    /// Returns the folder that relative paths are relative to.
     pub fn base(&self) -> BaseDir {
         match self {
             Self::Path(path) => BaseDir::of_file(path),

@@ -1,13 +1,13 @@
-//! Where everything stands, so that a path becomes a line and a column.
+//! Maps a path in the configuration to a line and a column.
 //!
-//! What enters are the places that the [scan](super::scan) met; what leaves is the [`Mark`] of any path. Guaranteed:
-//! every path has one, that of the nearest parent where the path itself does not exist.
+//! The positions come from the [scan](super::scan). Every path has a position; that of a path which does not exist is
+//! the position of its nearest existing parent.
 
 use super::scan::{self, Refused};
 use crate::settings::{ConfigPath, Segment};
 use std::collections::HashMap;
 
-/// A place in the file; lines and columns count from 1, columns in characters.
+/// A position in the file. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     /// The line.
@@ -16,14 +16,14 @@ pub struct Mark {
     pub column: usize,
 }
 
-/// The file's name and the place of everything in it.
+/// The file's name and the positions of everything in it.
 #[derive(Debug, Clone)]
 pub struct Marks {
     file: String,
     root: Box<Place>,
 }
 
-/// Where a value and the key before it stand.
+/// The positions of a value and of the key before it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) key: Option<Mark>,
@@ -31,7 +31,7 @@ pub(super) struct Place {
     pub(super) inside: Inside,
 }
 
-/// What a value holds.
+/// The contents of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Inside {
     Scalar,
@@ -40,7 +40,7 @@ pub(super) enum Inside {
 }
 
 impl Marks {
-    /// Reads the places of everything in `text`; `None` where it holds nothing at all.
+    /// Reads the positions of everything in `text`. Returns `None` if it is empty.
     pub(super) fn of(file: &str, text: &str) -> Result<Option<Self>, Refused> {
         let root = scan::places(text)?;
         Ok(root.map(|root| Self {
@@ -49,7 +49,7 @@ impl Marks {
         }))
     }
 
-    /// A file of which only one place is known.
+    /// Returns the marks of a file of which only one position is known.
     pub(super) fn only(file: &str, value: Mark) -> Self {
         let root = Place {
             key: None,
@@ -62,19 +62,19 @@ impl Marks {
         }
     }
 
-    /// The file's name, as it was given.
+    /// Returns the file's name as it was given.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// Where `path` stands: its key, or the value where a list or the file itself holds it. A path that does not
-    /// exist (a key that is missing) is placed at the nearest parent that does.
+    /// Returns the position of `path`: of its key, or of the value if it is a list item or the whole file. A path that
+    /// does not exist (such as a missing key) has the position of its nearest existing parent.
     pub fn find(&self, path: &ConfigPath) -> Mark {
         let place = self.nearest(path);
         place.key.unwrap_or(place.value)
     }
 
-    /// Where the value at `path` starts, or that of the nearest parent that exists.
+    /// Returns the position of the value at `path`, or of its nearest existing parent.
     pub fn find_value(&self, path: &ConfigPath) -> Mark {
         self.nearest(path).value
     }

@@ -1,17 +1,16 @@
-//! serde's messages, taken apart.
+//! Parses serde's error messages.
 //!
-//! serde offers its errors as text only, so the text is taken apart here and nowhere else; a text that is not recognised
-//! is passed on as it is. A type's own message may hold its cure after a semicolon (`what; mend`), unless it has the form
-//! `expected …, found …`. Guaranteed: where a mapping was expected the value in its place is not repeated (it may be a
-//! secret that somebody wrote inline).
+//! serde returns its errors only as text. The text is parsed only here; a text that is not recognized is passed on
+//! unchanged. A type's own message may contain a fix after a semicolon (`what; fix`), unless it has the form `expected
+//! …, found …`. Where a mapping was expected, the value in its place is not repeated, because it may be a secret.
 
 use super::shape::shown;
 use crate::settings::Segment;
 
-/// How serde calls the type of a secret.
+/// serde's name for the type of a secret.
 const SECRET: &str = "struct SecretSettings";
 
-/// What serde says.
+/// A parsed error message of serde.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Mistake {
     UnknownKey { key: String, known: Vec<String> },
@@ -42,7 +41,7 @@ impl Mistake {
         if let Some((found, expected)) = unexpected {
             return Self::unexpected(found, expected);
         }
-        // Where a message repeats what it found, a semicolon may be the file's own.
+        // If a message repeats the value, a semicolon may come from the file.
         let cure = text
             .split_once("; ")
             .filter(|_| expectation(text).is_none());
@@ -68,7 +67,7 @@ impl Mistake {
         Self::Unexpected { found, expected }
     }
 
-    /// The key that the message names and the path does not end with.
+    /// Returns the key that the message names, unless the path ends with it.
     pub(super) fn inner_key(&self, last: Option<&Segment>) -> Option<Segment> {
         let (Self::UnknownKey { key, .. } | Self::MissingKey(key)) = self else {
             return None;
@@ -79,13 +78,13 @@ impl Mistake {
     }
 }
 
-/// The text between `prefix`, which ends with a backtick, and the next backtick; and what follows.
+/// Returns the text between `prefix`, which ends with a backtick, and the next backtick; and the rest.
 fn quoted_after<'t>(text: &'t str, prefix: &str) -> Option<(String, &'t str)> {
     let (quoted, rest) = text.strip_prefix(prefix)?.split_once('`')?;
     Some((quoted.to_owned(), rest))
 }
 
-/// Every text between backticks.
+/// Returns every text between backticks.
 fn all_quoted(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
@@ -106,7 +105,7 @@ fn expected_in_words(expected: &str) -> String {
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number in range",
         "f32" | "f64" => "a number",
         "unit" | "unit value" => "nothing",
-        // What serde says of an enum that is written as one word.
+        // serde's message for an enum that is written as one word.
         "a Value::Tagged enum" | "variant identifier" => "one word",
         _ if expected.starts_with("struct ") || expected.starts_with("internally tagged enum ") => {
             "a mapping"
@@ -142,7 +141,7 @@ fn found_kind(found: &str) -> String {
     kind.to_owned()
 }
 
-/// `a name` of `expected a name, found ""`.
+/// Returns `a name` for `expected a name, found ""`.
 pub(super) fn expectation(what: &str) -> Option<&str> {
     let (expected, _) = what.strip_prefix("expected ")?.split_once(", found ")?;
     Some(expected)

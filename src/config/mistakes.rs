@@ -1,8 +1,8 @@
-//! Every mistake that keeps a value from being what is asked for.
+//! Reports every mistake that prevents a value from being read as the expected type.
 //!
-//! serde stops at the first one. So what is wrong is reported and taken away, and the rest is read again, until it can be
-//! read. Only findings come of it, never a value. Guaranteed: at most [`MAX_MISTAKES`] readings; a finding about a key
-//! leads to none about what is missing without that key; a remedy that shows a value shows one that can be read.
+//! serde stops at the first mistake. Therefore each mistake is reported and removed, and the rest is read again, until
+//! it can be read. The result is findings, never a value. There are at most [`MAX_MISTAKES`] attempts. A misspelt key
+//! is not also reported as missing. A fix that shows a value shows only one that can be read.
 
 use super::{
     empty::refuse_null,
@@ -15,21 +15,21 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error as located;
 use serde_yaml::{Mapping, Value};
 
-/// More than anybody wants to read about one item.
+/// Maximum number of findings about one item.
 const MAX_MISTAKES: usize = 100;
 
-/// A value that is being read again and again, with fewer mistakes each time.
+/// A value that is read repeatedly, with fewer mistakes each time.
 pub(super) struct Mistakes<'v> {
     written: &'v Value,
     rest: Value,
-    /// What was taken away, or is meant by what was, as it is written in the file.
+    /// What was removed, and what was meant by it, as it is written in the file.
     taken: Vec<Vec<Segment>>,
-    /// How many items were taken from the front of a list.
+    /// The number of items that were removed from the front of a list.
     skipped: Vec<(Vec<Segment>, usize)>,
 }
 
 impl<'v> Mistakes<'v> {
-    /// The mistakes of `value`, which cannot be read.
+    /// Takes `value`, which cannot be read.
     pub(super) fn of(value: &'v Value) -> Self {
         Self {
             written: value,
@@ -39,7 +39,7 @@ impl<'v> Mistakes<'v> {
         }
     }
 
-    /// Reports what keeps the value from being a `T`.
+    /// Reports why the value cannot be read as a `T`.
     pub(super) fn report<T: DeserializeOwned>(mut self, findings: &mut Findings) {
         for _ in 0..MAX_MISTAKES {
             let Err(error) = located::deserialize::<_, T>(&self.rest) else {
@@ -70,7 +70,8 @@ impl<'v> Mistakes<'v> {
         }
     }
 
-    /// Returns `true` if the key at `path` is missing because its mapping is null, which serde takes for an empty one.
+    /// Returns `true` if the key at `path` is missing because its mapping is null, which serde reads as an empty
+    /// mapping.
     fn is_in_nothing(&self, path: &[Segment]) -> bool {
         let parent = path.split_last().map(|(_, parent)| parent);
         parent
@@ -126,7 +127,7 @@ impl<'v> Mistakes<'v> {
         }
     }
 
-    /// The value that was most likely meant, where it can be read in the place of what is written.
+    /// Returns a fix that shows the value which was probably meant, if it can be read in place of the written one.
     fn remedy<T: DeserializeOwned>(&self, mistake: &Mistake, path: &[Segment]) -> Option<String> {
         if !matches!(mistake, Mistake::Unexpected { .. } | Mistake::Other { .. }) {
             return None;
@@ -174,7 +175,7 @@ impl<'v> Mistakes<'v> {
         }
     }
 
-    /// Returns `true` if nothing is wrong at `path` any more with `value` there.
+    /// Returns `true` if `path` has no mistake when it contains `value`.
     fn fits<T: DeserializeOwned>(&self, path: &[Segment], value: Value) -> bool {
         let mut changed = self.rest.clone();
         let Some(place) = at_mut(&mut changed, path) else {
@@ -187,8 +188,8 @@ impl<'v> Mistakes<'v> {
         }
     }
 
-    /// Takes away what is wrong at `path` of the rest: the key, the items of the list up to there, or, where something is
-    /// missing, what it is missing in. Returns `false` if nothing would be left.
+    /// Removes the mistake at `path` from the rest: the key, the items of the list up to this one, or, if something is
+    /// missing, its parent. Returns `false` if nothing would be left.
     fn take_away(&mut self, mut path: Vec<Segment>) -> bool {
         while let Some(last) = path.pop() {
             match (last, at_mut(&mut self.rest, &path)) {
@@ -213,7 +214,7 @@ impl<'v> Mistakes<'v> {
         false
     }
 
-    /// The place in the file of `path` in the rest.
+    /// Returns the place in the file of `path` in the rest.
     fn in_file(&self, path: &[Segment]) -> Vec<Segment> {
         let place = path.iter().enumerate().map(|(depth, segment)| {
             let Segment::Index(index) = segment else {
@@ -227,13 +228,13 @@ impl<'v> Mistakes<'v> {
     }
 }
 
-/// The names in a text that was written where a list is expected: `a b`, `a, b`.
+/// Returns the names in a text that was written instead of a list: `a b`, `a, b`.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', ',', '\t', '\n'])
         .filter(|name| !name.is_empty())
 }
 
-/// What to do where no value can be shown.
+/// Returns the fix if no value can be shown.
 fn plain_remedy(expected: &str, found: &str) -> String {
     match expected {
         "a mapping" => "write it as `key: value` lines, indented, or as { key: value }".to_owned(),
@@ -248,7 +249,7 @@ fn segments(path: &located::Path) -> Vec<Segment> {
         .filter_map(|segment| match segment {
             located::Segment::Seq { index } => Some(Segment::Index(*index)),
             located::Segment::Map { key } => Some(Segment::Key(key.clone())),
-            // A variant's name is no step in the file; an unknown step is none that can be named.
+            // The name of a variant is not part of a path in the file; an unknown step cannot be named.
             located::Segment::Enum { .. } | located::Segment::Unknown => None,
         })
         .collect()

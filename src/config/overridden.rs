@@ -1,4 +1,4 @@
-//! A configuration with some of its values replaced.
+//! Replaces some values of a configuration.
 
 use serde_yaml::{Mapping, Value};
 use thiserror::Error;
@@ -6,10 +6,10 @@ use thiserror::Error;
 /// Why values cannot be replaced.
 #[derive(Debug, Error)]
 pub enum OverrideError {
-    /// The text is no YAML.
+    /// The text is not valid YAML.
     #[error("no valid YAML")]
     Syntax(#[from] serde_yaml::Error),
-    /// The path leads through something that is neither a mapping nor a list with that item.
+    /// The path leads through a value that is neither a mapping nor a list with that item.
     #[error("{path} leads to nothing")]
     NoSuchPlace {
         /// The path.
@@ -17,13 +17,13 @@ pub enum OverrideError {
     },
 }
 
-/// The configuration `text` with the value at each path replaced, as YAML without comments.
+/// Returns the configuration `text` with the value at each path replaced, as YAML without comments.
 ///
-/// A path is member names and positions with dots between them: `routes.0.upstream.targets.0.url`. Members that are
-/// missing are added, list items are not.
+/// A path consists of member names and positions, separated by dots: `routes.0.upstream.targets.0.url`. Missing members
+/// are added, missing list items are not.
 ///
 /// # Errors
-/// [`OverrideError`] where the text is no YAML or a path leads to nothing in it.
+/// [`OverrideError`] if the text is not valid YAML or a path does not exist in it.
 pub fn overridden(text: &str, values: &[(&str, Value)]) -> Result<String, OverrideError> {
     let mut document: Value = serde_yaml::from_str(text)?;
     for (path, value) in values {

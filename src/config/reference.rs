@@ -1,7 +1,7 @@
-//! The configuration reference for people: the schema as Markdown.
+//! Generates the configuration reference (`docs/configuration.md`) from the schema, as Markdown.
 //!
-//! What enters is the schema and the repository's own `gateway.yaml`, for examples; what leaves is `docs/configuration.md`.
-//! One section for each key of the top level, one table for each mapping below it.
+//! The repository's own `gateway.yaml` provides the examples. There is one section for each top-level key and one table
+//! for each mapping below it.
 
 mod node;
 mod words;
@@ -30,7 +30,7 @@ including errors that a schema cannot detect: names that are not defined, files 
 /// The repository's own configuration, whose sections are the examples.
 const EXAMPLE: &str = include_str!("../../gateway.yaml");
 
-/// The reference, as Markdown.
+/// Returns the reference as Markdown.
 pub fn reference() -> String {
     let (schema, order) = described();
     let mut page = Page {
@@ -60,7 +60,7 @@ impl Page {
         self.line(&format!("\n{}\n", links.join(" · ")));
     }
 
-    /// The texts with a form of their own.
+    /// Writes the table of the types whose texts have a format of their own.
     fn values(&mut self, root: &Node<'_>) {
         self.line("## Values\n");
         self.line("| type | description | example |\n|---|---|---|");
@@ -96,7 +96,7 @@ impl Page {
         self.mapping(&path, section);
     }
 
-    /// The table of one mapping, then those of the mappings in it.
+    /// Writes the table of one mapping, then the tables of the mappings in it.
     fn mapping(&mut self, path: &str, mapping: &Node<'_>) {
         self.line("\n| key | value | default | meaning |\n|---|---|---|---|");
         let mut inner = Vec::new();
@@ -133,7 +133,7 @@ impl Page {
     }
 }
 
-/// A section of the example: from its key to the next line that begins another.
+/// Returns a section of the example, up to the next top-level line.
 fn example(key: &str) -> Option<String> {
     let start = format!("{key}:");
     let mut lines = EXAMPLE.lines().skip_while(|line| !line.starts_with(&start));
@@ -143,7 +143,7 @@ fn example(key: &str) -> Option<String> {
     Some(format!("{}\n", text.join("\n").trim_end()))
 }
 
-/// The name under which a heading is linked to.
+/// Returns the anchor of a heading.
 fn slug(heading: &str) -> String {
     heading
         .chars()
@@ -152,7 +152,7 @@ fn slug(heading: &str) -> String {
         .to_lowercase()
 }
 
-/// Text that stays within its cell.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace("\n\n", "<br>")
 }

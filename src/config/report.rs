@@ -1,19 +1,19 @@
-//! Findings as people read them.
+//! Prints findings for people.
 //!
-//! What enters are findings and the file's marks; what leaves is text: `gateway.yaml:14:7 routes[2].exchange.audience:
-//! expected a name, found ""`, then indented why and how to mend, and a line that counts. Sorted by place. Guaranteed:
-//! whatever the file holds, no control character of it reaches the terminal.
+//! A finding is printed as `gateway.yaml:14:7 routes[2].exchange.audience: expected a name, found ""`, followed by the
+//! indented reason and fix. The findings are sorted by position and counted in the last line. Control characters from
+//! the file are escaped.
 
 use super::marks::Marks;
 use crate::settings::{Finding, Severity};
 use std::io::{self, Write};
 
-/// Whether the text may be coloured.
+/// Selects if the output has colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// ANSI colours, for a terminal.
+    /// ANSI colors, for a terminal.
     Colour,
-    /// Text alone.
+    /// Plain text.
     Plain,
 }
 
@@ -22,10 +22,10 @@ const YELLOW: &str = "\x1b[1;33m";
 const DIM: &str = "\x1b[2m";
 const OFF: &str = "\x1b[0m";
 
-/// Writes every finding with its place, and how many there are; nothing where there is none.
+/// Writes every finding with its position, and the number of findings. Writes nothing if there are none.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn render(
     findings: &[Finding],
     marks: &Marks,
@@ -60,7 +60,7 @@ pub fn render(
     writeln!(out, "{}", summary(findings))
 }
 
-/// `5 errors, 1 warning`.
+/// Returns for example `5 errors, 1 warning`.
 fn summary(findings: &[Finding]) -> String {
     let errors = findings
         .iter()
@@ -81,7 +81,7 @@ fn painted(paint: Paint, colour: &str, text: &str) -> String {
     }
 }
 
-/// What would move the cursor or turn the writing around, escaped: keys come from the file as they are.
+/// Escapes characters that move the cursor or change the text direction: keys are printed as they are in the file.
 fn clean(text: &str) -> String {
     text.chars().fold(String::new(), |mut clean, c| {
         if c.is_control() || turns_writing(c) {
@@ -93,7 +93,7 @@ fn clean(text: &str) -> String {
     })
 }
 
-/// Invisible characters that change direction or order (Unicode UAX 9) or have no width.
+/// Returns `true` for invisible characters that change the direction or order of text (Unicode UAX 9) or have no width.
 fn turns_writing(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,21 +1,20 @@
-//! The pass over the text that meets every key and value before the parser builds anything of them.
+//! Scans the text before it is parsed, and records the position of every key and value.
 //!
-//! What enters is the text; what leaves are the places of everything, or the one [`Refused`] construct that has no
-//! place in a configuration: broken syntax, a second document, a key written twice, anchors, aliases, merge keys,
-//! tags, and nesting or size beyond reason. Guaranteed: the pass itself is bounded, whatever the text, and what it
-//! accepts cannot make the parser that runs afterwards expand or recurse.
+//! Refuses everything that a configuration must not contain: invalid syntax, a second document, duplicate keys,
+//! anchors, aliases, merge keys, tags, and excessive nesting or size. The scan itself needs bounded resources for any
+//! text. A text that passes cannot make the parser expand or recurse without limit.
 
 use super::marks::{Inside, Mark, Place};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Deeper than any configuration, and shallower than any stack.
+/// Deeper than any configuration, and small enough for any stack.
 const MAX_DEPTH: usize = 64;
-/// Bounds the memory that a file within the size limit can ask for; 10,000 full routes stay below it.
+/// Limits the memory for a file within the size limit; 10,000 complete routes need less.
 const MAX_VALUES: usize = 1_000_000;
 
-/// A construct that has no place in a configuration.
+/// A construct that a configuration must not contain.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) mark: Mark,
@@ -24,7 +23,7 @@ pub(super) struct Refused {
     pub(super) mend: String,
 }
 
-/// The places of everything in `text`; `None` where it holds nothing at all.
+/// Returns the positions of everything in `text`, or `None` if it is empty.
 pub(super) fn places(text: &str) -> Result<Option<Place>, Refused> {
     Scan::new(text).document()
 }
@@ -106,7 +105,7 @@ impl<'t> Scan<'t> {
                     let (event, span) = self.next()?;
                     root = Some(self.value(event, span, 0)?);
                 }
-                // The frame around a document; its content is consumed above.
+                // The frame around a document; its contents are consumed above.
                 Event::StreamStart
                 | Event::DocumentEnd
                 | Event::Nothing

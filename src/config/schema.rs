@@ -1,8 +1,7 @@
-//! The JSON Schema (2020-12) of `gateway.yaml`.
+//! The JSON Schema (2020-12) of `gateway.yaml`, with which editors complete and check the file.
 //!
-//! What enters is nothing; what leaves is the schema that editors complete and check the file with. It cannot drift from
-//! what is read: the function that reads the top level is the one that names its sections here, each with the type that
-//! it is read as, and the types describe themselves, doc comments included.
+//! The schema always matches what is read. The function that reads the top level also collects the sections and their
+//! types here, and the types describe themselves, including their doc comments.
 
 use super::compose;
 use crate::settings::Findings;
@@ -14,39 +13,39 @@ use schemars::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// What reads the top level of the file, key by key: the file itself, or the schema that is made of the same calls.
+/// Reads the top level of the file key by key. Implemented for the file, and for the generator of the schema.
 pub(super) trait TopLevel {
-    /// The value of `key`, or the default where it is absent or misshapen.
+    /// Returns the value of `key`, or the default if it is absent or has the wrong shape.
     fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
         &mut self,
         key: &'static str,
     ) -> T;
 
-    /// The value of `key`, which must be there.
+    /// Returns the value of `key`, which is required.
     fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T>;
 
-    /// The items of the list `key` that have the right shape, each with its position.
+    /// Returns the items of the list `key` that have the right shape, each with its position.
     fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)>;
 
-    /// The items of the list `key`, of which there must be one at least.
+    /// Returns the items of the list `key`, which needs at least one.
     fn required_list<T: DeserializeOwned + JsonSchema>(
         &mut self,
         key: &'static str,
     ) -> Vec<(usize, T)>;
 
-    /// Returns `true` if something is written for `key` that cannot be taken at its word. To be asked last.
+    /// Returns `true` if the value of `key` is uncertain. Must be called after all keys were read.
     fn is_doubtful(&self, key: &'static str) -> bool;
 
-    /// Where mistakes are reported.
+    /// Returns the findings.
     fn findings(&mut self) -> &mut Findings;
 }
 
-/// The schema, as JSON.
+/// Returns the schema as JSON.
 pub fn schema() -> Value {
     described().0
 }
 
-/// The schema, and the top level's keys in the order in which the file is read.
+/// Returns the schema, and the top-level keys in the order in which they are read.
 pub(super) fn described() -> (Value, Vec<&'static str>) {
     let mut collector = Collector {
         generator: SchemaSettings::draft2020_12().into_generator(),
@@ -79,7 +78,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
     (schema.to_value(), order)
 }
 
-/// Notes what is asked for instead of reading it.
+/// Collects the keys that are read instead of reading them.
 struct Collector {
     generator: SchemaGenerator,
     properties: Map<String, Value>,
@@ -145,7 +144,7 @@ impl TopLevel for Collector {
     }
 }
 
-/// A key that is written has a value: an editor marks `clients:` with nothing behind it, as the gateway does.
+/// Removes null from the permitted values, so that an editor marks `clients:` without a value, as the gateway does.
 struct Written;
 
 impl Transform for Written {
@@ -175,7 +174,7 @@ fn refuse_null(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Makes of what the derive wrote what a reader expects.
+/// Simplifies the derived schema for readers.
 struct Tidy;
 
 impl Transform for Tidy {
@@ -188,18 +187,18 @@ impl Transform for Tidy {
 }
 
 fn tidy(schema: &mut Map<String, Value>) {
-    // "default: null" says no more than that the key may be absent
+    // "default: null" only means that the key may be absent
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");
     }
-    // a set of scopes is a list in the file, and one text in a token, which is what it serializes to
+    // a set of scopes is a list in the file, but serializes to one text, as in a token
     let scopes = schema
         .get("$ref")
         .is_some_and(|target| target == "#/$defs/Scopes");
     if scopes && schema.get("default").is_some_and(|value| value == "") {
         schema.insert("default".to_owned(), json!([]));
     }
-    // names of Rust's own types, which no validator knows
+    // formats named after Rust types, which validators do not know
     let is_number = schema
         .get("format")
         .and_then(Value::as_str)
@@ -212,7 +211,7 @@ fn tidy(schema: &mut Map<String, Value>) {
     }
 }
 
-/// A doc comment without its line breaks and without rustdoc's links.
+/// Returns a doc comment without line breaks and without rustdoc links.
 fn in_plain_words(text: &str) -> String {
     let paragraphs: Vec<String> = text
         .split("\n\n")
@@ -224,7 +223,7 @@ fn in_plain_words(text: &str) -> String {
         .replace("`]", "`")
 }
 
-/// The same methods as inherent ones do the work; through the trait each type must also describe itself.
+/// Delegates to the inherent methods. Through the trait, each type must also describe itself.
 impl TopLevel for super::Section<'_> {
     fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
         &mut self,

@@ -1,17 +1,16 @@
-//! One mapping of the file, read key by key.
+//! Reads one mapping of the file, key by key.
 //!
-//! What enters is a mapping and the keys that the caller asks for; what leaves are values of the asked shape.
-//! Guaranteed: a key that nobody asked for is refused when the section ends, whatever the caller does, and each
-//! mistake about the shape is one finding that names the exact key where serde knows it.
+//! A key that the caller did not read is refused when the section ends, in any case. Each mistake in the shape of a
+//! value is one finding, at the exact key if serde reports it.
 
 use super::{empty, shape, suggest};
 use crate::settings::{Findings, Segment};
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-/// A mapping that is being read; ends when the closure that was given it returns.
+/// A mapping that is being read; it ends when the closure that reads it returns.
 ///
-/// A key is known once it was asked for, so a closure asks for all its keys whatever it finds in the first.
+/// A key is known once it was read, so a closure reads all its keys, whatever it finds in the first.
 ///
 /// ```
 /// use obo_gateway::{config::Document, settings::{Findings, HumanDuration}};
@@ -31,12 +30,12 @@ pub struct Section<'a> {
     mapping: &'a Mapping,
     findings: &'a mut Findings,
     known: Vec<&'static str>,
-    /// Keys that were asked for, must be there and are not.
+    /// Required keys that were read and are absent.
     missing: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
-    /// Reads `mapping` with `read`, then refuses every key that `read` did not ask for.
+    /// Reads `mapping` with `read`, then refuses every key that `read` did not read.
     pub(super) fn read<R>(
         mapping: &'a Mapping,
         findings: &'a mut Findings,
@@ -53,27 +52,27 @@ impl<'a> Section<'a> {
         result
     }
 
-    /// The value of `key`; `None` where it is absent or empty, or has the wrong shape (which is then reported).
+    /// Returns the value of `key`; `None` if it is absent or empty, or has the wrong shape (which is then reported).
     pub fn take<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
         let value = self.value(key)?;
         self.findings
             .within(key, |findings| shape::read(value, findings))
     }
 
-    /// The value of `key`, or the default where it is absent. Also where its shape is wrong, so that reading can go
-    /// on: that is reported, and an error keeps the gateway from starting.
+    /// Returns the value of `key`, or the default if it is absent. A value with the wrong shape is reported and also
+    /// replaced by the default, so that reading can continue; the reported error prevents the start.
     pub fn take_or_default<T: DeserializeOwned + Default>(&mut self, key: &'static str) -> T {
         self.take(key).unwrap_or_default()
     }
 
-    /// The value of `key`, which must be there.
+    /// Returns the value of `key`, which is required.
     pub fn required<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
         self.must_have(key)?;
         self.take(key)
     }
 
-    /// The items of the list `key` that have the right shape, each with its position; the others are reported, one
-    /// finding an item. Empty where the key is absent.
+    /// Returns the items of the list `key` that have the right shape, each with its position. Each other item is
+    /// reported as one finding. Returns an empty list if the key is absent.
     pub fn list<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(usize, T)> {
         let items = self.items(key);
         self.findings.within(key, |findings| {
@@ -85,7 +84,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The items of the list `key`, of which there must be one at least.
+    /// Returns the items of the list `key`, which needs at least one.
     pub fn required_list<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(usize, T)> {
         if self.must_have(key).is_some()
             && matches!(self.value(key), Some(Value::Sequence(items)) if items.is_empty())
@@ -97,7 +96,7 @@ impl<'a> Section<'a> {
         self.list(key)
     }
 
-    /// Reads the mapping `key` key by key; `None` where it is absent or no mapping (which is then reported).
+    /// Reads the mapping `key` key by key; returns `None` if it is absent or not a mapping (which is then reported).
     pub fn section<R>(
         &mut self,
         key: &'static str,
@@ -108,7 +107,8 @@ impl<'a> Section<'a> {
             .within(key, |findings| descend(value, findings, read))
     }
 
-    /// Reads every item of the list `key` key by key: several findings an item, where [`list`](Self::list) has one.
+    /// Reads every item of the list `key` key by key: several findings per item, where [`list`](Self::list) reports
+    /// one.
     pub fn each<R>(
         &mut self,
         key: &'static str,
@@ -125,8 +125,8 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Returns `true` if something is written for `key` that cannot be taken at its word: nothing, or the key misspelt. To
-    /// be asked once all keys of the section are known.
+    /// Returns `true` if the value of `key` is uncertain: the key has no value, or it is misspelt. Must be called after
+    /// all keys of the section were read.
     pub fn is_doubtful(&self, key: &'static str) -> bool {
         let free = |written: &&str| !self.known.contains(written);
         match self.mapping.get(key) {
@@ -141,12 +141,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Where mistakes about this section are reported.
+    /// Returns the findings of this section.
     pub fn findings(&mut self) -> &mut Findings {
         self.findings
     }
 
-    /// The value of `key`, which counts as known from now on. A key with nothing behind it (`cache:`) is reported.
+    /// Returns the value of `key`, which is known from now on. A key without a value (`cache:`) is reported.
     fn value(&mut self, key: &'static str) -> Option<&'a Value> {
         let is_new = !self.known.contains(&key);
         if is_new {
@@ -206,10 +206,10 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Whoever writes more unknown keys than this has not misspelt them.
+/// With more unknown keys than this, they are not spelling mistakes.
 const MAX_SLIPS: usize = 64;
 
-/// Reports that nobody reads `key`; returns the one of `known` that is meant, of those that are not written `beside` it.
+/// Reports that `key` is unknown. Returns the name from `known` that is probably meant, if it is not a key of `beside`.
 pub(super) fn unknown<'k>(
     key: &str,
     known: &[&'k str],

@@ -1,6 +1,6 @@
-//! Values into settings structs.
+//! Reads values as settings structs.
 //!
-//! Takes a YAML value and the type that is asked for, returns the type's value or findings at the exact keys.
+//! Takes a YAML value and the expected type, and returns a value of that type or findings at the exact keys.
 
 use super::{empty, mistakes::Mistakes};
 use crate::settings::Findings;
@@ -11,8 +11,7 @@ use serde_yaml::Value;
 /// Longer texts are cut when they are repeated.
 const MAX_SHOWN: usize = 60;
 
-/// `value` as a `T`, or findings: about every mistake in it that keeps it from being one, and about every key in it that
-/// has nothing behind it.
+/// Returns `value` as a `T`, or reports every mistake in it and every key in it without a value.
 pub(super) fn read<T: DeserializeOwned>(value: &Value, findings: &mut Findings) -> Option<T> {
     let before = findings.count();
     let read = located::deserialize(value).ok();
@@ -23,12 +22,12 @@ pub(super) fn read<T: DeserializeOwned>(value: &Value, findings: &mut Findings) 
     read.filter(|_| findings.count() == before)
 }
 
-/// Reports that `key`, the present place, is not there.
+/// Reports that `key`, the current place, is missing.
 pub(super) fn missing(key: &str, findings: &mut Findings) {
     findings.error("required, and missing", format!("write `{key}: …` here"));
 }
 
-/// A value as a finding shows it: scalars themselves, of the others their kind.
+/// Returns a value for a finding: scalars themselves, and only the kind of other values.
 pub(super) fn describe(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
@@ -40,7 +39,7 @@ pub(super) fn describe(value: &Value) -> String {
     }
 }
 
-/// What a value is, without what it holds.
+/// Returns the kind of a value, without its contents.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",

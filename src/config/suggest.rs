@@ -1,8 +1,8 @@
-//! Did you mean: the known name that is nearest to one that is not.
+//! Suggests the known name that is most similar to an unknown one.
 
-/// The one of `known` that a reader most likely meant by `written`.
+/// Returns the name from `known` that was most likely meant by `written`.
 pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
-    // Garbage can be long; no key is.
+    // Invalid input can be long; no key is.
     if written.len() > 64 {
         return None;
     }
@@ -15,12 +15,12 @@ pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// One slip in a short name, a third of a longer one.
+/// Returns the permitted number of edits: one for a short name, a third of the length for a longer one.
 fn tolerated(candidate: &str) -> usize {
     (candidate.chars().count() / 3).max(1)
 }
 
-/// `publicUrl`, `public-url` and `PublicURL` are the same slip.
+/// Treats `publicUrl`, `public-url` and `PublicURL` as equal.
 fn fold(name: &str) -> Vec<char> {
     name.chars()
         .filter(char::is_ascii_alphanumeric)
@@ -28,7 +28,8 @@ fn fold(name: &str) -> Vec<char> {
         .collect()
 }
 
-/// Edits (insert, remove, replace, swap neighbours) from `left` to `right`: optimal string alignment.
+/// Returns the number of edits (insert, remove, replace, swap neighbors) from `left` to `right`: optimal string
+/// alignment.
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).collect();

@@ -1,4 +1,4 @@
-//! `listeners` and the listener of `admin`: addresses, and the certificates that are read for them.
+//! Builds the listeners for clients and the admin listener: addresses and certificates.
 
 use crate::{
     admin::{AdminSettings, AdminTerms},
@@ -8,18 +8,18 @@ use crate::{
 };
 use std::net::{IpAddr, SocketAddr};
 
-/// One listener, its certificate read.
+/// One listener, with its certificate.
 #[derive(Debug, Clone)]
 pub struct ListenerTerms {
     /// Address and port.
     pub address: SocketAddr,
-    /// The origin under which clients reach it, where that is known.
+    /// The origin under which clients reach it, if it is known.
     pub public_url: Option<PublicUrl>,
     /// The certificate.
     pub tls: Option<TlsTerms>,
 }
 
-/// Reads the certificates; every listener is looked at.
+/// Reads the certificates. Reports mistakes in every listener.
 pub(super) fn build(
     settings: Vec<(usize, ListenerSettings)>,
     building: &mut Building<'_>,
@@ -70,7 +70,7 @@ pub(super) fn build(
     complete.then_some(listeners)
 }
 
-/// The operator's listener, and whom it admits. A port that one of `listeners` has cannot be the operator's too.
+/// Builds the admin listener and its access rules. Its port must differ from those of `listeners`.
 pub(super) fn admin(
     settings: &AdminSettings,
     listeners: &[ListenerTerms],
@@ -104,7 +104,7 @@ pub(super) fn admin(
     Some((admitted?, listener?))
 }
 
-/// Puts a listener together; a finding where its certificate cannot be used.
+/// Builds a listener, or reports that its certificate cannot be used.
 fn terms(
     address: SocketAddr,
     public_url: Option<PublicUrl>,
@@ -113,7 +113,7 @@ fn terms(
 ) -> Option<ListenerTerms> {
     let tls = match tls.transpose() {
         Ok(tls) => tls,
-        // the certificates decide nothing that is explained
+        // certificates do not affect the decisions that are explained
         Err(error) if building.effects == Effects::Imagined && error.is_unreadable() => None,
         Err(error) => {
             building.within("tls", |b| {
@@ -132,14 +132,15 @@ fn terms(
     })
 }
 
-/// Returns `true` if the system gives only one of two sockets.
+/// Returns `true` if the system cannot bind both sockets.
 fn conflict(one: SocketAddr, other: SocketAddr) -> bool {
     let (ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
     let same = ip == other_ip || covers(ip, other_ip) || covers(other_ip, ip);
     one.port() != 0 && one.port() == other.port() && same
 }
 
-/// Returns `true` if a socket on `all` takes connections to `one` too. `[::]` takes those of IPv4 (RFC 3493 §5.3).
+/// Returns `true` if a socket on `all` also accepts connections to `one`. `[::]` accepts those to IPv4 addresses (RFC
+/// 3493 §5.3).
 pub(super) fn covers(all: IpAddr, one: IpAddr) -> bool {
     match all {
         IpAddr::V4(all) => all.is_unspecified() && one.is_ipv4(),
@@ -147,7 +148,7 @@ pub(super) fn covers(all: IpAddr, one: IpAddr) -> bool {
     }
 }
 
-/// What clients call where a route does not say: the first URL that is known.
+/// Returns the URL that clients use if a route does not specify one: the first known URL.
 pub(super) fn public_url_of(listeners: &[ListenerTerms]) -> Option<&PublicUrl> {
     listeners
         .iter()
@@ -170,7 +171,7 @@ fn public_url(settings: &ListenerSettings, building: &mut Building<'_>) -> Optio
     public_url
 }
 
-/// Whose certificates the listener accepts; none where clients are asked for none.
+/// Returns the authorities whose client certificates the listener accepts, or `None` if it requests no certificates.
 fn client_trust(
     tls: &ServerTlsSettings,
     building: &mut Building<'_>,

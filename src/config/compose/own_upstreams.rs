@@ -1,4 +1,4 @@
-//! Upstreams that are the gateway itself: a request would come back to it again and again, until nothing can be opened.
+//! Refuses upstreams that are the gateway itself: requests would loop until no more connections can be opened.
 
 use super::{
     Read,
@@ -8,11 +8,11 @@ use crate::settings::{Building, OutboundUrl};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use url::Host;
 
-/// Finds each target of a route that is one of `listeners` or the operator's.
+/// Reports each target of a route that is one of `listeners` or the admin listener.
 pub(super) fn refuse(read: &Read, listeners: &[ListenerTerms], building: &mut Building<'_>) {
     for (position, route) in &read.routes {
         for (target_position, target) in route.upstream.targets.iter().enumerate() {
-            // what is no URL is found where the route is built
+            // an invalid URL is reported when the route is built
             let Ok(url) = OutboundUrl::parse_insecure(&target.url) else {
                 continue;
             };
@@ -48,8 +48,8 @@ fn own_listener(url: &OutboundUrl, admin: SocketAddr, listeners: &[ListenerTerms
     listener.or_else(|| Some(admin).filter(reached).map(Own::Admin))
 }
 
-/// Returns `true` if a connection to the host and port of `url` ends at a socket on `address`. Names are not looked up,
-/// but for `localhost`.
+/// Returns `true` if a connection to the host and port of `url` would reach a socket on `address`. Names are not looked
+/// up, except `localhost`.
 fn reaches(url: &OutboundUrl, address: SocketAddr) -> bool {
     if address.port() == 0 || address.port() != url.port() {
         return false;
@@ -61,7 +61,7 @@ fn reaches(url: &OutboundUrl, address: SocketAddr) -> bool {
         Some(Host::Domain(_)) if url.is_loopback() => Ipv4Addr::LOCALHOST.into(),
         Some(Host::Domain(_)) | None => return false,
     };
-    // a name such as localhost has both families; the system takes 0.0.0.0 and [::] for loopback where it connects
+    // a name such as localhost has both address families; connections to 0.0.0.0 and [::] reach the loopback interface
     let is_loopback_name = matches!(url.url().host(), Some(Host::Domain(_)));
     if is_loopback_name || called.is_unspecified() {
         return bound.is_loopback() || bound.is_unspecified();
@@ -69,7 +69,7 @@ fn reaches(url: &OutboundUrl, address: SocketAddr) -> bool {
     called == bound || (covers(bound, called) && is_of_this_machine(called))
 }
 
-/// Returns `true` if an interface of this machine has the address: only then the system gives a socket on it.
+/// Returns `true` if an interface of this machine has the address: only then can a socket be bound to it.
 fn is_of_this_machine(ip: IpAddr) -> bool {
     ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
 }

@@ -1,4 +1,4 @@
-//! The lists of the configuration: issuers and routes, with what no item can see of the others.
+//! The issuers and routes of the configuration, including checks that concern several items of a list.
 
 use super::{Composer, Read};
 use crate::{
@@ -13,15 +13,15 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What all routes stand on.
+/// The components that all routes use.
 pub(super) struct Ground<'a> {
     /// The trusted issuers by name.
     pub(super) issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
     pub(super) engine: Option<&'a EngineParts>,
-    /// What the gateway answers itself; no route may lie at or below.
+    /// The gateway's own endpoints; no route may match at or below their paths.
     pub(super) service: Option<&'a TokenService>,
     pub(super) clients: &'a Arc<ClientCeilings>,
-    /// Under which clients reach the gateway.
+    /// The URL under which clients reach the gateway.
     pub(super) public_url: Option<&'a PublicUrl>,
 }
 
@@ -80,7 +80,8 @@ impl Composer<'_> {
         issuers
     }
 
-    /// A route for users takes an application's token for a user's where nothing tells the two apart.
+    /// Warns about issuers whose user tokens cannot be distinguished from application tokens, if a route for users
+    /// accepts them.
     pub(super) fn warn_of_unmarked_applications(
         read: &Read,
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
@@ -172,7 +173,7 @@ impl Composer<'_> {
                 let kept = self.succession.keep_peers(&route, &mut peers);
                 if !kept
                     && let Err(error) = peers.add(&route, b.base)
-                    // where a decision is explained nothing is sent
+                    // `explain` sends nothing
                     && !(b.effects == Effects::Imagined && error.is_unreadable())
                 {
                     b.within("upstream", |b| {
@@ -193,7 +194,7 @@ impl Composer<'_> {
     }
 }
 
-/// The gateway's own endpoints are matched before any route: one behind them would never be reached.
+/// Reports a route at or below the path of an own endpoint: endpoints are matched first, so it could never be reached.
 fn check_endpoints(route: &Route, service: Option<&TokenService>, building: &mut Building<'_>) {
     let taken = service.and_then(|service| service.paths().find(|path| route.is_at_or_below(path)));
     if let Some(path) = taken {
@@ -206,7 +207,7 @@ fn check_endpoints(route: &Route, service: Option<&TokenService>, building: &mut
     }
 }
 
-/// Naming a field that passes, or is dropped, on every route changes nothing, and a reader would think it does.
+/// Warns about listed fields that every route forwards or drops anyway, because the list suggests otherwise.
 fn warn_of_needless_names(settings: &RouteSettings, building: &mut Building<'_>) {
     building.within("response", |b| {
         let names = &settings.response.pass_headers;
@@ -226,7 +227,7 @@ fn warn_of_needless_names(settings: &RouteSettings, building: &mut Building<'_>)
     });
 }
 
-/// A field that passes may not be read as one that is dropped on every route.
+/// Reports a listed field that a server could read as one that is dropped on every route.
 fn refuse_aliases(list: &'static str, names: &[String], building: &mut Building<'_>) {
     building.within(list, |b| {
         for (position, name) in names.iter().enumerate() {

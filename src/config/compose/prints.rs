@@ -1,38 +1,37 @@
-//! Prints of the parts of a configuration, by which the next one finds out what did not change.
+//! Fingerprints of the parts of a configuration, which show the next one what has not changed.
 //!
-//! What enters is the file as it is written; what leaves are digests of its parts, with the contents of every file that a
-//! part names. A key that nobody here has heard of belongs to the print: what is not known to be without effect on a
-//! token counts as a change.
+//! A fingerprint is a digest of a part of the file and of the contents of every file that it names. Unknown keys are
+//! included: a key counts as a change unless it is known to have no effect on tokens.
 
 use crate::{config::Document, jose::FieldDigest, settings::BaseDir};
 use serde_yaml::{Mapping, Value};
 
-/// A digest of a part and of the files that it names.
+/// A digest of a part of the configuration and of the files that it names.
 pub(super) type Print = [u8; 32];
 
-/// The prints of one configuration.
+/// The fingerprints of one configuration.
 #[derive(Debug, Default)]
 pub(super) struct Prints {
-    /// `cache`.
+    /// The fingerprint of `cache`.
     pub(super) cache: Print,
-    /// `store`.
+    /// The fingerprint of `store`.
     pub(super) store: Print,
-    /// Each of `trusted_issuers`, by position.
+    /// The fingerprint of each of `trusted_issuers`, by position.
     pub(super) issuers: Vec<Print>,
-    /// Each of `routes`, by position.
+    /// The fingerprints of each of `routes`, by position.
     pub(super) routes: Vec<RoutePrints>,
 }
 
-/// The prints of one route.
+/// The fingerprints of one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoutePrints {
-    /// All that decides on its tokens.
+    /// The fingerprint of everything that affects its tokens.
     pub(super) exchange: Print,
-    /// Where it leads.
+    /// The fingerprint of its upstream.
     pub(super) upstream: Print,
 }
 
-/// Sections that say nothing about tokens, or that are looked at one by one.
+/// Sections that do not affect tokens, or that have fingerprints of their own.
 const APART: [&str; 11] = [
     "listeners",
     "admin",
@@ -46,9 +45,9 @@ const APART: [&str; 11] = [
     "telemetry",
     "egress",
 ];
-/// Keys of a route that say nothing about its tokens.
+/// Keys of a route that do not affect its tokens.
 const CARRIAGE: [&str; 5] = ["upstream", "request", "response", "cors", "upgrade"];
-/// Keys of `issuer` whose changes are seen by the keys themselves.
+/// Keys of `issuer` whose changes are detected by comparing the signing keys themselves.
 const KEYS: [&str; 1] = ["signing_keys"];
 
 impl Prints {
@@ -77,7 +76,7 @@ impl Prints {
             store: {
                 let digest = reader.key(store, root, "store");
                 let shared = root.get("store").and_then(|store| store.get("redis"));
-                // what is on a server is sealed
+                // records on a server are sealed
                 let sealed = shared.and_then(|_| root.get("issuer")?.get("opaque_keys"));
                 reader
                     .value(digest, "", sealed.unwrap_or(&Value::Null))
@@ -89,7 +88,7 @@ impl Prints {
     }
 }
 
-/// The prints of the issuers that `route` accepts: of all, where it names none.
+/// Returns the fingerprints of the issuers that `route` accepts: of all issuers, if it lists none.
 fn trusted(root: &Mapping, route: &Value, issuers: &[Print]) -> Vec<Print> {
     let exchange = route.get("exchange");
     let accepts = exchange.and_then(|exchange| exchange.get("accepts"));
@@ -122,11 +121,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What every route's tokens depend on.
+    /// Returns the fingerprint of the settings that affect the tokens of every route.
     fn common(&self, root: &Mapping) -> Print {
         let mut digest = FieldDigest::new("obo-gateway/config/common/1");
         for listener in items(root, "listeners") {
-            // a route's default resource is made of it
+            // the default resource of a route is derived from it
             let url = listener.get("public_url").unwrap_or(&Value::Null);
             digest = self.value(digest, "", url);
         }
@@ -159,7 +158,7 @@ impl Reader<'_> {
         self.value(digest, key, mapping.get(key).unwrap_or(&Value::Null))
     }
 
-    /// Adds all of `mapping` but the keys in `without`, in an order that is not the file's.
+    /// Adds `mapping` except for the keys in `without`, in an order that does not depend on the file.
     fn mapping(&self, digest: FieldDigest, mapping: &Mapping, without: &[&str]) -> FieldDigest {
         let mut members: Vec<_> = named(mapping)
             .filter(|(name, _)| !without.contains(name))
@@ -171,7 +170,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Adds `value`, which stands under `key`, and the file that it names, if it does.
+    /// Adds `value`, which is the value of `key`, and the contents of the file that it names, if it names one.
     fn value(&self, digest: FieldDigest, key: &str, value: &Value) -> FieldDigest {
         match value {
             Value::Null => digest.field(b"null"),
@@ -180,7 +179,7 @@ impl Reader<'_> {
             Value::String(text) => {
                 let digest = digest.field(b"text").field(text.as_bytes());
                 if names_a_file(key) {
-                    // one that cannot be read is reported by who needs it
+                    // a file that cannot be read is reported when its component is built
                     let contents = std::fs::read(self.base.resolve(text.as_ref())).ok();
                     digest
                         .field(&[u8::from(contents.is_some())])
@@ -206,7 +205,7 @@ fn named(mapping: &Mapping) -> impl Iterator<Item = (&str, &Value)> {
         .filter_map(|(name, value)| Some((name.as_str()?, value)))
 }
 
-/// Whether what stands under `key` is the path of a file whose contents matter.
+/// Returns `true` if the value of `key` is the path of a file whose contents matter.
 fn names_a_file(key: &str) -> bool {
     matches!(
         key,
@@ -232,7 +231,8 @@ cache: { max_size: 1MiB }
 store: { embedded: { path: store } }
 "#;
 
-    /// Which prints of `FILE` another text changes: routes' exchanges, routes' upstreams, issuers, the cache, the store.
+    /// Returns which fingerprints of `FILE` change with `text`: exchanges and upstreams of routes, issuers, cache,
+    /// store.
     fn changed(base: &BaseDir, text: &str) -> String {
         let prints = |text: &str| Prints::of(&Document::parse("f", text).unwrap(), base);
         compare(&prints(FILE), &prints(text))
@@ -276,7 +276,7 @@ store: { embedded: { path: store } }
         assert_eq!(with("path: store", "path: other"), "store");
         assert_eq!(with("1.pem", "2.pem"), "");
         assert_eq!(with("127.0.0.1:0", "127.0.0.1:1"), "");
-        // a section that nobody has heard of may bear on any token
+        // an unknown section may affect any token
         assert_eq!(
             with("cache:", "novelty: { a: b }\ncache:"),
             "exchange 0, exchange 1"

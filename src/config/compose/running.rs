@@ -1,9 +1,8 @@
-//! What a running configuration hands on to the next, so that what did not change goes on undisturbed.
+//! Takes over unchanged components from the running configuration: issuers with their keys, upstreams with their
+//! connections, and the cache with its entries.
 //!
-//! What enters is what runs, and what the next configuration says; what leaves are the parts of the one that serve the
-//! other as they are: issuers with their keys, servers with their connections, the cache with its entries. An entry of the
-//! cache counts while its route keeps its generation, which it does only where nothing has changed that decides on its
-//! tokens.
+//! A cache entry remains valid while its route keeps its generation. A route keeps it only if nothing has changed that
+//! affects its tokens.
 
 use super::prints::{Print, Prints, RoutePrints};
 use crate::{
@@ -21,32 +20,32 @@ use std::{
     sync::Arc,
 };
 
-/// How many identifiers of clients' JWTs are remembered at once: some 50 MB.
+/// Maximum number of remembered identifiers of client JWTs: about 50 MB.
 const REMEMBERED: usize = 1 << 20;
 
-/// A configuration that is served, as the next one sees it.
+/// The running configuration, for building the next one.
 #[derive(Debug)]
 pub struct Running {
-    /// What requests meet.
+    /// The components that serve requests.
     pub hooks: Arc<Hooks>,
-    /// Whom it trusts.
+    /// The trusted issuers.
     pub issuers: Vec<Arc<TrustedIssuer>>,
-    /// What outlives the process.
+    /// The store, if one is configured.
     pub store: Option<Stores>,
-    /// What it counts.
+    /// The metrics.
     pub metrics: Metrics,
-    /// By what the next configuration finds out what did not change.
+    /// What the next configuration needs to find out what has not changed.
     pub memory: Memory,
 }
 
-/// What has to be known of a configuration to find out what the next one changes.
+/// What is remembered of a configuration to find out what the next one changes.
 #[derive(Debug, Default)]
 pub struct Memory {
     prints: Prints,
     routes: HashMap<Box<str>, Known>,
     /// The ids of the published keys.
     keys: BTreeSet<Box<str>>,
-    /// The highest generation that was ever given to a route.
+    /// The highest generation that any route had.
     generation: u64,
 }
 
@@ -57,11 +56,11 @@ struct Known {
     generation: u64,
 }
 
-/// A configuration in the making, beside the one that it may replace.
+/// A configuration that is being built, and the running one that it may replace.
 pub(super) struct Succession<'a> {
     running: Option<&'a Running>,
     next: Memory,
-    /// Whether a token that was signed earlier may not be verified by a downstream any more.
+    /// `true` if a signing key was withdrawn, so that upstreams may no longer be able to verify earlier tokens.
     keys_gone: bool,
 }
 
@@ -83,14 +82,14 @@ impl<'a> Succession<'a> {
         self.running.map(|running| running.hooks.ids.clone())
     }
 
-    /// What was decided on recent requests.
+    /// Returns the decisions on recent requests.
     pub(super) fn decisions(&self) -> Decisions {
         self.running.map_or_else(Decisions::default, |running| {
             running.hooks.decisions.clone()
         })
     }
 
-    /// What was used once stays used.
+    /// Returns the identifiers that were used, which stay used after a reload.
     pub(super) fn once(&self) -> OnceOnly {
         self.running.map_or_else(
             || OnceOnly::in_memory(REMEMBERED),
@@ -98,7 +97,7 @@ impl<'a> Succession<'a> {
         )
     }
 
-    /// Notes the keys that are published from now on.
+    /// Records the published keys of the new configuration.
     pub(super) fn keys(&mut self, engine: &EngineParts) {
         self.next.keys = engine.keys.iter().map(|key| key.kid().into()).collect();
         self.keys_gone = self
@@ -106,7 +105,7 @@ impl<'a> Succession<'a> {
             .is_some_and(|running| !running.memory.keys.is_subset(&self.next.keys));
     }
 
-    /// The issuer called `name`, listed at `position`, as it runs: where nothing about it has changed.
+    /// Returns the running issuer `name`, which is listed at `position`, if nothing about it has changed.
     pub(super) fn issuer(&self, name: &str, position: usize) -> Option<Arc<TrustedIssuer>> {
         let running = self.running?;
         let print = self.next.prints.issuers.get(position)?;
@@ -119,7 +118,7 @@ impl<'a> Succession<'a> {
         unchanged.then(|| Arc::clone(issuer))
     }
 
-    /// The cache, with its entries, where its settings are the same, and the store whose revocations end them.
+    /// Returns the cache with its entries, if neither its settings nor the store of the revocations have changed.
     pub(super) fn cache(&self) -> Option<ExchangeCache<RefusedExchange>> {
         let running = self.running?;
         let (known, next) = (&running.memory.prints, &self.next.prints);
@@ -127,7 +126,7 @@ impl<'a> Succession<'a> {
         unchanged.then(|| running.hooks.pipeline.cache.clone())
     }
 
-    /// The store, where its settings are the same.
+    /// Returns the store, if its settings have not changed.
     pub(super) fn store(&self) -> Option<Stores> {
         let running = self.running?;
         let unchanged = running.memory.prints.store == self.next.prints.store;
@@ -139,8 +138,8 @@ impl<'a> Succession<'a> {
             .map_or_else(Peers::default, |running| running.hooks.peers.successor())
     }
 
-    /// Gives `route` its generation: the one it has where nothing has changed that decides on its tokens, else one that no
-    /// route ever had.
+    /// Assigns a generation to `route`: its current one if nothing has changed that affects its tokens, otherwise one
+    /// that no route has had.
     pub(super) fn generation(&mut self, route: Route) -> Route {
         let Some(prints) = self.next.prints.routes.get(route.position()).copied() else {
             return route;
@@ -164,7 +163,7 @@ impl<'a> Succession<'a> {
         route.in_generation(generation)
     }
 
-    /// Has `route` use its servers as they run; whether nothing about them has changed.
+    /// Makes `route` use its running servers. Returns `true` if nothing about them has changed.
     pub(super) fn keep_peers(&self, route: &Route, peers: &mut Peers) -> bool {
         let prints = self.next.prints.routes.get(route.position());
         let known = self.known(route.name());

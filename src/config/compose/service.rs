@@ -1,4 +1,4 @@
-//! The token endpoint's part of a configuration: who its clients are, and by what their tokens are verified.
+//! Builds the token endpoint: its clients, and the verifier of the tokens that they present.
 
 use super::{Composer, Read};
 use crate::{
@@ -14,12 +14,12 @@ use std::{
     sync::Arc,
 };
 
-/// What the token endpoint decides with.
+/// The components with which the token endpoint decides.
 #[derive(Debug)]
 pub(super) struct TokenEndpoint {
-    /// The clients, and what each may do.
+    /// The clients and their policies.
     pub(super) clients: Clients,
-    /// Verifies subjects and actors.
+    /// Verifies subject and actor tokens.
     pub(super) verifier: TokenEndpointVerifier,
 }
 
@@ -45,7 +45,7 @@ impl Composer<'_> {
         let audiences: BTreeSet<Audience> =
             routed.map(|exchange| exchange.audience.clone()).collect();
         let trusted = read.trusted_issuers.iter();
-        // one whose name is refused may have been meant to have another
+        // an issuer with an invalid name may be meant to have another one
         let trusted = trusted.filter(|(_, issuer)| issuer.has_name());
         let names: BTreeSet<String> = trusted.map(|(_, issuer)| issuer.name.clone()).collect();
         let clients = building.within("clients", |b| {
@@ -65,7 +65,7 @@ impl Composer<'_> {
             Clients::build(&read.clients, b, &parts)
         });
         if let (Some(directory), Some(UserIds::Qualified)) = (&directory, clients.user_ids()) {
-            // an issuer that cannot be read may be the one that an id names
+            // an issuer that could not be read may be the one that an id names
             let all_known = read.listed_issuers == names.len();
             let is_name = |name: &str| !all_known || names.contains(name);
             building.within("directory", |b| warn_of_bare_ids(&**directory, is_name, b));
@@ -96,7 +96,7 @@ impl Composer<'_> {
     }
 }
 
-/// Users that nobody can be: where clients accept several issuers, an id begins with its issuer's name.
+/// Warns about user ids that no token can match: if clients accept several issuers, ids begin with the issuer's name.
 fn warn_of_bare_ids(
     directory: &dyn Directory,
     is_name: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! The token service: what its endpoints work with.
+//! Builds the token service and the components that its endpoints use.
 
 use super::{Composer, Read, TokenEndpoint};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What the token service stands on.
+/// The components that the token service depends on.
 pub(super) struct ServiceGround<'a> {
     pub(super) engine: &'a EngineParts,
     pub(super) store: Option<&'a Stores>,
@@ -22,7 +22,7 @@ pub(super) struct ServiceGround<'a> {
 }
 
 impl<'a> ServiceGround<'a> {
-    /// None where a part that it cannot do without has a mistake.
+    /// Returns `None` if a required component has a mistake.
     pub(super) fn of(
         engine: Option<&'a EngineParts>,
         store: Option<&'a Stores>,
@@ -39,7 +39,7 @@ impl<'a> ServiceGround<'a> {
 }
 
 impl Composer<'_> {
-    /// Builds the service around what its token endpoint decides with.
+    /// Builds the service from its token endpoint.
     pub(super) fn token_service(
         &self,
         read: &Read,
@@ -78,7 +78,7 @@ impl Composer<'_> {
         TokenService::new(Documents::of(engine), parts)
     }
 
-    /// None where there is no store to keep them, or no key to seal them with.
+    /// Returns `None` if there is no store for the families, or no key to seal them.
     fn families(&self, engine: &EngineParts, store: Option<&Stores>) -> Option<Families> {
         let (store, keys) = store.zip(engine.opaque_keys.as_ref())?;
         Some(Families {
@@ -90,7 +90,7 @@ impl Composer<'_> {
         })
     }
 
-    /// What the operator's revocations read the gateway's own tokens with.
+    /// Returns the readers of the gateway's own tokens, for revocations by operators.
     pub(super) fn own_tokens(
         &self,
         engine: Option<&EngineParts>,
@@ -104,7 +104,7 @@ impl Composer<'_> {
     }
 }
 
-/// The names that a revocation may use: every issuer and every client that the configuration names.
+/// Returns the names that a revocation may use: all issuers and clients in the configuration.
 pub(super) fn known_to_revoke(
     read: &Read,
     engine: Option<&EngineParts>,

@@ -1,16 +1,16 @@
-//! One place of the schema, with its references followed.
+//! One node of the schema, with its references resolved.
 
 use super::words::{kind_of, plural, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A schema, and what it says about the place it stands in.
+/// A schema node with the information about its position.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a> {
     root: &'a Value,
-    /// As it stands there: a reference, with a description of its own.
+    /// The node as it is written: possibly a reference with a description of its own.
     written: &'a Value,
-    /// What it refers to; the same where it refers to nothing.
+    /// The node that it refers to, or itself.
     meant: &'a Value,
     required: bool,
 }
@@ -39,7 +39,7 @@ impl<'a> Node<'a> {
         Some(self.at(value, self.requires(key)))
     }
 
-    /// Its keys: those that must be written in their order, then the others.
+    /// Returns its keys: the required ones in their order, then the others.
     pub(super) fn properties(&self) -> Vec<(&'a str, Self)> {
         let keys = self.object().get("properties").and_then(Value::as_object);
         let required = names(self.object().get("required"));
@@ -56,7 +56,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// The values that have a name of their own and are described once: all but mappings and lists of choices.
+    /// Returns the named types that are described once: all except mappings and enumerations.
     pub(super) fn values(&self) -> BTreeMap<&'a str, Self> {
         let definitions = self.root.get("$defs").and_then(Value::as_object);
         definitions
@@ -71,7 +71,7 @@ impl<'a> Node<'a> {
         self.required
     }
 
-    /// `path`, with brackets where it is a list of mappings.
+    /// Returns `path`, with brackets if it is a list of mappings.
     pub(super) fn path(&self, path: &str) -> String {
         if self.meant.get("items").is_some() && self.has_table() {
             format!("{path}[]")
@@ -80,7 +80,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is a mapping with known keys, or a list of such.
+    /// Returns `true` if it is a mapping with known keys, or a list of such mappings.
     pub(super) fn has_table(&self) -> bool {
         self.value_name().is_none() && self.object().get("properties").is_some()
     }
@@ -89,12 +89,12 @@ impl<'a> Node<'a> {
         text_of(self.written, self.meant)
     }
 
-    /// What the mapping that stands here says about itself.
+    /// Returns the description of the mapping itself.
     pub(super) fn own_text(&self) -> String {
         text_of(self.object(), self.object()).to_owned()
     }
 
-    /// What it means, and what each of its choices does.
+    /// Returns the description of the value, and of each of its choices.
     pub(super) fn text(&self) -> String {
         let mut text = if self.description().is_empty() {
             self.own_text()
@@ -116,7 +116,7 @@ impl<'a> Node<'a> {
         shown.join(", ")
     }
 
-    /// What is written here, in a few words.
+    /// Returns the kind of value in a few words.
     pub(super) fn kind(&self) -> String {
         if let Some(name) = self.value_name() {
             let name = name.to_lowercase();
@@ -146,7 +146,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What holds where `key`, which is `value`, is absent.
+    /// Returns the text about the default if `key`, whose node is `value`, is absent.
     pub(super) fn default_of(&self, key: &str, value: &Self) -> String {
         if value.required {
             return "**required**".to_owned();
@@ -166,7 +166,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The keys of which exactly one is written.
+    /// Returns the keys of which exactly one must be written.
     fn group(&self) -> Vec<&'a str> {
         let choices = self.object().get("oneOf").and_then(Value::as_array);
         choices
@@ -176,7 +176,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// The mapping that stands here, or that the list's items are.
+    /// Returns the mapping itself, or the mapping that the items of the list are.
     fn object(&self) -> &'a Value {
         match self.meant.get("items") {
             Some(items) => resolved(self.root, items),
@@ -188,14 +188,14 @@ impl<'a> Node<'a> {
         names(self.object().get("required")).contains(&key)
     }
 
-    /// The name of the value that it refers to, where that is one of [`Self::values`].
+    /// Returns the name of the type that it refers to, if it is one of [`Self::values`].
     fn value_name(&self) -> Option<&'a str> {
         let name = reference(self.written)?;
         let definition = self.root.get("$defs")?.get(name)?;
         is_value(name, definition).then_some(name)
     }
 
-    /// What can be chosen from, and what each choice means.
+    /// Returns the choices, with the description of each.
     fn choices(&self) -> Vec<(&'a str, &'a str)> {
         let schema = self.object();
         let listed = schema.get("enum").and_then(Value::as_array);
@@ -214,7 +214,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// What `schema` refers to, whether or not nothing may stand there too.
+/// Returns the definition that `schema` refers to, even if it may also be null.
 fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     match reference(schema).and_then(|name| root.get("$defs")?.get(name)) {
         Some(definition) => definition,
@@ -229,7 +229,7 @@ fn reference(schema: &Value) -> Option<&str> {
         .strip_prefix("#/$defs/")
 }
 
-/// Of `X or nothing` the X.
+/// Returns the `X` of `X or null`.
 fn something(schema: &Value) -> &Value {
     let choices = schema.get("anyOf").and_then(Value::as_array);
     choices
@@ -239,7 +239,8 @@ fn something(schema: &Value) -> &Value {
         .unwrap_or(schema)
 }
 
-/// Settings are mappings with tables of their own, choices stand where they are made; all else is a value.
+/// Returns `true` for named types that are neither settings, which have tables, nor enumerations, which are shown in
+/// place.
 fn is_value(name: &str, schema: &Value) -> bool {
     let is_choice = schema.get("enum").is_some()
         || schema
@@ -261,7 +262,7 @@ fn names(list: Option<&Value>) -> Vec<&str> {
         .unwrap_or_default()
 }
 
-/// The texts of a list.
+/// Returns the texts of a list.
 pub(super) fn names_of(list: &[Value]) -> Vec<&str> {
     list.iter().filter_map(Value::as_str).collect()
 }

@@ -1,9 +1,9 @@
-//! Kinds and values in words.
+//! Names of kinds and values.
 
 use super::node::names_of;
 use serde_json::Value;
 
-/// What kind of value a schema describes.
+/// Returns the kind of value that a schema describes.
 pub(super) fn kind_of(schema: &Value) -> &'static str {
     let kinds = match schema.get("type") {
         Some(Value::Array(kinds)) => names_of(kinds),
@@ -20,7 +20,7 @@ pub(super) fn kind_of(schema: &Value) -> &'static str {
     }
 }
 
-/// Several of a kind.
+/// Returns the plural of a kind.
 pub(super) fn plural(kind: &str) -> String {
     match kind {
         "text" | "number" | "mapping" => format!("{kind}s"),
@@ -28,7 +28,7 @@ pub(super) fn plural(kind: &str) -> String {
     }
 }
 
-/// A value as it is written in the file.
+/// Returns a value as it is written in the file.
 pub(super) fn shown(value: &Value) -> String {
     format!("`{}`", yaml(value))
 }
