@@ -56,7 +56,7 @@ pub enum HeadFault {
 /// How the end of a request body is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
-    /// After its last chunk.
+    /// After this many bytes. Zero if the request has no body.
     Bytes(u64),
     /// After its last chunk.
     Chunked,
