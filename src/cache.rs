@@ -1,9 +1,9 @@
-//! What the gateway remembers of exchanges, and the only place where something to forward is made.
+//! The cache of exchanged tokens, and the only place where a credential for forwarding is made.
 //!
-//! What enters is the whole context of an authorization; what leaves is a [`ForwardCredential`], minted here alone:
-//! from a fresh [`IssuedToken`], or from an entry that passed the checks made on every hit (not expired at this moment,
-//! nothing that it comes from revoked, its issuer's key still current, the route's policy unchanged). One exchange serves
-//! any number of simultaneous first uses. Faults are never remembered; definitive refusals are, for at most five seconds.
+//! A [`ForwardCredential`] is made here alone, from a fresh [`IssuedToken`] or from a cache entry. On every hit the
+//! entry is checked: it has not expired, nothing in its lineage is revoked, its issuer's key is still valid, and the
+//! route's policy is unchanged. Any number of simultaneous first uses share one exchange. Failures are never cached.
+//! Definitive refusals are cached for at most five seconds.
 
 mod entry;
 mod flight;
@@ -57,7 +57,7 @@ impl Default for CacheSettings {
 }
 
 impl CacheSettings {
-    /// Checks the size.
+    /// Reports an invalid size.
     pub fn check(&self, building: &mut Building<'_>) {
         if self.max_size < ByteSize::from_mib(1) {
             building.within("max_size", |b| {
@@ -70,14 +70,14 @@ impl CacheSettings {
     }
 }
 
-/// How long a definitive refusal is remembered.
+/// How long a definitive refusal is cached.
 const REFUSAL_LIFE: Duration = Duration::from_secs(5);
-/// The most refusals remembered at one time; each takes about 200 bytes.
+/// The maximum number of cached refusals. Each takes about 200 bytes.
 const REFUSALS: u64 = 20_000;
-/// How long an entry made because the downstream refused its predecessor is not replaced again.
+/// How long an entry that was made because the upstream refused its predecessor is not replaced again.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
-/// The remembered exchanges. Cloning shares them.
+/// The cache. Clones share its entries.
 pub struct ExchangeCache<E> {
     inner: Arc<Inner<E>>,
 }
@@ -92,43 +92,43 @@ struct Inner<E> {
     clock: SharedClock,
 }
 
-/// A refusal, and the epoch of the revocations that it was decided at: after another revocation, or one that was lifted,
-/// it is decided anew.
+/// A refusal, with the epoch of the revocations at which it was decided. If a revocation is added or lifted later, the
+/// request is decided again.
 #[derive(Clone)]
 struct Remembered<E> {
     refusal: E,
     epoch: u64,
 }
 
-/// A remembered credential.
+/// A cached credential.
 #[derive(Debug)]
 pub struct Hit {
-    /// What is attached to the request.
+    /// The credential to attach to the request.
     pub credential: ForwardCredential,
-    /// Whether this request has its successor made.
+    /// Present if this request must start a background exchange that replaces the entry.
     pub refresh: Option<RefreshDue>,
 }
 
-/// Something to forward, and how it was come by.
+/// A credential, and how it was obtained.
 #[derive(Debug, Clone)]
 pub struct Granted {
-    /// What is attached to the request.
+    /// The credential to attach to the request.
     pub credential: ForwardCredential,
-    /// Whether it was remembered, made, or made by a simultaneous request.
+    /// Whether the credential was cached, newly exchanged, or exchanged by a simultaneous request.
     pub result: CacheResult,
 }
 
-/// What became of a credential that the downstream refused.
+/// What to do after the upstream refused a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// It is forgotten: exchange again.
+    /// Exchange again. The entry was evicted.
     Exchange,
-    /// It was itself made because of such a refusal, moments ago: another one would be refused as well.
+    /// Do not exchange again. The credential was itself made after such a refusal, moments ago.
     Pointless,
 }
 
 impl<E: FlightError> ExchangeCache<E> {
-    /// An empty cache, whose entries end when `revocations` end what they come from.
+    /// Creates an empty cache. Entries become invalid if `revocations` revoke a key of their lineage.
     pub fn new(settings: &CacheSettings, revocations: Revocations, clock: SharedClock) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_size.bytes())
@@ -152,11 +152,10 @@ impl<E: FlightError> ExchangeCache<E> {
         }
     }
 
-    /// The remembered credential for `key`, if it still passes every check; `at` is the moment of the request, by the
-    /// steady clock.
+    /// Returns the cached credential for `key` if it passes every check. `at` is the monotonic time of the request.
     ///
     /// # Errors
-    /// A definitive refusal that is remembered.
+    /// A cached definitive refusal.
     pub fn hit(&self, key: &CacheKey, at: Instant) -> Result<Option<Hit>, E> {
         let now = self.inner.clock.now();
         let recent = self.inner.recent(key, now, at);
@@ -169,13 +168,12 @@ impl<E: FlightError> ExchangeCache<E> {
         }
     }
 
-    /// Performs `exchange` for `key`, or waits for the one that is under way.
+    /// Performs `exchange` for `key`, or waits for one that is in flight.
     ///
-    /// The exchange runs in a task of its own: it ends, and is remembered, even when every request that waits for it
-    /// is gone.
+    /// The exchange runs in its own task. It completes and is cached even if all requests that wait for it are gone.
     ///
     /// # Errors
-    /// What the exchange failed with, or that it took too long.
+    /// The error of the exchange, or a timeout.
     pub async fn exchange_once<F>(
         &self,
         key: CacheKey,
@@ -195,8 +193,8 @@ impl<E: FlightError> ExchangeCache<E> {
             .await
     }
 
-    /// Performs `exchange` for `key` in the background, as the hit that was told so has to. Nobody waits for it: until it
-    /// ends, and if it fails until its own end, what is remembered serves.
+    /// Performs `exchange` for `key` in the background, as requested by [`Hit::refresh`]. No request waits for it. The
+    /// current entry is used until the exchange completes, and if it fails, until the entry expires.
     pub fn refresh_ahead<F>(
         &self,
         _due: RefreshDue,
@@ -214,7 +212,7 @@ impl<E: FlightError> ExchangeCache<E> {
         });
     }
 
-    /// Forgets a credential that the downstream refused, unless that is [`Renewal::Pointless`].
+    /// Evicts a credential that the upstream refused, unless the result is [`Renewal::Pointless`].
     pub fn refused_by_downstream(&self, key: &CacheKey, credential: &ForwardCredential) -> Renewal {
         let entry = credential.entry();
         let now = self.inner.clock.instant();
@@ -225,7 +223,7 @@ impl<E: FlightError> ExchangeCache<E> {
             return Renewal::Pointless;
         }
         entry.supersede();
-        // another request may have replaced it already: then its successor stays
+        // another request may have replaced the entry already; its replacement is kept
         let current = self.inner.entries.get(key);
         if current.is_some_and(|current| Arc::ptr_eq(&current, entry)) {
             self.inner.entries.invalidate(key);
@@ -233,7 +231,7 @@ impl<E: FlightError> ExchangeCache<E> {
         Renewal::Exchange
     }
 
-    /// The weight of all entries in bytes and their number.
+    /// The weight of all entries in bytes, and their number.
     pub fn size(&self) -> (u64, u64) {
         (
             self.inner.entries.weighted_size(),
@@ -242,26 +240,26 @@ impl<E: FlightError> ExchangeCache<E> {
     }
 }
 
-/// Why an exchange is made.
+/// The reason for an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// Nothing usable was remembered.
+    /// No usable entry was cached.
     FirstUse,
-    /// The downstream refused what was remembered.
+    /// The upstream refused the cached credential.
     DownstreamRefused,
-    /// What is remembered ends soon.
+    /// The cached entry expires soon.
     RefreshAhead,
 }
 
 impl<E: FlightError> Inner<E> {
-    /// The entry for `key` that this thread used a moment ago, when it passes the checks of every hit.
+    /// Returns the entry for `key` that this thread used recently, if it passes the checks of every hit.
     fn recent(&self, key: &CacheKey, now: UnixTime, at: Instant) -> Option<Arc<Entry>> {
         let entry = recent::recall(self.id, key)?;
         let lives = !entry.is_superseded() && entry.lives_at(at);
         (lives && self.is_usable(&entry, key, now)).then_some(entry)
     }
 
-    /// The entry for `key`, when it passes the checks of every hit.
+    /// Returns the entry for `key`, if it passes the checks of every hit.
     fn usable(&self, key: &CacheKey, now: UnixTime) -> Option<Arc<Entry>> {
         let entry = self.entries.get(key)?;
         if self.is_usable(&entry, key, now) {
@@ -272,7 +270,7 @@ impl<E: FlightError> Inner<E> {
         None
     }
 
-    /// The refusal that is remembered for `key`, unless what is revoked has changed since.
+    /// Returns the cached refusal for `key`, unless the revocations have changed since.
     fn refused(&self, key: &CacheKey) -> Option<E> {
         let remembered = self.refusals.get(key)?;
         (remembered.epoch == self.revocations.epoch()).then_some(remembered.refusal)
@@ -292,7 +290,7 @@ impl<E: FlightError> Inner<E> {
     where
         F: Future<Output = Result<IssuedToken, E>> + Send,
     {
-        // a flight may have landed between this request's look and its turn
+        // another exchange may have completed between this request's lookup and now
         if occasion != Occasion::RefreshAhead
             && let Some(entry) = self.usable(&key, self.clock.now())
         {
@@ -304,7 +302,7 @@ impl<E: FlightError> Inner<E> {
         let begun = self.revocations.epoch();
         match exchange.await {
             Ok(issued) => {
-                // before the look: a revocation that comes between the two is found at the next one
+                // read before the check, so that a revocation between the two is found at the next check
                 let epoch = self.revocations.epoch();
                 if self.revocations.ends(issued.lineage()) {
                     return Err(E::revoked());

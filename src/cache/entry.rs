@@ -1,4 +1,4 @@
-//! One remembered exchange, and the credential made from it.
+//! A cache entry, and the credential made from it.
 
 use super::{CacheKey, Occasion};
 use crate::{
@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A remembered exchange. The subject token is not kept, only what it takes to recognise a copy of it.
+/// A cached exchange. It does not contain the subject token, only what is needed to recognize copies of it.
 pub(super) struct Entry {
     authorization: HeaderValue,
     usable_until: UnixTime,
@@ -29,37 +29,37 @@ pub(super) struct Entry {
     policy_generation: u64,
     key_lease: KeyLease,
     lineage: Lineage,
-    /// Whom it is about, for the logs.
+    /// The subject, for the logs.
     decision: Arc<Decision>,
-    /// The epoch of the revocations at which none of them ended it.
+    /// The epoch of the revocations at which the entry was last found not revoked.
     epoch: AtomicU64,
     presented: Option<Imprint>,
     issued: Option<Imprint>,
     made_at: Instant,
     occasion: Occasion,
-    /// From when on a hit has a successor made; none where that would live no longer.
+    /// The time after which a hit starts a background exchange. `None` if a new token would not be valid for longer.
     refresh_from: Option<UnixTime>,
-    /// Whether a hit did already.
+    /// `true` if a hit has started that exchange.
     refreshing: AtomicBool,
-    /// Whether another stands in its place, or none on purpose.
+    /// `true` if the entry was replaced or evicted.
     superseded: AtomicBool,
 }
 
-/// Given to one hit of an entry that is near its end: that hit has the successor made.
+/// Passed to the one hit of an entry near its expiry that must start the background exchange.
 #[derive(Debug)]
 pub struct RefreshDue(());
 
-/// What an entry takes beyond its own bytes. Moka's bucket, queue nodes, timer node and shared pointers and the
-/// allocator's rounding: 640 bytes, measured over 40,000 entries. Then what a flood of distinct tokens adds for each
-/// entry that stays, because those evicted between them leave pages that are only partly used.
+/// The memory that an entry takes beyond its own bytes. Moka's bucket, queue nodes, timer node and shared pointers and
+/// the allocator's rounding: 640 bytes, measured over 40,000 entries. The rest is what a flood of distinct tokens adds
+/// for each entry that stays, because the evicted entries between them leave partly used pages.
 const OVERHEAD: usize = 640 + 384;
 
-/// An entry ends this long before its token.
+/// An entry expires this long before its token.
 const SAFETY_MARGIN: Duration = Duration::from_secs(1);
 
 impl Entry {
-    /// Remembers `issued`, which no revocation of `epoch` ends, at a moment by the time of day and by the steady clock;
-    /// none when its token is no legal header value.
+    /// Makes an entry of `issued`, which no revocation of `epoch` revokes. The times are the time of day and the
+    /// monotonic time. Returns `None` if the token is not a valid header field value.
     pub(super) fn new(
         issued: IssuedToken,
         presented: &PresentedToken,
@@ -91,13 +91,13 @@ impl Entry {
         })
     }
 
-    /// Told to the first hit of an entry that is past the share of its life after which a successor is made.
+    /// Returns `Some` for the first hit after the share of the lifetime at which the background exchange starts.
     pub(super) fn refresh_due(&self, now: UnixTime) -> Option<RefreshDue> {
         let near_its_end = self.refresh_from.is_some_and(|from| now >= from);
         (near_its_end && !self.refreshing.swap(true, Ordering::Relaxed)).then_some(RefreshDue(()))
     }
 
-    /// The checks of every hit.
+    /// Makes the checks of every hit.
     pub(super) fn is_usable(
         &self,
         now: UnixTime,
@@ -110,7 +110,8 @@ impl Entry {
             && !self.is_revoked(revocations)
     }
 
-    /// Asks only where something was revoked since it last asked: then one look-up for each thing that it comes from.
+    /// Returns `true` if the entry is revoked. It looks up the keys of the lineage only if revocations have changed
+    /// since the last check.
     fn is_revoked(&self, revocations: &Revocations) -> bool {
         let epoch = revocations.epoch();
         if self.epoch.load(Ordering::Relaxed) == epoch {
@@ -123,22 +124,22 @@ impl Entry {
         revoked
     }
 
-    /// How long the entry may be kept, by a steady clock; zero: not at all.
+    /// How long the entry may be cached, in monotonic time. If zero, it is not cached.
     pub(super) fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// When it was made because the downstream refused its predecessor.
+    /// When the entry was made, if the upstream had refused its predecessor.
     pub(super) fn renewed_at(&self) -> Option<Instant> {
         (self.occasion == Occasion::DownstreamRefused).then_some(self.made_at)
     }
 
-    /// Whether its time to live lasts, by the steady clock.
+    /// Returns `true` if the entry has not expired, in monotonic time.
     pub(super) fn lives_at(&self, at: Instant) -> bool {
         at.saturating_duration_since(self.made_at) < self.ttl
     }
 
-    /// Has threads that used it ask the shared cache again.
+    /// Makes threads that used the entry look it up in the shared cache again.
     pub(super) fn supersede(&self) {
         self.superseded.store(true, Ordering::Release);
     }
@@ -147,7 +148,7 @@ impl Entry {
         self.superseded.load(Ordering::Acquire)
     }
 
-    /// What it takes in memory.
+    /// The memory that the entry takes.
     pub(super) fn weight(&self) -> u32 {
         let bytes = mem::size_of::<Self>()
             + mem::size_of::<CacheKey>()
@@ -159,15 +160,15 @@ impl Entry {
     }
 }
 
-/// When the successor of an entry made at `now` is made. Not within its first second: a life so short would have every
-/// hit make another one.
+/// Returns when a hit starts the exchange that replaces an entry made at `now`. It is at least one second later,
+/// because otherwise every hit of a short-lived entry would start another exchange.
 fn refresh_from(now: UnixTime, end: UnixTime, ahead: Percentage) -> Option<UnixTime> {
     let share = ahead.share_of(end.since(now).as_secs()).max(1);
     let from = now.plus(Duration::from_secs(share));
     (from < end).then_some(from)
 }
 
-/// The names in what was issued.
+/// Returns the facts about the issued token for the logs.
 fn decision(issued: &IssuedToken) -> Decision {
     let permitted = issued.permitted();
     let names = DecisionNames {
@@ -181,7 +182,7 @@ fn decision(issued: &IssuedToken) -> Decision {
     Decision::new(&names, &[])
 }
 
-/// `Bearer <token>`, marked sensitive so that no encoder indexes it and no formatter prints it.
+/// Returns `Bearer <token>`, marked sensitive so that no encoder indexes it and no formatter prints it.
 fn bearer(token: &[u8]) -> Option<HeaderValue> {
     const SCHEME: &[u8] = b"Bearer ";
     let mut value = BytesMut::with_capacity(SCHEME.len() + token.len());
@@ -192,10 +193,10 @@ fn bearer(token: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// The one thing that the proxy can attach to a request.
+/// The only credential that the proxy can attach to a request.
 ///
-/// Only this module makes one: from a token that was issued a moment ago, or from a remembered one that passed the
-/// checks of every hit.
+/// Only this module makes one: from a token that was just issued, or from a cached one that passed the checks of every
+/// hit.
 #[derive(Clone)]
 pub struct ForwardCredential(Arc<Entry>);
 
@@ -217,27 +218,27 @@ impl ForwardCredential {
         &self.0.authorization
     }
 
-    /// Until when it counts: a moment before the token that it carries, or the one it was made from, ends.
+    /// The time until which it may be used: shortly before its token, or the subject token, expires.
     pub fn usable_until(&self) -> UnixTime {
         self.0.usable_until
     }
 
-    /// What its token comes from: whatever of it is revoked ends the token.
+    /// The lineage: every key whose revocation ends the token.
     pub fn lineage(&self) -> &Lineage {
         &self.0.lineage
     }
 
-    /// Whom it is about, for the logs.
+    /// The decision about the subject, for the logs.
     pub fn decision(&self) -> &Arc<Decision> {
         &self.0.decision
     }
 
-    /// Recognises copies of the token that the client presented.
+    /// Recognizes copies of the token that the client presented.
     pub fn presented(&self) -> Option<&Imprint> {
         self.0.presented.as_ref()
     }
 
-    /// Recognises copies of the token that the downstream is given.
+    /// Recognizes copies of the token that is sent to the upstream.
     pub fn issued(&self) -> Option<&Imprint> {
         self.0.issued.as_ref()
     }
@@ -251,7 +252,7 @@ impl fmt::Debug for ForwardCredential {
     }
 }
 
-/// Gives every entry its own life.
+/// Gives every entry its own lifetime.
 pub(super) struct Lifetime;
 
 impl moka::Expiry<CacheKey, Arc<Entry>> for Lifetime {

@@ -9,16 +9,16 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// What the error of an exchange must be able to say.
+/// What the cache needs to know about the error of an exchange.
 pub trait FlightError: Clone + Send + Sync + 'static {
-    /// Whether a repetition with the same token would be refused again: a decision about a token whose signature is
-    /// valid. A fault is never definitive.
+    /// Returns `true` if the same token would be refused again: a decision about a token whose signature is valid. A
+    /// failure is never definitive.
     fn is_definitive(&self) -> bool;
-    /// The exchange did not end in time.
+    /// The exchange took too long.
     fn waited_too_long() -> Self;
-    /// The exchange broke off.
+    /// The exchange was aborted.
     fn fault() -> Self;
-    /// What was exchanged was revoked meanwhile.
+    /// The token was revoked during the exchange.
     fn revoked() -> Self;
 }
 
@@ -27,13 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Landing<E> = watch::Receiver<Option<Result<Granted, E>>>;
 
-/// The exchanges that are under way.
+/// The exchanges that are in flight.
 pub(super) struct Flights<E> {
     aloft: Arc<Mutex<HashMap<CacheKey, Landing<E>>>>,
 }
 
 impl<E: FlightError> Flights<E> {
-    /// Starts `exchange` in a task of its own, or joins the one for `key` that is under way, and waits for its end.
+    /// Starts `exchange` in its own task, or joins the one for `key` that is in flight, and waits for the result.
     pub(super) async fn join<F>(&self, key: CacheKey, exchange: F) -> Result<Granted, E>
     where
         F: Future<Output = Result<Granted, E>> + Send + 'static,
@@ -42,7 +42,7 @@ impl<E: FlightError> Flights<E> {
         let landed = tokio::time::timeout(PATIENCE, landing.wait_for(Option::is_some)).await;
         match landed {
             Err(_elapsed) => Err(E::waited_too_long()),
-            // the task ended without a result: it panicked or its runtime is gone
+            // the task ended without a result: it panicked, or its runtime is gone
             Ok(Err(_closed)) => Err(E::fault()),
             Ok(Ok(result)) => match result.as_ref() {
                 Some(Ok(granted)) if led => Ok(granted.clone()),
@@ -56,7 +56,7 @@ impl<E: FlightError> Flights<E> {
         }
     }
 
-    /// Starts `exchange` in a task of its own, unless one for `key` is under way; waits for neither.
+    /// Starts `exchange` in its own task, unless one for `key` is in flight. It does not wait.
     pub(super) fn depart<F>(&self, key: CacheKey, exchange: F)
     where
         F: Future<Output = Result<Granted, E>> + Send + 'static,
@@ -81,10 +81,10 @@ impl<E: FlightError> Flights<E> {
             aloft: Arc::clone(&self.aloft),
         };
         tokio::spawn(async move {
-            // taken off the list when the task ends, by panic too
+            // removed from the map when the task ends, even by a panic
             let departure = departure;
             let result = exchange.await;
-            // told before it is taken off the list: whoever boards in between lands at once
+            // the result is sent before the removal, so that a request that joins in between gets it immediately
             sender.send_replace(Some(result));
             drop(departure);
         });

@@ -1,4 +1,4 @@
-//! The key of an entry: a digest over everything that an authorization depends on.
+//! The key of a cache entry: a digest of everything that an authorization depends on.
 
 use crate::{
     jose::{FieldDigest, recalled},
@@ -10,29 +10,29 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// What decides on all requests of a route, or of one operation of it, alike: digested once.
+/// The parts of a cache key that are the same for all requests of a route or operation. They are digested once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     digest: [u8; 32],
     policy_generation: u64,
 }
 
-/// Everything that decides what a request gets. Two requests share an entry only when all of it is equal.
+/// Everything that determines the result of a request. Two requests share an entry only if all of it is equal.
 ///
-/// What is a function of the token's bytes (client, scopes, issuer) is not repeated.
+/// Values that follow from the token's bytes (client, scopes, issuer) are not included.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationContext<'a> {
-    /// Where it is presented.
+    /// The route and operation.
     pub terms: &'a Terms,
-    /// The token.
+    /// The presented token.
     pub presented: Bearer<'a>,
     /// The calling workload's token or certificate.
     pub actor: Option<&'a [u8]>,
-    /// The key that the request proves possession of.
+    /// The key whose possession the request proves.
     pub confirmation: Option<&'a [u8]>,
 }
 
-/// A SHA-256 digest of an [`AuthorizationContext`], and the policy generation that went into it.
+/// A SHA-256 digest of an [`AuthorizationContext`], with its policy generation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CacheKey {
     digest: [u8; 32],
@@ -40,8 +40,8 @@ pub struct CacheKey {
 }
 
 impl Terms {
-    /// The terms of `route`, of the narrower rule `operation` within it (empty where it has none), while its policy was
-    /// changed `policy_generation` times, for tokens of `token_type`.
+    /// Digests the terms for `route` and `operation` (empty if there is none), with the number of changes of the
+    /// route's policy, for tokens of `token_type`.
     pub fn new(
         route: &str,
         operation: &str,
@@ -59,17 +59,17 @@ impl Terms {
         }
     }
 
-    /// Counts the changes of the route's policy.
+    /// The number of changes of the route's policy.
     pub fn policy_generation(&self) -> u64 {
         self.policy_generation
     }
 }
 
 impl AuthorizationContext<'_> {
-    /// The key of this context.
+    /// Returns the cache key of this context.
     pub fn key(&self) -> CacheKey {
         let digest = match (self.actor, self.confirmation) {
-            // nothing but the terms and the token goes in
+            // the key depends only on the terms and the token
             (None, None) => recalled(&self.terms.digest, self.presented.bytes(), || self.digest()),
             (Some(_), _) | (None, Some(_)) => self.digest(),
         };
@@ -83,7 +83,7 @@ impl AuthorizationContext<'_> {
         let digest = FieldDigest::new("obo-gateway/proxy-exchange/2")
             .field(&self.terms.digest)
             .field(self.presented.bytes());
-        // absent and empty are different contexts
+        // absent and empty values are different contexts
         [self.actor, self.confirmation]
             .into_iter()
             .fold(digest, |digest, part| match part {
@@ -95,18 +95,18 @@ impl AuthorizationContext<'_> {
 }
 
 impl CacheKey {
-    /// The policy generation that went into the key.
+    /// The policy generation of the key.
     pub fn policy_generation(&self) -> u64 {
         self.policy_generation
     }
 
-    /// The digest's bytes.
+    /// The bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.digest
     }
 }
 
-/// A digest is evenly spread already and cannot be chosen: eight bytes of it are hash enough.
+/// A digest is uniformly distributed and cannot be chosen, so eight of its bytes are a sufficient hash.
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [a, b, c, d, e, f, g, h, ..] = self.digest;
@@ -114,7 +114,7 @@ impl Hash for CacheKey {
     }
 }
 
-/// Hands on the eight bytes that a [`CacheKey`] hashes to.
+/// A hasher that returns the eight bytes of a [`CacheKey`] unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct AsItIs(u64);
 
@@ -142,7 +142,7 @@ impl fmt::Debug for Terms {
     }
 }
 
-/// A digest of a token is not the token, and still tells nobody anything.
+/// The digest is not the token, but has no use in logs, so that `Debug` redacts it.
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CacheKey(redacted)")

@@ -1,9 +1,9 @@
-//! The entries that a thread used a moment ago.
+//! The entries that each thread used recently.
 //!
-//! A client presents one token with every request, so that most hits are of an entry that the same thread had before.
-//! What enters is a key; what leaves is its entry, without what the shared cache spends on a look to keep its order.
-//! The checks of every hit are still to be made, and that of the steady clock too, which else the shared cache makes.
-//! One look in sixteen is sent on there, so that what is used here counts as used there.
+//! A client presents the same token with every request, so most hits are for an entry that the same thread used before.
+//! This thread-local lookup avoids the shared cache's cost of tracking usage. The caller still makes the checks of
+//! every hit, including the expiry in monotonic time, which the shared cache would otherwise check. One lookup in
+//! sixteen goes to the shared cache, so that it knows which entries are in use.
 
 use super::{CacheKey, entry::Entry};
 use std::{
@@ -14,17 +14,17 @@ use std::{
     },
 };
 
-/// How many entries a thread holds on to.
+/// The number of entries that a thread stores.
 const PLACES: usize = 64;
-/// How many looks in a row the shared cache does not learn of.
+/// The number of consecutive lookups that bypass the shared cache.
 const UNSEEN: u8 = 15;
 
-/// Tells the caches of one process apart.
+/// Distinguishes the caches of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CacheId(u64);
 
 impl CacheId {
-    /// Of a new cache.
+    /// Returns the id for a new cache.
     pub(super) fn new() -> Self {
         static CACHES: AtomicU64 = AtomicU64::new(1);
         Self(CACHES.fetch_add(1, Ordering::Relaxed))
@@ -35,15 +35,15 @@ thread_local! {
     static RECENT: RefCell<Recent<Arc<Entry>>> = const { RefCell::new(Recent::new()) };
 }
 
-/// The entry for `key` in `cache` that this thread used before; none where the shared cache is to be asked.
+/// Returns the entry for `key` in `cache` that this thread used before, or `None` if the shared cache must be asked.
 pub(super) fn recall(cache: CacheId, key: &CacheKey) -> Option<Arc<Entry>> {
     let recent = RECENT.try_with(|recent| recent.try_borrow_mut().ok()?.recall(cache, key));
     recent.ok().flatten()
 }
 
-/// Has this thread recall what the shared cache answered.
+/// Stores an entry of the shared cache for this thread.
 pub(super) fn remember(cache: CacheId, key: &CacheKey, entry: &Arc<Entry>) {
-    // an error means that the thread is being torn down
+    // an error means that the thread is being destroyed
     let _ = RECENT.try_with(|recent| {
         if let Ok(mut recent) = recent.try_borrow_mut() {
             recent.remember(cache, key, Arc::clone(entry));
@@ -51,7 +51,7 @@ pub(super) fn remember(cache: CacheId, key: &CacheKey, entry: &Arc<Entry>) {
     });
 }
 
-/// The values of one thread, each in the place that its key names.
+/// The values of one thread, each in the slot that its key selects.
 struct Recent<V> {
     cache: CacheId,
     places: Vec<Option<Place<V>>>,
@@ -60,7 +60,7 @@ struct Recent<V> {
 struct Place<V> {
     key: CacheKey,
     value: V,
-    /// Looks that may still go unseen.
+    /// The number of lookups that may still bypass the shared cache.
     left: u8,
 }
 
@@ -100,7 +100,7 @@ impl<V: Clone> Recent<V> {
     }
 }
 
-/// A digest is evenly spread: any byte of it will do.
+/// A digest is uniformly distributed, so any of its bytes can select the slot.
 fn place_of(key: &CacheKey) -> usize {
     let [.., last] = key.as_bytes();
     usize::from(*last) % PLACES
