@@ -1,8 +1,7 @@
-//! The compiled route table: which components a request meets.
+//! The compiled route table.
 //!
-//! What enters are the settings of `routes` and the components they name; what leaves is, for a clean target and a
-//! method, the one [`Route`] that serves it. The most specific route wins, and two that are equal are refused at load.
-//! `public: true` is the only source of the [`Public`] proof.
+//! For a clean target and a method it finds the one [`Route`] that matches. The most specific route wins. Two equal
+//! routes are refused at load. `public: true` is the only source of the [`Public`] proof.
 
 mod chain;
 mod cors;
@@ -41,7 +40,7 @@ use crate::{
 use matcher::Match;
 use std::{borrow::Cow, sync::Arc};
 
-/// One route: what it matches, where it leads, and what becomes of tokens on the way.
+/// One route: what it matches, its upstream, and how it exchanges tokens.
 #[derive(Debug)]
 pub struct Route {
     name: Box<str>,
@@ -56,42 +55,42 @@ pub struct Route {
     metrics: Arc<RouteMetrics>,
 }
 
-/// What a route asks of a request.
+/// The access that a route requires.
 #[derive(Debug)]
 pub enum Access {
     /// A token, which is exchanged.
     Protected(Arc<Protected>),
-    /// Nothing; nothing is attached.
+    /// No token. No credential is attached.
     Public(Public),
 }
 
-/// The proof that the operator declared the route public. It is made nowhere else.
+/// Proof that the operator declared the route public. It is made only in this module.
 #[derive(Debug, Clone, Copy)]
 pub struct Public(());
 
 /// The stages that a token passes on one route.
 #[derive(Debug, Clone)]
 pub struct Protected {
-    /// Proves the token genuine.
+    /// Verifies the token.
     pub verifier: Arc<Verifier>,
-    /// Narrows what it stands for.
+    /// Decides what the token may be exchanged for.
     pub policy: Arc<ExchangePolicy>,
-    /// Makes the token that replaces it.
+    /// Issues the new token.
     pub exchange: Exchange,
-    /// What decides on all requests of the route alike.
+    /// The parts of the cache key that are the same for all requests of the route.
     pub terms: RouteTerms,
 }
 
-/// What decides on all requests of one operation of a route alike, digested when the route is built.
+/// The parts of cache keys that are the same for all requests of an operation, digested when the route is built.
 #[derive(Debug, Clone)]
 pub struct RouteTerms {
-    /// Of requests that are no operation.
+    /// For requests without an operation.
     none: Terms,
     operations: Box<[Terms]>,
 }
 
 impl RouteTerms {
-    /// The terms of the route called `name` with this policy, which was changed `generation` times.
+    /// Returns the terms of the route `name` with this policy, which has changed `generation` times.
     pub fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
         let terms = |operation| Terms::new(name, operation, generation, TokenTypeUri::AccessToken);
         Self {
@@ -100,7 +99,7 @@ impl RouteTerms {
         }
     }
 
-    /// The terms of requests that are this operation.
+    /// Returns the terms for requests of this operation.
     pub fn of(&self, operation: Option<OperationId>) -> &Terms {
         operation
             .and_then(|id| self.operations.get(id.position()))
@@ -109,19 +108,20 @@ impl RouteTerms {
 }
 
 impl Route {
-    /// The name: unique, and a metric label.
+    /// The unique name, which is also a metric label.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Says where the route stands in the configuration.
+    /// Sets the position of the route in the configuration.
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
         self.position = position;
         self
     }
 
-    /// Names the route as a resource by what clients call, unless the operator named it.
+    /// Sets the resource name of the route from the public URL that clients call, unless the operator configured a
+    /// name.
     #[must_use]
     pub fn reached_under(mut self, public_url: Option<&PublicUrl>) -> Self {
         let protected = matches!(self.access, Access::Protected(_));
@@ -131,7 +131,7 @@ impl Route {
         self
     }
 
-    /// Says how often the route's policy has changed: exchanges of another generation are not remembered.
+    /// Sets how often the route's policy has changed. Cached exchanges of other generations are not used.
     #[must_use]
     pub fn in_generation(mut self, generation: u64) -> Self {
         if let Access::Protected(stages) = &mut self.access {
@@ -141,47 +141,47 @@ impl Route {
         self
     }
 
-    /// Where the route stands in the configuration, from 0.
+    /// The position of the route in the configuration, from 0.
     pub fn position(&self) -> usize {
         self.position
     }
 
-    /// Where the route leads.
+    /// The upstream of the route.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// What it asks of a request.
+    /// The access that the route requires.
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// What crosses to the downstream beyond the usual.
+    /// The changes to requests, if any.
     pub fn request_terms(&self) -> Option<&RequestTerms> {
         self.request.as_deref()
     }
 
-    /// What crosses to the client beyond the usual.
+    /// The changes to responses, if any.
     pub fn response_terms(&self) -> Option<&ResponseTerms> {
         self.response.as_deref()
     }
 
-    /// Which other origins' scripts may call it.
+    /// The CORS rules, if any.
     pub fn cors(&self) -> Option<&Cors> {
         self.response.as_ref()?.cors()
     }
 
-    /// Its name as a protected resource; none on a public route, and where nothing says what clients call.
+    /// The name as a protected resource. `None` on a public route, or if the public URL is unknown.
     pub fn resource(&self) -> Option<&ResourceName> {
         self.resource.as_deref()
     }
 
-    /// Whether a connection may go over to another protocol.
+    /// The protocol that a connection may switch to.
     pub fn upgrade(&self) -> Upgrade {
         self.upgrade
     }
 
-    /// What it matches, in words: hosts, path and methods, those that it leaves open included.
+    /// The match as text: hosts, path and methods, including those that are not restricted.
     pub fn matched(&self) -> String {
         self.matches.to_string()
     }
@@ -191,17 +191,17 @@ impl Route {
         &self.metrics
     }
 
-    /// Whether every request of this route has a path that is `path` or below it.
+    /// Returns `true` if all requests of this route have the path `path` or one below it.
     pub fn is_at_or_below(&self, path: &str) -> bool {
         self.matches.path.is_at_or_below(path)
     }
 
-    /// What `path` has below the route's own: empty, or with a slash in front.
+    /// Returns the part of `path` below the route's own path: empty, or with a leading slash.
     pub fn below<'a>(&self, path: &'a str) -> &'a str {
         self.matches.below(path)
     }
 
-    /// The path that the downstream sees for `path`.
+    /// Returns the path that the upstream receives for `path`.
     pub fn upstream_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         match self.upstream.rewrite_prefix() {
             None => Cow::Borrowed(path),
@@ -209,8 +209,8 @@ impl Route {
         }
     }
 
-    /// The path by which clients reach what the upstream knows as `path`; `None` where no path is rewritten, or none of
-    /// this route's leads there.
+    /// Returns the path under which clients reach the upstream's `path`. Returns `None` if the route does not rewrite
+    /// paths, or if none of its paths leads there.
     pub fn public_path(&self, path: &str) -> Option<String> {
         self.matches.restore(path, self.upstream.rewrite_prefix()?)
     }

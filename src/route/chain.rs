@@ -1,4 +1,4 @@
-//! Which of the gateway's own tokens a route takes as subject tokens (`chain.accept_own`).
+//! The gateway's own tokens that a route accepts as subject tokens (`chain.accept_own`).
 
 use super::RouteParts;
 use crate::{
@@ -10,7 +10,8 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Those addressed to `issuer.url` or to the route's `resource`; none where the route does not say so.
+/// Accepts own tokens with the audience `issuer.url` or the route's `resource`. Returns `None` if the route accepts
+/// none.
 pub(super) fn own_tokens(
     settings: &ExchangeSettings,
     resource: Option<&str>,

@@ -1,8 +1,8 @@
-//! Which other origins' scripts may call a route and read its answers (the CORS protocol of the Fetch standard).
+//! The web origins whose scripts may call a route and read its responses (the CORS protocol of the Fetch standard).
 //!
-//! What enters is `routes[].cors`; what leaves are header fields, made when the configuration is loaded. Nothing here
-//! keeps a request out: a browser does, when the fields are missing. Credentials that a browser adds by itself are never
-//! allowed for: an application presents its token itself.
+//! The header fields are made from `routes[].cors` when the configuration is loaded. They do not keep out any request:
+//! browsers enforce CORS if the fields are missing. Credentials that a browser adds by itself are never allowed,
+//! because an application presents its token itself.
 
 mod settings;
 
@@ -10,7 +10,7 @@ pub use settings::CorsSettings;
 
 use http::{HeaderName, HeaderValue, header};
 
-/// A route's CORS rules, as the fields that state them.
+/// A route's CORS rules, as header fields.
 #[derive(Debug, Clone)]
 pub struct Cors {
     origins: Origins,
@@ -23,30 +23,31 @@ enum Origins {
     Listed(Box<[HeaderValue]>),
 }
 
-/// Whose answer it is that a script may read.
+/// The sender of a response that a script may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
     /// The gateway itself.
     Gateway,
-    /// The downstream API.
+    /// The upstream.
     Downstream,
 }
 
-/// A header field that is to be added.
+/// A header field to add.
 type Field = (HeaderName, HeaderValue);
 
-/// What a script needs to make sense of a refusal.
+/// The header fields that a script needs to understand a refusal.
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("WWW-Authenticate, X-Request-Id, Retry-After");
 
 impl Cors {
-    /// The fields of an answer to a request from `origin`.
+    /// Returns the fields for a response to a request from `origin`.
     ///
-    /// Where the origin is not among those allowed, there is nothing but `Vary`, which is added to the answer's own.
+    /// If the origin is not allowed, the only field is `Vary`, which is added to the response's own.
     pub fn fields(&self, origin: Option<&HeaderValue>, speaker: Speaker) -> Vec<Field> {
         let mut fields = self.allowed(origin);
         if fields.iter().any(is_permission) {
-            // a star exposes every field to a request without credentials (Fetch, 3.3.3), and there are no others here
+            // a star exposes every field to requests without credentials (Fetch, 3.3.3), and only those are allowed
+            // here
             let exposed = match speaker {
                 Speaker::Gateway => EXPOSED,
                 Speaker::Downstream => HeaderValue::from_static("*"),
@@ -56,7 +57,7 @@ impl Cors {
         fields
     }
 
-    /// The fields of the answer to a preflight request from `origin`.
+    /// Returns the fields for the response to a preflight request from `origin`.
     pub fn preflight(&self, origin: Option<&HeaderValue>) -> Vec<Field> {
         let mut fields = self.allowed(origin);
         if fields.iter().any(is_permission) {
@@ -69,7 +70,7 @@ impl Cors {
         match &self.origins {
             Origins::Any => vec![permission(HeaderValue::from_static("*"))],
             Origins::Listed(origins) => {
-                // without it a shared cache would give one origin's answer to another (Fetch, 3.3.5)
+                // without it, a shared cache could return one origin's response to another (Fetch, 3.3.5)
                 let vary = (header::VARY, HeaderValue::from_static("Origin"));
                 let known = origins.iter().find(|known| Some(*known) == origin);
                 known

@@ -1,4 +1,4 @@
-//! Whether the gateway can issue the form of token that a route asks for.
+//! The check that the gateway can issue the token format of a route.
 
 use crate::{
     exchange::EngineParts,
@@ -6,7 +6,7 @@ use crate::{
     settings::Building,
 };
 
-/// Opaque tokens are sealed: without keys for that there are none.
+/// Opaque tokens require keys to seal them.
 pub(super) fn check(
     settings: &ExchangeSettings,
     engine: &EngineParts,

@@ -1,15 +1,15 @@
-//! Values by path, for many paths and few cache lines.
+//! A map from paths to values, optimized for many paths and few cache lines.
 //!
-//! What enters are paths, once; what leaves are the values of those that are asked for, at every request. Among ten
-//! thousand routes a lookup costs what it fetches from memory: a slot stands where its path's hash says, without a
-//! directory in front of it, so that a path that is there costs its slot and its text.
+//! The index is built once and read at every request. With ten thousand routes, the cost of a lookup is the memory that
+//! it fetches. Each slot is at the position of its path's hash, without a separate directory, so that a successful
+//! lookup fetches only the slot and the text of the path.
 
 use std::hash::{BuildHasher, RandomState};
 
 /// A map that is built once.
 #[derive(Debug)]
 pub(super) struct PathIndex<T> {
-    /// Half of them empty at least; their number is a power of two.
+    /// At least half of the slots are empty. Their number is a power of two.
     slots: Vec<Option<Slot<T>>>,
     hasher: RandomState,
 }
@@ -23,14 +23,14 @@ struct Slot<T> {
 
 impl<T> Slot<T> {
     fn is_of(&self, path: &str) -> bool {
-        // the empty path, which `/` is here, serves most: comparing nothing, at an address where nothing is, can cost
-        // hundreds of cycles
+        // most routes have the prefix `/`, which is the empty path here; a comparison of zero bytes at a dangling
+        // address can cost hundreds of cycles
         self.path.len() == path.len() && (path.is_empty() || *self.path == *path)
     }
 }
 
 impl<T> PathIndex<T> {
-    /// An index of `values`; of two values for one path, the first counts.
+    /// Makes an index of `values`. If there are two values for a path, the first one is used.
     pub(super) fn of(values: impl IntoIterator<Item = (Box<str>, T)>) -> Self {
         let values: Vec<_> = values.into_iter().collect();
         let mut index = Self {
@@ -59,14 +59,14 @@ impl<T> PathIndex<T> {
         index
     }
 
-    /// The value of `path`.
+    /// Returns the value of `path`.
     pub(super) fn get(&self, path: &str) -> Option<&T> {
         if self.is_empty() {
             return None;
         }
         let hash = self.hasher.hash_one(path);
         for place in self.places(hash) {
-            // an empty slot ends the search, and there is one always
+            // an empty slot ends the search, and there is always one
             let slot = self.slots.get(place)?.as_ref()?;
             if slot.hash == hash && slot.is_of(path) {
                 return Some(&slot.value);
@@ -79,7 +79,7 @@ impl<T> PathIndex<T> {
         self.slots.is_empty()
     }
 
-    /// Where a path with this hash may stand, the likeliest first.
+    /// Returns the possible slots for a path with this hash, the most likely first.
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> + use<T> {
         let mask = self.slots.len().wrapping_sub(1);
         let first = usize::try_from(hash & (mask as u64)).unwrap_or_default();

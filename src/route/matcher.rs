@@ -1,4 +1,4 @@
-//! What one route matches: hosts, a segment prefix or an exact path, methods.
+//! The match of one route: hosts, a path prefix or an exact path, and methods.
 
 use crate::settings::{Building, exactly_one};
 use http::Method;
@@ -33,27 +33,27 @@ pub struct MatchSettings {
 pub(super) struct Match {
     pub(super) hosts: Vec<HostPattern>,
     pub(super) path: PathPattern,
-    /// Empty: any method.
+    /// Empty means any method.
     pub(super) methods: Vec<Method>,
 }
 
-/// Which hosts a route answers for.
+/// The hosts that a route matches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum HostPattern {
     /// One name, in lower case.
     Exact(Box<str>),
-    /// Any one label in front of this parent, in lower case, without its leading dot.
+    /// Any single label before this parent, which is in lower case and without its leading dot.
     AnyLabel(Box<str>),
     /// Any host.
     Any,
 }
 
-/// Which paths a route answers for.
+/// The paths that a route matches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum PathPattern {
     /// One path.
     Exact(Box<str>),
-    /// A path without trailing slash, and all below it; empty for every path.
+    /// A path without trailing slash, and all paths below it. Empty for every path.
     Prefix(Box<str>),
 }
 
@@ -66,17 +66,18 @@ impl PathPattern {
 }
 
 impl Match {
-    /// What is left of a path that matches: nothing, or what follows the prefix.
+    /// Returns the rest of a matching path: empty, or the part after the prefix.
     pub(super) fn below<'a>(&self, path: &'a str) -> &'a str {
         match &self.path {
             PathPattern::Exact(_) => "",
-            // `/` serves most: comparing nothing, at an address where nothing is, can cost hundreds of cycles
+            // most routes have the prefix `/`; a comparison of zero bytes at a dangling address can cost hundreds of
+            // cycles
             PathPattern::Prefix(prefix) if prefix.is_empty() => path,
             PathPattern::Prefix(prefix) => path.strip_prefix(prefix.as_ref()).unwrap_or_default(),
         }
     }
 
-    /// Replaces what was matched by `replacement`, joined to the rest with one slash.
+    /// Replaces the matched part by `replacement`, joined to the rest with one slash.
     pub(super) fn rewrite(&self, path: &str, replacement: &str) -> String {
         let rest = self.below(path);
         if rest.is_empty() {
@@ -89,7 +90,7 @@ impl Match {
         )
     }
 
-    /// Undoes [`Self::rewrite`]: the path that becomes `path`; `None` where there is none.
+    /// Reverses [`Self::rewrite`]: returns the path that becomes `path`, if there is one.
     pub(super) fn restore(&self, path: &str, replacement: &str) -> Option<String> {
         match &self.path {
             PathPattern::Exact(own) => (path == replacement).then(|| own.to_string()),
@@ -236,7 +237,7 @@ impl MatchSettings {
     }
 }
 
-/// A host name or an address literal, as it stands in a Host field without port.
+/// Returns `true` for a host name or an address literal, as in a Host field without port.
 fn is_host(name: &str) -> bool {
     let of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let of_literal = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');

@@ -1,9 +1,9 @@
-//! Operations held against the route that they belong to: one that no request can be is a mistake.
+//! The check that requests of a route can match its operations.
 
 use super::matcher::{Match, PathPattern};
 use crate::{policy::ExchangeSettings, settings::Building};
 
-/// Reports operations that the route's own match keeps every request from.
+/// Reports operations that no request can match because of the route's own match.
 pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut Building<'_>) {
     for (position, operation) in settings.scope.operations.iter().enumerate() {
         building.within(position, |b| {
@@ -33,7 +33,7 @@ pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut
             }
             let unserved = operation.methods.iter().position(|name| {
                 let served = &matches.methods;
-                // what is no method is reported as that
+                // invalid methods are reported elsewhere
                 let is_method = name
                     .bytes()
                     .all(|byte| byte.is_ascii_uppercase() || byte == b'-')

@@ -1,10 +1,10 @@
-//! A route as a protected resource: its name, and where clients read about it (RFC 9728).
+//! A route as a protected resource: its name, and the URL of its metadata (RFC 9728).
 
 use super::matcher::{HostPattern, Match, PathPattern};
 use crate::settings::{Building, PublicUrl};
 use url::Url;
 
-/// The path of every document about a protected resource; the resource's own path follows (RFC 9728 §3).
+/// The path prefix of all protected resource metadata. The resource's own path follows (RFC 9728 §3).
 pub const RESOURCE_METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The name of a protected resource (RFC 9728 §1.2).
@@ -27,17 +27,17 @@ impl ResourceName {
         &self.authority
     }
 
-    /// The path under which its document is served.
+    /// The path under which the metadata is served.
     pub fn document_path(&self) -> &str {
         &self.document_path
     }
 
-    /// The URL of its document, for challenges (RFC 9728 §5.1).
+    /// The URL of the metadata, for challenges (RFC 9728 §5.1).
     pub fn metadata_url(&self) -> &str {
         &self.metadata_url
     }
 
-    /// Reads a name that the operator wrote.
+    /// Parses a configured name.
     pub(super) fn read(text: &str, building: &mut Building<'_>) -> Option<Self> {
         let resource = Self::parse(text);
         if resource.is_none() {
@@ -50,8 +50,8 @@ impl ResourceName {
         resource
     }
 
-    /// What clients call where nothing is written: `public_url`, or the host that the route matches in its place, and
-    /// the path that it matches.
+    /// Returns the default name: `public_url` with the path that the route matches. A host that the route matches
+    /// replaces the host of `public_url`.
     pub(super) fn of_match(public_url: &PublicUrl, matches: &Match) -> Option<Self> {
         let mut names = matches.hosts.iter().filter_map(|host| match host {
             HostPattern::Exact(name) => Some(name.as_ref()),
@@ -77,11 +77,11 @@ impl ResourceName {
         plain.then_some(())?;
         let origin = url.origin().ascii_serialization();
         let (_, authority) = origin.split_once("://")?;
-        // RFC 9728 §3.1: the well-known part stands between host and path, in place of a path of one slash
+        // RFC 9728 §3.1: the well-known part is between host and path; a path of one slash is dropped
         let path = if url.path() == "/" { "" } else { url.path() };
         let document_path = format!("{RESOURCE_METADATA_PATH}{path}");
         let metadata_url = format!("{origin}{document_path}");
-        // what is written between the quotes of a challenge
+        // the URL must be valid within the quotes of a challenge
         (!metadata_url.contains(['"', '\\'])).then_some(())?;
         Some(Self {
             name: text.into(),

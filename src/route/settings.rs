@@ -1,4 +1,4 @@
-//! One item of `routes` as it is written, and how it becomes a [`Route`].
+//! One item of `routes` in the configuration, and how it becomes a [`Route`].
 
 use super::{
     Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
@@ -65,22 +65,22 @@ pub enum Upgrade {
     WebSocket,
 }
 
-/// The components that routes are made of.
+/// The components from which routes are built.
 #[derive(Debug)]
 pub struct RouteParts<'a> {
     /// The trusted issuers by name.
     pub issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
-    /// How many issuers the file lists, those that could not be built included.
+    /// The number of issuers in the file, including those that could not be built.
     pub listed_issuers: usize,
-    /// The embedded engine; absent where it could not be built, which was reported.
+    /// The embedded engine. `None` if it could not be built, which was reported.
     pub engine: Option<&'a EngineParts>,
-    /// The gateway itself as an issuer; absent where it could not be built.
+    /// The gateway itself as an issuer. `None` if it could not be built.
     pub own: Option<&'a Arc<TrustedIssuer>>,
-    /// What calling applications may have.
+    /// The ceilings of the calling applications.
     pub clients: &'a Arc<ClientCeilings>,
     /// The metrics of this process.
     pub metrics: &'a Metrics,
-    /// The time.
+    /// The source of the current time.
     pub clock: &'a SharedClock,
 }
 
@@ -195,7 +195,7 @@ fn protect(
 ) -> Option<Protected> {
     let issuers = building.within("accepts", |b| accepted(settings, b, parts));
     let engine = parts.engine;
-    // without an engine the rest is still checked, so that one run shows every mistake
+    // without an engine the rest is still checked, so that one run shows all errors
     let nobody = crate::policy::GatewayIdentity {
         issuer: "".into(),
         actor: "".into(),
@@ -237,7 +237,7 @@ fn protect(
     })
 }
 
-/// The issuers that the route names, or the only one there is.
+/// Returns the issuers that the route names, or the only trusted one.
 fn accepted(
     settings: &ExchangeSettings,
     building: &mut Building<'_>,
@@ -277,7 +277,7 @@ fn accepted(
                 }
                 found.push(narrowed(issuer, accept.audiences.as_deref(), b));
             }),
-            // an issuer that is listed and could not be built was reported where it stands
+            // an issuer that is listed but could not be built was already reported
             None if parts.listed_issuers > parts.issuers.len() => return None,
             None => building.within(position, |b| {
                 b.within("issuer", |b| {
@@ -293,7 +293,7 @@ fn accepted(
     (found.len() == settings.accepts.len()).then_some(found)
 }
 
-/// The issuer's tokens as far as they are addressed to one of `audiences`, which only narrow its own list.
+/// Accepts tokens of the issuer that are addressed to one of `audiences`, which must be among the issuer's own.
 fn narrowed(
     issuer: &Arc<TrustedIssuer>,
     audiences: Option<&[Audience]>,
@@ -325,7 +325,7 @@ fn narrowed(
     Accepted::addressed_to(Arc::clone(issuer), audiences.to_vec())
 }
 
-/// What is copied from the user's token travels readable inside the issued one.
+/// Warns if claims that are copied from the user's token would be readable on the network.
 fn warn_of_exposed_claims(
     exchange: &ExchangeSettings,
     upstream: &Upstream,

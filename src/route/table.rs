@@ -1,4 +1,4 @@
-//! Finding the most specific route for a request, at a cost that does not grow with the number of routes.
+//! The search for the most specific route, at a cost that does not depend on the number of routes.
 
 use super::{
     Route,
@@ -26,15 +26,15 @@ struct Paths {
     longest_prefix: usize,
 }
 
-/// The same while routes are added.
+/// The routes for one host while the table is built.
 #[derive(Debug, Default)]
 struct Growing {
     exact: HashMap<Box<str>, Candidates>,
     prefix: HashMap<Box<str>, Candidates>,
 }
 
-/// The routes for one path, those with methods in front. The first, nearly always the only one, stands in the map itself:
-/// among many routes a lookup costs what it fetches from memory, and this spares it two pieces.
+/// The routes for one path, those with methods first. The first one, which is nearly always the only one, is stored
+/// inline. With many routes, the cost of a lookup is the memory that it fetches, and this avoids two fetches.
 #[derive(Debug, Default)]
 struct Candidates {
     first: Option<Candidate>,
@@ -43,15 +43,15 @@ struct Candidates {
 
 #[derive(Debug)]
 struct Candidate {
-    /// A copy of the route's; empty: any.
+    /// A copy of the route's methods. Empty means any method.
     methods: Box<[Method]>,
     route: Arc<Route>,
 }
 
 impl RouteTable {
-    /// Indexes `routes`, given with their positions in the configuration.
+    /// Indexes `routes`, which are passed with their positions in the configuration.
     ///
-    /// Two that match the same requests are a finding each: which one would win is nothing to guess.
+    /// Two routes that match the same requests are reported, because the order would otherwise decide.
     pub fn build(routes: Vec<(usize, Route)>, findings: &mut Findings) -> Self {
         let mut hosts: HashMap<HostPattern, Growing> = HashMap::new();
         let mut table = Self::default();
@@ -84,8 +84,8 @@ impl RouteTable {
         table
     }
 
-    /// The route that serves `method` on `target`: exact host before `*.` before any, exact path before the longest
-    /// prefix, with methods before without.
+    /// Returns the route for `method` on `target`. An exact host precedes `*.`, which precedes any host. An exact path
+    /// precedes the longest prefix. A route with methods precedes one without.
     pub fn find(&self, target: &CleanTarget<'_>, method: &Method) -> Option<&Arc<Route>> {
         if self.exact_hosts.is_empty() && self.any_label.is_empty() {
             return self.any_host.find(target.path(), method);
@@ -110,7 +110,7 @@ impl RouteTable {
 }
 
 impl Growing {
-    /// Adds `route`, unless one is there that matches the same requests: that one is returned.
+    /// Adds `route`. If there is already one that matches the same requests, returns that one instead.
     fn insert(&mut self, route: &Arc<Route>) -> Option<Arc<Route>> {
         let routes = match &route.matches.path {
             PathPattern::Exact(path) => self.exact.entry(path.clone()).or_default(),
@@ -153,7 +153,7 @@ impl Paths {
 }
 
 impl Candidates {
-    /// Adds `route`, unless one is there that serves the same methods: that one is returned.
+    /// Adds `route`. If there is already one with the same methods, returns that one instead.
     fn insert(&mut self, route: &Arc<Route>) -> Option<Arc<Route>> {
         let methods = &route.matches.methods;
         let equal = self.first.iter().chain(&self.others).find(|other| {
@@ -186,7 +186,7 @@ impl Candidates {
     }
 }
 
-/// Host names are compared without regard to case (RFC 9110 §4.2.3); most arrive in lower case.
+/// Converts a host name to lower case, if necessary (RFC 9110 §4.2.3).
 fn lower_case(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix('.').unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -1,7 +1,7 @@
-//! What a route lets cross, or adds, beyond what every route does: cookies and header fields, each way.
+//! The changes that one route makes to cookies and header fields of requests and responses.
 //!
-//! What enters are `routes[].request` and `routes[].response`; what leaves is absent on routes that say nothing. The
-//! fields are checked here, so that none can bring back what is stripped: a credential, or a message's framing.
+//! They come from `routes[].request` and `routes[].response`. A route without such settings has none. The names are
+//! checked here, so that no setting can restore a field that must be removed, such as a credential or message framing.
 
 mod names;
 mod settings;
@@ -13,7 +13,7 @@ pub use settings::{
 use super::Cors;
 use http::{HeaderName, HeaderValue};
 
-/// What crosses to the downstream, or is added, on one route.
+/// The changes to requests of one route.
 #[derive(Debug, Clone)]
 pub struct RequestTerms {
     cookies: Vec<Box<[u8]>>,
@@ -22,7 +22,7 @@ pub struct RequestTerms {
     set: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What crosses to the client, or is added, on one route.
+/// The changes to responses of one route.
 #[derive(Debug, Clone)]
 pub struct ResponseTerms {
     pub(super) cors: Option<Cors>,
@@ -30,39 +30,39 @@ pub struct ResponseTerms {
 }
 
 impl RequestTerms {
-    /// Whether a cookie of this name passes; names are compared exactly (RFC 6265 §5.3).
+    /// Returns `true` if a cookie with this name is forwarded. Names are compared exactly (RFC 6265 §5.3).
     pub fn passes_cookie(&self, name: &[u8]) -> bool {
         self.cookies.iter().any(|passing| **passing == *name)
     }
 
-    /// Whether any cookie passes.
+    /// Returns `true` if any cookies are forwarded.
     pub fn passes_cookies(&self) -> bool {
         !self.cookies.is_empty()
     }
 
-    /// Fields with an underscore in their name that cross all the same.
+    /// Fields with an underscore in their name that are forwarded anyway.
     pub fn passed(&self) -> &[HeaderName] {
         &self.pass
     }
 
-    /// Fields that do not cross, under each spelling that is read as the one that is named or set.
+    /// Fields that are removed, in all spellings that a server could take for a removed or set field.
     pub fn removed(&self) -> &[HeaderName] {
         &self.remove
     }
 
-    /// Fields of the operator's own.
+    /// Fields that the operator sets.
     pub fn set(&self) -> &[(HeaderName, HeaderValue)] {
         &self.set
     }
 }
 
 impl ResponseTerms {
-    /// The CORS rules, if there are any.
+    /// The CORS rules, if any.
     pub fn cors(&self) -> Option<&Cors> {
         self.cors.as_ref()
     }
 
-    /// Fields that cross although they are dropped by default.
+    /// Fields that are returned although they are removed by default.
     pub fn passed(&self) -> &[HeaderName] {
         &self.pass
     }

@@ -1,4 +1,4 @@
-//! Where a route leads: targets, the host they are told, timeouts and TLS.
+//! The upstream of a route: its targets, Host field, timeouts and TLS.
 
 use crate::settings::{
     Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError, not_empty,
@@ -97,25 +97,25 @@ pub struct Upstream {
     timeouts: TimeoutSettings,
 }
 
-/// One downstream server.
+/// One server of the upstream.
 #[derive(Debug, Clone)]
 pub struct UpstreamTarget {
-    /// Where it listens.
+    /// Its URL.
     pub url: OutboundUrl,
     /// How many turns it takes in each round.
     pub weight: u8,
-    /// The Host field that names it.
+    /// The Host field with its own name.
     pub authority: HeaderValue,
 }
 
-/// Which Host field the downstream gets.
+/// The Host field that the upstream receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamHost {
     /// The target's own authority.
     Target,
-    /// The one that the client sent.
+    /// The client's Host field.
     Preserve,
-    /// A name that the operator wrote.
+    /// A configured name.
     Named(HeaderValue),
 }
 
@@ -125,43 +125,43 @@ impl Upstream {
         &self.targets
     }
 
-    /// Which Host field they get.
+    /// The Host field that the targets receive.
     pub fn host(&self) -> &UpstreamHost {
         &self.host
     }
 
-    /// What replaces the matched prefix.
+    /// The replacement of the matched prefix.
     pub fn rewrite_prefix(&self) -> Option<&str> {
         self.rewrite_prefix.as_deref()
     }
 
-    /// Whether to speak HTTP/2.
+    /// Returns `true` if the targets are called with HTTP/2.
     pub fn http2(&self) -> bool {
         self.http2
     }
 
-    /// Whether a target is reached in clear text over a network.
+    /// Returns `true` if the connection to a target is unencrypted and leaves this machine.
     pub fn is_exposed(&self) -> bool {
         let exposed = |url: &OutboundUrl| url.is_plain() && !url.is_loopback();
         self.targets.iter().any(|target| exposed(&target.url))
     }
 
-    /// How TLS is verified.
+    /// The TLS settings.
     pub fn tls(&self) -> &UpstreamTlsSettings {
         &self.tls
     }
 
-    /// Until a connection stands.
+    /// The maximum time to establish a connection.
     pub fn connect_timeout(&self) -> Duration {
         self.timeouts.connect.get()
     }
 
-    /// Until the answer's head is there.
+    /// The maximum time until the response head has arrived.
     pub fn response_timeout(&self) -> Duration {
         self.timeouts.response.get()
     }
 
-    /// Between two pieces of a body.
+    /// The maximum pause between two chunks of a body.
     pub fn idle_timeout(&self) -> Duration {
         self.timeouts.idle.get()
     }

@@ -1,4 +1,4 @@
-//! `routes[].cors` as it is written, and how it becomes header fields.
+//! The `routes[].cors` section of the configuration, and how it becomes header fields.
 
 use super::{Cors, Field, Origins};
 use crate::settings::{Building, HumanDuration};
@@ -33,12 +33,12 @@ pub struct CorsSettings {
     pub max_age: Option<HumanDuration>,
 }
 
-/// Browsers remember no answer for longer; Firefox has the largest cap.
+/// No browser caches a preflight response for longer. Firefox has the highest limit.
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(86_400);
 
 impl CorsSettings {
-    /// Makes the fields; `served` are the methods that the route's match names, and `protected` says whether a token is
-    /// needed.
+    /// Makes the fields. `served` are the methods of the route's match. `protected` is `true` if the route requires a
+    /// token.
     pub(in crate::route) fn build(
         &self,
         served: &[Method],
@@ -130,7 +130,7 @@ struct Mistake {
     mend: String,
 }
 
-/// An origin is compared byte by byte with what browsers send: it has to be written as they do (RFC 6454 §6.2).
+/// Checks an origin. Origins are compared byte by byte and must be written as browsers send them (RFC 6454 §6.2).
 fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
     let mistake = |why, mend: &str| Mistake {
         what: format!("expected scheme://host, with :port where it is unusual, found {text:?}"),

@@ -1,4 +1,4 @@
-//! Which fields and cookies a route may name: none that brings back what is stripped, or frames a message.
+//! The names of fields and cookies that a route may configure. No name may restore a removed field or frame a message.
 
 use super::HeaderValueSettings;
 use crate::settings::Building;
@@ -25,7 +25,7 @@ pub(super) fn name(text: &str, check: Check, building: &mut Building<'_>) -> Opt
         );
         return None;
     };
-    // servers behind CGI-like interfaces read X_Api_Key and X-Api-Key as one (RFC 3875 §4.1.18)
+    // servers with CGI-like interfaces read X_Api_Key and X-Api-Key as one (RFC 3875 §4.1.18)
     check(&name.as_str().replace('_', "-"), building);
     Some(name)
 }
@@ -44,7 +44,7 @@ pub(super) fn check_set(name: &str, building: &mut Building<'_>) {
     check_own(name, building);
 }
 
-/// Secrets are named in the file and never written in it.
+/// Warns of secrets that are written in the file.
 pub(super) fn warn_of_a_written_secret(
     name: Option<&HeaderName>,
     value: &HeaderValueSettings,
@@ -92,13 +92,13 @@ fn check_own(name: &str, building: &mut Building<'_>) {
     }
 }
 
-/// Fields that cross though their name has an underscore. Which of them stand for what is dropped on every route, the
-/// composition of the whole configuration knows.
+/// Checks a field with an underscore in its name that is to be forwarded. The check against fields that are removed on
+/// every route needs the whole configuration and is made elsewhere.
 pub(super) fn check_underscored(name: &str, building: &mut Building<'_>) {
     check_own(name, building);
 }
 
-/// A name as servers read it that take `_` and `-` for the same (RFC 3875 §4.1.18).
+/// Returns the name as it is read by servers that treat `_` and `-` alike (RFC 3875 §4.1.18).
 pub(super) fn with_hyphens(name: &HeaderName) -> Option<HeaderName> {
     let text = name.as_str();
     let hyphens = text.contains('_').then(|| text.replace('_', "-"))?;
@@ -131,7 +131,7 @@ pub(super) fn check_passed(name: &str, building: &mut Building<'_>) {
     }
 }
 
-/// Fields that say where a message ends or what becomes of the connection (RFC 9110 §7.6.1, RFC 9112 §6).
+/// Returns `true` for fields that control message framing or the connection (RFC 9110 §7.6.1, RFC 9112 §6).
 fn is_framing(name: &str) -> bool {
     matches!(
         name,
@@ -149,7 +149,7 @@ fn is_framing(name: &str) -> bool {
 }
 
 pub(super) fn check_cookie(name: &str, building: &mut Building<'_>) {
-    // a cookie's name is a token, as a field's is (RFC 6265 §4.1.1)
+    // a cookie's name is a token, like a field's name (RFC 6265 §4.1.1)
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         building.findings.error(
             format!("expected the name of a cookie, found {name:?}"),

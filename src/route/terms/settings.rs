@@ -1,4 +1,4 @@
-//! `routes[].request` and `routes[].response` as they are written.
+//! The `routes[].request` and `routes[].response` sections of the configuration.
 
 use super::{
     Cors, RequestTerms, ResponseTerms,
@@ -54,9 +54,9 @@ pub struct SetHeaderSettings {
 /// A field's value: written out, or `{ env: NAME }` or `{ file: PATH }`.
 #[derive(Debug, Clone)]
 pub enum HeaderValueSettings {
-    /// Written in the file.
+    /// A literal value in the file.
     Literal(String),
-    /// Read from elsewhere.
+    /// A secret from a variable or another file.
     Secret(SecretSettings),
 }
 
@@ -85,7 +85,7 @@ pub struct ResponseSettings {
 }
 
 impl RequestSettings {
-    /// Checks the fields; none where the route says nothing.
+    /// Checks the fields. Returns `None` if the route configures none.
     pub fn build(&self, building: &mut Building<'_>) -> Option<RequestTerms> {
         building.within("cookies", |b| {
             for (position, name) in self.cookies.iter().enumerate() {
@@ -96,7 +96,7 @@ impl RequestSettings {
             let set = b.within("set", |b| self.headers.set(b));
             let mut remove = b.within("remove", |b| names(&self.headers.remove, check_removed, b));
             let pass = b.within("pass", |b| self.headers.pass(&set, &remove, b));
-            // the client's fields under every spelling that a server could take for the operator's
+            // the client's fields in all spellings that a server could take for the operator's
             let named = remove.iter().chain(set.iter().map(|(name, _)| name));
             let others: Vec<_> = named.filter_map(with_hyphens).collect();
             remove.extend(others);
@@ -182,7 +182,7 @@ impl HeadersSettings {
     }
 }
 
-/// Whether a server could take one name for the other.
+/// Returns `true` if a server could take one name for the other.
 fn is_read_as(one: &HeaderName, other: &HeaderName) -> bool {
     let (one, other) = (one.as_str().bytes(), other.as_str().bytes());
     let hyphen = |byte| if byte == b'_' { b'-' } else { byte };
@@ -233,7 +233,7 @@ impl<'de> Deserialize<'de> for HeaderValueSettings {
 }
 
 impl ResponseSettings {
-    /// Checks the fields; none where the route says nothing.
+    /// Checks the fields. Returns `None` if the route configures none.
     pub(in crate::route) fn build(
         &self,
         cors: Option<Cors>,
