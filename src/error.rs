@@ -1,7 +1,8 @@
-//! Why a request is not forwarded, and the one table that says what the client is told.
+//! The reasons why a request is not forwarded, and the one table with the responses to the client.
 //!
-//! Every stage has its own error type; [`Refusal`] wraps them. The public text is fixed: one text for every reason why
-//! a token is not acceptable, so that an answer teaches an attacker nothing. The reason goes to the log and the metric.
+//! Every stage has its own error type, and [`Refusal`] wraps them all. The public text is fixed. It is the same for
+//! every reason why a token is not acceptable, so that a response tells an attacker nothing. The reason goes to the log
+//! and the metrics.
 
 mod answer;
 mod reason;
@@ -20,82 +21,82 @@ use crate::{
 };
 use thiserror::Error;
 
-/// Why a request is not forwarded, or its answer not passed on.
+/// The reason why a request is not forwarded, or why the upstream's response is not returned.
 #[derive(Debug, Clone, Error)]
 pub enum Refusal {
-    /// The head could be read in two ways, or is too large.
+    /// The head is ambiguous or too large.
     #[error(transparent)]
     Gate(#[from] GateError),
-    /// It presents no token.
+    /// The request presents no usable token.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// No route serves it.
+    /// No route matches.
     #[error("no route")]
     NoRoute,
-    /// A copy of the presented token stands in the target, where it would be forwarded and logged.
+    /// The target contains a copy of the presented token, which would be forwarded and logged.
     #[error("the token stands in the request target")]
     TokenInTarget,
-    /// The token is not acceptable, or that cannot be found out.
+    /// The token is not acceptable, or the gateway cannot verify it now.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The token is genuine and the route gives it nothing.
+    /// The token is genuine, but the policy of the route refuses it.
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The exchange failed.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// The exchange could not be put on record.
+    /// The audit event of the exchange could not be written.
     #[error("the audit event could not be written")]
     Audit,
-    /// The exchange did not end in time.
+    /// The exchange took too long.
     #[error("waited too long for the exchange")]
     WaitedTooLong,
-    /// The gateway's own fault.
+    /// An internal error of the gateway.
     #[error("internal fault")]
     Fault,
-    /// The downstream's answer holds the token it was given.
+    /// The response of the upstream contains the token that was sent to it.
     #[error("the downstream repeats its token")]
     Leak(LeakPlace),
-    /// The downstream failed.
+    /// The upstream failed.
     #[error("downstream: {0}")]
     Upstream(#[from] UpstreamFault),
 }
 
-/// How a downstream failed.
+/// The way in which an upstream failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum UpstreamFault {
-    /// It cannot be connected to.
+    /// The gateway cannot connect to it.
     #[error("unreachable")]
     Unreachable,
-    /// It does not answer in time.
+    /// It does not respond in time.
     #[error("no answer in time")]
     Timeout,
-    /// What it answers is not HTTP.
+    /// Its response is not valid HTTP.
     #[error("unusable answer")]
     Framing,
-    /// It refuses a token that was made a moment ago.
+    /// It refuses a newly issued token.
     #[error("refuses a fresh token")]
     Unauthorized,
     /// It refuses the token, and the request cannot be repeated.
     #[error("refuses the token of a request that cannot be repeated")]
     NotRepeatable,
-    /// It switches protocols without having been asked to.
+    /// It switches protocols without a request to do so.
     #[error("unasked protocol switch")]
     Upgrade,
 }
 
 impl Refusal {
-    /// What the client is told.
+    /// The response to the client.
     pub fn answer(&self) -> Answer {
         table::answer(self)
     }
 
-    /// Why, for metrics and logs.
+    /// The reason for metrics and logs.
     pub fn reason(&self) -> Reason {
         reason::of(self)
     }
 
-    /// Who failed, for `obo_requests_total`.
+    /// The outcome for `obo_requests_total`, which says who failed.
     pub fn outcome(&self) -> Outcome {
         if matches!(self, Self::Upstream(_) | Self::Leak(_)) {
             Outcome::UpstreamFailed

@@ -1,12 +1,12 @@
-//! The gateway's own answers, as HTTP.
+//! The gateway's own error responses, as HTTP.
 
 use crate::token::ScopeSet;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-/// What a client is told instead of a downstream's answer.
+/// A response of the gateway itself to a client, instead of the upstream's.
 ///
-/// The body is JSON of fixed text, under 1 KiB, and echoes nothing of the request.
+/// The body is JSON with a fixed text, smaller than 1 KiB. It contains nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
@@ -15,11 +15,11 @@ pub struct Answer {
     pub error: &'static str,
     /// `error_description` of the body.
     pub description: &'static str,
-    /// The challenge that goes with it.
+    /// The challenge, if any.
     pub challenge: Option<Challenge>,
     /// `Retry-After` in seconds.
     pub retry_after: Option<u16>,
-    /// Whether the connection ends after it.
+    /// `true` if the connection is closed after the response.
     pub closes: bool,
 }
 
@@ -30,7 +30,7 @@ pub enum Challenge {
     Plain,
     /// With an error code.
     Coded(&'static str),
-    /// `insufficient_scope`, naming what is needed.
+    /// `insufficient_scope` with the required scopes.
     InsufficientScope(ScopeSet),
 }
 
@@ -64,19 +64,18 @@ impl Answer {
         self
     }
 
-    /// The body.
+    /// The response body.
     pub fn body(&self) -> Bytes {
-        // both texts are constants without characters that JSON escapes; a test holds that
+        // both texts are constants without characters that JSON escapes; a test checks this
         Bytes::from(format!(
             r#"{{"error":"{}","error_description":"{}"}}"#,
             self.error, self.description
         ))
     }
 
-    /// The header fields but for Content-Length.
+    /// The header fields except Content-Length.
     ///
-    /// `resource_metadata` is the URL of the document about the protected resource, which goes into the challenge
-    /// (RFC 9728 §5.1).
+    /// `resource_metadata` is the URL of the protected resource metadata. It is added to the challenge (RFC 9728 §5.1).
     pub fn headers(&self, resource_metadata: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = vec![
             (
@@ -85,7 +84,7 @@ impl Answer {
             ),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
-        // scope tokens are visible ASCII, so this is always a legal value
+        // scope tokens are visible ASCII, so this is always a valid value
         if let Some(Ok(value)) = self
             .challenge
             .as_ref()

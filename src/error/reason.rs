@@ -6,7 +6,7 @@ use crate::{
     telemetry::Reason, verify::VerifyError,
 };
 
-/// The reason, out of a closed list.
+/// Returns the reason, from a closed list.
 pub(super) fn of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::Gate(error) => match error {
@@ -106,7 +106,7 @@ fn verify_reason(error: &VerifyError) -> Reason {
     }
 }
 
-/// Whether the token's signature was found valid before the check that failed, and waiting does not mend it.
+/// Returns `true` if the token's signature was verified before the failed check, and the error is permanent.
 pub(super) fn is_settled(error: &VerifyError) -> bool {
     match error {
         VerifyError::TokenType

@@ -1,4 +1,4 @@
-//! The one table that maps a refusal to HTTP.
+//! The one table that maps a refusal to an HTTP response.
 
 use super::{Answer, Challenge, Refusal, UpstreamFault};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use http::StatusCode;
 
-/// What the client is told.
+/// Returns the response to the client.
 pub(super) fn answer(refusal: &Refusal) -> Answer {
     match refusal {
         Refusal::Gate(error) => gate(error),
@@ -20,9 +20,7 @@ pub(super) fn answer(refusal: &Refusal) -> Answer {
             "not_found",
             "no route serves this request",
         ),
-        Refusal::TokenInTarget => {
-            invalid_request("a token does not belong into the request target")
-        }
+        Refusal::TokenInTarget => invalid_request("the request target must not contain a token"),
         Refusal::Verify(VerifyError::KeysUnavailable { .. }) => unavailable(),
         Refusal::Verify(_) => invalid_token(),
         Refusal::Policy(error) => policy(error),
@@ -60,7 +58,7 @@ fn gate(error: &GateError) -> Answer {
         GateError::AmbiguousPath(_) => Answer::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
-            "the path can be read in more than one way",
+            "the path is ambiguous",
         )
         .closing(),
         GateError::AuthorityMismatch => Answer::new(
@@ -78,7 +76,7 @@ fn gate(error: &GateError) -> Answer {
     }
 }
 
-/// Where the next request would begin is not known after this.
+/// Closes the connection, because the start of the next request is unknown.
 fn malformed(description: &'static str) -> Answer {
     Answer::new(StatusCode::BAD_REQUEST, "invalid_request", description).closing()
 }
@@ -97,25 +95,25 @@ fn head_text(fault: HeadFault) -> &'static str {
             "a header field is malformed"
         }
         HeadFault::ContentLength => "Content-Length is not one decimal number",
-        HeadFault::LengthAndCoding => "Content-Length stands beside Transfer-Encoding",
+        HeadFault::LengthAndCoding => "Content-Length and Transfer-Encoding are both present",
         HeadFault::TransferCoding => "Transfer-Encoding is not exactly chunked",
         HeadFault::Expectation => "Expect is not exactly 100-continue",
-        HeadFault::Connection => "the Connection field names what it may not",
+        HeadFault::Connection => "the Connection field names a field that it must not name",
     }
 }
 
 fn source(error: SourceError) -> Answer {
     match error {
-        // RFC 6750 §3.1: no error code where the request holds no credentials at all
+        // RFC 6750 §3.1: no error code if the request contains no credentials
         SourceError::NoCredentials => Answer::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "a bearer token is needed",
+            "a bearer token is required",
         )
         .challenge(Challenge::Plain),
         SourceError::Malformed => invalid_request("the Authorization field is malformed"),
         SourceError::Several => invalid_request("the request presents more than one credential"),
-        SourceError::InQuery => invalid_request("a token does not belong into the query"),
+        SourceError::InQuery => invalid_request("the query must not contain a token"),
         SourceError::TooLong { .. } => Answer::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "invalid_request",
@@ -145,7 +143,7 @@ fn policy(error: &PolicyError) -> Answer {
         | PolicyError::TargetNotAllowed
         | PolicyError::FormatNotAllowed
         | PolicyError::Lineage(_) => {
-            // RFC 6750 §3.1 has no error code for a policy that refuses
+            // RFC 6750 §3.1 has no error code for refusals by a policy
             Answer::new(
                 StatusCode::FORBIDDEN,
                 "access_denied",
@@ -161,7 +159,7 @@ fn upstream(fault: UpstreamFault) -> Answer {
         UpstreamFault::Timeout => Answer::new(
             StatusCode::GATEWAY_TIMEOUT,
             "gateway_timeout",
-            "the downstream API did not answer in time",
+            "the upstream API did not respond in time",
         ),
         UpstreamFault::Unreachable
         | UpstreamFault::Framing
@@ -189,12 +187,12 @@ fn insufficient_scope(required: &ScopeSet) -> Answer {
     Answer::new(
         StatusCode::FORBIDDEN,
         "insufficient_scope",
-        "the token does not carry the scope that is needed",
+        "the token does not have the required scope",
     )
     .challenge(Challenge::InsufficientScope(required.clone()))
 }
 
-/// Seconds after which a client may try again.
+/// Seconds after which a client may retry.
 const RETRY_AFTER: u16 = 5;
 
 fn unavailable() -> Answer {
@@ -210,7 +208,7 @@ fn bad_gateway() -> Answer {
     Answer::new(
         StatusCode::BAD_GATEWAY,
         "bad_gateway",
-        "the downstream API gave no usable answer",
+        "the upstream API returned no usable response",
     )
 }
 
