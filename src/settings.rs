@@ -1,9 +1,9 @@
-//! The shared shapes of the configuration: durations, sizes, secrets, TLS files, outbound URLs and findings.
+//! Shared types of the configuration: durations, sizes, secrets, TLS files, outbound URLs and findings.
 //!
-//! What enters are plain serde values; what leaves are values that are valid by construction. A settings struct
-//! lives in the module that obeys it and is turned into a component by its `build`, which reports every mistake it
-//! sees as a [`Finding`] instead of stopping at the first. Nothing here knows the file the values came from: paths
-//! such as `routes[2].exchange.audience` become lines and columns in `config`.
+//! Plain serde values become values that are valid by construction. A settings struct is defined in the module that
+//! uses it. Its `build` turns it into a component, and reports every mistake as a [`Finding`] instead of stopping at
+//! the first. This module does not know the file: `config` turns paths such as `routes[2].exchange.audience` into lines
+//! and columns.
 
 mod address;
 mod duration;
@@ -36,44 +36,44 @@ use std::path::{Path, PathBuf};
 pub struct BaseDir(PathBuf);
 
 impl BaseDir {
-    /// The folder of `file`, the YAML file that was given.
+    /// Returns the folder of the configuration file `file`.
     pub fn of_file(file: &Path) -> Self {
         Self(file.parent().unwrap_or_else(|| Path::new("")).to_path_buf())
     }
 
-    /// `path` itself when it is absolute, else below this folder.
+    /// Returns `path` if it is absolute, otherwise the path below this folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.0.join(path)
     }
 }
 
-/// Whether building components may write to disk (generated keys, log files).
+/// Selects if building components may write to disk (generated keys, log files).
 ///
-/// `check` builds everything and must leave no trace.
+/// `check` builds everything and must not change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effects {
-    /// Create what the configuration says is created at start.
+    /// Creates the files that the configuration requires at the start.
     Allowed,
-    /// Look, but create nothing.
+    /// Creates nothing.
     None,
-    /// Create nothing, and do without secrets, logs and stores that cannot be read here: a decision is explained where
-    /// no request is served. Their place is taken by something that nobody can use.
+    /// Creates nothing, and does not need secrets, logs and stores that cannot be read here. Used to explain a decision
+    /// where no requests are served. Unusable values take their place.
     Imagined,
 }
 
-/// What every `build` of a settings struct is given.
+/// The parameters of every `build` of a settings struct.
 #[derive(Debug)]
 pub struct Building<'a> {
-    /// Where relative paths start.
+    /// The folder that relative paths are relative to.
     pub base: &'a BaseDir,
-    /// Whether files may be created.
+    /// Selects if files may be created.
     pub effects: Effects,
-    /// Where mistakes are reported.
+    /// Collects the mistakes.
     pub findings: &'a mut Findings,
 }
 
 impl Building<'_> {
-    /// Runs `build` with every finding it reports placed below `segment`.
+    /// Runs `build` and places every finding that it reports below `segment`.
     pub fn within<T>(
         &mut self,
         segment: impl Into<Segment>,

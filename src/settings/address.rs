@@ -3,10 +3,10 @@
 use serde::{Deserializer, de};
 use std::{fmt, net::SocketAddr};
 
-/// Reads an address and port, for `#[serde(deserialize_with)]`.
+/// Parses an address and port, for `#[serde(deserialize_with)]`.
 ///
 /// # Errors
-/// What was expected and found.
+/// Names the expected and the found text.
 pub fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     struct Address;
     impl de::Visitor<'_> for Address {

@@ -1,4 +1,4 @@
-//! Durations as people write them: `30s`, `5m`, `1h`.
+//! Durations in human-readable form: `30s`, `5m`, `1h`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -9,12 +9,12 @@ use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 pub struct HumanDuration(Duration);
 
 impl HumanDuration {
-    /// A number of whole seconds, for defaults.
+    /// Creates a duration of whole seconds, for defaults.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// The duration itself.
+    /// Returns the duration.
     pub const fn get(self) -> Duration {
         self.0
     }

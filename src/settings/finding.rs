@@ -1,22 +1,22 @@
-//! What is wrong with a configuration, where, why, and how to mend it.
+//! Findings: what is wrong in a configuration, where, why, and how to fix it.
 
 use std::fmt;
 
-/// Whether a finding keeps the gateway from starting.
+/// Decides if a finding prevents the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Legal and unwise: reported, the gateway starts.
+    /// The configuration is valid but risky or ineffective. The finding is reported, and the gateway starts.
     Warning,
     /// The gateway refuses to start.
     Error,
 }
 
-/// One step into the configuration: a key of a mapping or a position in a list.
+/// One step of a path in the configuration: a key of a mapping or a position in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segment {
-    /// A mapping's key.
+    /// A key of a mapping.
     Key(String),
-    /// A list's position, from 0.
+    /// A position in a list, from 0.
     Index(usize),
 }
 
@@ -32,17 +32,17 @@ impl From<usize> for Segment {
     }
 }
 
-/// Where in the configuration something stands, e.g. `routes[2].exchange.audience`.
+/// The path of a value in the configuration, e.g. `routes[2].exchange.audience`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ConfigPath(Vec<Segment>);
 
 impl ConfigPath {
-    /// The steps, outermost first.
+    /// Returns the steps, outermost first.
     pub fn segments(&self) -> &[Segment] {
         &self.0
     }
 
-    /// This path and one step more.
+    /// Returns this path with one more step.
     #[must_use]
     pub fn join(&self, segment: impl Into<Segment>) -> Self {
         let mut segments = self.0.clone();
@@ -50,14 +50,14 @@ impl ConfigPath {
         Self(segments)
     }
 
-    /// The path one step up; the root's parent is the root.
+    /// Returns the parent path; the parent of the root is the root.
     #[must_use]
     pub fn parent(&self) -> Self {
         let kept = self.0.len().saturating_sub(1);
         Self(self.0.iter().take(kept).cloned().collect())
     }
 
-    /// Whether this is the whole document.
+    /// Returns `true` if this is the path of the whole document.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
@@ -76,32 +76,32 @@ impl fmt::Display for ConfigPath {
     }
 }
 
-/// One mistake, or one thing that is legal and unwise.
+/// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it keeps the gateway from starting.
+    /// Decides if the finding prevents the start.
     pub severity: Severity,
-    /// Where it stands.
+    /// The path of the value.
     pub path: ConfigPath,
     /// What was expected and found, e.g. `expected a name, found ""`.
     pub what: String,
-    /// Why the gateway cares, where the reader cannot know.
+    /// The reason for the rule, unless it is obvious.
     pub why: Option<String>,
-    /// What to write instead.
+    /// How to fix it.
     pub mend: String,
 }
 
-/// The findings of one run, in the order in which they were met.
+/// The findings of one run, in the order in which they were reported.
 #[derive(Debug, Default)]
 pub struct Findings {
     at: ConfigPath,
     found: Vec<Finding>,
-    /// How many errors are about something that cannot be had now.
+    /// The number of errors about something that is unavailable now.
     unavailable: usize,
 }
 
 impl Findings {
-    /// Runs `look` with every finding placed below `segment`.
+    /// Runs `look` and places every finding below `segment`.
     pub fn within<T>(
         &mut self,
         segment: impl Into<Segment>,
@@ -113,12 +113,12 @@ impl Findings {
         result
     }
 
-    /// Reports a mistake at the present place.
+    /// Reports a mistake at the current path.
     pub fn error(&mut self, what: impl Into<String>, mend: impl Into<String>) {
         self.push(Severity::Error, what.into(), None, mend.into());
     }
 
-    /// Reports a mistake at the present place, with the reason for the rule.
+    /// Reports a mistake at the current path, with the reason for the rule.
     pub fn error_because(
         &mut self,
         what: impl Into<String>,
@@ -128,7 +128,8 @@ impl Findings {
         self.push(Severity::Error, what.into(), Some(why.into()), mend.into());
     }
 
-    /// Reports that what the configuration names cannot be had now: the file is right, and trying again may help.
+    /// Reports that something the configuration names is unavailable now: the file is correct, and another attempt may
+    /// succeed.
     pub fn unavailable(
         &mut self,
         what: impl Into<String>,
@@ -139,12 +140,12 @@ impl Findings {
         self.error_because(what, why, mend);
     }
 
-    /// Whether all that keeps the configuration from being used may pass by itself.
+    /// Returns `true` if all errors are about something that is unavailable now.
     pub fn only_unavailable(&self) -> bool {
         self.unavailable > 0 && self.errors() == self.unavailable
     }
 
-    /// Reports what is legal and unwise at the present place.
+    /// Reports a warning at the current path.
     pub fn warn(
         &mut self,
         what: impl Into<String>,
@@ -159,9 +160,11 @@ impl Findings {
         );
     }
 
-    /// The one of `choices` (a key, and whether it is written) that is written; anything but one is reported.
+    /// Returns the one of `choices` that is written; each is a key and `true` if it is written. Any number other than
+    /// one is reported.
     ///
-    /// Choices are structs of options with this check instead of enums, whose messages name no key.
+    /// Choices are structs of options with this check instead of enums, because the error messages of enums name no
+    /// key.
     pub fn exactly_one(&mut self, choices: &[(&'static str, bool)]) -> Option<&'static str> {
         let written: Vec<_> = choices
             .iter()
@@ -183,33 +186,33 @@ impl Findings {
         None
     }
 
-    /// Where the next finding would be placed.
+    /// Returns the path of the next finding.
     pub fn path(&self) -> &ConfigPath {
         &self.at
     }
 
-    /// Whether any finding keeps the gateway from starting.
+    /// Returns `true` if any finding prevents the start.
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|f| f.severity == Severity::Error)
     }
 
-    /// How many mistakes there are so far; lets a caller see whether a step added any.
+    /// Returns the number of mistakes so far, so that a caller can see if a step has added any.
     pub fn errors(&self) -> usize {
         let is_error = |finding: &&Finding| finding.severity == Severity::Error;
         self.found.iter().filter(is_error).count()
     }
 
-    /// How many findings there are so far.
+    /// Returns the number of findings so far.
     pub fn count(&self) -> usize {
         self.found.len()
     }
 
-    /// The findings that came after the first `before`.
+    /// Returns the findings after the first `before`.
     pub fn since(&self, before: usize) -> &[Finding] {
         self.found.get(before..).unwrap_or_default()
     }
 
-    /// The findings, in the order in which they were met.
+    /// Returns the findings, in the order in which they were reported.
     pub fn into_vec(self) -> Vec<Finding> {
         self.found
     }

@@ -1,4 +1,4 @@
-//! Lists whose absence says something: a key with nothing behind it is a mistake there, and not the same as no key.
+//! Lists whose absence has a meaning, so that a key without a value is a mistake and not the same as a missing key.
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +9,7 @@ use std::{fmt, marker::PhantomData};
 /// Reads a list that may be absent; a key without a value is refused. For `#[serde(default, deserialize_with = …)]`.
 ///
 /// # Errors
-/// Anything but a list, nothing included.
+/// The value is not a list; null is not a list either.
 pub fn written_list<'de, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -18,10 +18,10 @@ where
     list(deserializer).map(Some)
 }
 
-/// Reads a list; nothing is none.
+/// Reads a list; null is refused.
 ///
 /// # Errors
-/// Anything but a list, nothing included.
+/// The value is not a list; null is not a list either.
 pub fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -43,6 +43,6 @@ where
             Ok(list)
         }
     }
-    // any: asked for a sequence, YAML takes nothing for an empty one
+    // `deserialize_any`, because the YAML parser accepts null where a sequence is requested
     deserializer.deserialize_any(List(PhantomData))
 }

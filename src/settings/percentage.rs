@@ -1,23 +1,23 @@
-//! Shares as people write them: `80%`.
+//! Percentages such as `80%`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, str::FromStr};
 
-/// A whole number of hundredths from 1% to 100%.
+/// A whole percentage from 1% to 100%.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percentage(u8);
 
 impl Percentage {
-    /// The whole.
+    /// 100 %.
     pub const ALL: Self = Self(100);
 
-    /// `hundredths` of the whole, for defaults; more than all is all.
+    /// Creates a percentage, for defaults; values above 100 become 100.
     pub const fn of(hundredths: u8) -> Self {
         Self(if hundredths > 100 { 100 } else { hundredths })
     }
 
-    /// This share of `whole`, rounded down.
+    /// Returns this percentage of `whole`, rounded down.
     pub fn share_of(self, whole: u64) -> u64 {
         let share = u128::from(whole) * u128::from(self.0) / 100;
         u64::try_from(share).unwrap_or(whole)

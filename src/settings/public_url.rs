@@ -3,12 +3,12 @@
 use std::{fmt, net::SocketAddr};
 use url::Url;
 
-/// Scheme, host and port, as a client writes them (RFC 6454 §4).
+/// Scheme, host and port, as clients write them (RFC 6454 §4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicUrl(Url);
 
 impl PublicUrl {
-    /// Reads an http or https URL without path, query, fragment and credentials.
+    /// Parses an http or https URL without path, query, fragment and credentials.
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let plain = matches!(url.scheme(), "http" | "https")
@@ -20,8 +20,8 @@ impl PublicUrl {
         plain.then_some(Self(url))
     }
 
-    /// The URL of a listener that nothing stands before; none where its address says too little: a port that is chosen
-    /// at start, or every address of the machine.
+    /// Returns the URL of a listener that clients reach directly. Returns `None` if the address does not determine it:
+    /// the port is chosen at the start, or it is a wildcard address.
     pub fn of_listener(address: SocketAddr, encrypted: bool) -> Option<Self> {
         if address.port() == 0 || address.ip().is_unspecified() {
             return None;
@@ -30,23 +30,23 @@ impl PublicUrl {
         Self::parse(&format!("{scheme}://{address}"))
     }
 
-    /// The host, an IPv6 address in brackets.
+    /// Returns the host, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The same scheme and port at another host; the same URL where that is none.
+    /// Returns the URL with another host, or an unchanged URL if `host` is invalid.
     #[must_use]
     pub fn at_host(&self, host: &str) -> Self {
         let mut url = self.0.clone();
-        // what was matched against Host fields is a host; were it none, the URL would stay as it is
+        // names that were matched against Host fields are valid hosts; otherwise the URL is unchanged
         let _ = url.set_host(Some(host));
         Self(url)
     }
 }
 
 impl fmt::Display for PublicUrl {
-    /// Without a slash at the end.
+    /// Writes the URL without a slash at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.origin().ascii_serialization())
     }

@@ -1,10 +1,11 @@
-//! Shapes of the JSON Schema that no derive can tell: choices between keys, and texts with a form of their own.
+//! Parts of the JSON Schema that cannot be derived: choices between keys, and texts with a format of their own.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-/// Says that exactly one of `keys` is written, for `#[schemars(transform = exactly_one(&["env", "file"]))]`: the
-/// schema's side of [`Findings::exactly_one`](super::Findings::exactly_one). A switch that is `false` is not written.
+/// Requires that exactly one of `keys` is written, for `#[schemars(transform = exactly_one(&["env", "file"]))]`. This
+/// is the equivalent in the schema of [`Findings::exactly_one`](super::Findings::exactly_one). A switch that is `false`
+/// counts as not written.
 pub fn exactly_one(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
     move |schema| {
         let choices: Vec<Value> = keys
@@ -21,12 +22,12 @@ pub fn exactly_one(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
     }
 }
 
-/// Says that a list holds one item at least, for `#[schemars(transform = not_empty)]`.
+/// Requires that a list contains at least one item, for `#[schemars(transform = not_empty)]`.
 pub fn not_empty(schema: &mut Schema) {
     schema.insert("minItems".to_owned(), json!(1));
 }
 
-/// An address and port to listen on, for `#[schemars(schema_with = "listen_address")]`.
+/// Describes an address and port to listen on, for `#[schemars(schema_with = "listen_address")]`.
 pub fn listen_address(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
@@ -35,7 +36,7 @@ pub fn listen_address(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Whether `key` is `true` or `false`.
+/// Returns `true` if the values of `key` are `true` and `false`.
 fn is_switch(schema: &Schema, key: &str) -> bool {
     match schema.pointer(&format!("/properties/{key}/type")) {
         Some(Value::String(kind)) => kind == "boolean",

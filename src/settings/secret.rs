@@ -1,4 +1,4 @@
-//! Secrets: named in the file, never written in it.
+//! Secrets. The configuration names their source and never contains them.
 
 use super::{Building, Effects, exactly_one};
 use schemars::JsonSchema;
@@ -26,12 +26,12 @@ pub struct SecretSettings {
     file: Option<PathBuf>,
 }
 
-/// The bytes of a secret; wiped when dropped, never printed.
+/// The bytes of a secret; they are wiped from memory when dropped, and never printed.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl SecretSettings {
-    /// Reads the secret; one line ending at the end does not count. What an editor or a hurried hand leaves around it is a
-    /// finding: every request with the right secret would be refused.
+    /// Reads the secret, without one line break at its end. Other text that an editor may have added is reported as a
+    /// mistake, because requests with the right secret would be refused.
     pub fn build(&self, building: &mut Building<'_>) -> Option<Secret> {
         let read = match (&self.env, &self.file) {
             (Some(name), None) if name.trim().is_empty() => {
@@ -84,10 +84,10 @@ impl SecretSettings {
     }
 }
 
-/// Stands for a secret that is not there while a decision is explained: long enough for any use, and known to everybody.
+/// Replaces a secret that cannot be read while a decision is explained: long enough for any use, and not secret.
 const IMAGINED: &[u8] = &[b'x'; 64];
 
-/// What around or in a secret is hardly meant to belong to it.
+/// Something in or around a secret that is probably not meant to belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Empty,
@@ -133,7 +133,7 @@ impl Flaw {
     }
 }
 
-/// Warns where others than its owner can read the file at `path`.
+/// Warns if users other than the owner can read the file at `path`.
 pub fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'_>) {
     if let Ok(metadata) = std::fs::metadata(path)
         && metadata.is_file()
@@ -159,7 +159,7 @@ impl Secret {
         Self(bytes)
     }
 
-    /// Random bytes that are no text are a secret as they are.
+    /// Returns the first flaw. Random bytes that are not text have none.
     fn flaw(&self) -> Option<Flaw> {
         if self.0.is_empty() {
             return Some(Flaw::Empty);
@@ -182,7 +182,7 @@ impl Secret {
         }
     }
 
-    /// The bytes, for the one place that sends or compares them.
+    /// Returns the bytes, for the one place that sends or compares them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -194,7 +194,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns `true` for ASCII text in UTF-16 with a byte order mark, as Notepad and PowerShell write it.
+/// Returns `true` for ASCII text in UTF-16 with a byte order mark, as written by Notepad and PowerShell.
 fn is_utf16(bytes: &[u8]) -> bool {
     let (marks, text) = bytes.split_at_checked(2).unwrap_or_default();
     let high = match marks {

@@ -1,4 +1,4 @@
-//! Sizes as people write them: `64KiB`, `256MiB`.
+//! Sizes in human-readable form: `64KiB`, `256MiB`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -9,22 +9,22 @@ use std::{borrow::Cow, fmt, str::FromStr};
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// A number of kibibytes, for defaults.
+    /// Creates a size in kibibytes, for defaults.
     pub const fn from_kib(kib: u64) -> Self {
         Self(kib << 10)
     }
 
-    /// A number of mebibytes, for defaults.
+    /// Creates a size in mebibytes, for defaults.
     pub const fn from_mib(mib: u64) -> Self {
         Self(mib << 20)
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }
 
-    /// The number of bytes as a length in memory.
+    /// Returns the number of bytes as a length in memory.
     pub fn as_len(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

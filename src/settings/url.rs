@@ -1,4 +1,4 @@
-//! Outbound URLs: absolute, without credentials, encrypted unless they stay on this machine.
+//! Outbound URLs: absolute, without credentials, and https unless the host is this machine.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::{borrow::Cow, fmt};
@@ -11,16 +11,16 @@ use url::{Host, Url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutboundUrl(Url);
 
-/// Why a text is no [`OutboundUrl`].
+/// Why a text is not an [`OutboundUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
-    /// It does not parse as an absolute http or https URL with a host.
+    /// It is not an absolute http or https URL with a host.
     #[error("expected an absolute http or https URL, found {0:?}")]
     NotHttp(String),
-    /// It carries a user name or password.
+    /// It contains a user name or password.
     #[error("a URL must not carry credentials")]
     Credentials,
-    /// It has a fragment, which no request carries.
+    /// It has a fragment, which requests never contain.
     #[error("a URL that is called has no fragment")]
     Fragment,
     /// Plain http to a host that is not loopback.
@@ -29,7 +29,7 @@ pub enum UrlError {
 }
 
 impl OutboundUrl {
-    /// Reads and checks `text`.
+    /// Parses and checks `text`.
     ///
     /// # Errors
     /// A [`UrlError`] that says what to change.
@@ -41,10 +41,10 @@ impl OutboundUrl {
         Ok(checked)
     }
 
-    /// Reads `text` where the operator said that plain http over a network is meant.
+    /// Parses `text` if the operator has permitted plain http over a network.
     ///
     /// # Errors
-    /// As [`Self::parse`], but for [`UrlError::Unencrypted`].
+    /// The same as [`Self::parse`], except for [`UrlError::Unencrypted`].
     pub fn parse_insecure(text: &str) -> Result<Self, UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::NotHttp(text.to_owned()))?;
         let has_host = url.host_str().is_some_and(|host| !host.is_empty());
@@ -60,33 +60,33 @@ impl OutboundUrl {
         Ok(Self(url))
     }
 
-    /// Whether the scheme is http.
+    /// Returns `true` if the scheme is http.
     pub fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
     }
 
-    /// Whether the host is `localhost` or a loopback address (RFC 6761 §6.3, RFC 1122 §3.2.1.3).
+    /// Returns `true` if the host is `localhost` or a loopback address (RFC 6761 §6.3, RFC 1122 §3.2.1.3).
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => address.is_loopback(),
-            // an IPv4 address in the form of IPv6 (RFC 4291 §2.5.5.2) is that address
+            // an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) is the IPv4 address
             Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
             None => false,
         }
     }
 
-    /// The host as written in a `Host` field, an IPv6 address in brackets.
+    /// Returns the host as written in a `Host` field, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The port, the scheme's own where none is written.
+    /// Returns the port, or the default port of the scheme.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)
     }
 
-    /// `host` or `host:port` where the port is not the scheme's own.
+    /// Returns `host`, or `host:port` if the port is not the default of the scheme.
     pub fn authority(&self) -> String {
         match self.0.port() {
             Some(port) => format!("{}:{port}", self.host()),
@@ -94,13 +94,13 @@ impl OutboundUrl {
         }
     }
 
-    /// The parsed URL.
+    /// Returns the parsed URL.
     pub fn url(&self) -> &Url {
         &self.0
     }
 }
 
-/// For settings that hold the text of one: `#[schemars(with = "OutboundUrl")]`.
+/// For settings that contain such a URL as text: `#[schemars(with = "OutboundUrl")]`.
 impl JsonSchema for OutboundUrl {
     fn schema_name() -> Cow<'static, str> {
         "Url".into()
