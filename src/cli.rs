@@ -1,8 +1,8 @@
 //! The commands of the program.
 //!
-//! What enters are its arguments; what leaves are text, an exit status (0: done, 1: could not, 2: the configuration or
-//! the arguments are wrong) and, for `run`, a gateway until it is told to end. Everything is written to the writers
-//! that are given, so that a test sees what a person would.
+//! A command takes its arguments, writes text to the given writers, and returns an exit status (0: success, 1: failure,
+//! 2: the configuration or the arguments are invalid). `run` also runs a gateway until it is told to stop. Because the
+//! writers are parameters, tests see what a user would see.
 
 mod check;
 mod demo;
@@ -79,22 +79,22 @@ enum Command {
     },
 }
 
-/// Where a command writes.
+/// The streams that a command writes to.
 pub struct Terminal<'a> {
-    /// What was asked for.
+    /// The requested output.
     pub out: &'a mut dyn Write,
-    /// What went wrong.
+    /// Errors.
     pub err: &'a mut dyn Write,
-    /// Whether `out` is read by a person on a terminal.
+    /// `true` if a person reads `out` on a terminal.
     pub interactive: bool,
 }
 
-/// Runs the program with `arguments`, the program's own name first. `io` is the runtime for everything that talks to
-/// identity providers.
+/// Runs the program with `arguments`, which begin with the program's own name. `io` is the runtime for everything that
+/// communicates with identity providers.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> ExitCode {
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
-        // help and version count as errors there, with their own exit status
+        // clap reports help and version as errors, with their own exit status
         Err(error) => {
             let status = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
@@ -133,7 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
     }
 }
 
-/// The arguments; an error where a command is given a file that it would not read, or standard input twice.
+/// Parses the arguments. Returns an error if a command gets a file that it would not read, or standard input twice.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     let matches = Arguments::command().try_get_matches_from(arguments)?;
     if let Some((name @ ("demo" | "schema"), command)) = matches.subcommand()
@@ -166,12 +166,12 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     Ok(arguments)
 }
 
-/// A core dump would hold keys and tokens: from here on this process leaves none.
+/// Disables core dumps of this process, because they would contain keys and tokens.
 pub fn withhold_core_dumps() {
     let none = rustix::process::Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    // where it may not be lowered it is the operator's to lower
+    // if the limit cannot be lowered here, the operator has to do it
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }

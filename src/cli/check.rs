@@ -1,4 +1,4 @@
-//! `check`: every mistake in one run.
+//! `check`: reports every mistake in one run.
 
 use super::Terminal;
 use crate::{
@@ -10,13 +10,13 @@ use crate::{
 };
 use std::{io, process::ExitCode};
 
-/// What reading a configuration came to.
+/// The result of reading a configuration.
 pub(super) struct Loaded {
-    /// The gateway, where there was no error.
+    /// The configuration, if there was no error.
     pub(super) configuration: Option<Configuration>,
     pub(super) findings: Vec<Finding>,
     pub(super) marks: Marks,
-    /// Whether all that is wrong is that something cannot be reached.
+    /// `true` if everything that is wrong is that something is unavailable now.
     pub(super) only_unavailable: bool,
 }
 
@@ -28,12 +28,12 @@ impl Loaded {
         })
     }
 
-    /// The same for what may replace `running`. A file with a mistake leaves no trace, not even the keys that it says are
-    /// made: those are made once it is known to be sound.
+    /// Like [`Loaded::from`], for a configuration that may replace `running`. A file with a mistake has no effects:
+    /// keys are generated only after the file was found to be valid.
     pub(super) fn after(running: &Running, file: &ConfigFile, surroundings: &Surroundings) -> Self {
         Self::read(file, |document, base, findings| {
             compose(document, base, Effects::None, surroundings, findings)?;
-            // what was only looked at has said what there is to say
+            // the first pass has reported all findings already
             let mut again = Findings::default();
             let configuration = compose_after(
                 Some(running),
@@ -80,7 +80,7 @@ impl Loaded {
         render(&self.findings, &self.marks, paint, &mut out)
     }
 
-    /// The findings as text without colours; empty where there is none.
+    /// Returns the findings as text without colors; empty if there are none.
     pub(super) fn text(&self) -> String {
         let mut text = Vec::new();
         // writing to memory does not fail

@@ -1,9 +1,8 @@
-//! `demo`: what the gateway does, shown on this machine.
+//! `demo`: shows on this machine what the gateway does.
 //!
-//! What enters is whether to show it once; what leaves is a page that a person understands who never heard of token
-//! exchange, and a status that says whether everything on it was so. Nothing is staged: each line about a token is read
-//! from what an API received and verified, each reason from the gateway's own log. Everything listens on loopback; keys,
-//! tokens and logs are in a temporary folder that is removed at the end.
+//! Prints a page for readers who have never heard of token exchange. The status says if every statement on it was
+//! confirmed. Each line about a token comes from what an API received and verified, and each reason from the gateway's
+//! own log. Everything listens on loopback; keys, tokens and logs are in a temporary folder that is removed at the end.
 
 mod api;
 mod client;
@@ -29,10 +28,10 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use world::World;
 
-/// The repository's own file: what is shown is what it does.
+/// The repository's own configuration, so that the demo shows what it does.
 const CONFIGURATION: &str = include_str!("../../gateway.yaml");
 
-/// Why the demonstration cannot go on.
+/// Why the demo cannot continue.
 #[derive(Debug, Error)]
 enum DemoError {
     #[error("input or output: {0}")]
@@ -57,7 +56,7 @@ enum DemoError {
     NotLogged,
 }
 
-/// Shows the demonstration. The status is 0 where every promise on the page was kept.
+/// Shows the demo. The status is 0 if every statement on the page was confirmed.
 pub(super) fn demo(
     once: bool,
     surroundings: &Surroundings,
@@ -77,7 +76,7 @@ fn demo_of(
     let paint = paint(terminal.interactive);
     let mut page = Page::new(&mut *terminal.out, paint, columns(terminal.interactive));
     let shown = io.block_on(async {
-        // from the first moment on: an end in the middle must not leave the folder behind
+        // registered first, so that an interruption does not leave the folder behind
         let mut signals = EndSignals::listen();
         let mut end = pin!(signals.received());
         let shown = tokio::select! {
@@ -100,7 +99,7 @@ fn demo_of(
     match shown {
         Ok(()) if broken == 0 => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
-        // a pager that was closed knows
+        // a closed pager needs no error message
         Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(terminal.err, "obo-gateway: {error}");
@@ -109,7 +108,7 @@ fn demo_of(
     }
 }
 
-/// Starts everything and tells the story.
+/// Starts everything and shows the scenes.
 async fn show(
     configuration: &str,
     surroundings: &Surroundings,
@@ -120,7 +119,7 @@ async fn show(
     Ok(world)
 }
 
-/// <https://no-color.org>: any value but the empty one turns colours off.
+/// <https://no-color.org>: any non-empty value disables colors.
 pub(super) fn paint(interactive: bool) -> Paint {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -131,13 +130,14 @@ pub(super) fn paint(interactive: bool) -> Paint {
     }
 }
 
-/// How wide the page may be: what `COLUMNS` says, else the terminal; any width where nobody looks at one.
+/// Returns the width of the page: `COLUMNS` if it is set, otherwise the width of the terminal, or the default without
+/// one.
 fn columns(interactive: bool) -> usize {
     let told = std::env::var("COLUMNS").ok();
     let told = told.and_then(|columns| columns.parse().ok());
     let seen = || {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        // zero where the terminal does not know
+        // zero if the terminal does not know its width
         let columns = size.map(|size| usize::from(size.ws_col));
         columns.filter(|columns| interactive && *columns > 0)
     };

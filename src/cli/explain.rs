@@ -1,9 +1,9 @@
-//! `explain`: the decision on one request, replayed step by step.
+//! `explain`: replays the decision on one request, step by step.
 //!
-//! What enters is a configuration, the head of a request and a token; what leaves is each check with its verdict, what
-//! became of each scope, and the claims of the token that an API would get, or the refusal with its answer. The decision
-//! is made by the functions that decide on requests. Nothing is sent to an API, logged or kept, no key file is made, and
-//! no token is printed: neither the presented one nor the issued one, of which only the claims are told.
+//! Takes a configuration, the head of a request and a token. Prints each check with its result, the decision on each
+//! scope, and either the claims of the token that an API would get or the refusal with its response. The same functions
+//! make the decision as for real requests. Nothing is sent to an API, logged or stored, no key file is created, and no
+//! token is printed: of the issued token, only the claims.
 
 mod asked;
 mod explanation;
@@ -41,7 +41,7 @@ use thiserror::Error;
 use tokio::{runtime::Runtime, time::timeout};
 use witness::Account;
 
-/// What `explain` is asked.
+/// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The URL as a client would call it, e.g. `https://api.example.com/orders/7`
@@ -71,7 +71,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// Explains decisions of one configuration.
+/// Explains the decisions of one configuration.
 #[derive(Debug)]
 pub struct Explainer {
     hooks: Hooks,
@@ -81,21 +81,21 @@ pub struct Explainer {
 /// Why nothing could be explained.
 #[derive(Debug, Error)]
 pub enum Unexplained {
-    /// The configuration has mistakes; the text says where and how to mend them.
+    /// The configuration has mistakes; the text says where they are and how to fix them.
     #[error("{report}")]
     Configuration {
-        /// The findings, one below the other.
+        /// The findings, one per paragraph.
         report: String,
     },
-    /// What is asked is no request.
+    /// The arguments do not describe a request.
     #[error(transparent)]
     Asked(#[from] AskedError),
-    /// No request line could hold the URL's path and query.
+    /// The path and query of the URL cannot be part of a request line.
     #[error(transparent)]
     NoRequest(#[from] NoRequest),
 }
 
-/// How long an issuer's keys may take, all documents together.
+/// Maximum time for fetching an issuer's keys, all documents together.
 const KEYS_WITHIN: Duration = Duration::from_secs(15);
 
 pub(super) fn explain(
@@ -112,7 +112,7 @@ pub(super) fn explain(
     let now = arguments
         .at
         .map_or_else(|| surroundings.clock.now(), UnixTime::from_secs);
-    // one moment for all steps, so that none of them contradicts another
+    // the same time for all steps, so that their results are consistent
     let surroundings = Surroundings {
         clock: Arc::new(ManualClock::at(now)),
         ..surroundings.clone()
@@ -148,7 +148,7 @@ pub(super) fn explain(
 }
 
 impl Arguments {
-    /// The file with the token, `-` for standard input.
+    /// Returns the file with the token; `-` is standard input.
     pub(super) fn token_file(&self) -> Option<&Path> {
         self.token_file.as_deref()
     }
@@ -180,10 +180,11 @@ impl Arguments {
 }
 
 impl Explainer {
-    /// Composes `file` without leaving a trace: where it says that a signing key is made, or names a key or a
-    /// secret that cannot be read here, one is made in memory.
+    /// Builds the components of `file` without any effect: keys and secrets that would be generated, or cannot be read
+    /// here, are replaced by ones in memory.
     ///
     /// # Errors
+    /// [`Unexplained::Configuration`].
     /// [`Unexplained::Configuration`].
     pub fn new(
         file: impl Into<ConfigFile>,
@@ -197,21 +198,22 @@ impl Explainer {
         let Configuration {
             mut hooks, issuers, ..
         } = configuration;
-        // what did not happen is not put on record
+        // a replay is not written to the audit log
         let nowhere = AuditLog::to(Box::new(io::sink()), Arc::clone(&surroundings.clock));
         hooks.pipeline.recorder = Recorder::new(nowhere);
         Ok(Self { hooks, issuers })
     }
 
-    /// Has what these revocations end refused.
+    /// Refuses what `revocations` end.
     pub fn heed(&mut self, revocations: impl IntoIterator<Item = Revocation>) {
         self.hooks.pipeline.revocations.insert(revocations);
     }
 
-    /// Replays the decision on `asked`. Keys of its issuer that are not there are fetched as for a request, and once more
-    /// where that fails: at most 15 s.
+    /// Replays the decision on `asked`. If the keys of its issuer are missing, they are fetched as for a real request,
+    /// and once more if that fails: at most 15 s.
     ///
     /// # Errors
+    /// [`Unexplained::NoRequest`].
     /// [`Unexplained::NoRequest`].
     pub async fn explain(&mut self, asked: &Asked) -> Result<Explanation, Unexplained> {
         let mut known = self.rehearse(asked).await?;
@@ -228,7 +230,7 @@ impl Explainer {
 
     async fn rehearse(&mut self, asked: &Asked) -> Result<Known, NoRequest> {
         let clock = Arc::clone(&self.hooks.clock);
-        // nothing is remembered from an earlier replay
+        // an earlier replay must not affect this one
         self.hooks.pipeline.cache = ExchangeCache::new(
             &CacheSettings::default(),
             Revocations::of_one_process(),

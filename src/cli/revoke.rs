@@ -1,5 +1,5 @@
-//! `revoke`: ends tokens, lists what is revoked and takes revocations back, through the admin listener of the gateway
-//! that runs. Status 0 means that it is done and durable.
+//! `revoke`: makes, lists and lifts revocations through the admin listener of the running gateway. Status 0 means that
+//! the change is durable.
 
 mod list;
 pub(in crate::cli) mod listener;
@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
-/// What `revoke` is asked.
+/// The arguments of `revoke`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
@@ -124,7 +124,7 @@ struct Person {
     sub: String,
 }
 
-/// Why nothing is known to be done.
+/// Why the command failed.
 #[derive(Debug, Error)]
 pub(in crate::cli) enum Failure {
     #[error("{report}")]
@@ -153,7 +153,7 @@ pub(in crate::cli) enum Failure {
     },
 }
 
-/// The longest token that is read, in bytes.
+/// Maximum length of a token, in bytes.
 const MAX_TOKEN: u64 = 48 << 10;
 
 pub(super) fn revoke(
@@ -184,7 +184,7 @@ pub(super) fn revoke(
 }
 
 impl Arguments {
-    /// The file with the token, `-` for standard input.
+    /// Returns the file with the token; `-` is standard input.
     pub(super) fn token_file(&self) -> Option<&Path> {
         match &self.action {
             Action::Revoke(target)
@@ -196,7 +196,7 @@ impl Arguments {
         }
     }
 
-    /// Has the gateway do it; what is printed then.
+    /// Sends the request to the gateway and returns the output of the command.
     async fn perform(&self, listener: &Listener) -> Result<String, Failure> {
         let options = self.holds.is_some() || self.forever || self.force;
         match &self.action {
@@ -242,7 +242,7 @@ impl Arguments {
     }
 }
 
-/// What was revoked, what that ends, and until when.
+/// Returns what was revoked, what that ends, and until when.
 fn revoked(target: &Target, answer: &Value) -> String {
     let mut text = format!("revoked: {}\n", target.told());
     if let Some(ends) = answer.get("ends").and_then(Value::as_str) {
@@ -329,7 +329,7 @@ impl Target {
     }
 }
 
-/// Text that a token may have held, without what a terminal obeys.
+/// Returns text that may come from a token, without control characters.
 pub(in crate::cli) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

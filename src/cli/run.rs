@@ -1,4 +1,4 @@
-//! `run`: the gateway, until it is told to end; told to reload, it serves what the file says then.
+//! `run`: runs the gateway until it is told to stop, and reloads the configuration on request.
 
 use super::{Gateway, Terminal};
 use crate::{
@@ -20,7 +20,7 @@ pub(super) fn run(
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    // a file that cannot be read is reported when the gateway is started from it
+    // a file that cannot be read is reported when the gateway starts
     let log = file.read().map_or_else(
         |_| LogSettings::default(),
         |document| log_settings(&document),
@@ -46,7 +46,7 @@ pub(super) fn run(
             return ExitCode::from(if error.is_configuration() { 2 } else { 1 });
         }
     };
-    // before anybody learns that it runs, and may tell it to end
+    // before others can see that the gateway runs and tell it to stop
     let mut end = {
         let _inside = io.enter();
         EndSignals::listen()
@@ -70,7 +70,7 @@ pub(super) fn run(
     ExitCode::SUCCESS
 }
 
-/// Reloads at each SIGHUP, for ever. Signals that come during a reload are one: there is another reload after it.
+/// Reloads at each SIGHUP, without end. Signals that arrive during a reload cause one more reload after it.
 async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, threshold: &Threshold) {
     loop {
         let told = match &mut reloads {
@@ -81,7 +81,7 @@ async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, thre
             return std::future::pending().await;
         }
         let before = gateway.listeners();
-        // why it failed was logged where it happened
+        // the reason for a failure was logged already
         if let Ok(reloaded) = gateway.reload().await {
             threshold.set(reloaded.log_level);
             for listener in gateway.listeners() {
@@ -93,17 +93,17 @@ async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, thre
     }
 }
 
-/// SIGTERM and SIGINT. From when it is made, they end nothing by themselves.
+/// Receives SIGTERM and SIGINT. From its creation on, these signals do not end the process.
 pub(super) struct EndSignals([Option<Signal>; 2]);
 
 impl EndSignals {
-    /// Listens for both. Where one cannot be listened for, the other still can. Must be called within a runtime.
+    /// Listens for both signals. If one cannot be listened for, the other still can. Must be called within a runtime.
     pub(super) fn listen() -> Self {
         let of = |kind| signal(kind).ok();
         Self([SignalKind::terminate(), SignalKind::interrupt()].map(of))
     }
 
-    /// Waits for one of them.
+    /// Waits for one of the signals.
     pub(super) async fn received(&mut self) {
         let [terminate, interrupt] = &mut self.0;
         tokio::select! {

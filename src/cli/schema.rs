@@ -1,4 +1,4 @@
-//! `schema`: what may stand in the configuration, for editors or for people.
+//! `schema`: prints the JSON Schema or the reference of the configuration.
 
 use super::Terminal;
 use crate::config;

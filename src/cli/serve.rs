@@ -1,4 +1,4 @@
-//! A gateway that runs: sockets bound, threads started, keys being fetched; and what it serves can be replaced.
+//! A running gateway: its sockets and threads, and the configuration that it serves, which can be replaced.
 
 mod listeners;
 mod reload;
@@ -32,8 +32,8 @@ use std::{
 use thiserror::Error;
 use watched::Watched;
 
-/// A running gateway. Dropping it ends it at once; [`Gateway::drain`] ends it without losing a request;
-/// [`Gateway::reload`] has it serve another configuration.
+/// A running gateway. Dropping it ends it immediately; [`Gateway::drain`] ends it without losing a request;
+/// [`Gateway::reload`] applies another configuration.
 pub struct Gateway {
     file: ConfigFile,
     surroundings: Surroundings,
@@ -46,14 +46,14 @@ pub struct Gateway {
     admin_listeners: Listeners,
     readiness: Readiness,
     shutdown: ShutdownSettings,
-    /// What stays as it was when the process began.
+    /// Settings that cannot change while the process runs.
     fixed: Fixed,
     serving: Serving,
     running: Arc<Running>,
     watched: Watched,
 }
 
-/// Settings that take effect at the start alone.
+/// Settings that take effect only at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fixed {
     threads: ThreadSetting,
@@ -63,45 +63,45 @@ struct Fixed {
 /// Why a gateway does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The configuration has mistakes; the text says where and how to mend them.
+    /// The configuration has mistakes; the text says where they are and how to fix them.
     #[error("{report}")]
     Configuration {
-        /// The findings, one below the other.
+        /// The findings, one per paragraph.
         report: String,
     },
-    /// What the configuration names cannot be reached now; starting again later may help.
+    /// Something that the configuration names is unavailable now; another start later may succeed.
     #[error("{report}")]
     Unavailable {
-        /// The findings, one below the other.
+        /// The findings, one per paragraph.
         report: String,
     },
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A thread or an event loop cannot be had.
+    /// The system cannot create a thread or an event loop.
     #[error("the operating system gives no more threads or descriptors")]
     System(#[source] io::Error),
 }
 
 impl StartError {
-    /// Whether the configuration is what has to be mended.
+    /// Returns `true` if the configuration has to be fixed.
     pub fn is_configuration(&self) -> bool {
         matches!(self, Self::Configuration { .. })
     }
 }
 
-/// How long the last lines of the access log may take at the end.
+/// Maximum time for writing the last lines of the access log at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// Connections that the operator's listener takes.
+/// Maximum number of connections to the admin listener.
 const ADMIN_CONNECTIONS: usize = 256;
-/// The address of a listener that there is not: the operator's is always there.
+/// Stands for a missing listener. The admin listener always exists.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Gateway {
-    /// Starts the gateway that `file` describes.
+    /// Starts the gateway that `file` configures.
     ///
     /// # Errors
-    /// [`StartError`]; nothing runs then.
+    /// [`StartError`]; nothing is running then.
     pub fn start(
         file: impl Into<ConfigFile>,
         surroundings: &Surroundings,
@@ -126,7 +126,7 @@ impl Gateway {
         configuration: Configuration,
         surroundings: &Surroundings,
     ) -> Result<Self, StartError> {
-        // sockets before anything else: what cannot be had ends the start while nothing runs
+        // sockets first: what is unavailable ends the start before anything runs
         let mut inherited = InheritedSockets::from_environment();
         let (none, mut no_sockets) = (Listeners::default(), InheritedSockets::default());
         let mut admin_listeners =
@@ -210,17 +210,17 @@ impl Gateway {
         })
     }
 
-    /// Where it listens, in the order of the configuration.
+    /// Returns the addresses of the listeners, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.addresses().collect()
     }
 
-    /// Where it listens, and how, in the order of the configuration.
+    /// Returns the addresses and protocols of the listeners, in the order of the configuration.
     pub fn listeners(&self) -> Vec<Listening> {
         self.listeners.listening().collect()
     }
 
-    /// Where the operator's listener is, and how it speaks.
+    /// Returns the address and protocol of the admin listener.
     pub fn admin_listener(&self) -> Listening {
         let mut listening = self.admin_listeners.listening();
         listening.next().unwrap_or(Listening {
@@ -229,7 +229,7 @@ impl Gateway {
         })
     }
 
-    /// Writes to the log how much of everything the configuration has.
+    /// Logs the numbers of configured items.
     pub(super) fn log_contents(&self) {
         let running = &self.running;
         tracing::info!(
@@ -240,30 +240,30 @@ impl Gateway {
         );
     }
 
-    /// Where the operator's listener is.
+    /// Returns the address of the admin listener.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_listener().address
     }
 
-    /// Whether it can do its work now.
+    /// Returns `true` if the gateway is ready.
     pub fn is_ready(&self) -> bool {
         self.readiness.report().is_ready()
     }
 
-    /// What it counts.
+    /// Returns the metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.running.metrics
     }
 
-    /// Ends it: not ready, accepting for `shutdown.delay`, then no more; returns when the last request is answered, or
-    /// after `shutdown.grace`.
+    /// Drains the gateway: it is no longer ready, accepts connections for `shutdown.delay`, and then no more. Returns
+    /// when the last request has ended, or after `shutdown.grace`.
     pub async fn drain(self) -> Drained {
         self.readiness.drain();
         let drained = self
             .edge
             .drain(self.shutdown.delay.get(), self.shutdown.grace.get())
             .await;
-        // probes are answered to the end
+        // probes get responses until the end
         drop(self.admin_edge);
         if !self.running.hooks.access_log.flush(LAST_LINES) {
             tracing::warn!("the last lines of the access log could not be written");
@@ -281,7 +281,7 @@ impl fmt::Debug for Gateway {
     }
 }
 
-/// Bounds what is read before the request's own limits are checked.
+/// Returns the limits of what is read before the limits of the request are checked.
 fn edge_limits(limits: &LimitsSettings) -> EdgeLimits {
     EdgeLimits {
         head_bytes: limits.head_bytes(),
@@ -306,7 +306,7 @@ fn thread_count(setting: ThreadSetting) -> ThreadCount {
     }
 }
 
-/// Connections that are not the clients' are not counted with theirs.
+/// Connections to other listeners than those for clients are not counted in the metrics.
 pub(super) struct Uncounted;
 
 impl ConnectionObserver for Uncounted {

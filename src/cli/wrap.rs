@@ -1,6 +1,6 @@
-//! Text in lines, for what commands print.
+//! Wraps text for the output of commands.
 
-/// The lines of `text`, each at most `width` characters where its words allow.
+/// Splits `text` into lines of at most `width` characters, except for longer words.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -15,7 +15,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The lines of `text`, each at most `width` characters; a longer word is cut.
+/// Splits `text` into lines of at most `width` characters; longer words are cut.
 pub(super) fn cut_to(text: &str, width: usize) -> Vec<String> {
     let cut = |word: &str| -> Vec<String> {
         let characters: Vec<char> = word.chars().collect();

@@ -1,7 +1,7 @@
-//! A downstream API as its owner would write it: it trusts the gateway's published keys and nothing else.
+//! An API behind the gateway as its owner would write it: it trusts only the keys that the gateway publishes.
 //!
-//! What enters are requests; what leaves is 200 and what the token says, or 401 and why. It keeps the head of the last
-//! request, so that the demonstration can look for what must not be in it.
+//! It responds with 200 and the claims of the token, or with 401 and the reason. It keeps the head of the last request,
+//! so that the demo can check what it contains.
 
 use super::site::json_answer;
 use crate::{
@@ -31,13 +31,13 @@ pub(super) struct Api {
     last: Mutex<HeaderMap>,
 }
 
-/// Which tokens an API takes.
+/// The tokens that an API accepts.
 pub(super) struct ApiTerms {
     /// Its own name.
     pub(super) audience: &'static str,
-    /// Who signs.
+    /// The issuer of the tokens.
     pub(super) issuer: String,
-    /// Where the signer publishes its keys.
+    /// The URL of the issuer's keys.
     pub(super) keys: OutboundUrl,
 }
 
@@ -53,12 +53,12 @@ impl Api {
         }
     }
 
-    /// How many requests reached it.
+    /// Returns the number of requests that reached the API.
     pub(super) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// The fields of the last request.
+    /// Returns the fields of the last request.
     pub(super) fn last_fields(&self) -> HeaderMap {
         self.last
             .lock()
@@ -66,7 +66,7 @@ impl Api {
             .clone()
     }
 
-    /// The token that it got last, as an API that cannot be trusted would keep it.
+    /// Returns the token that the API received last, which an API that is not trustworthy could keep.
     pub(super) fn last_token(&self) -> Option<RawToken> {
         bearer(&self.last_fields())
     }

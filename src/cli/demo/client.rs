@@ -1,7 +1,5 @@
-//! The portal's side of the demonstration: one GET to an address on this machine.
-//!
-//! What enters are an address, a path and a token or none; what leaves is the whole answer. Bounded in time and size,
-//! one connection a request: the answer ends where the connection does.
+//! Sends the portal's requests: one GET per connection to an address on this machine, with limits on time and size. The
+//! response ends when the connection ends.
 
 use crate::token::RawToken;
 use serde_json::Value;
@@ -15,14 +13,14 @@ use tokio::{
 const DEADLINE: Duration = Duration::from_secs(10);
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// What came back.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: u16,
     head: String,
     pub(super) body: String,
 }
 
-/// Asks `address` for `path`, with `token` in the Authorization field.
+/// Sends a GET request for `path` to `address`, with `token` in the Authorization field.
 pub(super) async fn get(
     address: SocketAddr,
     path: &str,
@@ -32,7 +30,7 @@ pub(super) async fn get(
         format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").into_bytes();
     if let Some(token) = token {
         request.extend_from_slice(b"Authorization: Bearer ");
-        // the one place where the portal sends the token that it was given
+        // the only place where the portal sends the token
         request.extend_from_slice(token.expose());
         request.extend_from_slice(b"\r\n");
     }
@@ -65,7 +63,7 @@ impl Answer {
         })
     }
 
-    /// The first field of that name.
+    /// Returns the first field with this name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
@@ -74,7 +72,7 @@ impl Answer {
             .map(|(_, value)| value)
     }
 
-    /// The body as JSON; null where it is none.
+    /// Returns the body as JSON, or null if it is not JSON.
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! A folder that only this user can read, and that is gone when the demonstration is.
+//! A folder that only this user can read. It is removed at the end of the demo.
 
 use crate::clock::Randomness;
 use std::{
@@ -8,18 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A folder below the system's temporary one. Dropping it removes it.
+/// A folder in the system's temporary folder. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes a new one.
+    /// Creates a new folder.
     pub(super) fn new(randomness: &dyn Randomness) -> io::Result<Self> {
         let mut random = [0; 4];
         randomness.fill(&mut random).map_err(io::Error::other)?;
         let name = format!("obo-demo-{:08x}", u32::from_be_bytes(random));
         let path = std::env::temp_dir().join(name);
-        // fails where it exists: nobody can have put anything into it before
+        // fails if it exists, so it cannot contain files of another user
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
@@ -28,7 +28,7 @@ impl Folder {
         &self.0
     }
 
-    /// Writes a new file, readable by this user alone.
+    /// Writes a new file that only this user can read.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.0.join(name);
         OpenOptions::new()
@@ -43,7 +43,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // what cannot be removed is the system's to clean up
+        // a folder that cannot be removed is left to the system's clean-up
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,7 +1,7 @@
-//! How the demonstration looks: at most 80 characters wide, in colour or plain.
+//! Formats the demo: at most 80 characters wide, with colors or plain. Counts the statements and those that were not
+//! confirmed.
 //!
-//! What enters are words, cells and promises; what leaves is text, and at the end whether every promise was kept.
-//! Guaranteed: on a plain page there is no escape code, and nothing is told by colour alone.
+//! A plain page contains no escape codes, and colors never carry information of their own.
 
 use crate::{
     cli::wrap::{cut_to, wrapped},
@@ -9,16 +9,16 @@ use crate::{
 };
 use std::io::{self, Write};
 
-/// The widest line, in characters. Where there is less room, what stands side by side is written one below the other.
+/// Maximum width of a line, in characters. On a narrower page, columns are written one below the other.
 pub(super) const WIDTH: usize = 80;
-/// The least room that is made use of: lines are longer on a narrower terminal.
+/// Minimum width: lines are longer on a narrower terminal.
 const LEAST: usize = 30;
-/// What a table's columns take: the words, the claim, the left and the right side.
+/// Widths of the columns of a table: words, claim, and each side.
 const WORDS: usize = 13;
 const CLAIM: usize = 10;
 const SIDE: usize = 25;
 
-/// Where the demonstration is written.
+/// The output of the demo.
 pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
     paint: Paint,
@@ -27,7 +27,7 @@ pub(super) struct Page<'a> {
     broken: usize,
 }
 
-/// How a piece of text looks.
+/// The style of a text.
 #[derive(Clone, Copy)]
 pub(super) enum Ink {
     Plain,
@@ -42,20 +42,20 @@ pub(super) enum Ink {
 /// One side of a row.
 #[derive(Clone)]
 pub(super) enum Cell {
-    /// As on the other side, or the side that is compared with.
+    /// The same as the other side, or the side of reference.
     Same(String),
-    /// Other than on the left.
+    /// Different from the left side.
     Changed(String),
-    /// Only on the left.
+    /// Only on the left side.
     Dropped(String),
-    /// Only on the right.
+    /// Only on the right side.
     Added(String),
-    /// Nothing here.
+    /// No value.
     Absent,
 }
 
 impl<'a> Page<'a> {
-    /// A page for a terminal of so many columns.
+    /// Creates a page for a terminal with this number of columns.
     pub(super) fn new(out: &'a mut dyn Write, paint: Paint, columns: usize) -> Self {
         Self {
             out,
@@ -66,7 +66,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A scene's number and title, with a rule below.
+    /// Writes the number and title of a scene, with a rule below.
     pub(super) fn heading(&mut self, title: &str) -> io::Result<()> {
         let number = title.split("  ").next().filter(|_| title.contains("  "));
         let indent = number.map_or(0, |number| number.chars().count() + 2);
@@ -81,7 +81,7 @@ impl<'a> Page<'a> {
         writeln!(self.out, "{rule}")
     }
 
-    /// A paragraph, broken at words.
+    /// Writes a paragraph, wrapped at words.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
         for line in wrapped(text, self.width - 4) {
             writeln!(self.out, "  {line}")?;
@@ -89,7 +89,7 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// A line, broken where it has no room; what follows is indented as it is.
+    /// Writes a line, wrapped if it is too long, with the same indentation.
     pub(super) fn line(&mut self, ink: Ink, text: &str) -> io::Result<()> {
         if text.chars().count() + 2 <= self.width {
             return self.command(ink, text);
@@ -101,13 +101,13 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// A line as it is, however long: somebody is going to copy it.
+    /// Writes a line that is never wrapped, because the user may copy it.
     pub(super) fn command(&mut self, ink: Ink, text: &str) -> io::Result<()> {
         let text = self.inked(ink, text);
         writeln!(self.out, "  {text}")
     }
 
-    /// A comment of a shell.
+    /// Writes a shell comment.
     pub(super) fn comment(&mut self, text: &str) -> io::Result<()> {
         for line in wrapped(text, self.width - 4) {
             self.command(Ink::Faint, &format!("# {line}"))?;
@@ -115,7 +115,7 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Texts that stand side by side, each with its width, or one below the other.
+    /// Writes texts side by side, each with its width, or one below the other on a narrow page.
     pub(super) fn columns(&mut self, cells: &[(Ink, usize, &str)]) -> io::Result<()> {
         if self.is_narrow() {
             for (position, (ink, _, text)) in cells.iter().enumerate() {
@@ -132,7 +132,7 @@ impl<'a> Page<'a> {
         writeln!(self.out, "  {line}")
     }
 
-    /// Whether a table has no room.
+    /// Returns `true` if the page is too narrow for tables.
     fn is_narrow(&self) -> bool {
         self.width < WIDTH
     }
@@ -141,7 +141,7 @@ impl<'a> Page<'a> {
         writeln!(self.out)
     }
 
-    /// What both sides of the rows below are.
+    /// Writes the headings of both sides of the rows below.
     pub(super) fn sides(&mut self, left: &str, right: &str) -> io::Result<()> {
         if self.is_narrow() {
             self.line(Ink::Strong, &format!("  {left}"))?;
@@ -152,7 +152,7 @@ impl<'a> Page<'a> {
         self.line(Ink::Strong, &text)
     }
 
-    /// One row: what it is about, the claim that says it, and both sides.
+    /// Writes one row: its label, the name of the claim, and both sides.
     pub(super) fn row(
         &mut self,
         words: &str,
@@ -170,7 +170,7 @@ impl<'a> Page<'a> {
         writeln!(self.out, "  {words}{claim}{left}{right}")
     }
 
-    /// The same, one below the other; the right side has the mark that [`Page::sides`] shows.
+    /// Writes a row one side below the other; the right side has the mark that [`Page::sides`] shows.
     fn narrow_row(
         &mut self,
         words: &str,
@@ -191,7 +191,7 @@ impl<'a> Page<'a> {
         writeln!(self.out, "    {left}\n  ▸ {right}")
     }
 
-    /// Says whether something is as promised, and remembers where not.
+    /// Writes a statement with the result of its check, and counts it.
     pub(super) fn promise(&mut self, kept: bool, text: &str) -> io::Result<()> {
         self.promised += 1;
         let (ink, mark) = if kept {
@@ -212,12 +212,12 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// How many promises were made, and how many were not kept.
+    /// Returns the number of statements, and of those that were not confirmed.
     pub(super) fn tally(&self) -> (usize, usize) {
         (self.promised, self.broken)
     }
 
-    /// `text` in `ink`, where the page has colours.
+    /// Returns `text` in the style `ink`, if the page has colors.
     pub(super) fn inked(&self, ink: Ink, text: &str) -> String {
         match (self.paint, ink) {
             (Paint::Plain, _) | (Paint::Colour, Ink::Plain) => text.to_owned(),

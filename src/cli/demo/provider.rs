@@ -1,4 +1,4 @@
-//! A small OpenID Provider: publishes its key, and signs the tokens of the demonstration.
+//! A small OpenID Provider: publishes its key, and signs the tokens of the demo.
 
 use super::site::{json_answer, not_found};
 use crate::{
@@ -12,10 +12,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Map, Value, json};
 
-/// How long the tokens live, in seconds.
+/// The lifetime of the tokens, in seconds.
 const LIFETIME: i64 = 3600;
 
-/// What Alice was granted.
+/// The scopes that Alice was granted.
 pub(super) const ALICE_SCOPE: &str =
     "openid profile orders.read orders.write reports.read payments.admin";
 
@@ -25,23 +25,23 @@ pub(super) struct Provider {
     clock: SharedClock,
 }
 
-/// The tokens that are presented in the demonstration.
+/// The tokens that the demo presents.
 pub(super) struct Presented {
     /// A user of the portal.
     pub(super) alice: RawToken,
-    /// What `alice` says.
+    /// The claims of `alice`.
     pub(super) alice_claims: Map<String, Value>,
-    /// Alice's again, each issued anew: the gateway has seen none of them.
+    /// Further tokens of Alice that the gateway has not seen.
     pub(super) repeated: Vec<RawToken>,
-    /// Another one, who may do less.
+    /// A user with fewer scopes.
     pub(super) bob: RawToken,
-    /// Alice's, for another application.
+    /// A token of Alice for another application.
     pub(super) elsewhere: RawToken,
-    /// Alice's, with a scope more and the old signature.
+    /// Alice's token with an additional scope and the original signature.
     pub(super) edited: RawToken,
 }
 
-/// How many tokens are sent twice, so that the median of their times tells more than the machine's mood.
+/// Number of tokens that are sent twice. The median of their times reduces the influence of the machine's load.
 const REPEATED: usize = 9;
 
 impl Provider {
@@ -50,7 +50,7 @@ impl Provider {
         Ok(Self { issuer, key, clock })
     }
 
-    /// Signs the tokens of the demonstration.
+    /// Signs the tokens of the demo.
     pub(super) fn tokens(&self) -> Result<Presented, JoseError> {
         let alice_claims = self.claims("alice", "Alice Example", "portal", ALICE_SCOPE);
         let alice = self.key.sign("at+jwt", &alice_claims)?;
@@ -91,7 +91,7 @@ impl Provider {
     }
 }
 
-/// What somebody does who has no key: keeps header and signature, and writes another payload.
+/// Imitates an attacker without a key: keeps header and signature, and replaces the payload.
 fn with_payload(token: &str, claims: Map<String, Value>) -> String {
     let payload = base64url(Value::from(claims).to_string());
     let parts: Vec<&str> = token.split('.').collect();

@@ -1,10 +1,10 @@
-//! What a token says, as the one who received it tells.
+//! The claims of a token that an API received.
 
 use super::client::Answer;
 use crate::token::RawToken;
 use serde_json::{Map, Value};
 
-/// What an API says that a token holds.
+/// The claims of a token, as the API reports them.
 pub(super) struct Received(pub(super) Map<String, Value>);
 
 impl Received {
@@ -17,7 +17,7 @@ impl Received {
         )
     }
 
-    /// A claim as a person reads it.
+    /// Returns a claim as text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name)?;
         Some(
@@ -31,12 +31,12 @@ impl Received {
         self.0.get(name).and_then(Value::as_str) == Some(value)
     }
 
-    /// Who acts, by RFC 8693 §4.1.
+    /// Returns the actor (RFC 8693 §4.1).
     pub(super) fn actor(&self) -> Option<&str> {
         self.0.get("act")?.get("sub")?.as_str()
     }
 
-    /// How long it lives, as a person says it.
+    /// Returns the lifetime as text.
     pub(super) fn life_text(&self) -> String {
         match self.life() {
             Some(seconds) if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
@@ -45,7 +45,7 @@ impl Received {
         }
     }
 
-    /// Seconds from `iat` to `exp`.
+    /// Returns the seconds from `iat` to `exp`.
     fn life(&self) -> Option<i64> {
         let seconds = |name| self.0.get(name).and_then(Value::as_i64);
         Some(seconds("exp")? - seconds("iat")?)
@@ -57,7 +57,7 @@ impl Received {
     }
 }
 
-/// The start and the end of a token: enough to tell two apart, useless to anybody else.
+/// Returns the start and the end of a token: enough to distinguish two tokens, too little to use them.
 pub(super) fn shortened(token: Option<&RawToken>) -> String {
     let Some(token) = token else {
         return "–".to_owned();

@@ -1,4 +1,4 @@
-//! What is shown: each scene sends requests, looks at what arrived, and holds it to its promises.
+//! The scenes of the demo. Each sends requests and checks its statements against what arrived.
 
 mod another_api;
 mod from_memory;
@@ -26,7 +26,7 @@ fn request_line(page: &mut Page<'_>, path: &str, status: u16) -> Result<(), Demo
     Ok(())
 }
 
-/// One claim of two tokens, and what became of it from the left to the right.
+/// Writes one claim of two tokens, and how it differs.
 fn compare(
     page: &mut Page<'_>,
     words: &str,

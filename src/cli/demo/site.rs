@@ -1,4 +1,4 @@
-//! What the provider and the APIs of the demonstration have in common.
+//! Shared parts of the demo's provider and APIs.
 
 use crate::{
     cli::serve::Uncounted,
@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 
-/// Few and small: nobody but the gateway and whoever tries the curl lines comes here.
+/// Small limits: only the gateway and the user of the demo send requests.
 const LIMITS: EdgeLimits = EdgeLimits {
     head_bytes: 64 << 10,
     header_timeout: Duration::from_secs(10),
@@ -18,13 +18,13 @@ const LIMITS: EdgeLimits = EdgeLimits {
     connections_per_address: 256,
 };
 
-/// The edge that serves all sites of the demonstration, on one thread.
+/// Returns the edge that serves all sites of the demo, on one thread.
 pub(super) fn edge() -> io::Result<Edge> {
     let threads = ThreadCount::Exactly(NonZeroUsize::MIN);
     Edge::start(LIMITS, threads, Arc::new(Uncounted))
 }
 
-/// Serves `site` from `listener` on.
+/// Serves `site` on `listener`.
 pub(super) fn serve<S: Site + 'static>(
     edge: &Edge,
     listener: Listener,
@@ -33,7 +33,7 @@ pub(super) fn serve<S: Site + 'static>(
     edge.serve(listener, SiteApp::<S>::new(Arc::clone(site)))
 }
 
-/// An answer that a person can read.
+/// Returns a JSON response that is formatted for people.
 pub(super) fn json_answer(status: u16, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(format!("{body:#}\n")));
     *response.status_mut() =

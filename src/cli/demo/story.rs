@@ -1,4 +1,4 @@
-//! The story around the scenes: who is who, what is shown in which order, and how to go on alone.
+//! The text around the scenes: an introduction, the order of the scenes, and commands to try.
 
 use super::{
     DemoError,
@@ -65,7 +65,7 @@ fn verdict(page: &mut Page<'_>) -> io::Result<()> {
     }
 }
 
-/// How to go on after `--once`.
+/// Writes what to do after `--once`.
 pub(super) fn farewell(page: &mut Page<'_>) -> io::Result<()> {
     page.line(
         Ink::Faint,
@@ -73,7 +73,7 @@ pub(super) fn farewell(page: &mut Page<'_>) -> io::Result<()> {
     )
 }
 
-/// How to go on while everything runs.
+/// Writes commands to try while everything runs.
 pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
     let (gateway, admin) = (
         origin(world.addresses.gateway),

@@ -1,4 +1,4 @@
-//! The demonstration of other configurations than the repository's own.
+//! Runs the demo with other configurations than the repository's own.
 
 use super::*;
 use crate::clock::{SystemClock, SystemRandomness};

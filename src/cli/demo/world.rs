@@ -1,8 +1,7 @@
-//! The stage: a provider, two APIs and a gateway, on free ports of this machine.
+//! Runs the components of the demo: a provider, two APIs and a gateway, on free ports of this machine.
 //!
-//! What enters is a configuration; what leaves is a [`World`] that is ready to be asked. The gateway is the one that
-//! `run` starts, from the same file with other addresses. Guaranteed: everything listens on loopback, every key and log
-//! stands in one folder that ends with the world.
+//! The gateway is the same as that of `run`, started from the same file with other addresses. Everything listens on
+//! loopback; all keys and logs are in one folder, which is removed at the end.
 
 use super::{
     DemoError,
@@ -30,18 +29,18 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-/// How long the gateway may take to fetch the provider's keys.
+/// Maximum time for the gateway to fetch the provider's keys.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-/// How long a line of the access log may take; it is written every 100 ms.
+/// Maximum time for a line of the access log, which is written every 100 ms.
 const LOGGED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);
-/// A port that was free a moment ago can be taken by another program.
+/// Number of attempts: a port that was free can be taken by another program in the meantime.
 const ATTEMPTS: usize = 5;
 
 const ACCESS_LOG: &str = "access.jsonl";
 const AUDIT_LOG: &str = "audit.jsonl";
 
-/// Everything that runs. Dropping it ends it and removes its folder.
+/// All running components. Dropping it ends them and removes the folder.
 pub(super) struct World {
     gateway: Gateway,
     _sites: Edge,
@@ -52,7 +51,7 @@ pub(super) struct World {
     pub(super) addresses: Addresses,
 }
 
-/// Who listens where.
+/// The addresses of all components.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses {
     pub(super) provider: SocketAddr,
@@ -63,7 +62,7 @@ pub(super) struct Addresses {
 }
 
 impl World {
-    /// Starts everything, with `configuration` moved to free ports.
+    /// Starts everything; `configuration` is changed to use free ports.
     pub(super) async fn start(
         configuration: &str,
         surroundings: &Surroundings,
@@ -141,7 +140,7 @@ impl World {
         Ok(client::get(self.addresses.gateway, path, Some(token)).await?)
     }
 
-    /// What the gateway's access log says about the request that was answered so.
+    /// Returns the line of the gateway's access log for the request that received `answer`.
     pub(super) async fn logged(&self, answer: &Answer) -> Result<Value, DemoError> {
         let id = answer
             .header("x-request-id")
@@ -161,7 +160,8 @@ impl World {
             .map_err(|_| DemoError::NotLogged)
     }
 
-    /// The lines of the gateway's metrics that start with `name` and hold `label`, those at zero left out.
+    /// Returns the lines of the gateway's metrics that start with `name` and contain `label`, except those with the
+    /// value zero.
     pub(super) async fn metrics(&self, name: &str, label: &str) -> Result<Vec<String>, DemoError> {
         let answer = client::get(self.addresses.admin, "/metrics", None).await?;
         let wanted = |line: &&str| {
@@ -175,18 +175,18 @@ impl World {
             .collect())
     }
 
-    /// The folder with the tokens, the configuration and the logs.
+    /// Returns the folder with the tokens, the configuration and the logs.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Lets the gateway finish what it has begun.
+    /// Drains the gateway.
     pub(super) async fn end(self) {
         let _ = self.gateway.drain().await;
     }
 }
 
-/// `configuration` with every address, key and log at home in the demonstration.
+/// Returns `configuration` with the addresses, keys and logs of the demo.
 fn moved(configuration: &str, at: &Addresses) -> Result<String, DemoError> {
     let (gateway, provider) = (origin(at.gateway), origin(at.provider));
     let (orders, reports) = (origin(at.orders), origin(at.reports));
@@ -219,7 +219,7 @@ fn listener() -> Result<Listener, DemoError> {
     Ok(Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), None)?)
 }
 
-/// An address that the gateway can have: its own URL must be known before it listens.
+/// Returns a free address for the gateway, whose own URL must be known before it listens.
 fn free_address() -> Result<SocketAddr, DemoError> {
     Ok(listener()?.local_address())
 }

@@ -1,4 +1,4 @@
-//! The request that is asked about.
+//! The imagined request to explain.
 
 use crate::{proxy::ImaginedHead, source::Imprint, token::RawToken};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use std::{
 };
 use thiserror::Error;
 
-/// A request that nobody sent. Its `Debug` shows no field's value that may be a token.
+/// An imagined request. Its `Debug` output shows no value that may be a token.
 #[derive(Debug, Clone)]
 pub struct Asked {
     head: ImaginedHead,
@@ -18,36 +18,36 @@ pub struct Asked {
     imprint: Option<Imprint>,
 }
 
-/// Why what is asked is no request. Never carries a token.
+/// Why the arguments do not describe a request. Never contains a token.
 #[derive(Debug, Error)]
 pub enum AskedError {
-    /// The method is none.
+    /// The method is invalid.
     #[error("--method: expected a method such as GET, found {found:?}")]
     Method {
-        /// What was written.
+        /// The given text.
         found: String,
     },
-    /// The URL is none.
+    /// The URL is invalid.
     #[error("--url: expected what a client calls, e.g. https://api.example.com/orders/7")]
     Url,
-    /// A field has no colon, or a name or value that no request can hold.
+    /// A field has no colon, or an invalid name or value.
     #[error("--header: expected a field such as 'Origin: https://app.example.com'")]
     Header,
     /// The file with the token cannot be read.
     #[error("--token-file {file}: {error}")]
     TokenFile {
-        /// Its name.
+        /// The name of the file.
         file: String,
-        /// Why.
+        /// Why it cannot be read.
         error: io::Error,
     },
-    /// The token holds a byte that no header field can.
+    /// The token contains a byte that is not permitted in a header field.
     #[error("--token-file: it holds what no header field can hold, such as a line break")]
     Token,
 }
 
 impl Asked {
-    /// A request with `method` for `url`, whose path and query are taken as they are written.
+    /// Creates a request with `method` for `url`, whose path and query are used as they are written.
     ///
     /// # Errors
     /// [`AskedError::Method`] and [`AskedError::Url`].
@@ -70,7 +70,7 @@ impl Asked {
         })
     }
 
-    /// The same with one more field, written `Name: value`. A `Host` takes the place of the URL's.
+    /// Adds a field, written `Name: value`. A `Host` field replaces the host of the URL.
     ///
     /// # Errors
     /// [`AskedError::Header`].
@@ -92,12 +92,12 @@ impl Asked {
         Ok(self)
     }
 
-    /// The same with `token` in `Authorization: Bearer`.
+    /// Adds `Authorization: Bearer` with `token`.
     ///
     /// # Errors
     /// [`AskedError::Token`].
     pub fn bearer(mut self, token: &RawToken) -> Result<Self, AskedError> {
-        // the one place where it has to be written out: the field that a client would send
+        // the only place that needs the token's text: the field that a client would send
         let field = [b"Bearer ", token.expose()].concat();
         let mut value = HeaderValue::from_bytes(&field).map_err(|_| AskedError::Token)?;
         value.set_sensitive(true);
@@ -106,7 +106,7 @@ impl Asked {
         Ok(self)
     }
 
-    /// The same with the token in `file`, `-` for standard input; white space around it does not count.
+    /// Adds the token in `file`; `-` is standard input. Surrounding white space is ignored.
     pub(super) fn bearer_in(self, file: &Path) -> Result<Self, AskedError> {
         let read = if file == Path::new("-") {
             let mut text = Vec::new();
@@ -129,13 +129,13 @@ impl Asked {
         &self.host
     }
 
-    /// The path without the query, which may hold what is nobody's business.
+    /// Returns the path without the query, which may contain confidential data.
     pub(super) fn path(&self) -> String {
         let path = self.head.target.split(|byte| *byte == b'?').next();
         String::from_utf8_lossy(path.unwrap_or_default()).into_owned()
     }
 
-    /// `text` as it may be shown: without a copy of the token.
+    /// Returns `text` for display, or a placeholder if it contains the token.
     pub(super) fn shown(&self, text: &str) -> String {
         let holds = self
             .imprint
@@ -147,12 +147,12 @@ impl Asked {
     }
 }
 
-/// Host and target of a URL, byte for byte: what a library would tidy up is what the gateway refuses.
+/// Splits a URL into host and target without changing a byte: a library would fix what the gateway refuses.
 fn split(url: &str) -> Option<(&str, String)> {
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))?;
-    // a client keeps the fragment for itself
+    // clients do not send the fragment
     let rest = rest.split('#').next()?;
     let ends = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, target) = rest.split_at_checked(ends)?;

@@ -1,4 +1,4 @@
-//! A decision as it is told.
+//! The explanation of a decision.
 
 use super::{
     Asked,
@@ -17,17 +17,17 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
-/// Everything that was found out by a replay.
+/// The result of a replay.
 pub(super) struct Known {
     pub(super) ending: Ending,
     pub(super) account: Told,
     pub(super) route: Option<Arc<Route>>,
     pub(super) at: UnixTime,
-    /// Why the issuer's keys cannot be had.
+    /// Why the issuer's keys could not be fetched.
     pub(super) no_keys: Option<String>,
 }
 
-/// A decision, step by step. Its JSON has stable keys; they are in `docs/explain.md`.
+/// A decision, step by step. Its JSON has stable keys, which `docs/explain.md` describes.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
     pub(super) verdict: Verdict,
@@ -44,12 +44,12 @@ pub struct Explanation {
     pub(super) answer: Option<AnswerTold>,
 }
 
-/// How the request ends.
+/// The result for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     Forwarded,
-    /// The gateway answers by itself, and it is no refusal.
+    /// The gateway responds itself, and the response is not a refusal.
     Answered,
     Refused,
 }
@@ -91,30 +91,30 @@ pub(super) struct AnswerTold {
     pub(super) error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<&'static str>,
-    /// As in the access log and in `obo_denied_total`.
+    /// The reason as in the access log and in `obo_denied_total`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
-    /// For the operator alone: what failed.
+    /// What failed; only for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cause: Option<String>,
     pub(super) fields: BTreeMap<String, String>,
 }
 
 impl Explanation {
-    /// Whether the gateway refuses the request, or cannot decide on it now.
+    /// Returns `true` if the gateway refuses the request, or cannot decide on it now.
     pub fn is_refused(&self) -> bool {
         self.verdict == Verdict::Refused
     }
 
-    /// The explanation for programs.
+    /// Returns the explanation as JSON.
     pub fn to_json(&self) -> Value {
-        // what derives its form and has texts for keys always is JSON
+        // types with a derived implementation and text keys always serialize
         serde_json::to_value(self).unwrap_or_default()
     }
 }
 
 impl Known {
-    /// Puts it in order and leaves out what is not to be shown.
+    /// Builds the explanation, and omits what must not be shown.
     pub(super) fn told(self, asked: &Asked) -> Explanation {
         let refusal = match &self.ending {
             Ending::Refused(refusal) => Some(refusal),
@@ -143,7 +143,7 @@ impl Known {
             route: route.map(|route| RouteTold::of(route, asked)),
             steps,
             scopes: scopes.unwrap_or_default(),
-            // one that a later check refused is not issued
+            // a token that a later check refused is not issued
             claims: claims
                 .filter(|_| refusal.is_none())
                 .map(|claims| claims.as_object().clone()),
@@ -220,8 +220,8 @@ impl AnswerTold {
     }
 }
 
-/// The steps before the token is looked at, those that the stages told of, and the one after them. The last of a refused
-/// request is the one that refused it.
+/// Returns the steps before the token is examined, those that the stages reported, and the one after them. The last
+/// step of a refused request is the one that refused it.
 fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTold> {
     let mut steps = Vec::new();
     let mut step = |step, words, facts: Facts| steps.push(StepTold::new(step, words, facts, asked));
@@ -277,7 +277,7 @@ impl StepTold {
     }
 }
 
-/// A claim can be as long as its token.
+/// Shortens a text, because a claim can be as long as its token.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 300;
     if text.chars().count() <= LONGEST {
@@ -288,7 +288,7 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// An error and what caused it, on one line.
+/// Returns the text of an error and its causes, on one line.
 fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

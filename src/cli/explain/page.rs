@@ -1,7 +1,6 @@
-//! A decision as people read it: at most 80 characters wide, in colour or plain.
+//! Prints a decision for people: at most 80 characters wide, with colors or plain.
 //!
-//! What enters is an explanation; what leaves is text without a control character that a request or a token holds. Nothing
-//! is told by colour alone.
+//! Control characters of a request or a token are escaped. Colors never carry information of their own.
 
 use super::{
     Explanation,
@@ -13,9 +12,9 @@ use serde_json::{Map, Value};
 use std::{fmt::Write as _, io};
 
 const WIDTH: usize = 80;
-/// What a step's name takes.
+/// Width of the names of steps.
 const NAME: usize = 23;
-/// What a scope or a claim takes at least.
+/// Minimum width of scopes and claims.
 const KEY: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +31,10 @@ struct Page<'a> {
 }
 
 impl Explanation {
-    /// Writes it for people.
+    /// Writes the explanation for people.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub(super) fn write(&self, paint: Paint, out: &mut dyn io::Write) -> io::Result<()> {
         let mut page = Page { out, paint };
         let request = &self.request;
@@ -138,7 +137,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// A check: what is right is told where it was not found.
+    /// Writes a check. The expected value is shown only if the check failed.
     fn step(&mut self, step: &StepTold) -> io::Result<()> {
         if step.passed {
             return self.pair(Ink::Good, "✔", step.words, NAME, &step.found);
@@ -152,7 +151,7 @@ impl Page<'_> {
         self.pair(Ink::Bad, "✘", step.words, NAME, &found)
     }
 
-    /// A mark, a key and what is said of it, below one another where it is long.
+    /// Writes a mark, a key and a text; long texts continue on further lines.
     fn pair(
         &mut self,
         ink: Ink,
@@ -235,11 +234,11 @@ impl Page<'_> {
     }
 }
 
-/// Without control characters: a claim must not write to the terminal what it likes.
+/// Escapes control characters, so that a claim cannot control the terminal.
 fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
-        // direction marks and the like turn a line around
+        // direction marks and similar characters can reverse a line
         if character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         {

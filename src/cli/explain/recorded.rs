@@ -1,4 +1,4 @@
-//! What the running gateway keeps: the decision on a recent request, and what is revoked.
+//! Reads from the running gateway: the decision on a recent request, and the revocations in force.
 
 use crate::{
     cli::{
@@ -15,11 +15,11 @@ use serde_json::Value;
 use std::{fmt::Write as _, io, process::ExitCode};
 use tokio::runtime::Runtime;
 
-/// How many pages of revocations are read at most.
+/// Maximum number of pages of revocations.
 const PAGES: usize = 200;
 
-/// Shows the decision on the request with this id, as the gateway behind `listener` keeps it. Status 0: it was forwarded;
-/// 1: it was not; 2: nothing is known.
+/// Shows the decision on the request with this id, as recorded by the gateway behind `listener`. Status 0: it was
+/// forwarded; 1: it was not; 2: nothing is known.
 pub(super) fn show(
     id: &str,
     listener: Result<Listener, Failure>,
@@ -27,7 +27,7 @@ pub(super) fn show(
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    // nothing else than digits and letters goes into the request line
+    // only digits and letters are added to the request line
     let safe: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
     let target = format!("/decisions/{}", safe.to_ascii_lowercase());
     let told = listener.and_then(|listener| io.block_on(listener.send("GET", &target, None)));
@@ -82,7 +82,7 @@ fn page(told: &Value) -> String {
     text
 }
 
-/// Whether the configuration names a store, so that something may be revoked.
+/// Returns `true` if the configuration has a store, so that there may be revocations.
 pub(super) fn has_store(file: &ConfigFile) -> bool {
     file.read().is_ok_and(|document| {
         let written: Option<serde_yaml::Value> =
@@ -91,7 +91,7 @@ pub(super) fn has_store(file: &ConfigFile) -> bool {
     })
 }
 
-/// What is revoked, as the running gateway knows it.
+/// Returns the revocations that the running gateway knows.
 pub(super) async fn revocations(listener: &Listener) -> Result<Vec<Revocation>, Failure> {
     let (mut found, mut after) = (Vec::new(), String::new());
     for _ in 0..PAGES {
@@ -121,7 +121,7 @@ fn revocation(told: &Value) -> Option<Revocation> {
     })
 }
 
-/// Says that revocations were not looked at.
+/// Reports that revocations were not considered.
 pub(super) fn say_unknown(failure: &Failure, err: &mut dyn io::Write) {
     let _ = writeln!(
         err,

@@ -1,18 +1,18 @@
-//! What became of each scope, and who decided it.
+//! The decision on each scope.
 
 use crate::telemetry::ScopeSteps;
 use serde::Serialize;
 
-/// One scope and its fate.
+/// One scope and the decision on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ScopeTold {
-    /// Its name: the downstream's, but for one that the map replaces.
+    /// Its name as the API knows it, or the original name if the map replaces it.
     pub(super) scope: String,
-    /// What became of it.
+    /// What was decided.
     pub(super) fate: Fate,
-    /// Who decided that.
+    /// What decided it.
     pub(super) by: By,
-    /// The names that the map puts in its place.
+    /// The names by which the map replaces it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) becomes: Vec<String>,
 }
@@ -20,12 +20,12 @@ pub(super) struct ScopeTold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Fate {
-    /// It is in the issued token, or would be if nothing else refused.
+    /// It is in the issued token, or would be if nothing else refused the request.
     Kept,
     Dropped,
-    /// Other names stand for it from there on.
+    /// The map replaces it by other names.
     Replaced,
-    /// It is asked for or required, and not held.
+    /// It is requested or required, but the token does not grant it.
     NotHeld,
 }
 
@@ -40,13 +40,13 @@ pub(super) enum By {
     Client,
     /// The route's ceiling.
     Route,
-    /// What the operation asks for.
+    /// What the operation requests.
     Operation,
     /// What the route or the operation requires.
     Require,
 }
 
-/// The fate of every scope that is held, asked for or required.
+/// Returns the decision on every scope that is granted, requested or required.
 pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeTold> {
     let told = |scope: &str, fate, by| ScopeTold {
         scope: scope.to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeTold> {
 }
 
 impl ScopeTold {
-    /// The fate in words.
+    /// Returns the decision as text.
     pub(super) fn words(&self) -> String {
         let words = match (self.fate, self.by) {
             (Fate::Kept, _) => "kept",

@@ -1,4 +1,4 @@
-//! What the stages tell while they decide.
+//! Collects what the stages report while they decide.
 
 use crate::{
     telemetry::{Facts, ScopeSteps, Step, Witness},
@@ -6,11 +6,11 @@ use crate::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Keeps what it is told. Clones share it: an exchange runs beside the request that it is for.
+/// Stores the reported steps. Clones share them, because an exchange runs in another task than its request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account(Arc<Mutex<Told>>);
 
-/// What was told.
+/// The reported steps, scopes and claims.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// In the order in which they were taken.
@@ -20,7 +20,7 @@ pub(super) struct Told {
 }
 
 impl Account {
-    /// What was told until now.
+    /// Takes everything that was reported so far.
     pub(super) fn taken(&self) -> Told {
         std::mem::take(&mut *self.told())
     }

@@ -1,10 +1,10 @@
-//! `revoke list`: which revocations are in force, page by page.
+//! `revoke list`: lists the revocations in force, page by page.
 
 use super::{Failure, Listener, moment, printable};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// What `revoke list` is asked.
+/// The arguments of `revoke list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The most that are shown
@@ -18,11 +18,11 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// How many are asked for at once.
+/// Maximum number of revocations per request.
 const PAGE: usize = 200;
 
 impl Arguments {
-    /// Asks until there is no more, or enough.
+    /// Requests pages until there are no more, or the limit is reached.
     pub(super) async fn perform(&self, listener: &Listener) -> Result<String, Failure> {
         let mut after = self.after.clone();
         let (mut text, mut shown) = (String::new(), 0);
@@ -30,7 +30,7 @@ impl Arguments {
             let most = PAGE.min(self.limit - shown);
             let mut target = format!("/revocations?limit={most}");
             if let Some(after) = &after {
-                // an id has nothing but digits and letters, or the gateway refuses it
+                // ids contain only digits and letters; the gateway refuses anything else
                 let after = after.chars().filter(char::is_ascii_alphanumeric);
                 target = format!("{target}&after={}", after.collect::<String>());
             }
@@ -66,7 +66,7 @@ impl Arguments {
         let until = revocation.get("until").and_then(Value::as_i64).map(moment);
         let ends = match revocation.get("ends").and_then(Value::as_str) {
             Some(ends) => printable(ends),
-            // an earlier release noted nothing about what clients revoked
+            // an earlier release stored no note with the revocations of clients
             None => "(a token or a family of refresh tokens; see the audit log)".to_owned(),
         };
         let (id, by) = (text("id"), by(revocation));
@@ -77,7 +77,7 @@ impl Arguments {
     }
 }
 
-/// Who made it: `client portal from 192.0.2.7`, or `operator (loopback) from 127.0.0.1`.
+/// Returns who made the revocation: `client portal from 192.0.2.7`, or `operator (loopback) from 127.0.0.1`.
 fn by(revocation: &Value) -> String {
     let side = revocation.get("revoked_by").and_then(Value::as_str);
     let of = |name: &str| revocation.pointer(&format!("/by/{name}"))?.as_str();

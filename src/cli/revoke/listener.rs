@@ -1,6 +1,4 @@
-//! The admin listener of a gateway that runs, as one of its callers sees it.
-//!
-//! What enters are a configuration and the body of a request; what leaves is the answer. Bounded in time and size.
+//! Sends requests to the admin listener of a running gateway, with limits on time and size.
 
 use super::Failure;
 use crate::{
@@ -22,12 +20,12 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// How long the gateway may take: its store has to be written.
+/// Maximum time for a response: the gateway has to write to its store.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
+/// Maximum length of a response, in bytes.
 const MAX_ANSWER: u64 = 8 << 20;
 
-/// Where the operator's requests go, and what opens it.
+/// The address of the admin listener and its credentials.
 pub(in crate::cli) struct Listener {
     address: SocketAddr,
     tls: Option<PinnedTls>,
@@ -36,7 +34,7 @@ pub(in crate::cli) struct Listener {
 }
 
 impl Listener {
-    /// That of the configuration in `file`, of which nothing but the section `admin` has to be right.
+    /// Returns the admin listener of the configuration in `file`. Only the section `admin` has to be valid.
     pub(in crate::cli) fn of(
         file: &ConfigFile,
         elsewhere: Option<SocketAddr>,
@@ -76,7 +74,7 @@ impl Listener {
         })
     }
 
-    /// Sends one request; what was answered to it.
+    /// Sends one request and returns the response.
     pub(in crate::cli) async fn send(
         &self,
         method: &str,
@@ -142,7 +140,7 @@ impl Listener {
     }
 }
 
-/// Sends `request`; everything that comes back until the end.
+/// Sends `request` and returns everything that is received until the connection ends.
 async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     request: &[u8],
@@ -154,7 +152,8 @@ async fn converse(
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// By what the listener is recognised where it speaks TLS: a finding where the certificate cannot be read.
+/// Returns the certificate by which the listener is recognized, if it uses TLS. Reports a certificate that cannot be
+/// read.
 #[allow(
     clippy::option_option,
     reason = "nothing to recognise and no way to recognise it are two things"
@@ -180,7 +179,7 @@ fn pinned(settings: &AdminSettings, building: &mut Building<'_>) -> Option<Optio
     }
 }
 
-/// A listener on every address is reached on this machine's own.
+/// Returns the loopback address for a listener on all addresses.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -190,7 +189,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The findings as `check` writes them.
+/// Returns the findings in the format of `check`.
 fn report(findings: Findings, marks: &Marks) -> String {
     let mut text = Vec::new();
     // writing to memory does not fail

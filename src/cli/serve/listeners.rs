@@ -1,7 +1,7 @@
-//! Which sockets there are, and how they come to be those of another configuration.
+//! The listeners of the gateway, and the change to those of another configuration.
 //!
-//! What enters are the addresses that a configuration asks for; what leaves are bound sockets for those that are new, and
-//! the names of those that stay or go. Everything that can fail comes before anything is changed.
+//! Sockets for new addresses are bound first, and the addresses that remain or are removed are determined. Everything
+//! that can fail is done before anything changes.
 
 use super::StartError;
 use crate::{
@@ -18,7 +18,7 @@ pub(super) struct Listeners(Vec<Place>);
 /// One listener.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    /// The address in the file; with port 0 for a free one.
+    /// The address in the file; port 0 means any free port.
     asked: SocketAddr,
     bound: SocketAddr,
     tls: bool,
@@ -35,7 +35,7 @@ pub struct Listening {
     pub tls: bool,
 }
 
-/// From the listeners of one configuration to those of another.
+/// The change from the listeners of one configuration to those of another.
 #[derive(Debug)]
 pub(super) struct Change {
     places: Vec<Place>,
@@ -45,7 +45,7 @@ pub(super) struct Change {
 }
 
 impl Listeners {
-    /// Binds what `wanted` asks for beyond what is there; nothing is accepted from it yet.
+    /// Binds the addresses in `wanted` that are new; nothing is accepted on them yet.
     pub(super) fn change(
         &self,
         wanted: Vec<ListenerTerms>,
@@ -90,7 +90,7 @@ impl Listeners {
         Ok(change)
     }
 
-    /// Where they are and how they speak, in the order of the configuration.
+    /// Returns the addresses and protocols, in the order of the configuration.
     pub(super) fn listening(&self) -> impl Iterator<Item = Listening> {
         self.0.iter().map(|place| Listening {
             address: place.bound,
@@ -98,29 +98,29 @@ impl Listeners {
         })
     }
 
-    /// Where they are, in the order of the configuration.
+    /// Returns the addresses, in the order of the configuration.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|place| place.bound)
     }
 
-    /// When the certificates expire, by the address of the listener in the file.
+    /// Returns when the certificates expire, by the address of the listener in the file.
     pub(super) fn certificates(&self) -> impl Iterator<Item = (String, UnixTime)> {
         certificates(&self.0)
     }
 }
 
 impl Change {
-    /// The addresses, new ones and those that stay, in the order of the configuration.
+    /// Returns the addresses of new and remaining listeners, in the order of the configuration.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.places.iter().map(|place| place.bound)
     }
 
-    /// When the certificates expire, by the address of the listener in the file.
+    /// Returns when the certificates expire, by the address of the listener in the file.
     pub(super) fn certificates(&self) -> impl Iterator<Item = (String, UnixTime)> {
         certificates(&self.places)
     }
 
-    /// Has the new sockets served, until one cannot be.
+    /// Calls `serve` for each new socket; stops at the first error.
     pub(super) fn begin(
         &mut self,
         mut serve: impl FnMut(Listener) -> io::Result<()>,
@@ -128,7 +128,8 @@ impl Change {
         self.new.drain(..).try_for_each(&mut serve)
     }
 
-    /// Has those that stay secured as they are now to be: the listeners, and the addresses of those that go.
+    /// Applies the new TLS settings to the remaining listeners. Returns the listeners, and the addresses of those to
+    /// remove.
     pub(super) fn complete(self, edge: &Edge) -> (Listeners, Vec<SocketAddr>) {
         for (address, tls) in self.secured {
             edge.secure(address, tls);

@@ -1,9 +1,9 @@
-//! Serving another configuration without losing a request.
+//! Reloads the configuration without losing a request.
 //!
-//! What enters is the file as it is now; what leaves is a gateway that serves it, or the one that was there before,
-//! unchanged, and the reason. The file is composed whole, its sockets are bound and its keys fetched before the first
-//! request meets any of it; then everything changes between one request and the next. What did not change goes on:
-//! connections, keys, servers' connections, remembered exchanges.
+//! The result is a gateway that serves the new file, or the unchanged old gateway and the reason. The whole file is
+//! composed, its sockets are bound and its keys fetched before any request is affected. Then everything changes between
+//! one request and the next. Unchanged parts remain in use: connections, keys, connections to upstreams, cached
+//! exchanges.
 
 use super::{Fixed, Gateway, StartError, admin_limits, edge_limits, listeners::Change};
 use crate::{
@@ -18,21 +18,21 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{task::JoinSet, time::timeout};
 
-/// A configuration that is served now.
+/// The result of a successful reload.
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct Reloaded {
-    /// What the gateway's own log is to write, which is the process's to set.
+    /// The level of the gateway's own log, which the process has to set.
     pub log_level: LogLevel,
 }
 
-/// Why the configuration that was served before still is.
+/// Why the previous configuration remains in use.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// The file has mistakes, or one of its addresses cannot be listened on.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// An issuer that readiness waits for has no keys: the gateway would not be ready any more.
+    /// A required issuer has no keys: the gateway would no longer be ready.
     #[error(
         "no keys of issuer {name} could be fetched; mend `keys`, or write `required: false` where the gateway is to be \
          ready without them"
@@ -47,26 +47,26 @@ pub enum ReloadError {
          --config FILE to be able to reload"
     )]
     StandardInput,
-    /// The thread that composed it ended before it was done.
+    /// The thread that composed the configuration ended early.
     #[error("the configuration could not be composed")]
     Broken,
 }
 
-/// How long the first keys of all new issuers may take.
+/// Maximum time for fetching the first keys of all new issuers.
 const KEYS_WITHIN: Duration = Duration::from_secs(15);
-/// How long the first look-up of all new names may take: a name that cannot be looked up keeps nobody waiting.
+/// Maximum time for the first lookup of all new names: a name that cannot be resolved does not block the reload.
 const NAMES_WITHIN: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// Reads the file again and serves what it says: routes, issuers, keys, limits, listeners, certificates and log files.
-    /// Requests that have begun end with what they began with. An exchange that is remembered is used again only on a
-    /// route where nothing has changed that decides on its tokens.
+    /// Reads the file again and applies it: routes, issuers, keys, limits, listeners, certificates and log files.
+    /// Requests in progress end with the configuration that they began with. A cached exchange is used again only on a
+    /// route for which nothing has changed that affects its tokens.
     ///
-    /// Takes as long as the first keys of new issuers do, at most 15 s, and the first look-up of new names, at most 5 s.
-    /// Dropping the future before it is done leaves one configuration or the other whole.
+    /// Takes as long as fetching the first keys of new issuers, at most 15 s, and the first lookup of new names, at
+    /// most 5 s. If the future is dropped early, one configuration or the other is completely in use.
     ///
     /// # Errors
-    /// [`ReloadError`]: nothing has changed. It was logged and counted.
+    /// [`ReloadError`]: nothing has changed. The error was logged and counted.
     pub async fn reload(&mut self) -> Result<Reloaded, ReloadError> {
         let result = self.try_reload().await;
         let running = &self.running;
@@ -98,7 +98,7 @@ impl Gateway {
         self.replace(configuration, listeners, admin).await
     }
 
-    /// Composes the file as it is now, on a thread that serves no requests.
+    /// Composes the current file on a thread that serves no requests.
     async fn compose(&self) -> Result<Configuration, ReloadError> {
         if matches!(self.file, ConfigFile::StandardInput(_)) {
             return Err(ReloadError::StandardInput);
@@ -121,7 +121,7 @@ impl Gateway {
         }
     }
 
-    /// Has everything at hand that the first request may need.
+    /// Prepares everything that the first request may need.
     async fn prepare(&self, configuration: &Configuration) -> Result<(), ReloadError> {
         let new = configuration
             .issuers
@@ -132,7 +132,7 @@ impl Gateway {
             let issuer = Arc::clone(issuer);
             preparing.spawn_on(async move { issuer.prepare().await }, &self.surroundings.io);
         }
-        // how each ended is asked of the issuers themselves
+        // the result is read from the issuers themselves
         let _ = timeout(KEYS_WITHIN, preparing.join_all()).await;
         let lacking = new
             .clone()
@@ -154,14 +154,14 @@ impl Gateway {
         Ok(())
     }
 
-    /// Whether this very issuer is in use, keys and all.
+    /// Returns `true` if this issuer, with its keys, is in use.
     fn runs(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         let mut issuers = self.running.issuers.iter();
         issuers.any(|running| Arc::ptr_eq(running, issuer))
     }
 
-    /// Puts `configuration` in the place of the one that is served. What can fail comes first; from there to the first
-    /// listener that is stopped nothing waits, so nothing can come between.
+    /// Replaces the running configuration by `configuration`. Everything that can fail is done first. From then until
+    /// the first listener is stopped, nothing waits, so no other task can run in between.
     async fn replace(
         &mut self,
         configuration: Configuration,
@@ -260,8 +260,8 @@ impl Gateway {
     }
 }
 
-/// Takes a configuration apart once the last request that began with it has ended: to free ten thousand routes takes
-/// milliseconds, which no thread that serves requests should spend.
+/// Drops a configuration after the last request that began with it has ended. Freeing ten thousand routes takes
+/// milliseconds, which would delay requests on their threads.
 async fn retire(running: Arc<Running>) {
     let mut pause = Duration::from_millis(1);
     while Arc::strong_count(&running.hooks) > 1 {
@@ -270,7 +270,7 @@ async fn retire(running: Arc<Running>) {
     }
 }
 
-/// Has `readiness` wait for all that requests need.
+/// Makes `readiness` wait for everything that requests need.
 pub(super) fn require(readiness: &Readiness, issuers: &[Arc<TrustedIssuer>], hooks: &Hooks) {
     for issuer in issuers.iter().filter(|issuer| issuer.is_required()) {
         let watched = Arc::clone(issuer);

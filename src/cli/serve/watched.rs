@@ -1,4 +1,4 @@
-//! What `/metrics` shows of the configuration that is served, asked for at each scrape.
+//! The metrics about the current configuration, collected at each scrape.
 
 use crate::{
     clock::{SharedClock, UnixTime},
@@ -9,13 +9,13 @@ use crate::{
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
-/// What is not part of the [`Hooks`]; replaced with them. Cloning shares it.
+/// The parts of the configuration that are not in the [`Hooks`]; replaced together with them. Clones share them.
 #[derive(Clone)]
 pub(super) struct Watched(Arc<ArcSwap<Parts>>);
 
 struct Parts {
     issuers: Vec<Arc<TrustedIssuer>>,
-    /// Each listener that has a certificate, and when that expires.
+    /// Each listener that has a certificate, and when the certificate expires.
     listeners: Vec<(String, UnixTime)>,
 }
 
@@ -27,7 +27,7 @@ impl Watched {
         })))
     }
 
-    /// Watches another configuration from now on.
+    /// Shows another configuration from now on.
     pub(super) fn replace(
         &self,
         issuers: &[Arc<TrustedIssuer>],
@@ -39,7 +39,7 @@ impl Watched {
         }));
     }
 
-    /// Has every scrape of `metrics` show it, beside what `serving` knows.
+    /// Adds the values, and those that `serving` knows, to every scrape of `metrics`.
     pub(super) fn show_at_scrape(&self, metrics: &Metrics, serving: Serving, clock: SharedClock) {
         let watched = self.clone();
         metrics.on_scrape(move |gauges| {

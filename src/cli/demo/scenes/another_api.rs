@@ -1,4 +1,4 @@
-//! The other API gets less, and neither API can use the other's token.
+//! Another API gets a token with fewer scopes, and neither API can use the other's token.
 
 use super::{REPORT, compare, request_line};
 use crate::cli::demo::{
@@ -8,7 +8,7 @@ use crate::cli::demo::{
     world::World,
 };
 
-/// The other API gets less, and the two tokens cannot be exchanged for each other.
+/// Shows that the other API gets fewer scopes, and that neither API can use the other's token.
 pub(in crate::cli::demo) async fn another_api(
     world: &World,
     orders: &Received,

@@ -1,4 +1,4 @@
-//! A repeated request finds its exchange in the cache.
+//! Repeated requests use a cached exchange.
 
 use super::{ORDER, compare, request_line};
 use crate::cli::demo::{
@@ -9,7 +9,7 @@ use crate::cli::demo::{
 };
 use serde_json::Value;
 
-/// One request: what the gateway logged of it, and what the API got.
+/// One request: its log line, and the token that the API received.
 struct Request {
     entry: Value,
     token: Received,
@@ -26,7 +26,7 @@ pub(in crate::cli::demo) async fn from_memory(
     page: &mut Page<'_>,
 ) -> Result<(), DemoError> {
     page.heading("3  The next request finds the new token ready")?;
-    // each issued anew, so that the gateway has not seen it
+    // each token was issued separately, so that the gateway has not seen it
     let mut pairs = Vec::new();
     let mut status = 200;
     for presented in &world.tokens.repeated {
@@ -123,7 +123,7 @@ fn promises(page: &mut Page<'_>, pairs: &[Pair], counted: &[String]) -> Result<(
     Ok(())
 }
 
-/// The middle one; `None` where there is none.
+/// Returns the median, or `None` if there are no values.
 fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
     let mut sorted: Vec<u64> = values.collect();
     sorted.sort_unstable();
@@ -142,7 +142,7 @@ impl Request {
         self.entry.get("exchange_us")?.as_u64()
     }
 
-    /// What of its time was not the API's.
+    /// Returns the time of the request without the time of the API.
     fn own_share(&self) -> Option<u64> {
         let of = |name| self.entry.get(name).and_then(Value::as_u64);
         Some(of("duration_us")?.saturating_sub(of("upstream_us").unwrap_or(0)))

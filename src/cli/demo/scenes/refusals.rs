@@ -1,4 +1,4 @@
-//! What is refused, what the caller is told, and what the operator sees.
+//! Refused requests: the response to the caller, and the reason in the log.
 
 use super::{ORDER, REPORT};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 use serde_json::Value;
 use std::io;
 
-/// Somebody who tries something, and what is to come of it.
+/// A request that must be refused, and how.
 struct Attempt<'a> {
     who: &'static str,
     path: &'static str,
@@ -22,10 +22,10 @@ struct Attempt<'a> {
     reason: &'static str,
 }
 
-/// What came of the attempts.
+/// The results of the attempts.
 struct Outcome {
     as_expected: bool,
-    /// Body of each 401, and its challenge from the error on: before that it names the API's own document.
+    /// The challenge of each 401, from the error on, and its body; the part before names the API's own document.
     unauthorized: Vec<(String, String)>,
     /// The challenge of the 403.
     forbidden: String,

@@ -1,4 +1,4 @@
-//! The first request: what the portal sent beside what the API got.
+//! The first request: compares the token that the portal sent with the token that the API received.
 
 use super::{ORDER, compare, request_line};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     token::RawToken,
 };
 
-/// The first request: what the portal sent beside what the API got.
+/// Shows the token that the portal sent and the token that the API received.
 pub(in crate::cli::demo) async fn smaller_token(
     world: &World,
     page: &mut Page<'_>,
@@ -124,7 +124,7 @@ fn scopes(page: &mut Page<'_>, got: &Received) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Whether the signature part of `token` stands in a field of the last request.
+/// Returns `true` if a field of the last request contains the signature part of `token`.
 fn holds(api: &Api, token: &RawToken) -> bool {
     let text = String::from_utf8_lossy(token.expose()).into_owned();
     let signature = text.rsplit('.').next().unwrap_or(&text).to_owned();
