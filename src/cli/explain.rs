@@ -185,7 +185,6 @@ impl Explainer {
     ///
     /// # Errors
     /// [`Unexplained::Configuration`].
-    /// [`Unexplained::Configuration`].
     pub fn new(
         file: impl Into<ConfigFile>,
         surroundings: &Surroundings,
@@ -213,7 +212,6 @@ impl Explainer {
     /// and once more if that fails: at most 15 s.
     ///
     /// # Errors
-    /// [`Unexplained::NoRequest`].
     /// [`Unexplained::NoRequest`].
     pub async fn explain(&mut self, asked: &Asked) -> Result<Explanation, Unexplained> {
         let mut known = self.rehearse(asked).await?;
