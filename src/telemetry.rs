@@ -1,9 +1,8 @@
-//! What the gateway tells its operator: metrics, an access log, an audit log, its own log, readiness.
+//! Observability: metrics, the access log, the audit log, the gateway's own log, and readiness.
 //!
-//! What enters are closed enums, durations and names from the configuration; what leaves are Prometheus series and
-//! JSON lines. Guaranteed: no label and no line holds a token, and what a client chose freely is bounded and escaped; observing a
-//! request never waits for a disk; an audit event is written before its token is used; other crates' log texts,
-//! which can hold whole request heads, never reach a log.
+//! Labels come only from closed enums and the configuration. No label and no log line contains a token, and values that
+//! a client chooses are bounded and escaped. Observing a request never waits for a disk. An audit event is written
+//! before its token is used. Log messages of other crates can contain whole request heads, so they never reach a log.
 
 pub mod access;
 pub mod audit;

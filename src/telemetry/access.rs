@@ -1,9 +1,8 @@
-//! The access log: one JSON line per request, written off the request's path.
+//! The access log: one JSON line per request, written outside of the request's path.
 //!
-//! What enters is an [`AccessRecord`] of enums, durations and configured names; it is encoded at once into the
-//! buffer of the thread it happened on. One writer thread empties all buffers every 100 ms, or sooner when one is
-//! full enough. A line is therefore held for well under 200 ms; a request never waits for the disk; and when the
-//! writer cannot keep up, lines are dropped and counted in `obo_log_dropped_total`.
+//! An [`AccessRecord`] is encoded immediately into a buffer of the current thread. One writer thread writes out all
+//! buffers every 100 ms, or sooner if one is full enough, so that a line is delayed for well under 200 ms. A request
+//! never waits for the disk. If the writer cannot keep up, lines are dropped and counted in `obo_log_dropped_total`.
 
 mod encode;
 mod fields;
@@ -28,44 +27,44 @@ use std::{
 };
 use writer::{Buffer, Shared, Writer};
 
-/// What is written about one request. What a client chose freely is bounded and escaped.
+/// The facts about one request for its line. Values that a client chooses are bounded and escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRecord<'a> {
     /// The route's name in the configuration, or `none`.
     pub route: &'a str,
-    /// The request method; one that is not written in capitals is shown as `OTHER`.
+    /// The request method. A method that is not in capitals is shown as `OTHER`.
     pub method: &'a str,
-    /// The host that the client named.
+    /// The host that the client requested.
     pub host: Option<&'a str>,
-    /// The path as it was received, without the query. No token stands in it.
+    /// The path as received, without the query. It contains no token.
     pub path: Option<&'a str>,
-    /// The server that the request was sent to, or was to be sent to.
+    /// The upstream server that the request was sent to, or would have been sent to.
     pub target: Option<SocketAddr>,
-    /// What was decided about its token.
+    /// The decision about its token.
     pub decision: Option<&'a Decision>,
-    /// Why it was not forwarded, in words for the operator.
+    /// A description for the operator of why the request was not forwarded.
     pub detail: Option<&'a str>,
-    /// As the client's request line has it, e.g. `HTTP/1.1`.
+    /// The version in the client's request line, for example `HTTP/1.1`.
     pub http_version: &'static str,
-    /// How many servers were tried.
+    /// The number of servers that were tried.
     pub attempts: usize,
-    /// The status that the client got; 0 where it got none.
+    /// The status of the response, or 0 if there was no response.
     pub status: u16,
-    /// How the request ended.
+    /// The outcome of the request.
     pub outcome: Outcome,
-    /// Why it was not forwarded.
+    /// The reason why it was not forwarded.
     pub reason: Option<Reason>,
-    /// What the cache of exchanges said.
+    /// The result of the cache lookup.
     pub cache: Option<CacheResult>,
-    /// From the end of the head to the end of the answer.
+    /// The time from the end of the request head to the end of the response.
     pub duration: Duration,
-    /// The moment of that end, by the steady clock.
+    /// The end of the response, in monotonic time.
     pub ended: Instant,
-    /// How long this request's own exchange took.
+    /// The duration of this request's own exchange.
     pub exchange: Option<Duration>,
-    /// How long the downstream took to answer.
+    /// The time until the upstream responded.
     pub upstream: Option<Duration>,
-    /// What the upstream failed with: one of the gateway's own texts.
+    /// The error of the upstream, as a fixed text of the gateway.
     pub upstream_error: Option<&'static str>,
     /// The request's id.
     pub request_id: RequestId,
@@ -75,7 +74,7 @@ pub struct AccessRecord<'a> {
     pub client: Option<IpAddr>,
 }
 
-/// Where access records go. Cloning shares it; what the last clone leaves behind is still written.
+/// The destination of access records. Clones share it. Lines are still written after the last clone is dropped.
 #[derive(Clone)]
 pub struct AccessLog {
     open: Option<Arc<Open>>,
@@ -88,17 +87,17 @@ struct Open {
     clock: SharedClock,
 }
 
-/// What a thread keeps for the log that it used last.
+/// The state that a thread keeps for the log it used last.
 struct PerThread {
     log: Weak<Shared>,
     buffer: Option<Arc<Buffer>>,
-    /// A moment of the steady clock, and the time of day that it was.
+    /// A monotonic time, and the time of day at that time.
     known_time: Option<(Instant, Duration)>,
     phrases: Phrases,
 }
 
-/// How long the time of day is told by the steady clock before it is asked for again: a step of it shows in the log so
-/// much later at most.
+/// How long the time of day is derived from the monotonic clock before it is read again. A step of the system clock
+/// appears in the log after at most this time.
 const TIME_KNOWN: Duration = Duration::from_millis(100);
 
 thread_local! {
@@ -112,7 +111,7 @@ thread_local! {
     };
 }
 
-/// A log that was opened and is not written to yet.
+/// A log that is open but not written to yet.
 pub struct OpenedAccessLog {
     sink: Option<LineSink>,
     fields: AccessFields,
@@ -121,9 +120,10 @@ pub struct OpenedAccessLog {
 }
 
 impl AccessSettings {
-    /// Opens what the settings name; where nothing may be created, a log that is off.
+    /// Opens the configured log. If no files may be created, returns a log that is off.
     ///
-    /// `dropped` counts the lines that are lost. `None`, and a finding, where the file cannot be appended to.
+    /// `dropped` counts the lines that are lost. Returns `None` and reports a finding if the file cannot be appended
+    /// to.
     pub fn build(
         &self,
         clock: SharedClock,
@@ -154,10 +154,11 @@ impl AccessSettings {
 }
 
 impl OpenedAccessLog {
-    /// The log, written to by the thread of `running` from now on where that one is on, else by a thread of its own.
+    /// Returns the log. If `running` is on, its thread writes to this log from now on. Otherwise a new thread is
+    /// started.
     ///
     /// # Errors
-    /// Where the thread cannot be started.
+    /// If the thread cannot be started.
     pub fn continue_from(self, running: &AccessLog) -> io::Result<AccessLog> {
         let log = match (self.sink, &running.open) {
             (None, _) => AccessLog::off(),
@@ -180,7 +181,7 @@ impl fmt::Debug for OpenedAccessLog {
 }
 
 impl AccessLog {
-    /// A log that writes nothing.
+    /// Returns a log that writes nothing.
     pub fn off() -> Self {
         Self {
             open: None,
@@ -188,23 +189,24 @@ impl AccessLog {
         }
     }
 
-    /// The same log with these fields in its lines.
+    /// Returns the same log with these fields in its lines.
     #[must_use]
     pub fn with_fields(self, fields: AccessFields) -> Self {
         Self { fields, ..self }
     }
 
-    /// The line of `record` with this log's fields, at `now` since the epoch, whether the log is on or off.
+    /// Returns the line of `record` with this log's fields, at the time `now` since the epoch. It works even if the log
+    /// is off.
     pub fn line(&self, record: &AccessRecord<'_>, now: Duration) -> Box<[u8]> {
         let mut line = Vec::with_capacity(512);
         Phrases::new().line(record, self.fields, now, &mut line);
         line.into()
     }
 
-    /// A log that writes to `out`, from a thread of its own; `dropped` counts the lines that are lost.
+    /// Returns a log that writes to `out` from its own thread. `dropped` counts the lines that are lost.
     ///
     /// # Errors
-    /// Where the thread cannot be started.
+    /// If the thread cannot be started.
     pub fn to(
         out: Box<dyn io::Write + Send>,
         clock: SharedClock,
@@ -226,15 +228,15 @@ impl AccessLog {
         })
     }
 
-    /// Whether records are written anywhere; where not, there is no need to make one.
+    /// Returns `true` if records are written. If not, the caller does not need to make any.
     pub fn is_on(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Notes one request. Never waits for I/O.
+    /// Records one request. Never waits for I/O.
     pub fn record(&self, record: &AccessRecord<'_>) {
         let Some(open) = &self.open else { return };
-        // It fails only while the thread is being torn down.
+        // It fails only while the thread is being destroyed.
         let noted = PER_THREAD.try_with(|thread| {
             let Ok(mut thread) = thread.try_borrow_mut() else {
                 return false;
@@ -261,9 +263,9 @@ impl AccessLog {
         }
     }
 
-    /// Waits until every line that was recorded before this call is written, or lost to a failing sink.
+    /// Waits until every line that was recorded before this call is written, or lost because of a failing sink.
     ///
-    /// `false` where that took longer than `timeout`. Blocks: for shutdown and tests.
+    /// Returns `false` if this takes longer than `timeout`. It blocks and is for shutdown and tests.
     pub fn flush(&self, timeout: Duration) -> bool {
         match &self.open {
             Some(open) => open.writer.flush(&open.shared, timeout),
@@ -283,7 +285,7 @@ impl PerThread {
         self
     }
 
-    /// The time of day at a moment that was read from the steady clock just now.
+    /// Returns the time of day at a monotonic time that was read just now.
     fn time_of_day(&mut self, at: Instant, clock: &SharedClock) -> Duration {
         if let Some((then, time)) = self.known_time
             && let Some(since) = at.checked_duration_since(then)

@@ -1,8 +1,8 @@
-//! The audit log: who acted for whom, one JSON line for each token issued, refused or revoked, and for each impersonation.
+//! The audit log: one JSON line for each token that is issued, refused or revoked, and for each impersonation.
 //!
-//! What enters are names, never a token; what leaves is `Ok` only once the whole line was handed to the operating
-//! system. Nothing is ever dropped: the caller refuses the exchange whose event cannot be written. Lines are not
-//! synced to the disk one by one: they survive the gateway's end, not the machine's.
+//! Events contain names, never a token. [`AuditLog::record`] returns `Ok` only after the whole line was passed to the
+//! operating system. No event is dropped: if the event of an exchange cannot be written, the caller refuses the
+//! exchange. Lines are not synced to disk one by one: they survive a crash of the gateway, but not of the machine.
 
 use super::{
     AuditSettings, Reason, RequestId,
@@ -25,32 +25,32 @@ use std::{
 };
 use thiserror::Error;
 
-/// What happened.
+/// The action that an event records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditedAct {
     /// A token was issued.
     TokenIssued,
     /// A token was refused.
     TokenRefused(Reason),
-    /// Tokens were revoked: those that this names.
+    /// Tokens were revoked.
     TokenRevoked(Revoked),
-    /// A revocation was taken back: the one that this names.
+    /// A revocation was lifted.
     RevocationLifted(Revoked),
-    /// A token about somebody was issued to another, who acts in their name (RFC 8693 §1.1); stands before the event of
+    /// A token was issued to an actor that impersonates its subject (RFC 8693 §1.1). This event precedes the event of
     /// that token.
     Impersonation,
 }
 
-/// What a revocation names.
+/// The kind of tokens that a revocation selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
     /// One token.
     Token,
-    /// A refresh token, and all that come and came from it.
+    /// A refresh token, and all tokens made from it.
     RefreshToken,
     /// All tokens of a subject.
     Subject,
-    /// All tokens with which somebody acts for another.
+    /// All tokens with which an actor acts for another subject.
     Actor,
     /// All tokens of a session.
     Session,
@@ -61,7 +61,7 @@ pub enum Revoked {
 }
 
 impl Revoked {
-    /// The kind with that name.
+    /// Returns the kind with this name.
     pub fn named(name: &str) -> Option<Self> {
         let kinds = [
             Self::Token,
@@ -75,7 +75,7 @@ impl Revoked {
         kinds.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// As the audit log, the admin endpoint and the command call it.
+    /// The name in the audit log, at the admin endpoint and in the command.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -89,26 +89,26 @@ impl Revoked {
     }
 }
 
-/// One event. What is unknown, because the token could not be trusted so far, is absent.
+/// One event. Values that are unknown, because the token was not verified yet, are absent.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditEvent<'a> {
-    /// What happened.
+    /// The action.
     pub act: AuditedAct,
     /// The request that caused it.
     pub request_id: RequestId,
-    /// The route's name in the configuration; absent at the token service and where an operator acts.
+    /// The route's name in the configuration. Absent at the token service and for actions of an operator.
     pub route: Option<&'a str>,
-    /// The name in the configuration of the issuer of the subject token; of what is revoked, its `iss`.
+    /// The configured name of the subject token's issuer. For a revocation, the `iss` of what is revoked.
     pub issuer: Option<&'a str>,
     /// `sub` of the subject token.
     pub subject: Option<&'a str>,
     /// The calling application.
     pub client_id: Option<&'a str>,
-    /// Who acts for the subject; absent where the token does not say (impersonation).
+    /// The actor that acts for the subject. Absent if the token names none (impersonation).
     pub actor: Option<&'a Actor>,
-    /// For which downstreams.
+    /// The audiences of the token.
     pub audiences: &'a [Audience],
-    /// With which scopes.
+    /// The scopes of the token.
     pub scope: Option<&'a ScopeSet>,
     /// `exp` of the issued token.
     pub expires_at: Option<UnixTime>,
@@ -116,28 +116,28 @@ pub struct AuditEvent<'a> {
     pub jti: Option<&'a str>,
     /// `sid` of a revoked session, or `kid` of a revoked key.
     pub named: Option<&'a str>,
-    /// Until when a revocation is in force.
+    /// The time until which a revocation is in force.
     pub until: Option<UnixTime>,
-    /// Who revoked, or took a revocation back.
+    /// The operator or client that made or lifted a revocation.
     pub by: Option<AuditedBy<'a>>,
 }
 
-/// Who did something that is no request for a token.
+/// The party that caused an event other than a token request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct AuditedBy<'a> {
-    /// The name of an operator's credential in the configuration; never the credential.
+    /// The configured name of an operator's credential, never the credential itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<&'a str>,
     /// A client of the token service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<&'a str>,
-    /// From where.
+    /// The address that the request came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
 }
 
 impl<'a> AuditEvent<'a> {
-    /// An event of which no more is known.
+    /// Creates an event without any other values.
     pub fn new(act: AuditedAct, request_id: RequestId) -> Self {
         Self {
             act,
@@ -158,19 +158,19 @@ impl<'a> AuditEvent<'a> {
     }
 }
 
-/// The event could not be written: the token must not be used.
+/// The event could not be written. The token must not be used.
 #[derive(Debug, Error)]
 #[error("the audit log cannot be written")]
 pub struct AuditError(#[from] io::Error);
 
-/// Where audit events go. Cloning shares it.
+/// The destination of audit events. Clones share it.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Open>);
 
 struct Open {
     out: Mutex<Out>,
     clock: SharedClock,
-    /// Whether the last event could not be written.
+    /// `true` if the last event could not be written.
     failing: AtomicBool,
 }
 
@@ -181,7 +181,7 @@ struct Out {
 }
 
 impl AuditSettings {
-    /// Opens the log that the settings name; a finding where the file cannot be appended to.
+    /// Opens the configured log. Reports a finding if the file cannot be appended to.
     pub fn build(&self, clock: SharedClock, building: &mut Building<'_>) -> Option<AuditLog> {
         let sink = LineSink::open(self.file.as_deref(), building)?;
         Some(AuditLog::start(sink, clock))
@@ -189,7 +189,7 @@ impl AuditSettings {
 }
 
 impl AuditLog {
-    /// A log that writes to `out`.
+    /// Returns a log that writes to `out`.
     pub fn to(out: Box<dyn io::Write + Send>, clock: SharedClock) -> Self {
         Self::start(LineSink::new(out), clock)
     }
@@ -210,13 +210,13 @@ impl AuditLog {
     /// Writes one event.
     ///
     /// # Errors
-    /// [`AuditError`] where the line could not be written whole.
+    /// [`AuditError`] if the line could not be written completely.
     pub fn record(&self, event: &AuditEvent<'_>) -> Result<(), AuditError> {
         Ok(self.append(|line, ts| serde_json::to_writer(line, &Line::of(event, ts)))?)
     }
 
-    /// Whether events can be written. Where the last one could not be, it is tried again, with an event of its own: a
-    /// gateway that is not ready gets no requests, so no exchange would find out.
+    /// Returns `true` if events can be written. After a failure, it tries again with an event of its own: a gateway
+    /// that is not ready gets no requests, so no exchange would try.
     pub fn is_writable(&self) -> bool {
         if !self.0.failing.load(Ordering::Acquire) {
             return true;
@@ -252,7 +252,7 @@ impl fmt::Debug for AuditLog {
     }
 }
 
-/// The line's members, in their order.
+/// The members of a line, in their order.
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,
@@ -303,7 +303,7 @@ enum ActorLine<'a> {
         iss: Option<&'a str>,
         sub: &'a str,
     },
-    /// In the form in which other servers write who impersonates.
+    /// In the form that other servers use for an impersonator.
     Impersonates {
         #[serde(skip_serializing_if = "Option::is_none")]
         issuer: Option<&'a str>,
@@ -311,7 +311,7 @@ enum ActorLine<'a> {
     },
 }
 
-/// As `aud` is written (RFC 7519 §4.1.3).
+/// Serializes audiences like `aud` (RFC 7519 §4.1.3).
 fn one_or_many<S: Serializer>(audiences: &[Audience], serializer: S) -> Result<S::Ok, S::Error> {
     match audiences {
         [only] => serializer.serialize_str(only.as_str()),

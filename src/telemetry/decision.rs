@@ -1,56 +1,56 @@
-//! What was decided about a token, as logs and operators are told it: about whom, and by which check.
+//! The decision about a token, as logs and operators see it: the subject, and the checks that were made.
 //!
-//! The names are put into JSON once, when the decision is made: each request that is served by it copies them.
+//! The names are encoded as JSON once, when the decision is made. Each request that uses the decision copies them.
 
 use super::{Step, json::escape};
 use serde_json::{Map, Value};
 
-/// Whom a genuine token is about.
+/// The subject of a genuine token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The issuer's name in the configuration.
     pub issuer: Box<str>,
-    /// The subject, as the issuer knows it; none where the token names none that can be read.
+    /// The subject, as the issuer names it. `None` if the token has no readable subject.
     pub subject: Option<Box<str>>,
-    /// The application that the token was issued to, where the token says it.
+    /// The application that the token was issued to, if the token names it.
     pub client_id: Option<Box<str>>,
 }
 
-/// The names in a decision. What is unknown is absent.
+/// The names in a decision. Unknown names are absent.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DecisionNames<'a> {
     /// The issuer's name in the configuration.
     pub issuer: Option<&'a str>,
-    /// The subject, as the issuer knows it: of a token that was refused.
+    /// The subject of a refused token, as its issuer names it.
     pub subject: Option<&'a str>,
-    /// `sub`, as it was issued.
+    /// `sub` of the issued token.
     pub sub: Option<&'a str>,
     /// The calling application.
     pub client_id: Option<&'a str>,
-    /// Who acts for the subject now.
+    /// The current actor.
     pub actor: Option<&'a str>,
-    /// `jti` of what was issued.
+    /// `jti` of the issued token.
     pub jti: Option<&'a str>,
 }
 
-/// A decision about a token: never the token.
+/// A decision about a token. It never contains the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// `,"name":"value"` for each name that is known.
+    /// `,"name":"value"` for each known name.
     text: Box<[u8]>,
-    /// Where the piece of each name ends in it.
+    /// The end of each name's piece in the text.
     ends: [u16; NAMES.len()],
-    /// The checks that were begun: all but the last were passed. None of what was issued, which passed all.
+    /// The checks that were started. All except the last one were passed. Empty for an issued token, which passed all.
     steps: Box<[Step]>,
 }
 
-/// The names, in the order of the pieces.
+/// The names, in the order of their pieces.
 const NAMES: [&str; 6] = ["issuer", "subject", "sub", "client_id", "actor", "jti"];
-/// The longest value in bytes, before it is escaped; a `jti` says, sealed, what a token was made from.
+/// The maximum length of each value in bytes, before escaping. A `jti` may contain a sealed lineage.
 const LONGEST: [usize; NAMES.len()] = [255, 255, 255, 255, 255, 1024];
 
 impl Decision {
-    /// A decision about `names`, which came about by `steps`.
+    /// Creates a decision about `names` that was made by `steps`.
     pub fn new(names: &DecisionNames<'_>, steps: &[Step]) -> Self {
         let values = [
             names.issuer,
@@ -78,7 +78,7 @@ impl Decision {
         }
     }
 
-    /// A refusal of a token of `principal`, where one was proven.
+    /// Creates a refusal of a token of `principal`, if it was verified.
     pub fn refused(principal: Option<&Principal>, steps: &[Step]) -> Self {
         let names = principal.map(|principal| DecisionNames {
             issuer: Some(&principal.issuer),
@@ -89,30 +89,30 @@ impl Decision {
         Self::new(&names.unwrap_or_default(), steps)
     }
 
-    /// Whether no name is known.
+    /// Returns `true` if no name is known.
     pub fn is_about_nobody(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// The checks that were begun; the last one refused.
+    /// The checks that were started. The last one refused.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The names that are known, each with its value.
+    /// The known names with their values.
     pub fn names(&self) -> Map<String, Value> {
-        // without the first comma it is the inside of an object
+        // without the first comma, this is the content of a JSON object
         let inside = self.text.get(1..).unwrap_or_default();
         let object = [b"{", inside, b"}"].concat();
         serde_json::from_slice(&object).unwrap_or_default()
     }
 
-    /// All pieces, each beginning with a comma.
+    /// All pieces, each starting with a comma.
     pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// The piece of the name at `position`; empty where it is unknown.
+    /// Returns the piece of the name at `position`. It is empty if the name is unknown.
     pub(super) fn piece(&self, position: usize) -> &[u8] {
         let begin = position
             .checked_sub(1)
@@ -122,13 +122,13 @@ impl Decision {
         self.text.get(begin..end).unwrap_or_default()
     }
 
-    /// What it takes in memory, in bytes.
+    /// The memory that the decision takes, in bytes.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + 16 + self.text.len() + size_of_val(&*self.steps)
     }
 }
 
-/// The beginning of `text` that is no longer than `most` bytes.
+/// Returns the beginning of `text`, at most `most` bytes long.
 pub(super) fn bounded(text: &str, most: usize) -> &str {
     if text.len() <= most {
         return text;

@@ -1,8 +1,9 @@
-//! The decisions on recent requests, for the operator who asks about one: in memory, bounded, never a token.
+//! The decisions on recent requests, in memory and bounded, so that an operator can ask about a request. No token is
+//! stored.
 //!
-//! Requests that were refused or exchanged are kept with their line and their checks; of these, the ones without a
-//! genuine token have a ring of their own, so that a flood of them displaces nobody else's. Requests that were served
-//! from memory are kept by each thread, overwritten in place: one costs a few words and no allocation.
+//! Requests that were refused or exchanged are stored with their log line and their checks. Those without a genuine
+//! token have a separate ring, so that a flood of them does not displace the others. Requests that were served from the
+//! cache are stored per thread and overwritten in place, which costs little and allocates nothing.
 
 use super::{Decision, Outcome, Reason, RequestId};
 use std::{
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is kept of recent requests. Clones are the same.
+/// The stored decisions on recent requests. Clones share them.
 #[derive(Clone)]
 pub struct Decisions(Arc<Inner>);
 
@@ -30,35 +31,35 @@ struct Inner {
 /// A request that was refused, or whose token was exchanged.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Its id.
+    /// The request's id.
     pub id: RequestId,
-    /// Its line of the access log.
+    /// The request's line of the access log.
     pub line: Box<[u8]>,
-    /// What was decided about its token.
+    /// The decision about its token.
     pub decision: Option<Arc<Decision>>,
 }
 
-/// A request that was served from memory.
+/// A request that was served from the cache.
 #[derive(Debug, Clone)]
 pub struct Remembered {
-    /// Its id.
+    /// The request's id.
     pub id: RequestId,
-    /// When it ended, by the steady clock.
+    /// When it ended, in monotonic time.
     pub ended: Instant,
-    /// The status that the client got.
+    /// The status of the response.
     pub status: u16,
-    /// From the end of its head to the end of the response.
+    /// The time from the end of the request head to the end of the response.
     pub duration: Duration,
-    /// What was decided about its token, when that was exchanged.
+    /// The decision that was made when the token was exchanged.
     pub decision: Option<Arc<Decision>>,
 }
 
-/// What is known of a request.
+/// The stored facts about a request.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// Its line and its checks.
+    /// Its log line and its checks.
     Recorded(Recorded),
-    /// That it was served from memory.
+    /// A request that was served from the cache.
     Remembered(Remembered),
 }
 
@@ -79,16 +80,16 @@ thread_local! {
     };
 }
 
-/// The digits of a request's id.
+/// The number of digits in a request id.
 const ID_DIGITS: usize = 32;
-/// How many requests with a genuine token are kept, or that needed none.
+/// The number of stored requests with a genuine token, or that needed none.
 const KNOWN: usize = 4096;
-/// How many requests without one.
+/// The number of stored requests without a genuine token.
 const ANONYMOUS: usize = 1024;
-/// How many requests that were served from memory each thread keeps.
+/// The number of requests from the cache that each thread stores.
 const REMEMBERED: usize = 2048;
 
-/// Locks are held for a copy, and no code that panics runs under them.
+/// Locks a mutex. Locks are held only for a copy, and no code under them panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -104,9 +105,9 @@ impl Default for Decisions {
 }
 
 impl Decisions {
-    /// Keeps a request that was refused, or whose token was exchanged.
+    /// Stores a request that was refused, or whose token was exchanged.
     pub fn record(&self, outcome: Outcome, reason: Option<Reason>, recorded: Recorded) {
-        // a refusal before the signature was checked says nothing about anybody
+        // a refusal before the signature check names no verified subject
         let is_anonymous = matches!(outcome, Outcome::Refused)
             && reason.is_some()
             && recorded
@@ -124,9 +125,9 @@ impl Decisions {
         ring.push_back(recorded);
     }
 
-    /// Keeps a request that was served from memory.
+    /// Stores a request that was served from the cache.
     pub fn remember(&self, remembered: Remembered) {
-        // an error means that the thread is being torn down
+        // an error means that the thread is being destroyed
         let _ = PER_THREAD.try_with(|thread| {
             if let Ok(mut thread) = thread.try_borrow_mut() {
                 lock(thread.ring(&self.0)).put(remembered);
@@ -134,7 +135,7 @@ impl Decisions {
         });
     }
 
-    /// What is known of the request with this id; none where it was never here, or others have taken its place.
+    /// Returns the stored request with this id. Returns `None` if it is unknown or was displaced.
     pub fn find(&self, id: &str) -> Option<Found> {
         for ring in [&self.0.known, &self.0.anonymous] {
             let ring = lock(ring);
@@ -150,7 +151,7 @@ impl Decisions {
         })
     }
 
-    /// Whether `text` can be the id of a request.
+    /// Returns `true` if `text` has the form of a request id.
     pub fn is_id(text: &str) -> bool {
         let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         text.len() == ID_DIGITS && text.bytes().all(digit)
@@ -171,7 +172,7 @@ impl PerThread {
                 next: 0,
             }));
             let mut rings = lock(&decisions.remembered);
-            // a ring that nobody else holds belonged to a thread that ended
+            // a ring without any other owner belonged to a thread that has ended
             rings.retain(|ring| Arc::strong_count(ring) > 1);
             rings.push(Arc::clone(&ring));
             ring

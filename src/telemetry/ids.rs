@@ -1,7 +1,7 @@
-//! Request ids and span ids: unique, cheap, and not secret.
+//! Request ids and span ids: unique and cheap. They are not secret.
 //!
-//! What enters is one random seed at start; what leaves are ids made from a thread's own prefix and counter, so that
-//! a request costs no system call, no lock and no shared cache line. Two processes differ by their seeds.
+//! One random seed is drawn at start. Each thread makes ids from its own prefix and counter, so that a request costs no
+//! system call, no lock and no shared cache line. Two processes have different seeds.
 
 use super::json;
 use crate::clock::{NoRandomness, Randomness};
@@ -15,15 +15,15 @@ use std::{
     },
 };
 
-/// 128 bits as 32 lower-case hexadecimal digits: the log line's `request_id`, and `X-Request-Id`.
+/// A request id of 128 bits, as 32 lower-case hexadecimal digits. It is `request_id` in logs, and `X-Request-Id`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId([u8; 32]);
 
-/// 64 bits as 16 lower-case hexadecimal digits, never all zero: `parent-id` (W3C Trace Context §3.2.2.4).
+/// A span id of 64 bits, as 16 lower-case hexadecimal digits, never all zero (W3C Trace Context §3.2.2.4, `parent-id`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId([u8; 16]);
 
-/// Makes the ids of one process. Cloning shares the seed.
+/// Makes the ids of one process. Clones share the seed.
 #[derive(Clone)]
 pub struct IdSource(Arc<Seed>);
 
@@ -50,7 +50,7 @@ impl IdSource {
     /// Draws the seed.
     ///
     /// # Errors
-    /// [`NoRandomness`] where the system gives none.
+    /// [`NoRandomness`] if the system has none available.
     pub fn new(randomness: &dyn Randomness) -> Result<Self, NoRandomness> {
         let (mut prefix, mut spans) = ([0; 8], [0; 8]);
         randomness.fill(&mut prefix)?;
@@ -62,7 +62,7 @@ impl IdSource {
         })))
     }
 
-    /// A new request's id.
+    /// Returns a new request id.
     pub fn request_id(&self) -> RequestId {
         self.with(|thread| {
             thread.requests = thread.requests.wrapping_add(1);
@@ -74,7 +74,7 @@ impl IdSource {
         })
     }
 
-    /// A new span's id.
+    /// Returns a new span id.
     pub fn span_id(&self) -> SpanId {
         self.with(|thread| {
             thread.spans = thread.spans.wrapping_add(1);
@@ -98,7 +98,7 @@ impl IdSource {
             seed: Arc::downgrade(&self.0),
             prefix: json::hex(scatter(self.0.prefix.wrapping_add(number))),
             requests: 0,
-            // Every thread counts in a range of its own, 2^40 wide.
+            // Every thread counts in its own range of 2^40 values.
             spans: self.0.spans.wrapping_add(number << 40),
         }
     }
@@ -110,7 +110,8 @@ impl fmt::Debug for IdSource {
     }
 }
 
-/// The finalizer of `SplitMix64`: a bijection, so that distinct counts stay distinct, in which neighbours look unrelated.
+/// The finalizer of `SplitMix64`. It is a bijection, so that different counts stay different, but close counts look
+/// unrelated.
 const fn scatter(count: u64) -> u64 {
     let mut z = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -121,7 +122,7 @@ const fn scatter(count: u64) -> u64 {
 macro_rules! hex_text {
     ($name:ident) => {
         impl $name {
-            /// The digits.
+            /// The digits as text.
             pub fn as_str(&self) -> &str {
                 json::ascii(&self.0)
             }

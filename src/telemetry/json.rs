@@ -1,9 +1,9 @@
-//! JSON text written by hand, where a request cannot afford a serializer.
+//! Hand-written JSON output, because a serializer is too slow for each request.
 
 use crate::clock::UnixTime;
 use std::time::Duration;
 
-/// Appends `text` as the inside of a JSON string (RFC 8259 §7).
+/// Appends `text` as the content of a JSON string (RFC 8259 §7).
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(position) = rest.iter().position(|byte| needs_escape(*byte)) {
@@ -54,7 +54,7 @@ pub(super) fn microseconds(duration: Duration, out: &mut Vec<u8>) {
     decimal(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), out);
 }
 
-/// `number` as 16 lower-case hexadecimal digits.
+/// Returns `number` as 16 lower-case hexadecimal digits.
 pub(super) fn hex(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     let (high, low) = digits.split_at_mut(8);
@@ -63,7 +63,7 @@ pub(super) fn hex(number: u64) -> [u8; 16] {
     digits
 }
 
-/// Eight digits at once: one nibble to a byte, then all bytes to ASCII without a branch. Every request has two ids.
+/// Returns eight digits at once: it spreads the nibbles to bytes, then converts all bytes to ASCII without a branch.
 const fn hex_half(mut x: u64) -> [u8; 8] {
     x = (x | (x << 16)) & 0x0000_ffff_0000_ffff;
     x = (x | (x << 8)) & 0x00ff_00ff_00ff_00ff;
@@ -72,7 +72,7 @@ const fn hex_half(mut x: u64) -> [u8; 8] {
     (x + 0x3030_3030_3030_3030 + letters * (b'a' - b'0' - 10) as u64).to_be_bytes()
 }
 
-/// Text that was written as ASCII by this crate.
+/// Returns text that this crate wrote as ASCII.
 pub(super) fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
@@ -85,7 +85,7 @@ const fn digit(nibble: u8) -> u8 {
     }
 }
 
-/// Writes moments as RFC 3339 in UTC with milliseconds, and remembers the last second's text.
+/// Formats times by RFC 3339 in UTC with milliseconds. The text of the last second is cached.
 #[derive(Debug)]
 pub(super) struct Stamp {
     second: u64,
@@ -101,7 +101,7 @@ impl Stamp {
         }
     }
 
-    /// Appends the moment `since_epoch`, e.g. `2026-11-21T14:17:42.123Z`.
+    /// Appends the time `since_epoch`, for example `2026-11-21T14:17:42.123Z`.
     pub(super) fn write(&mut self, since_epoch: Duration, out: &mut Vec<u8>) {
         if self.second != since_epoch.as_secs() {
             self.second = since_epoch.as_secs();

@@ -1,11 +1,11 @@
-//! The closed vocabularies of metrics and logs. No label value exists outside these enums and the configuration.
+//! The label values of metrics and logs. All values come from these enums or from the configuration.
 
-/// A closed set of label values, found by index.
+/// A closed set of label values with indexes.
 pub(super) trait Label: Copy + Sized + 'static {
     /// Every value, in the order of [`Label::index`].
     const ALL: &'static [Self];
 
-    /// The value as it stands in a series or a log line: snake case, ASCII.
+    /// The value in a series or a log line: snake case, ASCII.
     fn as_str(self) -> &'static str;
 
     /// The position in [`Label::ALL`].
@@ -24,7 +24,7 @@ macro_rules! labels {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$value),+];
 
-            /// The value as it stands in a series or a log line.
+            /// The value in a series or a log line.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$value => $text),+
@@ -47,205 +47,207 @@ macro_rules! labels {
 }
 
 labels! {
-    /// Why a request was not forwarded, or its answer not passed on: `obo_denied_total{reason}` and the logs.
+    /// The reason why a request was not forwarded, or its response not returned: `obo_denied_total{reason}` and the
+    /// logs.
     Reason {
-        /// No credentials, or a scheme that is not accepted.
+        /// There are no credentials, or their scheme is not accepted.
         NoCredentials = "no_credentials",
-        /// An `Authorization` field that RFC 6750 §2.1 does not allow.
+        /// The `Authorization` header field is not valid by RFC 6750 §2.1.
         MalformedAuthorization = "malformed_authorization",
-        /// More than one credential.
+        /// There is more than one credential.
         SeveralCredentials = "several_credentials",
-        /// A token as query parameter (RFC 6750 §2.3 is not accepted).
+        /// The query contains a token (RFC 6750 §2.3 is not supported).
         TokenInQuery = "token_in_query",
-        /// A copy of the token in the request target.
+        /// The request target contains a copy of the token.
         TokenInTarget = "token_in_target",
-        /// The token is over `limits.token`.
+        /// The token is longer than `limits.token`.
         TokenTooLarge = "token_too_large",
-        /// The headers are over `limits.headers`.
+        /// The headers are larger than `limits.headers`.
         HeadersTooLarge = "headers_too_large",
-        /// The request target is over `limits.target`.
+        /// The request target is longer than `limits.target`.
         TargetTooLong = "target_too_long",
-        /// A path that two parsers could read differently.
+        /// Two parsers could interpret the path differently.
         AmbiguousPath = "ambiguous_path",
-        /// Head or body are not in the one form that every parser reads alike.
+        /// Head or body is not in the one form that every parser interprets alike.
         MalformedRequest = "malformed_request",
-        /// No host, a malformed one, or two.
+        /// The host is missing, malformed or ambiguous.
         Host = "host",
-        /// No route meets the request.
+        /// No route matches the request.
         NoRoute = "no_route",
-        /// Not a token that can be read.
+        /// The token cannot be parsed.
         MalformedToken = "malformed_token",
-        /// An algorithm that is not allowed.
+        /// The algorithm is not accepted.
         Algorithm = "algorithm",
-        /// A key that the issuer does not publish.
+        /// The issuer does not publish the key.
         UnknownKey = "unknown_key",
-        /// The signature is not the key's.
+        /// The signature does not verify.
         Signature = "signature",
-        /// An issuer that the route does not accept.
+        /// The route does not accept the issuer.
         UnknownIssuer = "unknown_issuer",
-        /// One of the gateway's own tokens.
+        /// The token was issued by the gateway itself.
         SelfIssued = "self_issued",
-        /// A `typ` that is not accepted.
+        /// The `typ` is not accepted.
         TokenType = "token_type",
-        /// Addressed to somebody else.
+        /// The token is not addressed to the gateway.
         Audience = "audience",
-        /// Past its `exp`.
+        /// The `exp` of the token is in the past.
         Expired = "expired",
-        /// Before its `nbf`, or issued in the future.
+        /// The `nbf` or `iat` of the token is in the future.
         NotYetValid = "not_yet_valid",
-        /// Lives longer than the issuer's `max_lifetime`.
+        /// The lifetime exceeds the issuer's `max_lifetime`.
         LivesTooLong = "lives_too_long",
-        /// Revoked, or made of something that is.
+        /// The token is revoked, or was made from a revoked one.
         Revoked = "revoked",
-        /// A JWT that a client signed itself and that is not acceptable.
+        /// The JWT that the client signed itself is not acceptable.
         Assertion = "assertion",
-        /// An actor's token that was got by impersonation.
+        /// The actor token was issued for an impersonation.
         Impersonated = "impersonated",
-        /// A user that the directory does not know.
+        /// The user is not in the directory.
         UserUnknown = "user_unknown",
-        /// A required claim is absent.
+        /// A required claim is missing or has a different value.
         RequiredClaim = "required_claim",
-        /// Bound to a key whose proof cannot be checked.
+        /// The token is bound to a key, and the proof cannot be checked.
         SenderConstrained = "sender_constrained",
-        /// Claims that are malformed or contradict each other.
+        /// Claims are malformed or contradict each other.
         Claims = "claims",
-        /// The issuer's keys cannot be had.
+        /// The issuer's keys are not available.
         KeysUnavailable = "keys_unavailable",
-        /// A scope that the operation asks for is not held.
+        /// The token does not have a required scope.
         ScopeNotHeld = "scope_not_held",
-        /// Nothing is left of the scope.
+        /// The token has none of the allowed scopes.
         NoScopeLeft = "no_scope_left",
-        /// The calling application is not admitted on the route.
+        /// The route does not admit the calling application.
         CallerNotAdmitted = "caller_not_admitted",
-        /// The calling application gets no tokens for the route's audience.
+        /// The calling application may not get tokens for the route's audience.
         AudienceNotForClient = "audience_not_for_client",
-        /// The request is none of the route's operations.
+        /// The request matches none of the route's operations.
         NoOperation = "no_operation",
-        /// The token speaks for an application alone.
+        /// The token is an application's own, without a user.
         AppOnlySubject = "app_only_subject",
-        /// `authorization_details` that are not carried over, or a request for them.
+        /// The token or the request has `authorization_details` that cannot be copied.
         AuthorizationDetails = "authorization_details",
-        /// `may_act` names another actor.
+        /// `may_act` names a different actor.
         NotAuthorizedActor = "not_authorized_actor",
-        /// More actors than the route allows.
+        /// There are more actors than the route allows.
         ActorChainTooDeep = "actor_chain_too_deep",
-        /// No second of life is left to give.
+        /// No lifetime is left.
         NoLifetimeLeft = "no_lifetime_left",
-        /// The subject cannot be named to the downstream as the route says.
+        /// The subject cannot be named to the upstream as the route requires.
         SubjectNotExpressible = "subject_not_expressible",
-        /// A client presents another client's token.
+        /// The client presents another client's token.
         NotThisClientsToken = "not_this_clients_token",
-        /// A subject that counts only together with an actor.
+        /// The subject requires an actor token.
         ActorNeeded = "actor_needed",
         /// The actor may not act for the subject.
         ImpersonationNotAllowed = "impersonation_not_allowed",
-        /// An audience or resource that the client may not have.
+        /// The client may not get tokens for the audience or resource.
         TargetNotAllowed = "target_not_allowed",
-        /// More scope than the client may have or the tokens hold.
+        /// The client requests more scope than it may get or the tokens have.
         ScopeExceeds = "scope_exceeds",
-        /// A form of token that the client may not have.
+        /// The client may not get tokens of this format.
         FormatNotAllowed = "format_not_allowed",
-        /// The gateway could not sign.
+        /// The gateway could not sign the token.
         Signing = "signing",
-        /// The issued token is wider than what was permitted.
+        /// The issued token grants more than was permitted.
         WiderThanPermitted = "wider_than_permitted",
-        /// A refresh token that is none, or none any more.
+        /// The refresh token is invalid or no longer valid.
         RefreshToken = "refresh_token",
-        /// A refresh token that was used before.
+        /// The refresh token was used before.
         RefreshTokenReused = "refresh_token_reused",
-        /// The store is needed, and cannot be used.
+        /// The store is required but not available.
         StoreUnavailable = "store_unavailable",
         /// The audit event could not be written.
         AuditUnwritable = "audit_unwritable",
-        /// The exchange broke.
+        /// The exchange failed.
         ExchangeFault = "exchange_fault",
-        /// Another request's exchange took too long.
+        /// The exchange took too long.
         WaitedTooLong = "waited_too_long",
-        /// More work than the gateway takes on.
+        /// The gateway is overloaded.
         Overload = "overload",
-        /// The downstream's answer held the on-behalf-of token.
+        /// The upstream's response contains the on-behalf-of token.
         ResponseLeak = "response_leak",
-        /// The downstream refused a fresh token.
+        /// The upstream refused a newly issued token.
         UpstreamUnauthorized = "upstream_unauthorized",
-        /// No connection to the downstream.
+        /// The gateway could not connect to the upstream.
         UpstreamUnreachable = "upstream_unreachable",
-        /// The downstream did not answer in time.
+        /// The upstream did not respond in time.
         UpstreamTimeout = "upstream_timeout",
-        /// The downstream's answer is not sound HTTP.
+        /// The upstream's response is not valid HTTP.
         UpstreamFraming = "upstream_framing",
-        /// A protocol upgrade that the route does not allow.
+        /// The route does not allow the protocol upgrade.
         UpgradeRefused = "upgrade_refused",
-        /// The client of the token service did not prove who it is.
+        /// The client of the token service could not be authenticated.
         ClientAuthentication = "client_authentication",
-        /// A request to the token service that is not in order.
+        /// The request to the token service is malformed.
         MalformedForm = "malformed_form",
-        /// A grant or response type that is not offered.
+        /// The grant or response type is not supported.
         GrantNotOffered = "grant_not_offered",
-        /// More requests than anybody may send.
+        /// The rate limit is exceeded.
         RateLimited = "rate_limited",
         /// The token expired while the response was sent.
         TokenExpired = "token_expired",
         /// The token was revoked while the response was sent.
         TokenRevoked = "token_revoked",
-        /// The body is over its limit or unreadable.
+        /// The body is too large or unreadable.
         BodyRefused = "body_refused",
-        /// The client went away.
+        /// The client closed the connection.
         ClientGone = "client_gone",
-        /// The gateway's own fault.
+        /// An internal error of the gateway.
         Internal = "internal",
     }
 }
 
 labels! {
-    /// How a request ended: `obo_requests_total{outcome}`.
+    /// The outcome of a request: `obo_requests_total{outcome}`.
     Outcome {
-        /// Sent on, and the downstream's answer passed back.
+        /// The request was forwarded, and the upstream's response returned.
         Forwarded = "forwarded",
-        /// Sent on, and cut off when the token expired or was revoked.
+        /// The request was forwarded, and the response cut off when the token expired or was revoked.
         Ended = "ended",
-        /// Refused by the gateway: 4xx.
+        /// The gateway refused the request: 4xx.
         Refused = "refused",
-        /// The gateway or an identity provider could not: 5xx.
+        /// The gateway or an identity provider failed: 5xx.
         Unavailable = "unavailable",
-        /// The downstream could not.
+        /// The upstream failed.
         UpstreamFailed = "upstream_failed",
-        /// One of the gateway's own documents.
+        /// The gateway served one of its own documents.
         Served = "served",
-        /// The client went away first.
+        /// The client closed the connection first.
         ClientGone = "client_gone",
     }
 }
 
 labels! {
-    /// What the cache of exchanges said: `obo_cache_total{result}`.
+    /// The result of a cache lookup: `obo_cache_total{result}`.
     CacheResult {
-        /// A valid exchange was remembered.
+        /// A valid exchange was cached.
         Hit = "hit",
-        /// None was; this request made it.
+        /// Nothing was cached, and this request made the exchange.
         Miss = "miss",
-        /// None was; another request was making it.
+        /// Nothing was cached, and another request was making the exchange.
         Coalesced = "coalesced",
-        /// A successor was made in the background before a remembered one ended; counted beside the hit that caused it.
+        /// A cached exchange was replaced in the background before it expired. Counted in addition to the hit that
+        /// caused it.
         Refreshed = "refreshed",
-        /// A definitive refusal was remembered.
+        /// A definitive refusal was cached.
         Negative = "negative",
     }
 }
 
 labels! {
-    /// How an exchange ended: `obo_exchange_total{outcome}`.
+    /// The outcome of an exchange: `obo_exchange_total{outcome}`.
     ExchangeOutcome {
         /// A token was issued.
         Issued = "issued",
-        /// Policy or the provider refused.
+        /// The policy or the provider refused.
         Refused = "refused",
-        /// It broke.
+        /// The exchange failed.
         Failed = "failed",
     }
 }
 
 labels! {
-    /// The first digit of a downstream's status: `obo_upstream_requests_total{status_class}`.
+    /// The first digit of the upstream's status: `obo_upstream_requests_total{status_class}`.
     StatusClass {
         /// 100 to 199.
         Informational = "1xx",
@@ -255,13 +257,13 @@ labels! {
         Redirection = "3xx",
         /// 400 to 499.
         ClientError = "4xx",
-        /// 500 and above, and what is no status at all.
+        /// 500 and above, and invalid status codes.
         ServerError = "5xx",
     }
 }
 
 impl StatusClass {
-    /// The class of a status code (RFC 9110 §15).
+    /// Returns the class of a status code (RFC 9110 §15).
     pub const fn of(status: u16) -> Self {
         match status {
             100..=199 => Self::Informational,
@@ -274,7 +276,7 @@ impl StatusClass {
 }
 
 labels! {
-    /// Where a token was found that must not pass: `obo_leak_blocked_total{place}`.
+    /// Where a token was found that must not be forwarded: `obo_leak_blocked_total{place}`.
     LeakPlace {
         /// A copy of the original token in another header or cookie.
         RequestHeader = "request_header",
@@ -282,43 +284,43 @@ labels! {
         RequestTarget = "request_target",
         /// A copy of the original token in a trailer of the request.
         RequestTrailer = "request_trailer",
-        /// The on-behalf-of token in the head of an answer, interim ones included.
+        /// The on-behalf-of token in a response head, including interim responses.
         ResponseHead = "response_head",
-        /// The on-behalf-of token in a trailer of an answer.
+        /// The on-behalf-of token in a trailer of a response.
         ResponseTrailer = "response_trailer",
     }
 }
 
 labels! {
-    /// What became of a configuration that was to replace the running one: `obo_config_reload_total{outcome}`.
+    /// The outcome of a configuration reload: `obo_config_reload_total{outcome}`.
     ReloadOutcome {
-        /// It is served.
+        /// The new configuration is in use.
         Applied = "applied",
-        /// It has a mistake, or something that it needs cannot be had: the running one stays.
+        /// The new configuration has an error, or needs something that is not available. The previous one stays in use.
         Refused = "refused",
     }
 }
 
 labels! {
-    /// What happened to a connection: `obo_connections{state}` and `obo_connection_events_total{event}`.
+    /// An event of a connection: `obo_connections{state}` and `obo_connection_events_total{event}`.
     ConnectionEvent {
-        /// It was accepted: one more is open.
+        /// The connection was accepted, and counts as open.
         Accepted = "accepted",
-        /// It ended, for whatever reason: one less is open.
+        /// The connection was closed for any reason, and no longer counts as open.
         Closed = "closed",
-        /// It was over `limits.connections`.
+        /// The connection exceeded `limits.connections`.
         RefusedTotal = "refused_total",
-        /// It was over `limits.connections_per_address`.
+        /// The connection exceeded `limits.connections_per_address`.
         RefusedAddress = "refused_address",
-        /// Its head did not come within `limits.header_timeout`.
+        /// The request head did not arrive within `limits.header_timeout`.
         HeadTimeout = "head_timeout",
-        /// Its head was over the byte cap.
+        /// The request head exceeded the size limit.
         HeadTooLarge = "head_too_large",
-        /// Its TLS handshake failed, whoever was at fault.
+        /// The TLS handshake failed on either side.
         HandshakeFailed = "handshake_failed",
-        /// The system had no descriptor or memory left for it.
+        /// The system had no file descriptor or memory for it.
         AcceptFailed = "accept_failed",
-        /// A stream of it was refused by the HTTP/2 library, before it was a request.
+        /// The HTTP/2 library refused a stream before it became a request.
         StreamRefused = "stream_refused",
     }
 }

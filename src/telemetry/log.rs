@@ -1,8 +1,8 @@
-//! The gateway's own log: to standard error, as JSON or text.
+//! The gateway's own log, written to standard error as JSON or text.
 //!
-//! What enters are this crate's events and those of every crate below it; what leaves are this crate's events at the
-//! configured level. Another crate's events are only counted: proxy and HTTP crates put whole request heads,
-//! `Authorization` included, into their messages at any level, so an allow-list of one target is the only safe filter.
+//! Only this crate's events are written, at the configured level. Events of other crates are only counted: proxy and
+//! HTTP crates write whole request heads, including `Authorization`, into their messages at any level. An allow-list of
+//! one target is therefore the only safe filter.
 
 mod notice;
 
@@ -32,26 +32,26 @@ use tracing_subscriber::{
 
 /// The only crate whose messages are written.
 const OWN: &str = "obo_gateway";
-/// The target under which events of the `log` crate arrive; this crate does not use it, so they are another's.
+/// The target of events from the `log` crate. This crate does not use it, so they are always another crate's.
 const FROM_LOG_CRATE: &str = "log";
 
-/// What becomes of an event.
+/// The treatment of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is written as it is.
+    /// It is written unchanged.
     Whole,
-    /// It is counted, and nothing of it is written.
+    /// It is counted but not written.
     Notice,
-    /// Nothing is written.
+    /// It is ignored.
     Nothing,
 }
 
-/// The log is already set up, by somebody else in this process.
+/// Other code in this process has already set up the log.
 #[derive(Debug, Error)]
 #[error("the log of this process is already set up")]
 pub struct LogAlreadySet;
 
-/// What becomes of an event of `target` at `level`, where the gateway's own log is configured to `configured`.
+/// Returns the treatment of an event of `target` at `level` if the log level is `configured`.
 pub fn admission(target: &str, level: Level, configured: LogLevel) -> Admission {
     let own = target
         .strip_prefix(OWN)
@@ -71,15 +71,15 @@ pub fn admission(target: &str, level: Level, configured: LogLevel) -> Admission 
     }
 }
 
-/// Sets up the log of this process: this crate's events; all others' are counted.
+/// Sets up the log of this process. It writes this crate's events and counts those of other crates.
 ///
 /// # Errors
-/// [`LogAlreadySet`] where something in this process did so before.
+/// [`LogAlreadySet`] if the log of this process was set up before.
 pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<Threshold, LogAlreadySet> {
     let threshold = Threshold::at(settings.level);
     let subscriber = with_threshold(&threshold, settings.format, clock, std::io::stderr);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogAlreadySet)?;
-    // Below WARN the `log` crate's macros then cost one comparison.
+    // With this, the `log` crate's macros below WARN cost only one comparison.
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Warn)
         .init()
@@ -87,7 +87,7 @@ pub fn init(settings: &LogSettings, clock: SharedClock) -> Result<Threshold, Log
     Ok(threshold)
 }
 
-/// The least important lines that are written; it can be moved while the process runs. Cloning shares it.
+/// The lowest level that is written. It can be changed while the process runs. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Threshold(Arc<AtomicU8>);
 
@@ -96,10 +96,10 @@ impl Threshold {
         Self(Arc::new(AtomicU8::new(level as u8)))
     }
 
-    /// Has lines at `level` and above written from now on.
+    /// Writes lines at `level` and above from now on.
     pub fn set(&self, level: LogLevel) {
         self.0.store(level as u8, Ordering::Release);
-        // every place that logs remembers whether it is listened to
+        // every call site caches whether it is enabled
         tracing::callsite::rebuild_interest_cache();
     }
 
@@ -116,10 +116,10 @@ impl Threshold {
     }
 }
 
-/// Has a panic of any thread logged by its place alone.
+/// Logs a panic of any thread, with only its location.
 ///
-/// Its text is withheld: the standard library puts the string that was sliced wrongly into it, and that may be a
-/// request's.
+/// The panic message is withheld, because the standard library includes the string of a failed slice operation, which
+/// may come from a request.
 pub fn withhold_panic_texts() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -132,7 +132,7 @@ pub fn withhold_panic_texts() {
     }));
 }
 
-/// What [`init`] sets up, writing to `out`: for tests that look at what is written.
+/// Returns what [`init`] sets up, writing to `out`, for tests that check the output.
 pub fn subscriber<W>(
     settings: &LogSettings,
     clock: SharedClock,
@@ -171,10 +171,10 @@ where
     tracing_subscriber::registry().with(lines).with(notices)
 }
 
-/// Lets this crate's events through, at the configured level.
+/// Passes this crate's events at the configured level.
 struct Own(Threshold);
 
-/// Lets other crates' events through to where only their number is looked at.
+/// Passes the events of other crates, which are only counted.
 struct Foreign;
 
 impl<S> Filter<S> for Own {
@@ -188,7 +188,7 @@ impl<S> Filter<S> for Own {
         )
     }
 
-    /// Asked again with the event itself, because an event of the `log` crate is enabled under the name that it claims.
+    /// Checks the event itself again, because an event of the `log` crate is enabled by the target that it claims.
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         event.metadata().target() != FROM_LOG_CRATE
     }
@@ -237,7 +237,7 @@ impl From<LogLevel> for Level {
     }
 }
 
-/// Stamps lines by the injected clock, as the access and audit logs are stamped.
+/// Writes timestamps from the injected clock, like the access and audit logs.
 struct Timer(SharedClock);
 
 impl FormatTime for Timer {

@@ -1,11 +1,10 @@
-//! Prometheus series whose handles are resolved once and then only counted up.
+//! Prometheus metrics with handles that are resolved once.
 //!
-//! Takes names from the configuration and closed enums; returns the text of `/metrics`. What an alert in
-//! `docs/metrics.md` watches exists from the start, at zero: `increase()` does not see the event that makes a series. A
-//! route's other series come into being with its first request, all at zero, so that ten thousand idle routes cost little;
-//! only its refusals appear one reason at a time. Observing allocates nothing. The series of a route or an issuer that a
-//! new configuration has no more end with its last request, so that their number is that of the routes and issuers there
-//! are.
+//! Labels come from the configuration and closed enums, and [`Metrics::render`] returns the text of `/metrics`. Series
+//! that an alert in `docs/metrics.md` uses exist from the start, at zero, because `increase()` misses the event that
+//! creates a series. A route's other series are created at its first request, all at zero, so that ten thousand idle
+//! routes cost little. Its refusals are created one reason at a time. Observing allocates nothing. If a reload removes
+//! a route or an issuer, its series are removed after its last request.
 
 mod family;
 mod gauges;
@@ -30,12 +29,12 @@ use std::{
     time::Duration,
 };
 
-/// From half a millisecond to the longest that anybody waits for an answer, in seconds.
+/// From half a millisecond to the longest usual wait for a response, in seconds.
 const REQUEST_BUCKETS: &[f64] = &[
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// From an embedded exchange (tens of microseconds) to a slow provider's deadline, in seconds.
+/// From an embedded exchange (tens of microseconds) to the timeout of a slow provider, in seconds.
 const EXCHANGE_BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
@@ -44,10 +43,10 @@ const REFRESHED: &str = "refreshed";
 const FAILED: &str = "failed";
 const ACCEPTED: &str = "accepted";
 const REFUSED: &str = "refused";
-/// Every `outcome` of the families about issuers.
+/// Every `outcome` of the metrics about issuers.
 const ISSUER_OUTCOMES: [&str; 4] = [REFRESHED, FAILED, ACCEPTED, REFUSED];
 
-/// All series of one gateway, in a registry of their own. Cloning shares them.
+/// All metrics of one gateway, in their own registry. Clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -80,12 +79,12 @@ struct Families {
     leaks: CounterFamily,
     subject_tokens: CounterFamily,
     jwks_refreshes: CounterFamily,
-    /// The routes that series are counted for: a name has one set of handles.
+    /// The routes with series. Each route name has one set of handles.
     routes: Mutex<HashMap<Box<str>, Weak<RouteMetrics>>>,
     issuers: Mutex<BTreeSet<Box<str>>>,
 }
 
-/// What is counted about one trusted issuer. Cloning shares the counters.
+/// The counters of one trusted issuer. Clones share them.
 #[derive(Debug, Clone)]
 pub struct IssuerMetrics {
     refreshed: Counter,
@@ -95,7 +94,7 @@ pub struct IssuerMetrics {
 }
 
 impl Metrics {
-    /// A registry with every family of this crate, the build's version and the process's own figures.
+    /// Creates a registry with all metrics of this crate, the build version and the process metrics.
     pub fn new() -> Self {
         let registry = Registry::new();
         let families = Arc::new(Families::register(&registry));
@@ -156,7 +155,7 @@ impl Metrics {
         }))
     }
 
-    /// The series of the route called `name` in the configuration.
+    /// Returns the series of the route `name`.
     pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
         let families = &self.0.families;
         let mut routes = families.routes();
@@ -168,14 +167,14 @@ impl Metrics {
         route
     }
 
-    /// The series of requests that met no route: `route="none"`, there from the start.
+    /// Returns the series of requests without a route: `route="none"`. They exist from the start.
     pub fn no_route(&self) -> Arc<RouteMetrics> {
         let route = self.route("none");
         route.prepare();
         route
     }
 
-    /// The series of the trusted issuer called `name` in the configuration.
+    /// Returns the series of the trusted issuer `name`.
     pub fn issuer(&self, name: &str) -> IssuerMetrics {
         let families = &self.0.families;
         families.issuers().insert(name.into());
@@ -187,7 +186,7 @@ impl Metrics {
         }
     }
 
-    /// Shows the series of issuers no more that are not among `names`.
+    /// Removes the series of all issuers that are not among `names`.
     pub fn keep_issuers<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
         let families = &self.0.families;
         let kept: BTreeSet<Box<str>> = names.into_iter().map(Into::into).collect();
@@ -202,7 +201,7 @@ impl Metrics {
         *issuers = kept;
     }
 
-    /// Counts a configuration that was to replace the running one.
+    /// Counts a configuration reload.
     pub fn reload(&self, outcome: ReloadOutcome, now: UnixTime) {
         self.0.reloads.inc(outcome);
         match outcome {
@@ -211,13 +210,13 @@ impl Metrics {
         }
     }
 
-    /// From `now` on the configuration that was last asked for is served.
+    /// Records that the current configuration is in use since `now`.
     pub fn configured(&self, now: UnixTime) {
         self.0.last_reload_successful.set(1);
         self.0.last_reload_success.set(now.as_secs());
     }
 
-    /// Counts what happened to a connection, and how many are open.
+    /// Counts an event of a connection, and the open connections.
     pub fn connection(&self, event: ConnectionEvent) {
         self.0.connection_events.inc(event);
         match event {
@@ -233,19 +232,19 @@ impl Metrics {
         }
     }
 
-    /// The counter of access-log lines that were lost.
+    /// The counter of lost access log lines.
     pub fn log_dropped(&self) -> Counter {
         self.0.log_dropped.clone()
     }
 
-    /// Has `set` called before every [`Metrics::render`], to bring the gauges up to date.
+    /// Calls `set` before every [`Metrics::render`], to update the gauges.
     pub fn on_scrape(&self, set: impl Fn(&Gauges) + Send + Sync + 'static) {
         self.callbacks().push(Box::new(set));
     }
 
-    /// Every series in Prometheus' text format, version 0.0.4.
+    /// Returns all metrics in Prometheus' text format, version 0.0.4.
     pub fn render(&self) -> String {
-        // two scrapes at once would find each other's gauges half set
+        // two simultaneous scrapes would see each other's incomplete gauges
         let callbacks = self.callbacks();
         for set in callbacks.iter() {
             set(&self.0.gauges);
@@ -253,7 +252,7 @@ impl Metrics {
         for (counter, (_, _, seen)) in self.0.library_events.iter().zip(library_events()) {
             counter.add(seen.saturating_sub(counter.value()));
         }
-        // It fails only for a family without a type or a name, which the registry does not take.
+        // It fails only for metrics without a type or a name, which the registry does not accept.
         TextEncoder::new()
             .encode_to_string(&self.0.registry.gather())
             .unwrap_or_default()
@@ -323,7 +322,7 @@ fn register_process(registry: &Registry) {
 }
 
 impl IssuerMetrics {
-    /// Of whoever has keys and is no issuer: nothing is shown.
+    /// Returns counters that are not exported, for key owners that are not issuers.
     pub fn unseen() -> Self {
         Self {
             refreshed: Counter::unseen(),

@@ -1,4 +1,4 @@
-//! Whether the gateway can do its work now, and what it still waits for.
+//! The readiness of the gateway, and the conditions that it waits for.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-/// Every condition that must hold before requests are sent here. Cloning shares it.
+/// All conditions that must be met before the gateway should get requests. Clones share them.
 #[derive(Clone, Default)]
 pub struct Readiness(Arc<State>);
 
@@ -18,28 +18,28 @@ struct State {
     draining: AtomicBool,
 }
 
-/// One condition, asked for whenever somebody looks: nothing has to keep it up to date.
+/// One condition. It is evaluated at each query, so that it is always current.
 struct Condition {
     name: Arc<str>,
     holds: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// How things stood at one moment.
+/// The readiness at one point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadinessReport {
     /// The names of the conditions that are not met, in the order of their registration.
     pub waiting_for: Vec<Arc<str>>,
-    /// Whether the gateway is going away.
+    /// `true` if the gateway is shutting down.
     pub draining: bool,
 }
 
 impl Readiness {
-    /// Nothing to wait for yet.
+    /// Creates a readiness without conditions.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a condition, e.g. `keys of issuer corp`, that holds whenever `holds` says so.
+    /// Adds a condition, for example `keys of issuer corp`. It is met whenever `holds` returns `true`.
     pub fn require(&self, name: &str, holds: impl Fn() -> bool + Send + Sync + 'static) {
         let condition = Condition {
             name: name.into(),
@@ -48,18 +48,18 @@ impl Readiness {
         self.conditions().push(condition);
     }
 
-    /// Has it hang on the conditions of `other` instead of its own, from one moment to the next.
+    /// Replaces the conditions by those of `other`, atomically.
     pub fn take_over(&self, other: &Self) {
         let conditions = std::mem::take(&mut *other.conditions());
         *self.conditions() = conditions;
     }
 
-    /// From now on the gateway is not ready, whatever else holds.
+    /// Makes the gateway not ready from now on, whatever the conditions are.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
     }
 
-    /// What is missing now.
+    /// Returns the conditions that are not met now.
     pub fn report(&self) -> ReadinessReport {
         ReadinessReport {
             waiting_for: self
@@ -87,7 +87,7 @@ impl fmt::Debug for Readiness {
 }
 
 impl ReadinessReport {
-    /// Whether requests may be sent here.
+    /// Returns `true` if the gateway should get requests.
     pub fn is_ready(&self) -> bool {
         self.waiting_for.is_empty() && !self.draining
     }

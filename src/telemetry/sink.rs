@@ -1,4 +1,4 @@
-//! Where lines go: a file that is appended to, or standard error.
+//! The destinations of log lines: a file that is appended to, or standard error.
 
 use crate::settings::{Building, Effects};
 use std::{
@@ -7,14 +7,14 @@ use std::{
     path::Path,
 };
 
-/// A writer of whole lines that notices when only part of one was written.
+/// A writer of whole lines that detects partial writes.
 pub(super) struct LineSink {
     out: Out,
     torn: bool,
 }
 
 enum Out {
-    /// Locked over a whole batch: the gateway's own log writes there too, and a pipe takes long batches in parts.
+    /// Locked for a whole batch, because the gateway's own log writes there too and a pipe takes long batches in parts.
     StandardError,
     Other(Box<dyn Write + Send>),
 }
@@ -28,7 +28,7 @@ impl LineSink {
         Self { out, torn: false }
     }
 
-    /// The file called `file`, or standard error; a finding where it cannot be appended to.
+    /// Opens `file`, or standard error. Reports a finding if it cannot be appended to.
     pub(super) fn open(file: Option<&Path>, building: &mut Building<'_>) -> Option<Self> {
         let Some(file) = file else {
             return Some(Self::of(Out::StandardError));
@@ -49,9 +49,10 @@ impl LineSink {
         }
     }
 
-    /// Writes `lines` whole.
+    /// Writes `lines` completely.
     ///
-    /// What a failed write left behind is ended by a line feed before the next, so that it spoils no other line.
+    /// If an earlier write was incomplete, a line feed is written first, so that the incomplete line does not corrupt
+    /// the next.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         match &mut self.out {
             Out::StandardError => append_to(&mut io::stderr().lock(), &mut self.torn, lines),
@@ -83,10 +84,10 @@ fn write_whole(out: &mut dyn Write, torn: &mut bool, mut rest: &[u8]) -> io::Res
     Ok(())
 }
 
-/// `None` where nothing may be created and nothing is there: it would be created at start.
+/// Returns `None` if no files may be created and the file does not exist. It would be created at start.
 fn open_for_append(path: &Path, effects: Effects) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    // One write to a file opened for appending goes to its end as a whole, whoever else writes there.
+    // One write to a file in append mode is appended as a whole, even if other processes write to it.
     options.append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
@@ -119,7 +120,7 @@ pub(super) mod testing {
         sync::{Arc, Mutex},
     };
 
-    /// What was written, and how the next writes behave.
+    /// Records what was written, and controls how the next writes behave.
     #[derive(Clone, Default)]
     pub(crate) struct Recorder(Arc<Mutex<State>>);
 
@@ -134,12 +135,12 @@ pub(super) mod testing {
             String::from_utf8(self.0.lock().unwrap().written.clone()).unwrap()
         }
 
-        /// Accepts so many bytes more, then fails; `None`: never fails.
+        /// Accepts this many more bytes and then fails. `None` never fails.
         pub(crate) fn room(&self, room: Option<usize>) {
             self.0.lock().unwrap().room = room;
         }
 
-        /// While the result lives, writes wait.
+        /// Blocks writes until the result is dropped.
         pub(crate) fn block(&self) -> impl Drop + '_ {
             struct Blocked<'a>(#[allow(dead_code)] std::sync::MutexGuard<'a, State>);
             impl Drop for Blocked<'_> {

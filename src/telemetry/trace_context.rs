@@ -1,20 +1,20 @@
-//! W3C Trace Context: reading the caller's `traceparent`, writing the one that the downstream gets.
+//! W3C Trace Context: parsing the client's `traceparent`, and writing the one for the upstream.
 //!
-//! What enters is a header value of a client, which nobody trusts; what leaves is a context whose parts are well
-//! formed, or nothing, and then the caller drops `tracestate` too (W3C Trace Context §4.3).
+//! The client's value is not trusted. It is either completely valid, or it is ignored and the caller also drops
+//! `tracestate` (W3C Trace Context §4.3).
 
 use super::ids::{IdSource, SpanId};
 use super::json;
 use std::fmt;
 
-/// A trace that this request belongs to.
+/// The trace that a request belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     trace_id: [u8; 32],
     flags: u8,
 }
 
-/// A `traceparent` value to be sent.
+/// A `traceparent` value to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent([u8; 55]);
 
@@ -24,10 +24,10 @@ const SAMPLED: u8 = 1;
 const RANDOM_TRACE_ID: u8 = 2;
 
 impl TraceContext {
-    /// Reads a `traceparent` value; `None` where a single character is not as §3.2 says.
+    /// Parses a `traceparent` value. Returns `None` if it is not valid by §3.2.
     ///
-    /// A version above 00 is read by its first 55 characters, and of its flags only "sampled" (§4.3).
-    #[inline(never)] // many requests have none: it would stand in the way of theirs
+    /// For versions above 00, only the first 55 characters are parsed, and only the flag "sampled" is used (§4.3).
+    #[inline(never)] // many requests have none, and inlining would slow those down
     pub fn parse(traceparent: &[u8]) -> Option<Self> {
         let (known, later) = traceparent.split_at_checked(LENGTH)?;
         let mut fields = known.split(|byte| *byte == b'-');
@@ -49,18 +49,18 @@ impl TraceContext {
         })
     }
 
-    /// The trace's id: 32 lower-case hexadecimal digits.
+    /// The trace id: 32 lower-case hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         json::ascii(&self.trace_id)
     }
 
-    /// Whether the caller records this trace.
+    /// Returns `true` if the caller records this trace.
     pub const fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
 
-    /// What the downstream is told: the same trace and flags, the gateway's own span as the parent.
-    #[inline(never)] // like reading it: not every request is traced
+    /// Returns the value for the upstream: the same trace and flags, with the gateway's own span as the parent.
+    #[inline(never)] // not every request is traced, as in `parse`
     pub fn child(&self, ids: &IdSource) -> TraceParent {
         self.child_of(ids.span_id())
     }
@@ -87,7 +87,7 @@ impl fmt::Debug for TraceContext {
 }
 
 impl TraceParent {
-    /// The header value.
+    /// The header field value.
     pub fn as_str(&self) -> &str {
         json::ascii(&self.0)
     }

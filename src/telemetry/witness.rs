@@ -1,43 +1,43 @@
-//! How a decision came about, told to whoever asks.
+//! Observation of how a decision is made, for `explain`.
 //!
-//! What enters are the steps of a decision, told by the functions that decide, as they decide; what leaves is whatever a
-//! [`Witness`] makes of it. Requests have the witness `()`, who listens to nothing and costs nothing: no fact is put
-//! into words for it. Guaranteed: a witness is told and never asked, so that it changes no decision.
+//! The functions that decide report their steps to a [`Witness`] while they decide. Requests use the witness `()`,
+//! which does nothing and costs nothing: no description is built for it. A witness is only told and never asked, so
+//! that it cannot change a decision.
 
 use super::Principal;
 use crate::token::{Claims, ScopeSet};
 use std::fmt::Display;
 
-/// Is told how a decision comes about.
+/// Observes how a decision is made.
 pub trait Witness: Clone + Send + 'static {
-    /// That a step is taken now: all before it were passed, and where the decision ends in a refusal before the next one
-    /// is told, this is the one that refused.
+    /// A step begins. All steps before it were passed. If the decision is a refusal and no further step begins, this
+    /// step refused.
     fn begin(&mut self, _step: Step, _facts: impl FnOnce() -> Facts) {}
 
-    /// Whom the token is about: its signature was verified. Told before the checks of what it says.
+    /// The signature was verified, and this is the subject of the token. Called before the checks of its claims.
     fn proven(&mut self, _principal: impl FnOnce() -> Principal) {}
 
-    /// What became of the scopes.
+    /// The scopes were computed.
     fn scopes(&mut self, _steps: impl FnOnce() -> ScopeSteps) {}
 
-    /// The claims of the token that was issued; none where it cannot be read.
+    /// A token with these claims was issued. `None` if they cannot be read.
     fn issued(&mut self, _claims: impl FnOnce() -> Option<Claims>) {}
 }
 
-/// Nobody asks.
+/// The witness of ordinary requests, which ignores everything.
 impl Witness for () {}
 
-/// What a step compares: never a token, and of its claims only those that the step is about.
+/// The values that a step compares. They never contain a token, and only the claims that the step is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// What was found; empty where there is nothing to say.
+    /// The actual value. Empty if there is nothing to show.
     pub found: String,
-    /// What would have been, or is, right; empty where that goes without saying.
+    /// The expected value. Empty if it is obvious.
     pub wanted: String,
 }
 
 impl Facts {
-    /// What was found, and what is right.
+    /// Creates facts with an actual and an expected value.
     pub fn new(found: impl Display, wanted: impl Display) -> Self {
         Self {
             found: found.to_string(),
@@ -45,29 +45,29 @@ impl Facts {
         }
     }
 
-    /// What was found, where what is right goes without saying.
+    /// Creates facts with only an actual value.
     pub fn found(found: impl Display) -> Self {
         Self::new(found, "")
     }
 }
 
-/// The sets that a scope passes on its way, in this order.
+/// The scope sets of a decision, in the order in which they are computed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSteps {
-    /// What the subject token grants, by its scope claim and its roles.
+    /// The scopes of the subject token, from its scope claim and its roles.
     pub held: ScopeSet,
-    /// Names of the subject's, and what the route's map puts in their place.
+    /// The names in the subject token that the route's map replaces, with their replacements.
     pub replaced: Vec<(String, ScopeSet)>,
-    /// After the map: the downstream's names.
+    /// The scopes after the map, in the upstream's names.
     pub mapped: ScopeSet,
-    /// What the calling client's ceiling leaves of it.
+    /// The scopes after the calling client's ceiling.
     pub within_client: ScopeSet,
     /// The route's ceiling.
     pub allowed: ScopeSet,
-    /// What is asked for: the operation's, or all that the route allows.
+    /// The requested scopes: those of the operation, or all that the route allows.
     pub requested: ScopeSet,
-    /// Without which there is no token: what the route and the operation require, and with `excess: refuse` all that is
-    /// asked for.
+    /// The scopes that are required: those that the route and the operation require, and with `excess: refuse` all
+    /// requested ones.
     pub required: ScopeSet,
 }
 
@@ -78,15 +78,15 @@ macro_rules! steps {
         pub enum Step { $($(#[$doc])+ $name,)+ }
 
         impl Step {
-            /// Every step, in the order in which they are taken.
+            /// All steps, in the order in which they are taken.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// Its stable name, for programs.
+            /// The stable name, for programs.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $key,)+ }
             }
 
-            /// Its name for people.
+            /// The name for people.
             pub const fn words(self) -> &'static str {
                 match self { $(Self::$name => $words,)+ }
             }
@@ -97,70 +97,70 @@ macro_rules! steps {
 steps! {
     /// The token has the form of a JWS.
     Form = "form", "form";
-    /// `iss` is that of an issuer which the route accepts.
+    /// `iss` is an issuer that the route accepts.
     Issuer = "issuer", "issuer (iss)";
-    /// `alg` is one that the issuer signs with.
+    /// `alg` is accepted for the issuer.
     Algorithm = "algorithm", "algorithm (alg)";
     /// The issuer publishes the key that the header names.
     Key = "key", "key (kid)";
-    /// The signature is that key's.
+    /// The signature verifies with that key.
     Signature = "signature", "signature";
     /// `typ` is accepted from the issuer.
     Type = "type", "type (typ)";
     /// The payload is acceptable as claims.
     Claims = "claims", "claims";
-    /// The token has not ended.
+    /// The token has not expired.
     Expiry = "expiry", "end (exp)";
-    /// It has begun.
+    /// The token is already valid.
     Start = "start", "start (nbf, iat)";
-    /// It lives no longer than the issuer's tokens may.
+    /// The lifetime does not exceed the issuer's maximum.
     LongestLife = "longest_life", "longest life";
-    /// It is addressed to the gateway.
+    /// The token is addressed to the gateway.
     Audience = "audience", "audience (aud)";
-    /// It names a subject.
+    /// The token names a subject.
     Subject = "subject", "subject";
-    /// It is bound to no key.
+    /// The token is not bound to a key.
     SenderConstraint = "sender_constraint", "bound to a key (cnf)";
-    /// It does not say that it is another kind of token.
+    /// The token does not claim to be of another kind.
     Kind = "kind", "kind of token";
-    /// It has a claim that the issuer's tokens must have.
+    /// The token has a claim that is required of the issuer's tokens.
     RequiredClaim = "required_claim", "required claim";
-    /// Its chain of actors can be read.
+    /// The chain of actors can be parsed.
     ActorChain = "actor_chain", "earlier actors (act)";
-    /// The application that it was issued to.
+    /// The application that the token was issued to can be determined.
     Client = "client", "application";
-    /// Its scope can be read.
+    /// The scope can be parsed.
     Scope = "scope", "scope claim";
-    /// Its roles can be read.
+    /// The roles can be parsed.
     Roles = "roles", "roles";
-    /// The subject of one of the gateway's own tokens is led back to its issuer.
+    /// The subject of one of the gateway's own tokens is traced to its issuer.
     Origin = "origin", "origin of its subject";
-    /// Nothing that the token comes from is revoked.
+    /// Nothing in the lineage of the token is revoked.
     Revocation = "revocation", "not revoked";
     /// The route admits the application.
     Caller = "caller", "caller";
     /// The route serves this kind of subject.
     SubjectKind = "subject_kind", "kind of subject";
-    /// The token carries no `authorization_details`, or the route carries them over.
+    /// The token has no `authorization_details`, or the route copies them.
     AuthorizationDetails = "authorization_details", "authorization details";
-    /// The application may have tokens for the route's audience.
+    /// The application may get tokens for the route's audience.
     ClientAudience = "client_audience", "audience of caller";
-    /// The request is an operation of the route.
+    /// The request matches an operation of the route.
     Operation = "operation", "operation";
-    /// What is required of the scope is held.
+    /// The token has the required scopes.
     RequiredScope = "required_scope", "required scope";
-    /// Something is left of the scope.
+    /// Scopes are left.
     ScopeLeft = "scope_left", "scope left";
     /// `may_act` names the gateway.
     MayAct = "may_act", "may_act";
     /// There are no more actors than the route allows.
     ChainDepth = "chain_depth", "number of actors";
-    /// There is lifetime left.
+    /// Lifetime is left.
     Lifetime = "lifetime", "lifetime";
-    /// The subject can be named to the downstream.
+    /// The subject can be named to the upstream.
     SubjectForm = "subject_form", "subject's new name";
-    /// The exchanger makes a token.
+    /// The exchanger issues a token.
     Exchange = "exchange", "exchange";
-    /// The token is no wider than was permitted.
+    /// The issued token grants no more than was permitted.
     Accept = "accept", "compared again";
 }

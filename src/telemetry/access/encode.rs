@@ -1,7 +1,7 @@
-//! One access record as one line of JSON.
+//! The encoding of an access record as one line of JSON.
 //!
-//! Most requests of a route end alike, so that their lines differ in little. What enters are records; what leaves are
-//! lines, of which the parts that stood in an earlier line of the same thread are copied from there.
+//! Most lines of a route differ in few values. Therefore the parts that are equal to an earlier line of the same thread
+//! are copied from it.
 
 use super::{
     AccessRecord,
@@ -19,10 +19,10 @@ use std::{
     time::Duration,
 };
 
-/// How many beginnings of lines a thread remembers.
+/// The number of line beginnings that a thread stores.
 const PLACES: usize = 16;
 
-/// What a thread remembers of the lines that it wrote.
+/// The parts of earlier lines that a thread stores.
 pub(super) struct Phrases {
     stamp: Stamp,
     beginnings: Vec<Option<Beginning>>,
@@ -32,23 +32,23 @@ pub(super) struct Phrases {
     ending: Option<Ending>,
 }
 
-/// The server that was chosen last, as it is shown.
+/// The last upstream server, as it is shown.
 struct Target {
     address: SocketAddr,
     text: Vec<u8>,
 }
 
-/// The longest path that is shown, in bytes.
+/// The maximum length of a path, in bytes. Longer ones are cut.
 const LONGEST_PATH: usize = 1024;
-/// The longest host that is shown, in bytes.
+/// The maximum length of a host, in bytes. Longer ones are cut.
 const LONGEST_HOST: usize = 255;
-/// The longest reason in words, in bytes.
+/// The maximum length of a detail, in bytes. Longer ones are cut.
 const LONGEST_DETAIL: usize = 1024;
 
-/// A line from behind its time stamp to where the host begins.
+/// The part of a line between its timestamp and the host.
 struct Beginning {
     route: Box<str>,
-    /// As it is shown.
+    /// The method as it is shown.
     method: Box<str>,
     status: u16,
     outcome: Outcome,
@@ -60,13 +60,13 @@ struct Beginning {
     text: Vec<u8>,
 }
 
-/// A line from behind its ids.
+/// The part of a line after its ids.
 struct Ending {
     client: Option<IpAddr>,
     text: Vec<u8>,
 }
 
-/// Appends a line's pieces.
+/// Appends the parts of a line.
 macro_rules! number {
     ($out:expr, $name:literal, $write:expr) => {{
         $out.extend_from_slice(concat!(",\"", $name, "\":").as_bytes());
@@ -86,7 +86,7 @@ impl Phrases {
         }
     }
 
-    /// Appends the line of `record` with these fields, its line feed included.
+    /// Appends the line of `record` with these fields, including its line feed.
     pub(super) fn line(
         &mut self,
         record: &AccessRecord<'_>,
@@ -142,7 +142,7 @@ impl Phrases {
         self.ending(record.client.filter(|_| has(AccessField::Client)), out);
     }
 
-    /// Most requests name the host that the one before named.
+    /// Appends the host. It is encoded again only if it differs from the previous request's.
     fn host(&mut self, host: &str, out: &mut Vec<u8>) {
         if self.host != host.as_bytes() || self.host_text.is_empty() {
             cold_path();
@@ -173,7 +173,7 @@ impl Phrases {
             cold_path();
             self.beginnings.resize_with(PLACES, || None);
         }
-        // equal records stand in one place; where unequal ones do as well, they take turns
+        // equal records use the same slot; different records in one slot replace each other
         let place = record.route.as_ptr().addr() / 16 + usize::from(record.status);
         let Some(place) = self.beginnings.get_mut(place % PLACES) else {
             return;
@@ -238,7 +238,7 @@ impl Beginning {
         }
     }
 
-    /// Whether `record`'s line begins so. A method that is not shown is equal to none that is.
+    /// Returns `true` if the line of `record` begins like this. All methods that are not shown are equal.
     fn is_of(&self, record: &AccessRecord<'_>, fields: AccessFields) -> bool {
         self.status == record.status
             && self.outcome == record.outcome
@@ -264,7 +264,7 @@ impl Ending {
     }
 }
 
-/// The names in a decision, which were put into JSON when it was made.
+/// Appends the names of a decision, which were encoded when it was made.
 fn names(decision: &Decision, fields: AccessFields, out: &mut Vec<u8>) {
     if fields.has_whole_decision() {
         out.extend_from_slice(decision.text());
@@ -277,14 +277,14 @@ fn names(decision: &Decision, fields: AccessFields, out: &mut Vec<u8>) {
     }
 }
 
-/// `before`, then `value`, which is known to need no escaping.
+/// Appends `before`, then `value`, which must not need escaping.
 fn text(before: &[u8], value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(before);
     out.extend_from_slice(value.as_bytes());
 }
 
-/// A method is the client's own text (RFC 9110 §9.1 lets it be any token, also one that somebody took for a
-/// credential): only what looks like a registered one is shown.
+/// Returns the method to show. A client can send any token as a method (RFC 9110 §9.1), even a credential by mistake,
+/// so only methods that look like registered ones are shown.
 fn method(method: &str) -> &str {
     let registered = |b: u8| b.is_ascii_uppercase() || b == b'-';
     if (1..=20).contains(&method.len()) && method.bytes().all(registered) {

@@ -1,4 +1,4 @@
-//! Which fields a line of the access log has.
+//! The fields of a line in the access log.
 
 use crate::settings::Building;
 use schemars::JsonSchema;
@@ -74,7 +74,7 @@ fields! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessFields(u32);
 
-/// The fields whose pieces a decision holds: the first ones, in its order.
+/// The fields whose values come from a decision. They are the first ones, in the order of the decision.
 pub(super) const OF_DECISION: [AccessField; 6] = [
     AccessField::Issuer,
     AccessField::Subject,
@@ -101,19 +101,19 @@ impl AccessField {
 }
 
 impl AccessFields {
-    /// Whether it has `field`.
+    /// Returns `true` if `field` is in the set.
     pub const fn has(self, field: AccessField) -> bool {
         self.0 & field.bit() != 0
     }
 
-    /// Whether it has all that a decision holds.
+    /// Returns `true` if all fields of a decision are in the set.
     pub(super) const fn has_whole_decision(self) -> bool {
         self.0 & DECISION == DECISION
     }
 }
 
 impl AccessFieldsSettings {
-    /// The fields; a finding where one is both added and removed.
+    /// Returns the fields. Reports a finding if a field is both added and removed.
     pub(super) fn build(&self, building: &mut Building<'_>) -> Option<AccessFields> {
         if let Some(both) = self.add.iter().find(|field| self.remove.contains(field)) {
             let name = serde_json::to_value(both).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The buffers of all threads, and the one thread that empties them.
+//! The buffers of all threads, and the one thread that writes them out.
 
 use crate::telemetry::{metrics::Counter, sink::LineSink};
 use std::{
@@ -11,23 +11,23 @@ use std::{
     time::Duration,
 };
 
-/// How long a line waits at most before the writer looks.
+/// The maximum time until the writer checks for new lines.
 const TICK: Duration = Duration::from_millis(100);
-/// From here on the writer is woken: large enough to make its system call cheap, small enough for the CPU's cache.
+/// The buffer size at which the writer is woken. It is large enough for cheap system calls and fits the CPU's cache.
 const ENOUGH: usize = 64 << 10;
-/// What one thread holds at most while the writer is busy; more is dropped.
+/// The maximum size of one thread's buffer while the writer is busy. Further lines are dropped.
 const CAPACITY: usize = 4 << 20;
-/// What a buffer may keep of the memory that it once needed.
+/// The memory that an empty buffer may keep.
 const KEPT: usize = 2 * ENOUGH;
-/// No line is longer by much: room made ahead, so that encoding it grows the buffer once at most.
+/// The space reserved before a line is encoded. Most lines are shorter, so that a buffer grows at most once per line.
 const LINE: usize = 1024;
 
-/// Locks are held for a copy or a swap, never over I/O, and no code that panics runs under them.
+/// Locks a mutex. Locks are held only for a copy or a swap, never during I/O, and no code under them panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The lines of one thread that are not yet written.
+/// The lines of one thread that are not written yet.
 pub(super) struct Buffer(Mutex<Lines>);
 
 #[derive(Default)]
@@ -37,18 +37,18 @@ struct Lines {
     woken: bool,
 }
 
-/// What became of a line.
+/// The result of appending a line.
 pub(super) enum Appended {
-    /// It waits for the next tick.
+    /// The line waits for the next tick.
     Waits,
-    /// It waits, and the writer should be woken.
+    /// The line waits, and the writer should be woken.
     FullEnough,
-    /// It was dropped.
+    /// The line was dropped.
     NoRoom,
 }
 
 impl Buffer {
-    /// Has `encode` append one line, where there is room.
+    /// Lets `encode` append one line, if there is space.
     pub(super) fn append(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Appended {
         let mut lines = lock(&self.0);
         if lines.bytes.len() >= CAPACITY {
@@ -73,11 +73,11 @@ impl Buffer {
     }
 }
 
-/// What the threads that record and the thread that writes share.
+/// The state that the recording threads and the writer thread share.
 pub(super) struct Shared {
     pub(super) dropped: Counter,
     buffers: Mutex<Vec<Arc<Buffer>>>,
-    /// Where lines go from the next round on.
+    /// The sink for all lines from the next round on.
     next_sink: Mutex<Option<LineSink>>,
     stopping: AtomicBool,
     flushes_wanted: AtomicU64,
@@ -98,12 +98,12 @@ impl Shared {
         }
     }
 
-    /// Has lines written to `sink` from the next round on.
+    /// Writes lines to `sink` from the next round on.
     pub(super) fn continue_in(&self, sink: LineSink) {
         *lock(&self.next_sink) = Some(sink);
     }
 
-    /// A buffer for the calling thread.
+    /// Creates a buffer for the calling thread.
     pub(super) fn add_buffer(&self) -> Arc<Buffer> {
         let buffer = Arc::new(Buffer(Mutex::default()));
         lock(&self.buffers).push(Arc::clone(&buffer));
@@ -116,7 +116,7 @@ impl Shared {
     }
 }
 
-/// A handle on the thread that writes.
+/// A handle of the writer thread.
 pub(super) struct Writer(Thread);
 
 impl Writer {
@@ -131,7 +131,7 @@ impl Writer {
         self.0.unpark();
     }
 
-    /// Has the thread write what there is, and end.
+    /// Makes the thread write all remaining lines and end.
     pub(super) fn stop(&self, shared: &Shared) {
         shared.stopping.store(true, Ordering::Release);
         self.wake();
@@ -149,7 +149,7 @@ impl Writer {
     }
 }
 
-/// The writing thread's own state; its buffers are swapped with the threads', so nothing is allocated in the long run.
+/// The state of the writer thread. Its buffers are swapped with those of the threads, so that no memory is allocated.
 struct Emptying {
     sink: LineSink,
     spare: Lines,
@@ -167,7 +167,8 @@ impl Emptying {
 
     fn run(mut self, shared: &Shared) {
         loop {
-            // Both are read before the buffers, so that what was recorded before them is written before they are obeyed.
+            // Both are read before the buffers, so that everything recorded before them is written before they take
+            // effect.
             let stopping = shared.stopping.load(Ordering::Acquire);
             let wanted = shared.flushes_wanted.load(Ordering::Acquire);
             self.empty_all(shared);
@@ -188,7 +189,7 @@ impl Emptying {
         if let Some(sink) = lock(&shared.next_sink).take() {
             self.sink = sink;
         }
-        // A copy of the list: a new thread must be able to register while a slow disk is written to.
+        // Uses a copy of the list, so that a new thread can register during a slow write.
         self.round.extend(lock(&shared.buffers).iter().cloned());
         for buffer in &self.round {
             buffer.swap(&mut self.spare);
@@ -200,7 +201,7 @@ impl Emptying {
             }
         }
         self.round.clear();
-        // A buffer that nobody else holds belonged to a thread that ended.
+        // A buffer without any other owner belonged to a thread that has ended.
         lock(&shared.buffers).retain(|buffer| Arc::strong_count(buffer) > 1 || !buffer.is_empty());
     }
 }

@@ -1,25 +1,26 @@
-//! Other crates' warnings and errors, reduced to their number.
+//! The number of other crates' warnings and errors.
 //!
-//! Their texts may hold parts of a request, and without them a line says nothing that anybody could act on: what matters
-//! to an operator the gateway logs in its own words. So they are counted, by library, for `obo_library_events_total`.
+//! Their messages may contain parts of a request, and without the message a line would not help an operator. The
+//! gateway logs everything important in its own messages. Other crates' events are only counted by library, for
+//! `obo_library_events_total`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context};
 
-/// The libraries that are told apart: by the beginning of their crates' names.
+/// The libraries that are counted separately, by the prefix of their crate names.
 const LIBRARIES: [&str; 8] = [
     "pingora", "h2", "hyper", "reqwest", "rustls", "redis", "redb", "other",
 ];
 /// The levels that are counted.
 const LEVELS: [&str; 2] = ["error", "warn"];
 
-/// In the order of [`LIBRARIES`], and in each of [`LEVELS`].
+/// In the order of [`LIBRARIES`], and within each in the order of [`LEVELS`].
 static SEEN: [[AtomicU64; LEVELS.len()]; LIBRARIES.len()] =
     [const { [const { AtomicU64::new(0) }; LEVELS.len()] }; LIBRARIES.len()];
 
-/// What was counted since the process began: library, level, events.
+/// Returns the counts since the process began: library, level, events.
 pub(in crate::telemetry) fn library_events()
 -> impl Iterator<Item = (&'static str, &'static str, u64)> {
     let libraries = LIBRARIES.into_iter().zip(&SEEN);
@@ -29,7 +30,7 @@ pub(in crate::telemetry) fn library_events()
     })
 }
 
-/// Counts other crates' events.
+/// Counts the events of other crates.
 pub(super) struct Notices;
 
 impl<S: Subscriber> Layer<S> for Notices {

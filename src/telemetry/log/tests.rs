@@ -22,7 +22,7 @@ fn written(format: LogFormat, level: LogLevel, log: impl FnOnce()) -> String {
     recorder.text()
 }
 
-/// What pingora, h2 and others do: raw request heads at every level, as message, as field and inside a span.
+/// Imitates pingora, h2 and others: raw request heads at every level, as message, as field and inside a span.
 fn foreign_crates_talk() {
     let head = format!("GET / HTTP/1.1\r\nAuthorization: Bearer {SECRET}");
     tracing::error!(target: "pingora_core::apps", "{head}");

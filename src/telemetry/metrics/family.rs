@@ -1,7 +1,7 @@
-//! Thin handles over the prometheus crate that cannot fail: a series that cannot be made counts nothing.
+//! Handles around the prometheus crate that cannot fail: if a series cannot be created, it counts nothing.
 //!
-//! The names and labels are constants of this crate (a test renders them all), so the failure is theoretical; what
-//! matters is that no request is ever refused, and no thread ever panics, for the sake of a metric.
+//! The names and labels are constants of this crate (a test renders all of them), so failures do not happen in
+//! practice. A metric must never refuse a request or cause a panic.
 
 use crate::telemetry::labels::Label;
 use prometheus::{
@@ -10,22 +10,22 @@ use prometheus::{
 };
 use std::{marker::PhantomData, time::Duration};
 
-/// One counter. Cloning shares it.
+/// One counter. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Counter(Option<IntCounter>);
 
 impl Counter {
-    /// One that nobody sees.
+    /// Returns a counter that is not exported.
     pub(super) fn unseen() -> Self {
         Self(None)
     }
 
-    /// One more.
+    /// Adds one.
     pub fn inc(&self) {
         self.add(1);
     }
 
-    /// `count` more.
+    /// Adds `count`.
     pub fn add(&self, count: u64) {
         if let Some(counter) = &self.0 {
             counter.inc_by(count);
@@ -38,7 +38,7 @@ impl Counter {
     }
 }
 
-/// One counter for each value of a closed set, found by index.
+/// One counter for each value of a closed set, by index.
 pub(super) struct ByLabel<L> {
     counters: Box<[Counter]>,
     label: PhantomData<L>,
@@ -72,7 +72,7 @@ impl CounterFamily {
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
     }
 
-    /// Shows the series with these labels no more; what still counts in it counts for nobody.
+    /// Removes the series with these labels. Existing handles of it are no longer exported.
     pub(super) fn forget(&self, values: &[&str]) {
         if let Some(family) = &self.0 {
             // an error means that there is no such series
@@ -86,7 +86,7 @@ impl CounterFamily {
     }
 }
 
-/// One distribution of durations.
+/// One histogram of durations.
 pub(super) struct Timing(Option<Histogram>);
 
 impl Timing {
@@ -112,7 +112,7 @@ impl HistogramFamily {
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
     }
 
-    /// Shows the series with these labels no more.
+    /// Removes the series with these labels.
     pub(super) fn forget(&self, values: &[&str]) {
         if let Some(family) = &self.0 {
             let _ = family.remove_label_values(values);
@@ -134,7 +134,7 @@ impl GaugeFamily {
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
     }
 
-    /// Shows no series.
+    /// Removes all series.
     pub(super) fn clear(&self) {
         if let Some(family) = &self.0 {
             family.reset();

@@ -1,11 +1,11 @@
-//! The values that are asked for when somebody looks, instead of being kept up to date.
+//! The gauges that are set at each scrape, instead of being updated continuously.
 
 use super::family::{Gauge, GaugeFamily};
 use crate::clock::UnixTime;
 use prometheus::Registry;
 use std::time::Duration;
 
-/// The gauges that [`Metrics::on_scrape`](super::Metrics::on_scrape) fills in.
+/// The gauges that [`Metrics::on_scrape`](super::Metrics::on_scrape) sets.
 pub struct Gauges {
     cache_bytes: Gauge,
     cache_entries: Gauge,
@@ -14,12 +14,12 @@ pub struct Gauges {
     certificates: GaugeFamily,
 }
 
-/// What a certificate of the gateway's own proves.
+/// The purpose of one of the gateway's own certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateUse {
-    /// Who the gateway is to clients of a listener.
+    /// Authenticates the gateway to the clients of a listener.
     Listener,
-    /// Who the gateway is to the upstream of a route.
+    /// Authenticates the gateway to the upstream of a route.
     UpstreamClient,
 }
 
@@ -57,12 +57,12 @@ impl Gauges {
         }
     }
 
-    /// `obo_revocations_stale`.
+    /// Sets `obo_revocations_stale`.
     pub fn revocations(&self, stale: bool) {
         self.revocations_stale.set(i64::from(stale));
     }
 
-    /// `obo_cache_bytes` and `obo_cache_entries`.
+    /// Sets `obo_cache_bytes` and `obo_cache_entries`.
     pub fn cache(&self, bytes: u64, entries: u64) {
         self.cache_bytes
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
@@ -70,7 +70,7 @@ impl Gauges {
             .set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
-    /// `obo_jwks_age_seconds` of every issuer that has keys; of no other from now on.
+    /// Sets `obo_jwks_age_seconds` for every issuer with keys, and removes it for all others.
     pub fn key_ages<'a>(&self, ages: impl IntoIterator<Item = (&'a str, Duration)>) {
         self.key_ages.clear();
         for (issuer, age) in ages {
@@ -79,8 +79,8 @@ impl Gauges {
         }
     }
 
-    /// `obo_certificate_expiry_timestamp_seconds` of every certificate, by its use and the name of its listener or route;
-    /// of no other from now on.
+    /// Sets `obo_certificate_expiry_timestamp_seconds` for every certificate, by its use and the name of its listener
+    /// or route, and removes it for all others.
     pub fn certificates<'a>(
         &self,
         certificates: impl IntoIterator<Item = (CertificateUse, &'a str, UnixTime)>,

@@ -1,7 +1,7 @@
-//! `process_*`: what the system says about this process.
+//! The `process_*` metrics of this process.
 //!
-//! The names and meanings are those of Prometheus' client libraries. The collector that comes with the prometheus crate
-//! counts CPU in whole seconds, and needs four crates that nothing else does.
+//! The names and meanings are those of the Prometheus client libraries. The prometheus crate's own collector counts CPU
+//! time in whole seconds, and needs four more crates.
 
 use nix::unistd::{SysconfVar, sysconf};
 use prometheus::{
@@ -19,7 +19,7 @@ use std::{
 };
 
 struct Process {
-    /// Two scrapes at once must not add to one counter.
+    /// Prevents two simultaneous scrapes from both adding to the counter.
     cpu: Mutex<Counter>,
     open_fds: IntGauge,
     max_fds: IntGauge,
@@ -30,10 +30,10 @@ struct Process {
     descriptions: Vec<Desc>,
 }
 
-/// Registers the series of this process.
+/// Registers the metrics of this process.
 pub(super) fn register(registry: &Registry) {
     if let Ok(process) = Process::new() {
-        // Refused only where the names are taken, and the registry is new.
+        // Registration fails only for duplicate names, and the registry is new.
         let _ = registry.register(Box::new(process));
     }
 }
@@ -80,10 +80,10 @@ impl Process {
         ]
     }
 
-    /// Reads everything anew; what cannot be read stays as it was.
+    /// Reads all values again. Values that cannot be read stay unchanged.
     fn refresh(&self) {
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            // less the one that reads the folder
+            // minus the descriptor that reads this directory
             set(&self.open_fds, (open.count() as u64).saturating_sub(1));
         }
         let most = getrlimit(Resource::Nofile).current;
@@ -120,7 +120,7 @@ impl Collector for Process {
     }
 }
 
-/// CPU time of all threads so far.
+/// The CPU time of all threads so far.
 #[allow(
     clippy::cast_precision_loss,
     reason = "exact for 285 years of CPU time in microseconds"
@@ -130,7 +130,7 @@ fn cpu_seconds() -> f64 {
     spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
-/// When the process began, in seconds since 1970: field 22 of `stat` counts ticks since the machine started (proc(5)).
+/// The start time of the process, in seconds since 1970. Field 22 of `stat` counts ticks since boot (proc(5)).
 fn start_time() -> Option<i64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let machine = fs::read_to_string("/proc/stat").ok()?;
@@ -142,7 +142,7 @@ fn start_time() -> Option<i64> {
     i64::try_from(number(&machine, "btime")?.checked_add(after_boot)?).ok()
 }
 
-/// The number that follows `key` at the beginning of a line.
+/// Returns the number after `key` at the beginning of a line.
 fn number(text: &str, key: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(key))?;
     value.split_whitespace().next()?.parse().ok()
@@ -178,7 +178,7 @@ mod tests {
     fn cpu_time_is_counted_in_fractions_of_a_second_and_only_grows() {
         let registry = registry();
         let before = value(&registry, "process_cpu_seconds_total ");
-        // a look takes work itself, far less than a second
+        // the measurement itself takes CPU time, but far less than a second
         let after = value(&registry, "process_cpu_seconds_total ");
         assert!(after > before && after - before < 1.0, "{before} {after}");
         assert!(after.fract() > 0.0 || before.fract() > 0.0);

@@ -1,4 +1,4 @@
-//! The series of one route.
+//! The metrics of one route.
 
 use super::{
     Families,
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// What is counted about one route: handles found by index, none looked up by name.
+/// The metrics of one route, with handles by index. Nothing is looked up by name.
 pub struct RouteMetrics {
     name: Box<str>,
     families: Arc<Families>,
@@ -32,10 +32,10 @@ struct Series {
     denied: Box<[OnceLock<Counter>]>,
 }
 
-/// The exchanger that is always there; remote ones bring their own name.
+/// The exchanger that always exists.
 const EMBEDDED: &str = "embedded";
 
-/// What the alerts in `docs/metrics.md` watch of a route, besides requests that are `unavailable`.
+/// The reasons that alerts in `docs/metrics.md` use, besides requests that are `unavailable`.
 const ALERTED_REASONS: [Reason; 2] = [Reason::AuditUnwritable, Reason::UpstreamUnauthorized];
 const ALERTED_PLACES: [LeakPlace; 2] = [LeakPlace::ResponseHead, LeakPlace::ResponseTrailer];
 
@@ -77,7 +77,7 @@ impl RouteMetrics {
         }
     }
 
-    /// The cache was asked.
+    /// The cache was looked up.
     pub fn cache(&self, result: CacheResult) {
         self.resolve().cache.inc(result);
     }
@@ -89,24 +89,24 @@ impl RouteMetrics {
         series.exchange_duration.observe(duration);
     }
 
-    /// The downstream answered after `duration`.
+    /// The upstream responded after `duration`.
     pub fn upstream(&self, class: StatusClass, duration: Duration) {
         let series = self.resolve();
         series.upstream_requests.inc(class);
         series.upstream_duration.observe(duration);
     }
 
-    /// A token was kept from passing.
+    /// A token was prevented from leaking.
     pub fn leak(&self, place: LeakPlace) {
         self.resolve().leaks.inc(place);
     }
 
-    /// Has the series exist before the first request.
+    /// Creates the series before the first request.
     pub(super) fn prepare(&self) {
         self.resolve();
     }
 
-    /// Takes the series away that this route's handles stand for.
+    /// Removes the series of this route.
     fn forget(&self) {
         let (name, families) = (self.name.as_ref(), &self.families);
         ByLabel::<Outcome>::each(|outcome| families.requests.forget(&[name, outcome]));
@@ -127,11 +127,11 @@ impl RouteMetrics {
     }
 }
 
-/// The last to know the route is gone, the last request on it included: nothing is counted about it any more.
+/// The last owner, which may be the last request of a removed route, removes its series.
 impl Drop for RouteMetrics {
     fn drop(&mut self) {
         let mut routes = self.families.routes();
-        // where a route of this name has come anew meanwhile, the series are its own
+        // if there is a new route with this name, the series belong to it
         let is_last = routes
             .get(&self.name)
             .is_some_and(|known| std::ptr::eq(known.as_ptr(), self));
