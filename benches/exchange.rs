@@ -26,7 +26,6 @@ use obo_gateway::{
     egress::Egress,
     exchange::{Embedded, Exchange, IssuedToken},
     jose::{Algorithm, SigningKey, SigningKeys},
-    pipeline::RefusedExchange,
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
     },
@@ -203,7 +202,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 fn warm(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let stages = Arc::new(Stages::new(Algorithm::ES256, &runtime));
-    let cache: ExchangeCache<RefusedExchange> = ExchangeCache::new(
+    let cache: ExchangeCache = ExchangeCache::new(
         &CacheSettings::default(),
         Revocations::of_one_process(),
         Arc::new(SystemClock),

@@ -6,24 +6,27 @@
 //! Definitive refusals are cached for at most five seconds.
 
 mod entry;
-mod flight;
+mod in_flight;
 mod key;
 mod recent;
+mod refused;
 
 pub use entry::{ForwardCredential, RefreshDue};
-pub use flight::FlightError;
 pub use key::{AuthorizationContext, CacheKey, Terms};
+pub use refused::RefusedExchange;
 
 use crate::{
     clock::{SharedClock, UnixTime},
+    error::Refusal,
     exchange::IssuedToken,
     settings::{Building, ByteSize, Percentage},
     source::PresentedToken,
     store::Revocations,
     telemetry::CacheResult,
+    verify::VerifyError,
 };
 use entry::{Entry, Lifetime};
-use flight::Flights;
+use in_flight::InFlight;
 use key::AsItIs;
 use recent::CacheId;
 use schemars::JsonSchema;
@@ -77,16 +80,16 @@ const REFUSALS: u64 = 20_000;
 /// How long an entry that was made because the upstream refused its predecessor is not replaced again.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
-/// The cache. Clones share its entries.
-pub struct ExchangeCache<E> {
-    inner: Arc<Inner<E>>,
+/// The remembered exchanges. Cloning shares them.
+pub struct ExchangeCache {
+    inner: Arc<Inner>,
 }
 
-struct Inner<E> {
+struct Inner {
     id: CacheId,
     entries: moka::sync::Cache<CacheKey, Arc<Entry>, BuildHasherDefault<AsItIs>>,
-    refusals: moka::sync::Cache<CacheKey, Remembered<E>>,
-    flights: Flights<E>,
+    refusals: moka::sync::Cache<CacheKey, Remembered>,
+    in_flight: InFlight,
     refresh_ahead: Percentage,
     revocations: Revocations,
     clock: SharedClock,
@@ -95,8 +98,8 @@ struct Inner<E> {
 /// A refusal, with the epoch of the revocations at which it was decided. If a revocation is added or lifted later, the
 /// request is decided again.
 #[derive(Clone)]
-struct Remembered<E> {
-    refusal: E,
+struct Remembered {
+    refusal: RefusedExchange,
     epoch: u64,
 }
 
@@ -127,8 +130,8 @@ pub enum Renewal {
     Pointless,
 }
 
-impl<E: FlightError> ExchangeCache<E> {
-    /// Creates an empty cache. Entries become invalid if `revocations` revoke a key of their lineage.
+impl ExchangeCache {
+    /// An empty cache, whose entries end when `revocations` end what they come from.
     pub fn new(settings: &CacheSettings, revocations: Revocations, clock: SharedClock) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_size.bytes())
@@ -144,7 +147,7 @@ impl<E: FlightError> ExchangeCache<E> {
                 id: CacheId::new(),
                 entries,
                 refusals,
-                flights: Flights::default(),
+                in_flight: InFlight::default(),
                 refresh_ahead: settings.refresh_ahead,
                 revocations,
                 clock,
@@ -155,8 +158,8 @@ impl<E: FlightError> ExchangeCache<E> {
     /// Returns the cached credential for `key` if it passes every check. `at` is the monotonic time of the request.
     ///
     /// # Errors
-    /// A cached definitive refusal.
-    pub fn hit(&self, key: &CacheKey, at: Instant) -> Result<Option<Hit>, E> {
+    /// A definitive refusal that is remembered.
+    pub fn hit(&self, key: &CacheKey, at: Instant) -> Result<Option<Hit>, RefusedExchange> {
         let now = self.inner.clock.now();
         let recent = self.inner.recent(key, now, at);
         match recent.or_else(|| self.inner.usable(key, now)) {
@@ -180,13 +183,13 @@ impl<E: FlightError> ExchangeCache<E> {
         presented: PresentedToken,
         occasion: Occasion,
         exchange: F,
-    ) -> Result<Granted, E>
+    ) -> Result<Granted, RefusedExchange>
     where
-        F: Future<Output = Result<IssuedToken, E>> + Send + 'static,
+        F: Future<Output = Result<IssuedToken, RefusedExchange>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
         self.inner
-            .flights
+            .in_flight
             .join(key, async move {
                 inner.perform(key, presented, occasion, exchange).await
             })
@@ -202,10 +205,10 @@ impl<E: FlightError> ExchangeCache<E> {
         presented: PresentedToken,
         exchange: F,
     ) where
-        F: Future<Output = Result<IssuedToken, E>> + Send + 'static,
+        F: Future<Output = Result<IssuedToken, RefusedExchange>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        self.inner.flights.depart(key, async move {
+        self.inner.in_flight.start(key, async move {
             inner
                 .perform(key, presented, Occasion::RefreshAhead, exchange)
                 .await
@@ -251,8 +254,8 @@ pub enum Occasion {
     RefreshAhead,
 }
 
-impl<E: FlightError> Inner<E> {
-    /// Returns the entry for `key` that this thread used recently, if it passes the checks of every hit.
+impl Inner {
+    /// The entry for `key` that this thread used a moment ago, when it passes the checks of every hit.
     fn recent(&self, key: &CacheKey, now: UnixTime, at: Instant) -> Option<Arc<Entry>> {
         let entry = recent::recall(self.id, key)?;
         let lives = !entry.is_superseded() && entry.lives_at(at);
@@ -270,8 +273,8 @@ impl<E: FlightError> Inner<E> {
         None
     }
 
-    /// Returns the cached refusal for `key`, unless the revocations have changed since.
-    fn refused(&self, key: &CacheKey) -> Option<E> {
+    /// The refusal that is remembered for `key`, unless what is revoked has changed since.
+    fn refused(&self, key: &CacheKey) -> Option<RefusedExchange> {
         let remembered = self.refusals.get(key)?;
         (remembered.epoch == self.revocations.epoch()).then_some(remembered.refusal)
     }
@@ -286,9 +289,9 @@ impl<E: FlightError> Inner<E> {
         presented: PresentedToken,
         occasion: Occasion,
         exchange: F,
-    ) -> Result<Granted, E>
+    ) -> Result<Granted, RefusedExchange>
     where
-        F: Future<Output = Result<IssuedToken, E>> + Send,
+        F: Future<Output = Result<IssuedToken, RefusedExchange>> + Send,
     {
         // another exchange may have completed between this request's lookup and now
         if occasion != Occasion::RefreshAhead
@@ -305,7 +308,7 @@ impl<E: FlightError> Inner<E> {
                 // read before the check, so that a revocation between the two is found at the next check
                 let epoch = self.revocations.epoch();
                 if self.revocations.ends(issued.lineage()) {
-                    return Err(E::revoked());
+                    return Err(Refusal::from(VerifyError::Revoked).into());
                 }
                 let entry = Entry::new(
                     issued,
@@ -315,7 +318,7 @@ impl<E: FlightError> Inner<E> {
                     self.refresh_ahead,
                     occasion,
                 )
-                .ok_or_else(E::fault)?;
+                .ok_or(Refusal::Fault)?;
                 let entry = Arc::new(entry);
                 if !entry.ttl().is_zero() {
                     let predecessor = self.entries.get(&key);
@@ -330,7 +333,7 @@ impl<E: FlightError> Inner<E> {
                 })
             }
             Err(refusal) => {
-                if refusal.is_definitive() {
+                if refusal.refusal.is_definitive() {
                     let remembered = Remembered {
                         refusal: refusal.clone(),
                         epoch: begun,
@@ -343,7 +346,7 @@ impl<E: FlightError> Inner<E> {
     }
 }
 
-impl<E> Clone for ExchangeCache<E> {
+impl Clone for ExchangeCache {
     fn clone(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
@@ -351,7 +354,7 @@ impl<E> Clone for ExchangeCache<E> {
     }
 }
 
-impl<E> fmt::Debug for ExchangeCache<E> {
+impl fmt::Debug for ExchangeCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ExchangeCache")
     }

@@ -11,7 +11,6 @@ mod table;
 pub use answer::{Answer, Challenge};
 
 use crate::{
-    cache::FlightError,
     exchange::ExchangeError,
     gate::GateError,
     policy::PolicyError,
@@ -108,8 +107,10 @@ impl Refusal {
     }
 }
 
-impl FlightError for Refusal {
-    fn is_definitive(&self) -> bool {
+impl Refusal {
+    /// Returns `true` if the same request would be refused again: the refusal is a decision about a token whose signature is
+    /// valid. A fault is never definitive.
+    pub fn is_definitive(&self) -> bool {
         match self {
             Self::Policy(_) => true,
             Self::Verify(error) => reason::is_settled(error),
@@ -124,17 +125,5 @@ impl FlightError for Refusal {
             | Self::Leak(_)
             | Self::Upstream(_) => false,
         }
-    }
-
-    fn waited_too_long() -> Self {
-        Self::WaitedTooLong
-    }
-
-    fn fault() -> Self {
-        Self::Fault
-    }
-
-    fn revoked() -> Self {
-        VerifyError::Revoked.into()
     }
 }

@@ -10,13 +10,13 @@ mod record;
 mod target;
 mod trail;
 
-pub use record::{Recorder, RefusedExchange};
+pub use record::Recorder;
 pub use trail::Trail;
 
 use crate::{
     cache::{
         AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Hit, Occasion,
-        RefreshDue, Renewal,
+        RefreshDue, RefusedExchange, Renewal,
     },
     clock::SharedClock,
     error::Refusal,
@@ -44,7 +44,7 @@ pub struct Pipeline {
     /// The maximum length of a token, in bytes.
     pub token_limit: usize,
     /// The cache of exchanged tokens.
-    pub cache: ExchangeCache<RefusedExchange>,
+    pub cache: ExchangeCache,
     /// Writes every exchange to the audit log and the metrics.
     pub recorder: Recorder,
     /// The revocations that are in effect.

@@ -1,7 +1,7 @@
 //! Recording of exchanges: one place that logs, counts and audits them.
 
 use crate::{
-    cache::FlightError,
+    cache::RefusedExchange,
     error::Refusal,
     exchange::IssuedToken,
     route::{Access, Route},
@@ -18,44 +18,6 @@ use std::{sync::Arc, time::Duration};
 #[derive(Debug, Clone)]
 pub struct Recorder {
     audit: AuditLog,
-}
-
-/// A refused exchange, with its reason and the subject of its token.
-#[derive(Debug, Clone)]
-pub struct RefusedExchange {
-    /// The reason.
-    pub refusal: Refusal,
-    pub(super) principal: Option<Arc<Principal>>,
-    /// `None` if no check of the token was made.
-    pub(super) decision: Option<Arc<Decision>>,
-}
-
-impl From<Refusal> for RefusedExchange {
-    fn from(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            principal: None,
-            decision: None,
-        }
-    }
-}
-
-impl FlightError for RefusedExchange {
-    fn is_definitive(&self) -> bool {
-        self.refusal.is_definitive()
-    }
-
-    fn waited_too_long() -> Self {
-        Refusal::waited_too_long().into()
-    }
-
-    fn fault() -> Self {
-        Refusal::fault().into()
-    }
-
-    fn revoked() -> Self {
-        Refusal::revoked().into()
-    }
 }
 
 /// Records the subject of a token and the checks for the logs, and passes everything on to another witness.

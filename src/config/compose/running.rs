@@ -8,7 +8,6 @@ use super::prints::{Print, Prints, RoutePrints};
 use crate::{
     cache::ExchangeCache,
     exchange::EngineParts,
-    pipeline::RefusedExchange,
     proxy::{Hooks, Peers},
     route::Route,
     store::{OnceOnly, Stores},
@@ -118,8 +117,8 @@ impl<'a> Succession<'a> {
         unchanged.then(|| Arc::clone(issuer))
     }
 
-    /// Returns the cache with its entries, if neither its settings nor the store of the revocations have changed.
-    pub(super) fn cache(&self) -> Option<ExchangeCache<RefusedExchange>> {
+    /// The cache, with its entries, where its settings are the same, and the store whose revocations end them.
+    pub(super) fn cache(&self) -> Option<ExchangeCache> {
         let running = self.running?;
         let (known, next) = (&running.memory.prints, &self.next.prints);
         let unchanged = known.cache == next.cache && known.store == next.store;

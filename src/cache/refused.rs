@@ -1,0 +1,28 @@
+//! A refused exchange, as it is remembered and given to every request that waited for it.
+
+use crate::{
+    error::Refusal,
+    telemetry::{Decision, Principal},
+};
+use std::sync::Arc;
+
+/// A refused exchange, with its reason and the subject of its token.
+#[derive(Debug, Clone)]
+pub struct RefusedExchange {
+    /// The reason.
+    pub refusal: Refusal,
+    /// The subject of the token; `None` if its signature was not verified.
+    pub principal: Option<Arc<Principal>>,
+    /// `None` if no check of the token was made.
+    pub decision: Option<Arc<Decision>>,
+}
+
+impl From<Refusal> for RefusedExchange {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            principal: None,
+            decision: None,
+        }
+    }
+}
