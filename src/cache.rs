@@ -80,7 +80,7 @@ const REFUSALS: u64 = 20_000;
 /// How long an entry that was made because the upstream refused its predecessor is not replaced again.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
-/// The remembered exchanges. Cloning shares them.
+/// The cache. Clones share its entries.
 pub struct ExchangeCache {
     inner: Arc<Inner>,
 }
@@ -131,7 +131,7 @@ pub enum Renewal {
 }
 
 impl ExchangeCache {
-    /// An empty cache, whose entries end when `revocations` end what they come from.
+    /// Creates an empty cache. Entries become invalid if `revocations` revoke a key of their lineage.
     pub fn new(settings: &CacheSettings, revocations: Revocations, clock: SharedClock) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_size.bytes())
@@ -158,7 +158,7 @@ impl ExchangeCache {
     /// Returns the cached credential for `key` if it passes every check. `at` is the monotonic time of the request.
     ///
     /// # Errors
-    /// A definitive refusal that is remembered.
+    /// A cached definitive refusal.
     pub fn hit(&self, key: &CacheKey, at: Instant) -> Result<Option<Hit>, RefusedExchange> {
         let now = self.inner.clock.now();
         let recent = self.inner.recent(key, now, at);
@@ -255,7 +255,7 @@ pub enum Occasion {
 }
 
 impl Inner {
-    /// The entry for `key` that this thread used a moment ago, when it passes the checks of every hit.
+    /// Returns the entry for `key` that this thread used recently, if it passes the checks of every hit.
     fn recent(&self, key: &CacheKey, now: UnixTime, at: Instant) -> Option<Arc<Entry>> {
         let entry = recent::recall(self.id, key)?;
         let lives = !entry.is_superseded() && entry.lives_at(at);
@@ -273,7 +273,7 @@ impl Inner {
         None
     }
 
-    /// The refusal that is remembered for `key`, unless what is revoked has changed since.
+    /// Returns the cached refusal for `key`, unless the revocations have changed since.
     fn refused(&self, key: &CacheKey) -> Option<RefusedExchange> {
         let remembered = self.refusals.get(key)?;
         (remembered.epoch == self.revocations.epoch()).then_some(remembered.refusal)

@@ -117,7 +117,7 @@ impl<'a> Succession<'a> {
         unchanged.then(|| Arc::clone(issuer))
     }
 
-    /// The cache, with its entries, where its settings are the same, and the store whose revocations end them.
+    /// Returns the cache with its entries, if neither its settings nor the store of the revocations have changed.
     pub(super) fn cache(&self) -> Option<ExchangeCache> {
         let running = self.running?;
         let (known, next) = (&running.memory.prints, &self.next.prints);
