@@ -1,9 +1,9 @@
-//! JSON object signing: reading and verifying tokens, key sets, signing, sealing, digests.
+//! JSON object signing: parsing and verification of tokens, key sets, signing, sealing and digests.
 //!
-//! What enters is the text of a token or of a key set, or a key file; what leaves is either refused or parsed once.
-//! An [`UnverifiedJws`] can only say what it claims; its content comes out of [`VerificationKey::verify`] alone, as a
-//! [`VerifiedJws`]. No key is ever taken from inside a token, and the algorithm is what configuration *and* key allow.
-//! This is the only module that names `jsonwebtoken` and `aws-lc-rs`.
+//! Input is either refused or parsed once. An [`UnverifiedJws`] exposes only unverified claims, and its content is
+//! available only after [`VerificationKey::verify`], as a [`VerifiedJws`]. Keys are never taken from a token, and an
+//! algorithm must be allowed by both the configuration and the key. This is the only module that uses `jsonwebtoken`
+//! and `aws-lc-rs`.
 
 mod algorithm;
 mod digest;

@@ -1,4 +1,4 @@
-//! The signature algorithms that exist here.
+//! The supported signature algorithms.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Algorithm {
         Self::PS512,
     ];
 
-    /// The name as it stands in `alg`; case matters (RFC 7515 §4.1.1).
+    /// The name in `alg`. Case matters (RFC 7515 §4.1.1).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ES256 => "ES256",
@@ -91,7 +91,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// The text is none of the names in [`Algorithm::ALL`].
+/// The text is not a name in [`Algorithm::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownAlgorithm;
 

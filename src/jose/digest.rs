@@ -1,19 +1,20 @@
-//! SHA-256 over separated fields.
+//! SHA-256 of separated fields.
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use std::fmt;
 
-/// A SHA-256 over a domain and fields, each preceded by its length, so that no two lists of fields share a text.
+/// A SHA-256 of a domain and fields. Each is preceded by its length, so that two different lists of fields never have
+/// the same input.
 ///
-/// The text is collected and digested in one go: that costs half of what a context that is fed field by field does.
+/// The input is collected and hashed at once, which costs half as much as hashing field by field.
 #[derive(Clone)]
 pub struct FieldDigest(Vec<u8>);
 
-/// Room for the fields about a token of ordinary length.
+/// Space for the fields of a token of ordinary length.
 const ROOM: usize = 1_024;
 
 impl FieldDigest {
-    /// Starts a digest; `domain` keeps digests for different purposes apart.
+    /// Starts a digest. `domain` separates digests for different purposes.
     pub fn new(domain: &'static str) -> Self {
         Self(Vec::with_capacity(ROOM)).field(domain.as_bytes())
     }
@@ -27,7 +28,7 @@ impl FieldDigest {
         self
     }
 
-    /// The digest of all fields.
+    /// Returns the digest of all fields.
     pub fn finish(self) -> [u8; SHA256_OUTPUT_LEN] {
         sha256(&self.0)
     }
@@ -39,7 +40,7 @@ impl fmt::Debug for FieldDigest {
     }
 }
 
-/// Plain SHA-256, for what a standard defines so.
+/// Plain SHA-256, where a standard requires it.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
     sized(digest(&SHA256, bytes).as_ref())
 }

@@ -1,4 +1,4 @@
-//! base64url without padding (RFC 7515 §2), one text for each value.
+//! base64url without padding (RFC 7515 §2), with one valid text for each value.
 
 use base64::{
     Engine,
@@ -6,7 +6,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// Refuses padding and non-zero trailing bits, so that no two texts mean the same bytes.
+/// Refuses padding and non-zero trailing bits, so that two different texts never decode to the same bytes.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -15,17 +15,17 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(false),
 );
 
-/// The bytes as text.
+/// Encodes bytes.
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL.encode(bytes)
 }
 
-/// Appends the bytes as text.
+/// Encodes bytes and appends the text.
 pub(super) fn push_base64url(bytes: &[u8], text: &mut String) {
     BASE64URL.encode_string(bytes, text);
 }
 
-/// The bytes that `text` stands for; none where it is not the one canonical text of them.
+/// Decodes `text`. Returns `None` if it is not the canonical encoding.
 pub fn from_base64url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     BASE64URL.decode(text).ok()
 }

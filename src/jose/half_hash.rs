@@ -1,11 +1,12 @@
-//! The short digest by which an ID token names the access token that it came with.
+//! The hash in an ID token that identifies the access token issued with it.
 
 use super::{Algorithm, SigningKey, encoding::base64url};
 use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
 
 impl SigningKey {
-    /// `at_hash` of `token` in what this key signs: the left half of the digest that belongs to the key's algorithm, in
-    /// base64url (OpenID Connect Core §3.1.3.6). With Ed25519 that is SHA-512, which the signature itself is made with.
+    /// Returns `at_hash` of `token` for ID tokens signed with this key: the left half of the hash of the key's
+    /// algorithm, in base64url (OpenID Connect Core §3.1.3.6). For Ed25519 that is SHA-512, which the signature itself
+    /// uses.
     pub fn half_hash(&self, token: &[u8]) -> String {
         let digest = match self.alg() {
             Algorithm::ES256 | Algorithm::RS256 | Algorithm::PS256 => digest(&SHA256, token),

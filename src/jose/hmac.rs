@@ -1,23 +1,23 @@
-//! HMAC-SHA-256 over separated fields (RFC 2104).
+//! HMAC-SHA-256 of separated fields (RFC 2104).
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use std::fmt;
 
-/// A secret that makes fields into a value which only its holder can make, and nobody can lead back to them.
+/// A secret key. Only its owner can compute the value of given fields, and the fields cannot be derived from the value.
 #[derive(Clone)]
 pub struct HmacKey(hmac::Key);
 
 impl HmacKey {
-    /// The least that a secret must have, in bytes: as much as the digest (RFC 2104 §3).
+    /// The minimum length of a secret, in bytes: the length of the digest (RFC 2104 §3).
     pub const MIN_BYTES: usize = 32;
 
-    /// Takes a secret; none where it is shorter than [`Self::MIN_BYTES`].
+    /// Makes a key of a secret. Returns `None` if it is shorter than [`Self::MIN_BYTES`].
     pub fn new(secret: &[u8]) -> Option<Self> {
         (secret.len() >= Self::MIN_BYTES).then(|| Self(hmac::Key::new(HMAC_SHA256, secret)))
     }
 
-    /// The HMAC of `fields`, each preceded by its length in eight bytes, the most significant first: no two lists of
-    /// fields share a text.
+    /// Returns the HMAC of `fields`. Each is preceded by its length in eight bytes, big-endian, so that two different
+    /// lists of fields never have the same input.
     pub fn of_fields(&self, fields: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         for field in fields {
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(format!("{key:?}"), "HmacKey(redacted)");
     }
 
-    /// Worked out with another implementation (Python's `hmac`).
+    /// Computed with another implementation (Python's `hmac`).
     #[test]
     fn the_value_is_that_of_rfc_2104() {
         let key = HmacKey::new(&[7; 32]).unwrap();

@@ -6,47 +6,47 @@ use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 use thiserror::Error;
 
-/// The most keys that are read of a set; more are a mistake or an attempt to slow the gateway down.
+/// The maximum number of keys in a set. More are an error or an attempt to slow the gateway down.
 pub const MAX_KEYS: usize = 256;
 
-/// The most bytes of a set that are read.
+/// The maximum size of a set, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The keys of one issuer that can be used.
+/// The usable keys of one issuer.
 #[derive(Debug, Default)]
 pub struct JwkSet {
     keys: Vec<Arc<VerificationKey>>,
 }
 
-/// A key of a set that is not used, and why. It does not keep the others from being used.
+/// A key of a set that is not used, with the reason. The other keys are still used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SkippedKey {
-    /// Its position in the set, from 0.
+    /// The position in the set, from 0.
     pub position: usize,
-    /// Why it is not used.
+    /// The reason why it is not used.
     pub why: KeyError,
 }
 
-/// Why a text is no key set.
+/// The reason why a text is not a key set.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JwkSetError {
-    /// Not a JSON object with distinct members and an array `keys`, or longer than 1 MiB.
+    /// The text is not a JSON object with distinct members and an array `keys`, or is longer than 1 MiB.
     #[error("not a json object with an array of keys")]
     NotAKeySet,
-    /// More than [`MAX_KEYS`] keys.
+    /// There are more than [`MAX_KEYS`] keys.
     #[error("more than {MAX_KEYS} keys")]
     TooManyKeys,
-    /// Not one of its keys can be used.
+    /// None of the keys can be used.
     #[error("none of its {found} keys can be used{}", reasons(.skipped))]
     NoUsableKey {
-        /// How many keys it lists.
+        /// The number of keys in the set.
         found: usize,
-        /// Why each of them is not used.
+        /// The reason for each key.
         skipped: Vec<SkippedKey>,
     },
 }
 
-/// Why each key is not used, for people; of many the first.
+/// Describes why each key is not used. If there are many keys, only the first ones are described.
 fn reasons(skipped: &[SkippedKey]) -> String {
     const SHOWN: usize = 8;
     if skipped.is_empty() {
@@ -62,13 +62,13 @@ fn reasons(skipped: &[SkippedKey]) -> String {
     format!(" ({})", reasons.join("; "))
 }
 
-/// Why no key of a set verifies a token.
+/// The reason why no key is found for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum KeyLookup {
-    /// No key has that `kid`.
+    /// No key has the token's `kid`.
     #[error("no key has the kid that the token names")]
     UnknownKid,
-    /// There is no key, or more than one, that the algorithm fits, and the token names none.
+    /// The token has no `kid`, and not exactly one key fits its algorithm.
     #[error("the token names no kid and not exactly one key fits its algorithm")]
     NotExactlyOne,
     /// The key that the token names is not for the token's algorithm.
@@ -77,13 +77,13 @@ pub enum KeyLookup {
 }
 
 impl JwkSet {
-    /// Reads a set key by key. A key that cannot be used is skipped and reported.
+    /// Parses a set key by key. A key that cannot be used is skipped and reported.
     ///
-    /// Where keys have one `kid` and different numbers, none of them is used: which of them a token means would
-    /// depend on the order of the set.
+    /// If keys have the same `kid` but different numbers, none of them is used. Otherwise the order of the set would
+    /// decide which one a token means.
     ///
     /// # Errors
-    /// [`JwkSetError`] for a text that is no key set at all, or has no key that can be used.
+    /// [`JwkSetError`] for a text that is not a key set, or has no usable key.
     pub fn parse(json: &[u8]) -> Result<(Self, Vec<SkippedKey>), JwkSetError> {
         const LIMITS: Limits = Limits {
             bytes: MAX_BYTES,
@@ -115,12 +115,12 @@ impl JwkSet {
         Ok((Self { keys }, skipped))
     }
 
-    /// The key for a token with that `kid` and algorithm.
+    /// Returns the key for a token with this `kid` and algorithm.
     ///
-    /// A `kid` is compared exactly. Without one, there must be exactly one key of the set that `alg` fits.
+    /// A `kid` is compared exactly. Without one, exactly one key of the set must fit `alg`.
     ///
     /// # Errors
-    /// [`KeyLookup`] says what is missing.
+    /// [`KeyLookup`]: why no key was found.
     pub fn find(
         &self,
         kid: Option<&str>,

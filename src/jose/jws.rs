@@ -1,4 +1,4 @@
-//! A signed object in compact serialization (RFC 7515 §7.1), before and after its signature was verified.
+//! A signed object in compact serialization (RFC 7515 §7.1), before and after its signature is verified.
 
 use super::{
     Algorithm, JoseError,
@@ -9,15 +9,15 @@ use memchr::memchr_iter;
 use serde_json::Value;
 use std::fmt;
 
-/// The most bytes of header JSON that are read.
+/// The maximum size of the header JSON, in bytes.
 pub const MAX_HEADER: usize = 8 << 10;
 
-/// The most bytes of a `kid`; longer ones are refused in tokens and in key sets.
+/// The maximum length of a `kid`, in bytes. Longer ones are refused in tokens and in key sets.
 pub const MAX_KID: usize = 128;
 
-/// A token that has the form of a JWS. Nothing it says is believed yet.
+/// A token that has the form of a JWS. Its contents are not verified.
 ///
-/// The bytes are those of the token it was parsed from, so what is verified is what was presented.
+/// It borrows the bytes of the presented token, so that exactly these bytes are verified.
 pub struct UnverifiedJws<'a> {
     signing_input: &'a [u8],
     signature: &'a str,
@@ -25,7 +25,8 @@ pub struct UnverifiedJws<'a> {
     payload: Result<Claims, ClaimsError>,
 }
 
-/// What the header may say here. `jwk`, `jku`, `x5u`, `x5c` and `x5t` are never read: keys come from configuration.
+/// The used members of the header. `jwk`, `jku`, `x5u`, `x5c` and `x5t` are never read, because keys come from the
+/// configuration.
 #[derive(Clone)]
 struct JoseHeader {
     alg: Algorithm,
@@ -34,11 +35,11 @@ struct JoseHeader {
 }
 
 impl<'a> UnverifiedJws<'a> {
-    /// Reads a token's form. Cheap parts first; no cryptography.
+    /// Parses the form of a token, without cryptography. Cheap checks come first.
     ///
     /// # Errors
-    /// [`JoseError`] for whatever is not a plain compact JWS with a known asymmetric algorithm and no extension. A
-    /// payload that is no JSON is not refused here: what was never claims can still have a valid signature.
+    /// [`JoseError`] for everything except a plain compact JWS with a supported asymmetric algorithm and no extension.
+    /// A payload that is not JSON is not refused here, because the signature can still be valid.
     pub fn parse(token: &'a RawToken) -> Result<Self, JoseError> {
         let text = token.expose();
         let (first, last) = two_dots(text).ok_or(JoseError::NotCompact)?;
@@ -60,25 +61,25 @@ impl<'a> UnverifiedJws<'a> {
         })
     }
 
-    /// The algorithm that the header names.
+    /// The algorithm in the header.
     pub fn alg(&self) -> Algorithm {
         self.header.alg
     }
 
-    /// The key that the header names; opaque bytes to compare, never a path, query or URL.
+    /// The `kid` in the header. It is only compared, and never used as a path, query or URL.
     pub fn kid(&self) -> Option<&str> {
         self.header.kid.as_deref()
     }
 
-    /// The media type that the header claims.
+    /// The media type in the header.
     pub fn typ(&self) -> Option<&str> {
         self.header.typ.as_deref()
     }
 
-    /// The `iss` that the payload claims: good for choosing whose keys to verify with, and for nothing else.
+    /// The unverified `iss` of the payload. Use it only to select the keys to verify with.
     ///
     /// # Errors
-    /// [`JoseError::Payload`] where the payload is no JSON object or has no string `iss`.
+    /// [`JoseError::Payload`] if the payload is not a JSON object or has no string `iss`.
     pub fn claimed_issuer(&self) -> Result<&str, JoseError> {
         self.payload
             .as_ref()
@@ -95,7 +96,7 @@ impl<'a> UnverifiedJws<'a> {
         self.signature
     }
 
-    /// For [`super::VerificationKey::verify`] alone, after the signature was verified.
+    /// For [`super::VerificationKey::verify`] only, after the signature was verified.
     pub(super) fn into_verified(self) -> VerifiedJws {
         VerifiedJws {
             header: self.header,
@@ -104,7 +105,7 @@ impl<'a> UnverifiedJws<'a> {
     }
 }
 
-/// A JWS whose signature was verified. Made by [`super::VerificationKey::verify`] alone.
+/// A JWS whose signature was verified. Only [`super::VerificationKey::verify`] makes it.
 pub struct VerifiedJws {
     header: JoseHeader,
     payload: Result<Claims, ClaimsError>,
@@ -116,10 +117,10 @@ impl VerifiedJws {
         self.header.typ.as_deref()
     }
 
-    /// The payload as claims.
+    /// Returns the payload as claims.
     ///
     /// # Errors
-    /// [`JoseError::Payload`] where it is no JSON object with distinct members of bounded depth.
+    /// [`JoseError::Payload`] if it is not a JSON object with distinct members of bounded depth.
     pub fn into_claims(self) -> Result<Claims, JoseError> {
         self.payload.map_err(JoseError::Payload)
     }
@@ -132,7 +133,7 @@ impl JoseHeader {
             depth: 8,
         };
         let members = Claims::parse(json, LIMITS).map_err(|_| JoseError::Header)?;
-        // RFC 7515 §4.1.11: what is critical and not understood is refused, and no extension is understood here.
+        // RFC 7515 §4.1.11: critical extensions that are not understood must be refused, and none is supported here.
         for extension in ["crit", "b64", "zip"] {
             if members.get(extension).is_some() {
                 return Err(JoseError::Extension(extension));
@@ -158,13 +159,14 @@ impl JoseHeader {
     }
 }
 
-/// The header of what is signed here (RFC 7515 §4.1), encoded.
+/// Returns the encoded header of a JWS to sign (RFC 7515 §4.1).
 pub(super) fn encoded_header(alg: Algorithm, kid: &str, typ: &str) -> String {
     let header = serde_json::json!({"alg": alg.as_str(), "kid": kid, "typ": typ});
     base64url(header.to_string())
 }
 
-/// Where the two dots are; none where there are fewer or more. Stops at the third, so many dots cost nothing.
+/// Returns the positions of the two dots, or `None` if there are fewer or more. It stops at the third dot, so that many
+/// dots cost nothing.
 fn two_dots(text: &[u8]) -> Option<(usize, usize)> {
     let mut dots = memchr_iter(b'.', text);
     let found = (dots.next()?, dots.next()?);

@@ -1,7 +1,7 @@
-//! A key in a file: read where it is there, made where it is not and the configuration says so.
+//! A key in a file. It is read if the file exists, and generated otherwise if the configuration permits it.
 //!
-//! What enters is a path and how keys of a kind are read and made; what leaves is the key, or a finding. Gateways that
-//! start at once end with one key: who comes second reads the first's.
+//! The caller provides the functions that parse and generate keys of one kind. Errors are reported as findings.
+//! Gateways that start at the same time end up with the same key: the second one reads the key of the first.
 
 use super::encoding::base64url;
 use crate::{
@@ -16,24 +16,24 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// What is said to the operator about files of a kind.
+/// Advice to the operator for files of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Advice {
-    /// What to do where there is no such file.
+    /// What to do if the file does not exist.
     pub(super) absent: &'static str,
-    /// What to do where it cannot be read.
+    /// What to do if the file cannot be read.
     pub(super) unreadable: &'static str,
-    /// What others who can read it may do.
+    /// What other users who can read the file could do.
     pub(super) open_to_others: &'static str,
 }
 
-/// A new key, and what is written into its file.
+/// A new key, and the text of its file.
 pub(super) struct Made<K> {
     pub(super) key: K,
     pub(super) text: Zeroizing<String>,
 }
 
-/// The key in the file at `path`, or the one that `generate` makes where there is none; what makes no key says why.
+/// Returns the key in the file at `path`. If the file does not exist, it is generated with `generate`. Reports errors.
 pub(super) fn read_or_make<K>(
     path: &Path,
     advice: Advice,
@@ -62,7 +62,7 @@ pub(super) fn read_or_make<K>(
     };
     let error = match make(path, generate, building.effects) {
         Ok(Some(key)) => return Some(key),
-        // another gateway was first: its key is the one
+        // another gateway stored its key first, so that key is used
         Ok(None) => match fs::read_to_string(path).map(Zeroizing::new) {
             Ok(text) => return read(&text, building),
             Err(error) => error.to_string(),
@@ -76,7 +76,7 @@ pub(super) fn read_or_make<K>(
     None
 }
 
-/// A new key, stored where that is allowed; none where another was stored meanwhile.
+/// Generates a key and stores it if that is allowed. Returns `None` if another key was stored in the meantime.
 fn make<K>(
     path: &Path,
     generate: impl FnOnce() -> Result<Made<K>, String>,
@@ -92,15 +92,15 @@ fn make<K>(
     }
 }
 
-/// Whether a key was stored, or one was there already.
+/// The result of storing a key.
 #[derive(PartialEq, Eq)]
 enum Stored {
     Now,
     WasThere,
 }
 
-/// Writes a whole file beside `path` and links it there: `path` never holds half a key, and a link never replaces
-/// what is there.
+/// Writes a complete file beside `path` and links it there. `path` never contains half a key, and a link never replaces
+/// an existing file.
 fn store(text: &str, path: &Path) -> io::Result<Stored> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -121,7 +121,7 @@ fn store(text: &str, path: &Path) -> io::Result<Stored> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Stored::WasThere),
             Err(error) => Err(error),
         });
-    // Best effort: a file that was never created cannot be removed, and the first error says more.
+    // Best effort: a file that was never created cannot be removed, and the first error is more important.
     let _ = fs::remove_file(&temporary);
     if written.is_ok() {
         File::open(folder)?.sync_all()?;

@@ -9,7 +9,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// One public key, parsed and checked once, and the algorithms it may be used with.
+/// A public key, parsed and checked once, with its allowed algorithms.
 pub struct VerificationKey {
     kid: Option<Box<str>>,
     key: DecodingKey,
@@ -19,7 +19,7 @@ pub struct VerificationKey {
 }
 
 impl VerificationKey {
-    /// Reads a JWK (RFC 7517 §4). Its algorithms follow from `kty` and `crv`, narrowed by `alg` where that is present.
+    /// Parses a JWK (RFC 7517 §4). Its algorithms follow from `kty` and `crv`, restricted by `alg` if present.
     ///
     /// # Errors
     /// [`KeyError`] for a key that is malformed, symmetric, weak, not for signatures, or of an unsupported type.
@@ -52,10 +52,10 @@ impl VerificationKey {
         })
     }
 
-    /// Verifies the signature over exactly the bytes that were presented.
+    /// Verifies the signature over exactly the presented bytes.
     ///
-    /// The algorithm must be one that the caller allows *and* that the key allows; what the token names only chooses
-    /// among those. ECDSA signatures are the two numbers in their full size (RFC 7518 §3.4), never DER.
+    /// The algorithm must be allowed by the caller *and* by the key. The token's `alg` only selects one of these. ECDSA
+    /// signatures are two numbers in their full size (RFC 7518 §3.4), never DER.
     ///
     /// # Errors
     /// [`JoseError::AlgorithmNotAllowed`] and [`JoseError::Signature`].
@@ -80,22 +80,22 @@ impl VerificationKey {
         }
     }
 
-    /// The key's name within its set.
+    /// The `kid` of the key in its set.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// Whether the key may be used with `alg`.
+    /// Returns `true` if the key may be used with `alg`.
     pub fn allows(&self, alg: Algorithm) -> bool {
         self.algorithms.contains(&alg)
     }
 
-    /// SHA-256 over the key's numbers (RFC 7638): the same numbers have the same thumbprint under every `kid`.
+    /// The SHA-256 of the key's numbers (RFC 7638). It does not depend on the `kid`.
     pub fn thumbprint(&self) -> &[u8; 32] {
         &self.thumbprint
     }
 
-    /// A digest of `kid`, numbers and algorithms: a key that differs in any of them is another key.
+    /// A digest of `kid`, numbers and algorithms. Keys that differ in any of them are different keys.
     pub fn identity(&self) -> &[u8; 32] {
         &self.identity
     }
@@ -112,7 +112,7 @@ fn identity(kid: Option<&str>, thumbprint: &[u8; 32], algorithms: &[Algorithm]) 
         .finish()
 }
 
-/// `use` and `key_ops`, where they are there, must admit verification (RFC 7517 §4.2, §4.3).
+/// Requires that `use` and `key_ops`, if present, allow verification (RFC 7517 §4.2, §4.3).
 fn for_signatures(jwk: &Map<String, Value>) -> Result<(), KeyError> {
     match jwk.get("use") {
         None => {}
@@ -126,7 +126,7 @@ fn for_signatures(jwk: &Map<String, Value>) -> Result<(), KeyError> {
     }
 }
 
-/// `Ed25519` is the newer name of what `EdDSA` means with that curve (RFC 9864 §2.2).
+/// `Ed25519` is the newer name for `EdDSA` with that curve (RFC 9864 §2.2).
 fn named_algorithm(name: &str) -> Result<Algorithm, KeyError> {
     match name {
         "Ed25519" => Ok(Algorithm::EdDSA),

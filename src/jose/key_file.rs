@@ -1,4 +1,4 @@
-//! The file of a signing key: read at start, made at the first start where the configuration says so.
+//! The file of a signing key, read at start, or generated at the first start if configured.
 
 use super::{
     Algorithm, RsaHint, SigningKey,
@@ -26,8 +26,8 @@ pub struct KeyFileSettings {
 }
 
 impl KeyFileSettings {
-    /// Reads the key, or makes it. Two gateways that start at once end with one key: who comes second reads the
-    /// first's.
+    /// Reads the key, or generates it. Gateways that start at the same time end up with the same key: the second one
+    /// reads the key of the first.
     pub fn build(self, building: &mut Building<'_>) -> Option<SigningKey> {
         if self.generate.is_some_and(|alg| !GENERATED.contains(&alg)) {
             building.within("generate", |building| {
@@ -39,7 +39,7 @@ impl KeyFileSettings {
             return None;
         }
         let path = building.base.resolve(&self.file);
-        // a decision is explained with a key of its own where the gateway's is not at hand
+        // `explain` uses a temporary key if the gateway's key is not available
         let imagined = (building.effects == Effects::Imagined).then_some(Algorithm::ES256);
         let generate = self.generate.or(imagined).map(|alg| {
             move || {
@@ -85,7 +85,7 @@ const ADVICE: Advice = Advice {
     open_to_others: "whoever reads this key can issue tokens in the gateway's name",
 };
 
-/// The algorithms that a key is made for.
+/// The algorithms for which a key can be generated.
 const GENERATED: [Algorithm; 5] = [
     Algorithm::ES256,
     Algorithm::ES384,
@@ -94,7 +94,7 @@ const GENERATED: [Algorithm; 5] = [
     Algorithm::PS256,
 ];
 
-/// Reads one of those; what else is an algorithm is not suggested.
+/// Parses one of these algorithms. Other algorithms are not suggested in errors.
 fn generatable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algorithm>, D::Error> {
     const NAMES: [&str; 5] = ["ES256", "ES384", "EdDSA", "RS256", "PS256"];
     let name = String::deserialize(deserializer)?;
@@ -104,7 +104,7 @@ fn generatable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algo
         .ok_or_else(|| de::Error::unknown_variant(&name, &NAMES))
 }
 
-/// Of all algorithms only those.
+/// Restricts the schema to these algorithms.
 fn generated(schema: &mut Schema) {
     let choices = GENERATED.map(|algorithm| Value::from(algorithm.as_str()));
     schema.remove("anyOf");

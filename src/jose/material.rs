@@ -1,4 +1,4 @@
-//! The numbers of a public key, read from a JWK (RFC 7518 §6, RFC 8037 §2) and checked once.
+//! The numbers of a public key, parsed from a JWK (RFC 7518 §6, RFC 8037 §2) and checked once.
 
 use super::{Algorithm, KeyError, digest::sha256, encoding, weak};
 use aws_lc_rs::signature::{
@@ -8,12 +8,12 @@ use aws_lc_rs::signature::{
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value, json};
 
-/// A public key that is known to be one of its type.
+/// A public key that was checked to be valid for its type.
 pub(super) struct Material {
     pub(super) key: DecodingKey,
-    /// What a key of this type can sign with.
+    /// The algorithms that a key of this type can be used with.
     pub(super) algorithms: &'static [Algorithm],
-    /// SHA-256 over the required members (RFC 7638 §3).
+    /// SHA-256 of the required members (RFC 7638 §3).
     pub(super) thumbprint: [u8; 32],
 }
 
@@ -42,7 +42,7 @@ fn ec(
     algorithm: &'static dyn VerificationAlgorithm,
 ) -> Result<Material, KeyError> {
     let (x, y) = (number(jwk, "x")?, number(jwk, "y")?);
-    // RFC 7518 §6.2.1.2: the full size of a coordinate, no shorter and no longer.
+    // RFC 7518 §6.2.1.2: a coordinate must have exactly its full size.
     if x.len() != coordinate || y.len() != coordinate {
         return Err(KeyError::Material);
     }
@@ -81,7 +81,7 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Material, KeyError> {
         return Err(KeyError::Size);
     }
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-    // An exponent of 1 signs nothing; larger than 32 bits only slows the verifier down.
+    // An exponent of 1 makes signatures trivial, and one above 32 bits only slows verification down.
     if !odd(&n) || !odd(&e) || e == [1] || e.len() > 4 {
         return Err(KeyError::Material);
     }
@@ -99,7 +99,7 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Material, KeyError> {
     })
 }
 
-/// `serde_json` keeps an object's members in the order of their names, which is the one that RFC 7638 §3.3 asks for.
+/// `serde_json` writes members in the order of their names, as RFC 7638 §3.3 requires.
 fn thumbprint(members: &Value) -> [u8; 32] {
     sha256(members.to_string().as_bytes())
 }
@@ -114,7 +114,7 @@ fn number(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyError> {
     encoding::from_base64url(text(jwk, name)?).ok_or(KeyError::Material)
 }
 
-/// A `Base64urlUInt` (RFC 7518 §2); leading zeros, which some providers write, are not part of the number.
+/// Parses a `Base64urlUInt` (RFC 7518 §2). Leading zeros, which some providers write, are removed.
 fn unsigned(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyError> {
     let bytes = number(jwk, name)?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();

@@ -4,11 +4,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The text of a private key; wiped when dropped, never printed.
+/// The text of a private key. It is wiped when dropped, and `Debug` does not print it.
 pub struct Pem(Zeroizing<String>);
 
 impl Pem {
-    /// An unencrypted PKCS#8 document (RFC 7468 §10).
+    /// Returns an unencrypted PKCS#8 document (RFC 7468 §10).
     pub(super) fn of_pkcs8(der: &[u8]) -> Self {
         let encoded = Zeroizing::new(STANDARD.encode(der));
         let mut pem = String::with_capacity(encoded.len() + encoded.len() / 64 + 64);
@@ -23,7 +23,7 @@ impl Pem {
         Self(Zeroizing::new(pem))
     }
 
-    /// The text, for the one place that writes it to a file.
+    /// The text, only to write it to a file.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,23 +1,23 @@
-//! Digests of what was digested a moment ago.
+//! A cache of recent digests.
 //!
-//! A client presents one token with every request, so that most of what is digested on the request path was digested
-//! before. What enters is a text where it stands, and the digest of what it is digested with; what leaves is the digest
-//! of both, found by a keyed hash of the text that costs a quarter of a SHA-256. The text itself is never kept.
+//! A client presents the same token with every request, so most texts on the request path were digested before. The
+//! cache finds a digest by a keyed hash of the text, which costs a quarter of a SHA-256. The text itself is never
+//! stored.
 
 use aws_lc_rs::{digest::SHA256_OUTPUT_LEN, rand};
 use highway::{HighwayHash, HighwayHasher, Key};
 use std::cell::RefCell;
 
-/// How many digests a thread recalls.
+/// The number of digests that a thread stores.
 const PLACES: usize = 256;
 
 type Digest = [u8; SHA256_OUTPUT_LEN];
 type Tag = [u64; 4];
 
-/// The digests of one thread, each in the place that its tag names.
+/// The digests of one thread, each in the slot that its tag selects.
 ///
-/// Two texts with one tag would be taken for one another: a tag has 256 bits and is made with a key that this thread
-/// drew at random and nobody sees, under which nobody can look for such texts.
+/// Two texts with the same tag would be confused. A tag has 256 bits and is computed with a random secret key of this
+/// thread, so that nobody can search for such texts.
 struct Recall {
     key: [u64; 4],
     places: Box<[Option<Place>]>,
@@ -34,15 +34,15 @@ thread_local! {
     static RECALL: RefCell<Option<Recall>> = RefCell::new(Recall::new());
 }
 
-/// The digest of `text` on these terms: recalled, or made by `digest` and remembered.
+/// Returns the digest of `text` with these terms, from the cache or by calling `digest`.
 ///
-/// `terms` is a digest itself, of all that `digest` depends on besides the text.
+/// `terms` is a digest of everything besides the text that `digest` depends on.
 pub fn recalled(
     terms: &[u8; SHA256_OUTPUT_LEN],
     text: &[u8],
     digest: impl Fn() -> [u8; SHA256_OUTPUT_LEN],
 ) -> [u8; SHA256_OUTPUT_LEN] {
-    // an error means that the thread is being torn down
+    // an error means that the thread is being destroyed
     let recalled = RECALL.try_with(|recall| {
         let mut recall = recall.try_borrow_mut().ok()?;
         Some(recall.as_mut()?.of(terms, text, &digest))
@@ -51,7 +51,7 @@ pub fn recalled(
 }
 
 impl Recall {
-    /// None without randomness: everything is then digested each time.
+    /// Returns `None` without randomness. Every digest is then computed.
     fn new() -> Option<Self> {
         let mut bytes = [0; 32];
         rand::fill(&mut bytes).ok()?;
@@ -68,7 +68,7 @@ impl Recall {
     fn of(&mut self, terms: &Digest, text: &[u8], digest: impl FnOnce() -> Digest) -> Digest {
         let tag: Tag = HighwayHasher::new(Key(self.key)).hash256(text);
         let ([first, ..], [a, b, ..]) = (tag, *terms);
-        // one text on several terms has several places
+        // the same text with different terms has different slots
         let index = first ^ u64::from(u16::from_le_bytes([a, b]));
         let index = usize::try_from(index).unwrap_or(usize::MAX) % PLACES;
         let Some(place) = self.places.get_mut(index) else {

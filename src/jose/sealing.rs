@@ -1,4 +1,4 @@
-//! Sealing: what only the holders of a key can read, or have written (AES-256-GCM-SIV, RFC 8452).
+//! Sealing: authenticated encryption with AES-256-GCM-SIV (RFC 8452).
 
 use super::digest::{FieldDigest, sha256};
 use aws_lc_rs::{
@@ -10,65 +10,65 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// One key. Its id is made of the key itself, so that replicas agree on it without talking to each other.
+/// One key. Its id is derived from the key itself, so that replicas agree on it without communication.
 pub struct SealingKey {
     id: [u8; ID],
     key: RandomizedNonceKey,
 }
 
-/// The keys of `issuer.opaque_keys`: the first seals, all open, so that a key can be replaced without invalidating what
-/// the one before it sealed.
+/// The keys of `issuer.opaque_keys`. The first key seals and all keys open, so that a key can be replaced without
+/// invalidating what the previous one sealed.
 ///
-/// A sealed text is `version (1 byte) | key id (8) | nonce (12) | ciphertext | tag (16)`. The purpose it was sealed for
-/// and what it is bound to are authenticated with it and not in it: opened for another purpose, or beside something
-/// else, it does not open. Nonces are random; in this mode two equal ones would betray that two equal texts were sealed,
-/// and nothing else, so that one key lasts for as many texts as are ever sealed.
+/// A sealed text is `version (1 byte) | key id (8) | nonce (12) | ciphertext | tag (16)`. Its purpose and the
+/// associated data are authenticated, but not part of the text. It does not open with a different purpose or different
+/// associated data. Nonces are random. In this mode, a repeated nonce reveals only whether two equal texts were sealed,
+/// so that one key can seal any number of texts.
 #[derive(Debug)]
 pub struct SealingKeys {
     first: SealingKey,
     others: Vec<SealingKey>,
 }
 
-/// A key that was made just now, and the text to keep it by.
+/// A newly generated key, and its text for a file.
 pub struct GeneratedSealingKey {
     /// The key.
     pub key: SealingKey,
-    /// Its base64, one line.
+    /// The key as one line of base64.
     pub text: Zeroizing<String>,
 }
 
-/// Why a text is no key.
+/// The reason why a text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SealingKeyError {
-    /// Not 32 bytes of base64 (RFC 4648 §4).
+    /// The text is not 32 bytes of base64 (RFC 4648 §4).
     #[error("expected 32 bytes as one line of base64")]
     NotAKey,
-    /// All bytes are one.
+    /// All bytes are equal.
     #[error("the key is one byte again and again")]
     Guessable,
-    /// The cryptographic library could not make a key.
+    /// The cryptographic library could not generate a key.
     #[error("no key could be generated")]
     Generation,
 }
 
-/// The cryptographic library did not seal: it had no randomness, or the text has gigabytes.
+/// The cryptographic library could not seal: there was no randomness, or the text is too long (gigabytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the text could not be sealed")]
 pub struct SealingError;
 
-/// The bytes of a key.
+/// The length of a key, in bytes.
 const KEY: usize = 32;
-/// The bytes of a key's id.
+/// The length of a key id, in bytes.
 const ID: usize = 8;
-/// The bytes of the authentication tag.
+/// The length of the authentication tag, in bytes.
 const TAG: usize = 16;
-/// What every sealed text of this layout begins with.
+/// The first byte of every sealed text with this layout.
 const VERSION: u8 = 1;
-/// Version, key id and nonce.
+/// The length of version, key id and nonce.
 const HEAD: usize = 1 + ID + NONCE_LEN;
 
 impl SealingKey {
-    /// Reads a key from its base64; spaces and line ends around it do not count.
+    /// Parses a key in base64. Whitespace around it is ignored.
     ///
     /// # Errors
     /// [`SealingKeyError::NotAKey`] and [`SealingKeyError::Guessable`].
@@ -86,7 +86,7 @@ impl SealingKey {
         Self::of(&bytes).ok_or(SealingKeyError::NotAKey)
     }
 
-    /// Makes a key.
+    /// Generates a key.
     ///
     /// # Errors
     /// [`SealingKeyError::Generation`] without randomness.
@@ -110,14 +110,14 @@ impl SealingKey {
         })
     }
 
-    /// What names the key in what it seals; says nothing about the key.
+    /// The id of the key in sealed texts. It reveals nothing about the key.
     pub fn id(&self) -> &[u8; ID] {
         &self.id
     }
 }
 
 impl SealingKeys {
-    /// All keys, the one that seals first; none of an empty list.
+    /// Makes a set of keys. The first one seals. Returns `None` for an empty list.
     pub fn new(keys: impl IntoIterator<Item = SealingKey>) -> Option<Self> {
         let mut keys = keys.into_iter();
         Some(Self {
@@ -126,10 +126,10 @@ impl SealingKeys {
         })
     }
 
-    /// How much longer a sealed text is than what it holds.
+    /// How much longer a sealed text is than its plain text.
     pub const OVERHEAD: usize = HEAD + TAG;
 
-    /// Seals `plain` for the purpose `domain`, bound to `bound_to`: it opens with both alone.
+    /// Seals `plain` for the purpose `domain`, with the associated data `bound_to`. Both are required to open it.
     ///
     /// # Errors
     /// [`SealingError`].
@@ -154,7 +154,8 @@ impl SealingKeys {
         Ok(sealed)
     }
 
-    /// What was sealed for this purpose and bound to this; none of anything else, whatever is wrong with it.
+    /// Opens what was sealed with this purpose and associated data. Returns `None` for anything else, whatever is wrong
+    /// with it.
     pub fn open(&self, domain: &'static str, bound_to: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (head, text) = sealed.split_first_chunk::<HEAD>()?;
         let (version, head) = head.split_first()?;
@@ -174,13 +175,13 @@ impl SealingKeys {
         Some(text)
     }
 
-    /// All of them, the one that seals first.
+    /// All keys. The first one seals.
     pub fn iter(&self) -> impl Iterator<Item = &SealingKey> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
 
-/// Everything that is authenticated beside the text, each part preceded by its length.
+/// Returns all authenticated data besides the text. Each part is preceded by its length.
 fn associated(id: &[u8; ID], domain: &'static str, bound_to: &[u8]) -> Aad<Vec<u8>> {
     let mut data = Vec::with_capacity(1 + ID + 16 + domain.len() + bound_to.len());
     data.push(VERSION);

@@ -1,4 +1,4 @@
-//! The file of a sealing key: read at start, made at the first start where the configuration says so.
+//! The file of a sealing key, read at start, or generated at the first start if configured.
 
 use super::{
     SealingKey,
@@ -22,8 +22,8 @@ pub struct SealingKeyFileSettings {
 }
 
 impl SealingKeyFileSettings {
-    /// Reads the key, or makes it. Two gateways that start at once end with one key: who comes second reads the
-    /// first's.
+    /// Reads the key, or generates it. Gateways that start at the same time end up with the same key: the second one
+    /// reads the key of the first.
     pub fn build(&self, building: &mut Building<'_>) -> Option<SealingKey> {
         let path = building.base.resolve(&self.file);
         let imagined = building.effects == Effects::Imagined;

@@ -1,4 +1,4 @@
-//! What opens, and what does not.
+//! Tests of sealing and opening.
 
 use super::*;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn a_text_opens_for_its_purpose_beside_what_it_is_bound_to_and_nowhere_else() {
     );
     assert_eq!(keys.open("refresh", b"alice", &sealed), None);
     assert_eq!(keys.open("token", b"bob", &sealed), None);
-    // neither can the border between the two be moved
+    // the boundary between purpose and associated data cannot be moved either
     assert_eq!(keys.open("tokena", b"lice", &sealed), None);
 }
 

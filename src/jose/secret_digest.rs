@@ -1,20 +1,20 @@
-//! The digest of a shared secret, for comparing.
+//! The digest of a shared secret, for comparisons.
 
 use super::digest::sha256;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use std::fmt;
 
-/// The SHA-256 of a secret. It is compared with the digest of what is presented, in a time that says neither how much of
-/// it was right nor how long the secret is.
+/// The SHA-256 of a secret. It is compared with the digest of a presented value, so that the time reveals neither how
+/// much of the value is right nor the length of the secret.
 pub struct SecretDigest([u8; 32]);
 
 impl SecretDigest {
-    /// Of a secret that was configured.
+    /// Returns the digest of a configured secret.
     pub fn of(secret: &[u8]) -> Self {
         Self(sha256(secret))
     }
 
-    /// Whether `presented` is the secret. Takes as long whether it is or not.
+    /// Returns `true` if `presented` is the secret. The time does not depend on the result.
     #[must_use]
     pub fn is_of(&self, presented: &[u8]) -> bool {
         verify_slices_are_equal(&self.0, &sha256(presented)).is_ok()

@@ -1,4 +1,4 @@
-//! A private key that signs what the gateway issues.
+//! A private key that signs the tokens that the gateway issues.
 
 use super::{
     Algorithm, JoseError, KeyError, VerificationKey,
@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The `typ` of what is signed all day (RFC 9068 §2.1); its header is encoded once.
+/// The `typ` of most signed tokens (RFC 9068 §2.1). Its header is encoded once.
 const USUAL_TYP: &str = "at+jwt";
 
-/// A private key, parsed once: a signature costs what the cryptographic library's costs.
+/// A private key, parsed once. A signature costs no more than in the cryptographic library.
 pub struct SigningKey {
     pair: Pair,
     alg: Algorithm,
@@ -34,16 +34,16 @@ pub struct SigningKey {
     usual_header: Box<str>,
 }
 
-/// A key that was just made, and the text to store it as.
+/// A newly generated key, and its text for a file.
 #[derive(Debug)]
 pub struct GeneratedKey {
     /// The key.
     pub key: SigningKey,
-    /// The key as a PKCS#8 PEM document; wiped when dropped.
+    /// The key as a PKCS#8 PEM document. It is wiped when dropped.
     pub pem: Pem,
 }
 
-/// What an RSA key is to sign with; the key itself does not say.
+/// The algorithm of an RSA key, which the key itself does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RsaHint {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -60,10 +60,10 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// Makes a key for ES256, ES384, EdDSA (Ed25519), RS256 or PS256 (RSA, 3072 bits).
+    /// Generates a key for ES256, ES384, EdDSA (Ed25519), RS256 or PS256 (RSA, 3072 bits).
     ///
     /// # Errors
-    /// [`KeyError::NotGenerated`] for the other algorithms, [`KeyError::Generation`] where the library fails.
+    /// [`KeyError::NotGenerated`] for the other algorithms. [`KeyError::Generation`] if the library fails.
     pub fn generate(alg: Algorithm) -> Result<GeneratedKey, KeyError> {
         let failed = |_| KeyError::Generation;
         let pkcs8 = match alg {
@@ -73,7 +73,7 @@ impl SigningKey {
             Algorithm::ES384 => EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING)
                 .and_then(|pair| pair.to_pkcs8v1())
                 .map(|document| Zeroizing::new(document.as_ref().to_vec())),
-            // The first version of PKCS#8 is the one that every other tool reads.
+            // The first version of PKCS#8 is the one that all other tools can read.
             Algorithm::EdDSA => Ed25519KeyPair::generate()
                 .and_then(|pair| pair.to_pkcs8v1())
                 .map(|document| Zeroizing::new(document.as_ref().to_vec())),
@@ -91,11 +91,11 @@ impl SigningKey {
         })
     }
 
-    /// Reads the first private key of a PEM text: PKCS#8, SEC 1 or PKCS#1. `rsa` says what an RSA key signs with.
+    /// Parses the first private key of a PEM text: PKCS#8, SEC 1 or PKCS#1. `rsa` is the algorithm of an RSA key.
     ///
     /// # Errors
-    /// [`KeyError::NotAPrivateKey`] where there is none that is supported, [`KeyError::Size`] for RSA outside 2048 to
-    /// 8192 bits.
+    /// [`KeyError::NotAPrivateKey`] if there is no supported key. [`KeyError::Size`] for RSA with less than 2048 or
+    /// more than 8192 bits.
     pub fn from_pem(pem: &str, rsa: RsaHint) -> Result<Self, KeyError> {
         let der =
             PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| KeyError::NotAPrivateKey)?;
@@ -109,7 +109,7 @@ impl SigningKey {
             PrivateKeyDer::Pkcs1(pkcs1) => RsaKeyPair::from_der(pkcs1.secret_pkcs1_der())
                 .map_err(|_| KeyError::NotAPrivateKey)
                 .and_then(|pair| Self::new(Pair::Rsa(pair), rsa.algorithm())),
-            // the enum is foreign and may grow; what is new in it is no key that is supported
+            // the enum is from another crate and may grow; new variants are not supported
             _ => Err(KeyError::NotAPrivateKey),
         }
     }
@@ -117,7 +117,7 @@ impl SigningKey {
     /// Signs `claims` as a JWS in compact serialization, with the header members `alg`, `kid` and `typ`.
     ///
     /// # Errors
-    /// [`JoseError::Signing`] where the library fails; the caller then issues nothing.
+    /// [`JoseError::Signing`] if the library fails. The caller must then issue nothing.
     pub fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<String, JoseError> {
         let payload = serde_json::to_vec(claims).map_err(|_| JoseError::Signing(self.alg))?;
         if typ == USUAL_TYP {
@@ -127,7 +127,7 @@ impl SigningKey {
         }
     }
 
-    /// Signs any payload under any header, as an attacker with a key of their own would.
+    /// Signs any payload under any header, like an attacker with their own key.
     #[cfg(test)]
     pub(crate) fn sign_anything(&self, header: &Value, payload: &[u8]) -> String {
         self.sign_bytes(&base64url(header.to_string()), payload)
@@ -165,10 +165,10 @@ impl SigningKey {
         self.public_jwk.clone()
     }
 
-    /// The public key, to check one's own signatures with.
+    /// Returns the public key, to verify the gateway's own signatures.
     ///
     /// # Errors
-    /// [`KeyError`] where a verifier would refuse the key.
+    /// [`KeyError`] if a verifier would refuse the key.
     pub fn verification_key(&self) -> Result<VerificationKey, KeyError> {
         let jwk = self.public_jwk.as_object().ok_or(KeyError::NotAJwk)?;
         VerificationKey::from_jwk(jwk)
@@ -201,12 +201,12 @@ impl SigningKey {
             kid: kid.into(),
             public_jwk: public_jwk.into(),
         };
-        // A key that our own rules would refuse in a key set must not sign either: too short, for example.
+        // A key that this crate would refuse in a key set must not sign either, for example one that is too short.
         key.verification_key().map(|_| key)
     }
 }
 
-/// Room for an RSA signature of 4096 bits as text.
+/// Space for an RSA signature of 4096 bits as text.
 const MAX_SIGNATURE_TEXT: usize = 700;
 
 impl Pair {
@@ -250,7 +250,7 @@ impl Pair {
 }
 
 impl RsaHint {
-    /// What the name of an algorithm says about an RSA key.
+    /// Returns the RSA algorithm that an algorithm name selects.
     pub fn of(alg: Algorithm) -> Self {
         if alg == Algorithm::PS256 {
             Self::Ps256

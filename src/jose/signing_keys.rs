@@ -4,7 +4,7 @@ use super::SigningKey;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// The issuer's keys in their order: the first signs, all are published.
+/// The issuer's keys in their order. The first one signs, and all are published.
 #[derive(Debug, Clone)]
 pub struct SigningKeys {
     first: Arc<SigningKey>,
@@ -12,7 +12,8 @@ pub struct SigningKeys {
 }
 
 impl SigningKeys {
-    /// Takes the keys in their order; a key that is listed twice is published once. None where there is no key.
+    /// Makes a set of the keys in their order. A key that is listed twice is published once. Returns `None` for an
+    /// empty list.
     pub fn new(keys: impl IntoIterator<Item = SigningKey>) -> Option<Self> {
         let mut keys = keys.into_iter().map(Arc::new);
         let first = keys.next()?;
@@ -31,7 +32,7 @@ impl SigningKeys {
         &self.first
     }
 
-    /// All keys, the one that signs first.
+    /// All keys. The first one signs.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
         std::iter::once(&self.first).chain(&self.others)
     }

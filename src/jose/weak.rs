@@ -2,7 +2,7 @@
 
 /// The points of small order on Ed25519 and their other encodings, without the sign bit.
 ///
-/// A signature "verifies" under such a key for messages that nobody signed.
+/// With such a key, a signature "verifies" for messages that were never signed.
 const SMALL_ORDER: [[u8; 32]; 7] = [
     [0; 32],
     with_ends(1, 0, 0),
@@ -39,8 +39,8 @@ pub(super) fn is_small_order_ed25519(x: &[u8]) -> bool {
     SMALL_ORDER.contains(&point)
 }
 
-/// The primes by which the keys of CVE-2017-15361 ("ROCA") are told: modulo each of them, such a modulus is a power
-/// of 65537. A sound modulus has that property for all of them once in about 2²⁷.
+/// The primes that identify keys affected by CVE-2017-15361 ("ROCA"): modulo each of them, such a modulus is a power of
+/// 65537. Only one in about 2²⁷ other moduli has that property for all of them.
 const ROCA_PRIMES: [u32; 17] = [
     11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
 ];
