@@ -1,10 +1,10 @@
-//! Outbound HTTP to identity providers: one GET of a small JSON document. Beside it: TLS from the program's commands to the
-//! admin listener.
+//! Outbound HTTP requests to identity providers: GET of a small JSON document. Also TLS connections from the program's
+//! commands to the admin listener.
 //!
-//! What enters is an [`OutboundUrl`](crate::settings::OutboundUrl); what leaves is a body of at most 1 MiB within 5 s,
-//! or a reason. Every request runs on the runtime that was injected, so a caller that goes away or another runtime's
-//! stall does not hold it up. No redirect is followed, no proxy is taken from the environment, and addresses are
-//! checked for each connection, after resolution. This is the only module that names `reqwest`.
+//! A request returns a body of at most 1 MiB within 5 s, or an error. Requests run on a separate, injected runtime, so
+//! that they continue if the caller is dropped or another runtime stalls. Redirects are not followed, proxy settings of
+//! the environment are ignored, and addresses are checked for each connection, after name resolution. This is the only
+//! module that uses `reqwest`.
 
 mod address;
 mod client;

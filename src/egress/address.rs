@@ -1,22 +1,23 @@
-//! Which addresses may be called.
+//! The addresses that outbound requests may use.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// Where a URL may lead.
+/// The addresses that a URL may lead to.
 ///
-/// Link-local addresses and those of cloud metadata services are never called: they hand credentials to whoever asks.
+/// Link-local addresses and those of cloud metadata services are never allowed, because they return credentials to
+/// every caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Anywhere else: for hosts that the operator wrote down.
+    /// All other addresses, for hosts that the operator configured.
     Named,
-    /// Public addresses only: for URLs that a document from elsewhere named.
+    /// Only public addresses, for URLs from a document of another party.
     Public,
 }
 
-/// A host has no address that may be called.
+/// A host has no address that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{host} leads to an address that is not called")]
 pub(super) struct AddressRefused {
@@ -24,13 +25,13 @@ pub(super) struct AddressRefused {
 }
 
 impl Reach {
-    /// Whether `address` may be called.
+    /// Returns `true` if requests to `address` are allowed.
     pub(super) fn admits(self, address: IpAddr) -> bool {
         let address = embedded(address);
         !is_link_local_or_metadata(address) && (self == Self::Named || !is_internal(address))
     }
 
-    /// Checks a host that is written as an address: no resolver sees it.
+    /// Checks a host that is written as an address, which is never resolved.
     pub(super) fn check_literal(self, url: &Url) -> Result<(), AddressRefused> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
@@ -46,8 +47,8 @@ impl Reach {
     }
 }
 
-/// The system's resolver without the addresses that are not called. Every new connection asks it again, and connects
-/// to what it answers, so a name cannot lead elsewhere between check and use.
+/// The system's resolver without the addresses that are not allowed. Every new connection resolves the name again and
+/// uses the checked result, so that a name cannot change between check and use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CheckedResolver(pub(super) Reach);
 
@@ -66,7 +67,7 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// The IPv4 address inside an IPv6 one: mapped (RFC 4291 §2.5.5.2) or translated (RFC 6052 §2.1).
+/// Returns the IPv4 address inside an IPv6 address: mapped (RFC 4291 §2.5.5.2) or translated (RFC 6052 §2.1).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -98,7 +99,7 @@ fn is_internal(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
-            // 0/8 is this network, 100.64/10 is behind a carrier's NAT (RFC 6890 §2.2.2)
+            // 0/8 is the local network, and 100.64/10 is shared address space of carriers (RFC 6890 §2.2.2)
             v4.is_loopback() || v4.is_private() || a == 0 || (a == 100 && b & 0xc0 == 64)
         }
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local(),

@@ -1,4 +1,4 @@
-//! The clients: one for each reach.
+//! The HTTP clients: one for each reach.
 
 use super::{
     Reach,
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// Calls identity providers. Cloning shares the connections.
+/// Sends requests to identity providers. Clones share the HTTP clients.
 #[derive(Debug, Clone)]
 pub struct Egress {
     io: Handle,
@@ -30,8 +30,8 @@ pub struct EgressTlsSettings {
     pub ca: PathBuf,
 }
 
-/// One set of trusted roots, and the clients that use it; they are made when first needed, because reading the
-/// system's roots takes time and a gateway whose keys are files needs none.
+/// One set of trusted roots, and the clients that use it. They are made when first needed, because loading the system's
+/// roots takes time and a gateway with key files does not need them.
 #[derive(Debug, Default)]
 struct Trust {
     ca: Option<Vec<Certificate>>,
@@ -40,7 +40,7 @@ struct Trust {
 }
 
 impl Egress {
-    /// Calls out on `io`, and trusts the system's roots.
+    /// Sends requests on the runtime `io`, and trusts the system's roots.
     pub fn new(io: Handle) -> Self {
         Self {
             io,
@@ -48,7 +48,7 @@ impl Egress {
         }
     }
 
-    /// The same, and trusts the certificates in a file instead of the system's.
+    /// Returns a client that trusts the certificates in a file instead of the system's.
     pub fn trusting(&self, tls: &EgressTlsSettings, building: &mut Building<'_>) -> Option<Self> {
         let path = building.base.resolve(&tls.ca);
         let read = std::fs::read(&path)
@@ -82,7 +82,7 @@ impl Egress {
     /// Fetches a JSON document.
     ///
     /// # Errors
-    /// [`EgressError`] for everything but a 200 with a body of at most 1 MiB within 5 s.
+    /// [`EgressError`] for everything except a 200 with a body of at most 1 MiB within 5 s.
     pub async fn get(&self, url: &OutboundUrl, reach: Reach) -> Result<Fetched, EgressError> {
         reach
             .check_literal(url.url())
@@ -93,7 +93,7 @@ impl Egress {
         running.await.unwrap_or(Err(EgressError::Stopped))
     }
 
-    /// The runtime that identity providers are called on.
+    /// The runtime for requests to identity providers.
     pub fn io(&self) -> &Handle {
         &self.io
     }
@@ -109,7 +109,7 @@ impl Trust {
     }
 
     fn make(&self, reach: Reach) -> Option<Client> {
-        // Without an installed provider reqwest would panic instead of reporting it.
+        // Without an installed provider reqwest would panic instead of returning an error.
         rustls::crypto::CryptoProvider::get_default()?;
         let build = |builder: ClientBuilder| {
             builder
@@ -117,7 +117,7 @@ impl Trust {
                 .retry(retry::never())
                 .no_proxy()
                 .referer(false)
-                // A connection that waits for the next refresh would keep an address that was checked long ago.
+                // A connection that is kept until the next refresh would use an address that was checked long ago.
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Arc::new(CheckedResolver(reach)))
                 .user_agent(concat!("obo-gateway/", env!("CARGO_PKG_VERSION")))
@@ -126,7 +126,7 @@ impl Trust {
         };
         match &self.ca {
             Some(ca) => build(Client::builder().tls_certs_only(ca.iter().cloned())),
-            // A machine without roots can still call loopback in plain text; every https call then fails.
+            // On a machine without roots, plain http to loopback still works. Every https request then fails.
             None => build(Client::builder())
                 .or_else(|| build(Client::builder().tls_certs_only(Vec::new()))),
         }

@@ -10,46 +10,46 @@ use url::Url;
 use super::address::AddressRefused;
 use crate::clock::with_dates;
 
-/// How long a request may take: from the resolution of the name to the last byte.
+/// The maximum time of a request, from name resolution to the last byte.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The most bytes of a body.
+/// The maximum size of a body, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// What was fetched.
+/// A fetched document.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// The body.
     pub body: Bytes,
-    /// For how long it may be kept (RFC 9111 §5.2.2.1); zero for `no-store` and `no-cache`.
+    /// How long it may be cached (RFC 9111 §5.2.2.1). Zero for `no-store` and `no-cache`.
     pub max_age: Option<Duration>,
 }
 
-/// Why nothing was fetched.
+/// The reason why nothing was fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EgressError {
-    /// The host is, or resolves to, an address that is not called.
+    /// The host is, or resolves to, an address that is not allowed.
     #[error("the host leads to an address that is not called")]
     AddressRefused,
-    /// No connection, or no verified one.
+    /// There is no connection, or its certificate could not be verified.
     #[error("no connection: {0}")]
     Connect(String),
-    /// An answer other than 200; a redirect is one.
+    /// The status is not 200. This includes redirects.
     #[error("answered {0}, expected 200")]
     Status(u16),
-    /// More bytes than [`MAX_BODY`].
+    /// The body is larger than [`MAX_BODY`].
     #[error("answered with more than 1 MiB")]
     TooLarge,
-    /// The answer broke off.
+    /// The connection was closed within the response.
     #[error("the answer broke off")]
     BrokeOff,
-    /// Not done within [`DEADLINE`].
+    /// The request was not complete within [`DEADLINE`].
     #[error("no answer within 5 s")]
     Deadline,
     /// No TLS library was installed at start.
     #[error("tls is not set up")]
     NoTls,
-    /// The runtime that requests run on is shutting down.
+    /// The runtime of the requests is shutting down.
     #[error("the gateway is shutting down")]
     Stopped,
 }
@@ -88,8 +88,8 @@ async fn body(mut response: Response) -> Result<Bytes, EgressError> {
     Ok(body.freeze())
 }
 
-/// The innermost cause says what happened ("connection refused", "invalid peer certificate"); what surrounds it
-/// repeats the URL.
+/// Finds the innermost cause, which says what happened ("connection refused", "invalid peer certificate"). The outer
+/// errors only repeat the URL.
 fn explain(error: &reqwest::Error) -> EgressError {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {

@@ -1,6 +1,6 @@
-//! TLS to one server whose certificate is in a file here: the gateway's own admin listener, as its commands reach it.
+//! TLS to a server whose certificate is in a local file: the gateway's own admin listener, for its commands.
 //!
-//! That very certificate is trusted, whatever names it has and whoever signed it: nobody else has its key.
+//! Exactly this certificate is trusted, whatever names and issuer it has, because only the gateway has its key.
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
@@ -16,23 +16,23 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// Connects to the server that has one certificate.
+/// Connects to a server with one specific certificate.
 #[derive(Clone)]
 pub struct PinnedTls(TlsConnector);
 
-/// Why no server can be recognised.
+/// The reason why the certificate could not be loaded.
 #[derive(Debug, Error)]
 pub enum PinnedTlsError {
-    /// The file cannot be read, or has no certificate.
+    /// The file cannot be read, or contains no certificate.
     #[error("{0}")]
     Certificate(#[from] pem::Error),
-    /// The program did not install a provider of cryptography.
+    /// The program has not installed a cryptography provider.
     #[error("TLS is not set up")]
     NoTls(#[source] Option<Error>),
 }
 
 impl PinnedTls {
-    /// Recognises the server by the first certificate in the PEM file at `path`.
+    /// Trusts only the first certificate in the PEM file at `path`.
     ///
     /// # Errors
     /// [`PinnedTlsError`].
@@ -52,10 +52,10 @@ impl PinnedTls {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    /// Shakes hands on `stream`, which was connected to `address`.
+    /// Makes the TLS handshake on `stream`, which is connected to `address`.
     ///
     /// # Errors
-    /// The server has another certificate, or speaks no TLS.
+    /// An I/O error if the server has a different certificate or does not use TLS.
     pub async fn connect(
         &self,
         stream: TcpStream,

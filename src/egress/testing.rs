@@ -1,4 +1,4 @@
-//! An identity provider for tests: a few canned answers on a loopback port.
+//! An identity provider for tests, with a few fixed responses on a loopback port.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-/// Answers until it is dropped with its runtime. A path without an answer is 404.
+/// Responds until it is dropped with its runtime. A path without a response returns 404.
 pub(crate) struct Provider {
     base: String,
     shared: Arc<Shared>,
@@ -25,7 +25,7 @@ struct Shared {
 
 impl Provider {
     pub(crate) async fn start() -> Self {
-        // The first caller wins; any other already installed the same.
+        // The first call installs the provider. Later calls fail and would have installed the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -69,7 +69,7 @@ impl Provider {
         );
     }
 
-    /// Answers nothing until `release`.
+    /// Sends no response until `release` is called.
     pub(crate) fn hold(&self) {
         self.holding.send_replace(true);
     }
@@ -78,7 +78,7 @@ impl Provider {
         self.holding.send_replace(false);
     }
 
-    /// How many requests named a path.
+    /// Returns the number of requests for a path.
     pub(crate) fn hits(&self, path: &str) -> usize {
         let hits = self.shared.hits.lock().unwrap();
         hits.iter().filter(|hit| *hit == path).count()
@@ -101,7 +101,7 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>, mut held: watch::Rec
     let found = shared.answers.lock().unwrap().get(&path).cloned();
     let found =
         found.unwrap_or_else(|| b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec());
-    // A client that refuses the answer early closes the connection while it is written.
+    // A client that refuses the response early closes the connection while it is written.
     let _ = stream.write_all(&found).await;
     let _ = stream.shutdown().await;
 }

@@ -100,7 +100,7 @@ async fn addresses_are_checked_before_and_after_resolution() {
         let error = egress.get(&url, Reach::Named).await.unwrap_err();
         assert_eq!(error, EgressError::AddressRefused);
     }
-    // `localhost` resolves to loopback, which is not for discovered URLs.
+    // `localhost` resolves to loopback, which is not allowed for discovered URLs.
     provider.ok("/keys", "{}");
     let by_name = provider.url("/keys").replace("127.0.0.1", "localhost");
     let url = OutboundUrl::parse(&by_name).unwrap();
@@ -110,7 +110,7 @@ async fn addresses_are_checked_before_and_after_resolution() {
     assert!(egress.get(&url, Reach::Named).await.is_ok());
 }
 
-/// An https server for one name, on a thread of its own; answers every request with `{}`.
+/// Starts an https server for one name on its own thread. It responds to every request with `{}`.
 fn https_server(name: &str) -> (u16, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
