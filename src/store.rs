@@ -1,8 +1,8 @@
-//! What must outlive a process: who and what was revoked, and records that are used once or change one step at a time.
+//! Durable state: revocations, and records that are used once or changed step by step.
 //!
-//! What enters are records and revocations; what leaves are the same, after any crash that comes behind an answer. A
-//! revocation is answered only once it is durable, and is then in the process's [`Revocations`], which every request asks
-//! without waiting for anything. A store that cannot be reached says so; nothing here guesses.
+//! A completed operation survives any later crash. A revocation completes only after it is durable and in the process's
+//! [`Revocations`], which every request checks without waiting. If the store cannot be reached, operations return an
+//! error.
 
 mod embedded;
 mod lineage;
@@ -28,19 +28,19 @@ use crate::clock::UnixTime;
 use std::fmt;
 use thiserror::Error;
 
-/// Keeps records and revocations.
+/// Stores records and revocations.
 ///
-/// An implementation is one file of this module and one variant of the enum that names them; it passes the contract
-/// tests that all of them pass.
+/// An implementation is one file of this module and one variant of [`Stores`]. It must pass the contract tests that all
+/// implementations share.
 pub trait Store: Send + Sync + fmt::Debug {
-    /// The record, unless there is none or its time is over.
+    /// Returns the record, unless there is none or it has expired.
     fn get(
         &self,
         key: &RecordKey,
     ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// Keeps `value` until `until`, where there is no record yet. `false`: there is one, and it stays as it is. This is
-    /// how something is used once.
+    /// Stores `value` until `until`, unless there is already a record. Returns `false` if there is one, and does not
+    /// change it. This allows something to be used only once.
     fn put_new(
         &self,
         key: &RecordKey,
@@ -48,7 +48,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         until: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Replaces the record where it still has `version`. `false`: it is another one meanwhile, or none, and stays so.
+    /// Replaces the record if it still has `version`. Returns `false` if it has a different version or does not exist,
+    /// and changes nothing.
     fn swap(
         &self,
         key: &RecordKey,
@@ -57,34 +58,34 @@ pub trait Store: Send + Sync + fmt::Debug {
         until: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Forgets the record; there need not be one.
+    /// Removes the record, if it exists.
     fn remove(&self, key: &RecordKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Makes the revocations durable and enters them in this process's [`Revocations`]; both have happened when this
-    /// answers. All of them hold then, or none was answered for.
+    /// Makes the revocations durable and adds them to this process's [`Revocations`]. Both are done when this returns
+    /// `Ok`. After an error, any of them may be in force or not.
     fn revoke(
         &self,
         revocations: &[Revocation],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes revocations back, durably. This process's [`Revocations`] know it when this answers, and every other
-    /// process that shares the store knows it as soon as it would know of a revocation. One that is made later holds.
+    /// Lifts revocations, durably. When this returns `Ok`, this process's [`Revocations`] have changed. Other processes
+    /// that share the store learn of it as fast as of a revocation. A later revocation is not affected.
     fn lift(&self, lifts: &[Lift]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The revocations that this process knows, also those that others made.
+    /// The revocations that this process knows, including those made by others.
     fn revocations(&self) -> &Revocations;
 }
 
-/// Why a store did not do what it was asked. It is not known then whether it did.
+/// The reason why a store operation failed. The operation may still have been performed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
-    /// It cannot be reached, or did not answer in time: asking again later may help.
+    /// The store cannot be reached, or did not respond in time. A retry may succeed.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// What it holds is not what was put there.
+    /// The stored data is not what was written.
     #[error("the store holds something that was not put there so")]
     Corrupt,
-    /// It keeps as much as it may.
+    /// The store has reached its maximum size.
     #[error("the store is full")]
     Full,
     /// The record could not be sealed, or there was no randomness.

@@ -1,9 +1,8 @@
-//! The store in a file of its own, for one gateway.
+//! The embedded store: a local file, for a single gateway.
 //!
-//! What enters are operations; what leaves are their answers, each only after what it did was flushed to the disk. One
-//! thread writes: what waits when it begins a transaction becomes part of it, so that many share one flush. At start the
-//! whole file is verified, and one that is damaged, empty or another's is refused: only a file that does not exist is
-//! made.
+//! An operation completes only after its changes were flushed to disk. One thread writes: all operations that wait when
+//! it begins a transaction become part of it, so that many operations share one flush. At start, the whole file is
+//! verified. A damaged, empty or foreign file is refused. The store creates a file only if none exists.
 
 mod codec;
 mod file;
@@ -27,7 +26,7 @@ use tokio::{sync::oneshot, time::timeout};
 use transaction::What;
 use writer::{Operation, Writer};
 
-/// A store in one file, which this process alone has open.
+/// A store in one file, which only this process has open.
 pub struct Embedded {
     path: PathBuf,
     shelf: Arc<Shelf>,
@@ -37,17 +36,17 @@ pub struct Embedded {
     randomness: SharedRandomness,
 }
 
-/// How long an operation waits for the disk.
+/// The maximum time that an operation waits for the disk.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How many operations wait for the disk at most.
+/// The maximum number of operations that wait for the disk.
 const WAITING: usize = 4_096;
 
 impl Embedded {
-    /// Opens the store at `path`, verifying all of it, and makes one where there is no file. The revocations that it
-    /// holds are known when this returns.
+    /// Opens the store at `path` and verifies all of it, or creates the file if it does not exist. The stored
+    /// revocations are loaded when this returns.
     ///
     /// # Errors
-    /// [`OpenError`]; what the file holds is left as it is.
+    /// [`OpenError`]. The file is left unchanged.
     pub fn open(
         path: &Path,
         clock: SharedClock,
@@ -74,7 +73,7 @@ impl Embedded {
         })
     }
 
-    /// Looks at the file without opening it: whether [`Self::open`] has something to open, or may make one.
+    /// Checks, without opening the file, that [`Self::open`] could open it or may create it.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -96,7 +95,7 @@ impl Embedded {
 
 impl Store for Embedded {
     async fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        // a page in memory, or one read of a local file: no reason to wait in line behind flushes
+        // reads a page in memory or from the local file, so it does not need to wait for flushes
         let found = self.shelf.read(|tables| tables.record(key))?;
         let now = self.clock.now();
         Ok(found.filter(|found| found.until > now).map(|found| Record {

@@ -1,37 +1,38 @@
-//! What a token comes from: everything whose revocation ends it.
+//! The lineage of a token: every key whose revocation ends it.
 
 use super::RevocationKey;
 use super::revocation::KEY;
 use crate::clock::UnixTime;
 use thiserror::Error;
 
-/// Everything whose revocation ends a token, and when the earliest of what it was made of was issued.
+/// The keys whose revocation ends a token, and the issue time of the earliest token that it was made from.
 ///
-/// A token that is made of others has the union of theirs, so that whatever is revoked ends all that came of it.
+/// A token that is made from several tokens has the union of their lineages. Therefore a revocation ends all derived
+/// tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
-    /// In ascending order, each once.
+    /// In ascending order, without duplicates.
     keys: Box<[RevocationKey]>,
     since: UnixTime,
 }
 
-/// A token would come from more than is kept of it.
+/// The lineage of a token would have more keys than can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{found} things could end the token, more than {}", Lineage::MAX_KEYS)]
 pub struct TooManyKeys {
-    /// How many there are.
+    /// The number of keys.
     pub found: usize,
 }
 
 impl Lineage {
-    /// The most keys that a lineage has: what comes from more is refused.
+    /// The maximum number of keys in a lineage. Tokens that would have more are refused.
     pub const MAX_KEYS: usize = 32;
 
-    /// Everything that ends a token which was issued at `since` (the epoch, where that is not known: every revocation of
-    /// what has a beginning then ends it).
+    /// Makes the lineage of a token that was issued at `since`. If the time is unknown, pass the epoch: then every
+    /// revocation of a subject, an actor or a session in the lineage applies to the token.
     ///
     /// # Errors
-    /// [`TooManyKeys`] beyond [`Self::MAX_KEYS`].
+    /// [`TooManyKeys`] above [`Self::MAX_KEYS`].
     pub fn new(
         keys: impl IntoIterator<Item = RevocationKey>,
         since: UnixTime,
@@ -48,7 +49,7 @@ impl Lineage {
         })
     }
 
-    /// That of a token which is made of this one's and `other`'s.
+    /// Returns the lineage of a token that is made from both tokens.
     ///
     /// # Errors
     /// [`TooManyKeys`].
@@ -59,7 +60,7 @@ impl Lineage {
         )
     }
 
-    /// This one, and `keys` besides: what a token made of this one has of its own.
+    /// Adds `keys` to the lineage, such as the own keys of a derived token.
     ///
     /// # Errors
     /// [`TooManyKeys`].
@@ -67,17 +68,17 @@ impl Lineage {
         Self::new(self.keys.iter().copied().chain(keys), self.since)
     }
 
-    /// What ends the token, in ascending order.
+    /// The keys, in ascending order.
     pub fn keys(&self) -> &[RevocationKey] {
         &self.keys
     }
 
-    /// When the earliest of what it was made of was issued.
+    /// The issue time of the earliest token that this one was made from.
     pub fn since(&self) -> UnixTime {
         self.since
     }
 
-    /// As bytes: eight of [`Self::since`], then sixteen of each key.
+    /// Encodes the lineage: [`Self::since`] in eight bytes, then each key in sixteen bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + KEY * self.keys.len());
         bytes.extend_from_slice(&self.since.as_secs().to_be_bytes());
@@ -87,13 +88,13 @@ impl Lineage {
         bytes
     }
 
-    /// What [`Self::to_bytes`] wrote; none of anything else.
+    /// Decodes the output of [`Self::to_bytes`]. Returns `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (since, keys) = bytes.split_first_chunk::<8>()?;
         let (keys, rest) = keys.as_chunks::<KEY>();
         let keys = keys.iter().copied().map(RevocationKey::from_bytes);
         let read = Self::new(keys, UnixTime::from_secs(i64::from_be_bytes(*since))).ok()?;
-        // the one text of it
+        // only the canonical encoding is accepted
         (rest.is_empty() && read.to_bytes() == bytes).then_some(read)
     }
 }

@@ -1,4 +1,4 @@
-//! What may be used once, such as the `jti` of a client's assertion.
+//! Values that may be used only once, such as the `jti` of a client assertion.
 
 use super::{RecordKey, Store, StoreError, Stores};
 use crate::clock::UnixTime;
@@ -8,19 +8,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Remembers what was used, as long as it could be used again. Clones remember the same.
+/// Records used values for as long as they could be used again. Clones share the record.
 #[derive(Clone)]
 pub struct OnceOnly {
     memory: Arc<Memory>,
     store: Option<Stores>,
 }
 
-/// Whether something is used for the first time.
+/// The result of using a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It is.
+    /// The value is used for the first time.
     First,
-    /// It was used before.
+    /// The value was used before.
     Again,
 }
 
@@ -30,8 +30,8 @@ struct Memory {
 }
 
 impl OnceOnly {
-    /// Remembers `most` things at once, in this process alone. When all of them could still be used again, the next one
-    /// is refused: what is forgotten too early could be replayed.
+    /// Records up to `most` values in this process only. If all of them could still be used again, the next value is
+    /// refused, because a value that is removed too early could be replayed.
     pub fn in_memory(most: usize) -> Self {
         Self {
             memory: Arc::new(Memory {
@@ -42,18 +42,17 @@ impl OnceOnly {
         }
     }
 
-    /// The same, and remembers in `store` too, where there is one: what is used is then used once by all who share it, and
-    /// once across restarts. While the store is not available, the memory alone counts: of what is used elsewhere then,
-    /// nothing is known.
+    /// Also records values in `store`, if there is one. A value can then be used once by all processes that share the
+    /// store, and once across restarts. While the store is not available, only this process's record is checked.
     #[must_use]
     pub fn kept_in(self, store: Option<Stores>) -> Self {
         Self { store, ..self }
     }
 
-    /// Uses up `id`, which nobody accepts from `until` on anyway.
+    /// Uses the value `id`, which is not accepted from `until` on.
     ///
     /// # Errors
-    /// [`StoreError::Full`], and what the store answers but for [`StoreError::Unavailable`].
+    /// [`StoreError::Full`], and errors of the store except [`StoreError::Unavailable`].
     pub async fn first_use(
         &self,
         kind: &'static str,
@@ -69,7 +68,7 @@ impl OnceOnly {
         match store.put_new(&key, Vec::new(), until).await {
             Ok(true) => Ok(Use::First),
             Ok(false) => Ok(Use::Again),
-            // an outage of the store stops no exchange
+            // an outage of the store does not stop exchanges
             Err(StoreError::Unavailable(_)) => Ok(used),
             Err(error) => Err(error),
         }

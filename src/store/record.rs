@@ -1,24 +1,24 @@
-//! One record of a store.
+//! A record of a store.
 
 use super::StoreError;
 use crate::{clock::Randomness, jose::FieldDigest};
 use std::fmt;
 
-/// Where a record is kept: a digest, so that what the store's operator sees leads back to nothing.
+/// The key of a record. It is a digest, so that the operator of the store cannot trace it to its origin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey([u8; 32]);
 
-/// What is kept there.
+/// A stored record.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// The value.
     pub value: Vec<u8>,
-    /// Another with each change of the record.
+    /// The version, which changes with each change of the record.
     pub version: u64,
 }
 
 impl RecordKey {
-    /// The key of the record of this kind about `id`. Records of two kinds never share one.
+    /// Returns the key of the record of this kind for `id`. Records of different kinds have different keys.
     pub fn new(kind: &'static str, id: &[u8]) -> Self {
         let digest = FieldDigest::new("obo-gateway/record/1").field(kind.as_bytes());
         Self(digest.field(id).finish())
@@ -30,7 +30,7 @@ impl RecordKey {
     }
 }
 
-/// The version that a record begins with: by chance, because one that was removed and put again is another one.
+/// Returns the first version of a record. It is random, so that a record which was removed and added again differs.
 pub(super) fn first_version(randomness: &dyn Randomness) -> Result<u64, StoreError> {
     let mut version = [0; 8];
     randomness
@@ -49,7 +49,7 @@ impl fmt::Debug for RecordKey {
     }
 }
 
-/// Whatever the value is, it is nothing for a log.
+/// The value may be confidential, so that `Debug` omits it.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")

@@ -1,9 +1,9 @@
 //! The store on a Redis or Valkey server, for any number of gateways.
 //!
-//! What enters are operations; what leaves are their answers within a second, or that the server is not available.
-//! Everything is sealed with the gateways' opaque keys and bound to where it stands, and what names it is a digest: the
-//! server learns when something ends and how long it is. Revocations are a stream that every gateway follows: told of news
-//! by publication, and looking for itself twice a second besides.
+//! An operation completes within a second, or fails because the server is not available. All data is sealed with the
+//! gateways' opaque keys and bound to its name, and names are digests. The server learns only when a record expires and
+//! how long it is. Revocations are a stream that every gateway follows: it is notified of new entries, and also reads
+//! twice a second.
 
 mod connection;
 mod follower;
@@ -36,16 +36,16 @@ pub struct Redis {
     server: Arc<Server>,
     keys: Arc<SealingKeys>,
     revocations: Revocations,
-    /// How far the stream was read.
+    /// The position up to which the stream was read.
     followed: Followed,
     clock: SharedClock,
     randomness: SharedRandomness,
-    /// Where all I/O happens.
+    /// The runtime for all network I/O.
     io: Handle,
     following: AbortHandle,
 }
 
-/// What a [`Redis`] is made of besides its server.
+/// The components that a [`Redis`] needs besides its server.
 pub(super) struct Surroundings {
     pub(super) clock: SharedClock,
     pub(super) randomness: SharedRandomness,
@@ -53,20 +53,20 @@ pub(super) struct Surroundings {
     pub(super) keys: Arc<SealingKeys>,
 }
 
-/// How old may be what a gateway knows of the others' revocations before it counts as stale: longer than a server needs to
-/// be started again, or to be replaced by another.
+/// The age at which knowledge of other gateways' revocations counts as stale. It is longer than a restart or a failover
+/// of the server takes.
 pub const STALE_AFTER: Duration = Duration::from_secs(30);
-/// How long a server is waited for at start.
+/// How long to wait for the server at start.
 const START: Duration = Duration::from_secs(5);
 
-/// Keeps a record where there is none, or one that has ended.
+/// Stores a record if there is none, or only an expired one.
 const PUT_NEW: &str = "\
 local kept = redis.call('GET', KEYS[1])
 if kept and tonumber(string.sub(kept, 17, 32)) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1";
 
-/// Replaces a record that has one version.
+/// Replaces a record that has a given version.
 const SWAP: &str = "\
 local kept = redis.call('GET', KEYS[1])
 if not kept or string.sub(kept, 1, 16) ~= ARGV[4] then return 0 end
@@ -74,23 +74,23 @@ if tonumber(string.sub(kept, 17, 32)) <= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1";
 
-/// Appends entries to the stream, all or none, and says so. Answers with the id of the last one.
+/// Appends entries to the stream, all or none, and publishes a notification. Returns the id of the last entry.
 const APPEND: &str = "\
 local id = ''
 for i = 2, #ARGV do id = redis.call('XADD', KEYS[1], '*', 'r', ARGV[i]) end
 redis.call('PUBLISH', ARGV[1], 'revoked')
 return id";
 
-/// How long a gateway waits until it has itself read the lift that it wrote. Without a subscription the stream is read
-/// twice a second.
+/// How long to wait until this gateway has read back its own lift from the stream. Without a subscription, the stream
+/// is read twice a second.
 const READ_BACK: Duration = Duration::from_secs(2);
 
 impl Redis {
-    /// Connects, and reads the revocations that there are: they are known when this returns. Blocks for five seconds at
-    /// most; not to be called on a thread of `io`.
+    /// Connects, and reads all revocations before it returns. Blocks for at most five seconds. It must not be called on
+    /// a thread of `io`.
     ///
     /// # Errors
-    /// [`StoreError`] where that did not succeed: a gateway that knows no revocations accepts no tokens.
+    /// [`StoreError`] if this fails: a gateway that does not know the revocations must not accept tokens.
     fn connect(server: Server, with: Surroundings) -> Result<Self, StoreError> {
         let Surroundings {
             clock,
@@ -129,7 +129,7 @@ impl Redis {
         }
     }
 
-    /// Runs `command` where all I/O happens.
+    /// Runs `command` on the I/O runtime.
     async fn perform<T>(&self, command: Cmd) -> Result<T, StoreError>
     where
         T: redis::FromRedisValue + Send + 'static,
@@ -143,7 +143,7 @@ impl Redis {
         }
     }
 
-    /// Appends `changes` to the stream; the place of the last one.
+    /// Appends `changes` to the stream. Returns the position of the last one.
     async fn append(&self, changes: impl Iterator<Item = Change>) -> Result<StreamId, StoreError> {
         let mut command = redis::cmd("EVAL");
         command.arg(APPEND).arg(1).arg(STREAM).arg(CHANNEL);
@@ -154,7 +154,7 @@ impl Redis {
         id.parse().map_err(|_| StoreError::Corrupt)
     }
 
-    /// Whether one of the scripts that keep a record did so.
+    /// Runs a script that stores a record. Returns `true` if it stored the record.
     async fn keep(
         &self,
         script: &str,
@@ -166,7 +166,7 @@ impl Redis {
         let now = self.clock.now();
         let left = until.since(now).as_millis();
         if left == 0 {
-            // it has ended: there is nothing to keep, and the server refuses to
+            // it has expired, so there is nothing to store, and the server would refuse it
             return Ok(swapped.is_none());
         }
         let name = name_of(key);
@@ -235,7 +235,7 @@ impl Store for Redis {
         }
         let changes = revocations.iter().cloned().map(Change::Revoked);
         let id = self.append(changes.clone()).await?;
-        // not where the follower was faster: it may have read a lift behind it, too
+        // not if the follower was faster, because it may already have read a later lift
         self.followed
             .unless_read(id, || self.revocations.apply(changes));
         Ok(())
@@ -248,7 +248,7 @@ impl Store for Redis {
         let id = self
             .append(lifts.iter().copied().map(Change::Lifted))
             .await?;
-        // read in its place in the stream, so that it lifts nothing that was revoked after it
+        // applied at its position in the stream, so that it does not lift any later revocation
         self.followed.read(id, READ_BACK).await
     }
 

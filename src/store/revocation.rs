@@ -1,4 +1,4 @@
-//! What can be revoked, and one revocation of it.
+//! Revocations, and the keys that name what is revoked.
 
 use crate::{clock::UnixTime, jose::FieldDigest, token::RawToken};
 use std::{fmt, str::FromStr, sync::Arc};
@@ -8,22 +8,23 @@ pub(super) const KEY: usize = 16;
 
 /// A digest of what is revoked: a token, a session, a subject, an actor, a client, a signing key or a family of tokens.
 ///
-/// The first 16 bytes of a SHA-256 over the kind and its names. That half of a digest is enough: who wants a token to be
-/// found in it has to find a second preimage, and finding one ends a token at worst.
+/// It is the first 16 bytes of a SHA-256 of the kind and its names. Half of a digest is sufficient: an attack would
+/// need a second preimage, and would at worst revoke a token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevocationKey([u8; KEY]);
 
-/// What a revocation ends.
+/// The tokens to which a revocation applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
-    /// What began at the moment of the revocation or before: of a subject, an actor or a session, which may begin anew.
+    /// Tokens that were issued at or before the revocation. For a subject, actor or session, which may get new tokens
+    /// later.
     Earlier,
-    /// Everything, whenever it began: of a token, a family, a client or a signing key.
+    /// All tokens, whenever they were issued. For a token, family, client or signing key.
     Always,
 }
 
-/// Who made a revocation. The two are kept apart, so that an operator who lifts a revocation does not undo what a client
-/// asked for.
+/// The maker of a revocation. Revocations of both makers are independent, so that an operator who lifts a revocation
+/// does not undo one that a client requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RevokedBy {
     /// An operator, through the admin listener.
@@ -32,81 +33,81 @@ pub enum RevokedBy {
     Client,
 }
 
-/// That something is revoked.
+/// A revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    /// What.
+    /// What is revoked.
     pub key: RevocationKey,
-    /// Since when.
+    /// When it was revoked.
     pub at: UnixTime,
-    /// When the last of what it ends would have ended by itself: it is forgotten then.
+    /// When the last revoked token would have expired. The revocation is then removed.
     pub until: UnixTime,
-    /// What it ends.
+    /// The tokens to which it applies.
     pub reach: Reach,
     /// Who made it.
     pub by: RevokedBy,
-    /// What the maker noted about it, for those who list revocations; at most [`Self::MAX_ABOUT`] bytes are kept.
+    /// A note of the maker, shown in lists of revocations. At most [`Self::MAX_ABOUT`] bytes are stored.
     pub about: Option<Arc<str>>,
 }
 
-/// One step in the history of what is revoked. Steps have an order: a revocation that comes after a lift holds.
+/// A change of the revocations. Changes are ordered: a revocation that follows a lift is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Something is revoked.
+    /// Something was revoked.
     Revoked(Revocation),
-    /// What was revoked before is not revoked any more.
+    /// A revocation was lifted.
     Lifted(Lift),
 }
 
-/// That the revocations of one thing, as far as one side made them, are taken back.
+/// Lifts the revocations of one key that one maker made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lift {
-    /// Of what.
+    /// What is no longer revoked.
     pub key: RevocationKey,
-    /// Whose revocations.
+    /// The maker of the lifted revocations.
     pub by: RevokedBy,
-    /// When.
+    /// When it was lifted.
     pub at: UnixTime,
 }
 
 impl RevocationKey {
-    /// The token with this `jti` of this issuer.
+    /// The key of the token with this `jti` of this issuer.
     pub fn token(iss: &str, jti: &str) -> Self {
         Self::of("token", &[iss.as_bytes(), jti.as_bytes()])
     }
 
-    /// A token that has no `jti`, by its bytes.
+    /// The key of a token without `jti`, from its bytes.
     pub fn token_bytes(token: &RawToken) -> Self {
-        // what is digested leads back to no token
+        // the token cannot be derived from its digest
         Self::of("token-bytes", &[token.expose()])
     }
 
-    /// The session `sid` at this issuer.
+    /// The key of the session `sid` at this issuer.
     pub fn session(iss: &str, sid: &str) -> Self {
         Self::of("session", &[iss.as_bytes(), sid.as_bytes()])
     }
 
-    /// A subject of this issuer: everything issued for it.
+    /// The key of a subject of this issuer. It revokes everything issued for the subject.
     pub fn subject(iss: &str, sub: &str) -> Self {
         Self::of("subject", &[iss.as_bytes(), sub.as_bytes()])
     }
 
-    /// An actor of this issuer: everything that it may do for others.
+    /// The key of an actor of this issuer. It revokes everything issued to it on behalf of others.
     pub fn actor(iss: &str, sub: &str) -> Self {
         Self::of("actor", &[iss.as_bytes(), sub.as_bytes()])
     }
 
-    /// A client: everything that was issued to it.
+    /// The key of a client. It revokes everything issued to the client.
     pub fn client(id: &str) -> Self {
         Self::of("client", &[id.as_bytes()])
     }
 
-    /// A signing key of this issuer: everything that it signed.
+    /// The key of a signing key of this issuer. It revokes everything that was signed with it.
     pub fn signing_key(iss: &str, kid: &str) -> Self {
         Self::of("signing-key", &[iss.as_bytes(), kid.as_bytes()])
     }
 
-    /// A family of refresh tokens, and the access tokens that came of them.
+    /// The key of a family of refresh tokens. It revokes them and their access tokens.
     pub fn family(id: &str) -> Self {
         Self::of("family", &[id.as_bytes()])
     }
@@ -121,18 +122,18 @@ impl RevocationKey {
         Self(key)
     }
 
-    /// A key that was written down before.
+    /// Returns a key that was stored.
     pub(super) const fn from_bytes(bytes: [u8; KEY]) -> Self {
         Self(bytes)
     }
 
-    /// The key, to write it down.
+    /// The bytes of the key, for storage.
     pub(super) const fn as_bytes(&self) -> &[u8; KEY] {
         &self.0
     }
 }
 
-/// 32 hexadecimal digits: how operators name a revocation.
+/// Operators name a revocation by the 32 hexadecimal digits of its key.
 impl fmt::Display for RevocationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
@@ -157,10 +158,11 @@ impl FromStr for RevocationKey {
 }
 
 impl Revocation {
-    /// The longest [`Self::about`] in bytes.
+    /// The maximum length of [`Self::about`] in bytes.
     pub const MAX_ABOUT: usize = 4096;
 
-    /// Ends what began at `at` or before, e.g. everything of a subject. Made by a client, unless another is named.
+    /// Revokes what was issued at or before `at`, for example for a subject. The maker is a client unless set
+    /// otherwise.
     pub fn of_earlier(key: RevocationKey, at: UnixTime, until: UnixTime) -> Self {
         let reach = Reach::Earlier;
         Self {
@@ -173,7 +175,7 @@ impl Revocation {
         }
     }
 
-    /// Ends everything, e.g. of a client. Made by a client, unless another is named.
+    /// Revokes everything, for example of a client. The maker is a client unless set otherwise.
     pub fn of_all(key: RevocationKey, at: UnixTime, until: UnixTime) -> Self {
         let reach = Reach::Always;
         Self {
@@ -186,20 +188,21 @@ impl Revocation {
         }
     }
 
-    /// The same, made by an operator, who noted this about it.
+    /// Sets the maker to an operator, with a note.
     #[must_use]
     pub fn by_operator(self, about: Option<Arc<str>>) -> Self {
         let by = RevokedBy::Operator;
         Self { by, about, ..self }
     }
 
-    /// The same, with this noted about it.
+    /// Sets the note.
     #[must_use]
     pub fn noted(self, about: Option<Arc<str>>) -> Self {
         Self { about, ..self }
     }
 
-    /// Of two about one thing and by one side: what ends all that either ends. The note is that of the later one.
+    /// Combines two revocations of one key and maker to one that applies wherever either does. The note is that of the
+    /// later one.
     pub(super) fn with(&self, later: &Self) -> Self {
         Self {
             key: self.key,
@@ -211,7 +214,7 @@ impl Revocation {
         }
     }
 
-    /// The note as it is written down.
+    /// The note as it is stored.
     pub(super) fn about_bytes(&self) -> &[u8] {
         let about = self.about.as_deref().unwrap_or_default().as_bytes();
         if about.len() > Self::MAX_ABOUT {
@@ -269,7 +272,7 @@ mod tests {
         }
     }
 
-    /// What is stored has to be found by the next release. Worked out with another implementation (Python's `hashlib`).
+    /// Stored keys must stay valid in the next release. Computed with another implementation (Python's `hashlib`).
     #[test]
     fn keys_stay_what_they_are() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The revocations that this process knows, in memory: what every request asks.
+//! The revocations that this process knows, in memory. Every request checks them.
 
 use super::{Change, Lift, Lineage, Reach, Revocation, RevocationKey, RevokedBy};
 use crate::clock::UnixTime;
@@ -12,29 +12,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// All revocations that this process knows. Clones are the same ones.
+/// All revocations that this process knows. Clones share them.
 ///
-/// A request that has a remembered answer compares [`Self::epoch`], which costs one load, and asks [`Self::ends`] only
-/// when it has changed. What was made of a token that is looked at before the epoch is read can have missed a revocation;
-/// so: read the epoch, then look at the token, and remember that epoch.
+/// A request with a cached result compares [`Self::epoch`], which costs one load, and calls [`Self::ends`] only if the
+/// epoch has changed. To cache a result, read the epoch first, then check the token, and store that epoch. In the
+/// opposite order, a revocation in between would be missed.
 #[derive(Clone)]
 pub struct Revocations(Arc<Index>);
 
 struct Index {
-    /// How often something was added or lifted.
+    /// The number of revocations that were added or lifted.
     epoch: AtomicU64,
     ended: RwLock<HashMap<RevocationKey, InForce>>,
     freshness: Option<Freshness>,
 }
 
-/// What is revoked about one thing, by each side that may revoke.
+/// The revocations of one key, by maker.
 #[derive(Debug, Default, Clone)]
 struct InForce {
     by_operator: Option<Revocation>,
     by_client: Option<Revocation>,
 }
 
-/// When the others' revocations were last known to be all here.
+/// When this process last knew all revocations of other gateways.
 struct Freshness {
     began: Instant,
     bound: Duration,
@@ -48,12 +48,12 @@ impl Revocations {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// None so far, and none that others could make: never stale.
+    /// Creates an empty set that only this process changes. It is never stale.
     pub fn of_one_process() -> Self {
         Self::new(None)
     }
 
-    /// None so far; others make some too. Stale once nothing was heard of them for longer than `bound`.
+    /// Creates an empty set that other processes change too. It becomes stale after `bound` without news of them.
     pub fn of_replicas(bound: Duration, now: Instant) -> Self {
         Self::new(Some(Freshness {
             began: now,
@@ -70,13 +70,13 @@ impl Revocations {
         }))
     }
 
-    /// Changes with each revocation that arrives, and with each that is lifted.
+    /// A number that changes whenever a revocation is added or lifted.
     pub fn epoch(&self) -> u64 {
-        // who sees the new epoch sees what was added before it
+        // a thread that sees the new epoch also sees the change before it
         self.0.epoch.load(Ordering::Acquire)
     }
 
-    /// Whether something that a token comes from is revoked.
+    /// Returns `true` if a key of the lineage is revoked.
     pub fn ends(&self, lineage: &Lineage) -> bool {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         !ended.is_empty()
@@ -89,12 +89,13 @@ impl Revocations {
             })
     }
 
-    /// Adds revocations: each holds when this returns. Of two about one thing and by one side holds what ends more.
+    /// Adds revocations. All are in force when this returns. If two of one key and maker overlap, the broader one
+    /// applies.
     pub fn insert(&self, revocations: impl IntoIterator<Item = Revocation>) {
         self.apply(revocations.into_iter().map(Change::Revoked));
     }
 
-    /// Applies changes in their order, at once for everybody who asks: nobody sees what only held between two of them.
+    /// Applies changes in their order and atomically. No intermediate state is visible.
     pub fn apply(&self, changes: impl IntoIterator<Item = Change>) {
         let mut ended = self.0.ended.write().unwrap_or_else(PoisonError::into_inner);
         let mut news = 0;
@@ -118,14 +119,14 @@ impl Revocations {
         }
     }
 
-    /// What is in force about `key`, of each side that revoked it.
+    /// Returns the revocations of `key`, one for each maker.
     pub fn about(&self, key: &RevocationKey) -> Vec<Revocation> {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         let in_force = ended.get(key).into_iter().flat_map(InForce::iter);
         in_force.cloned().collect()
     }
 
-    /// What is in force about the `most` first keys after `after`, in ascending order of the keys.
+    /// Returns the revocations of the first `most` keys after `after`, in ascending order of the keys.
     pub fn page(&self, after: Option<RevocationKey>, most: usize) -> Vec<Revocation> {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         let mut keys: Vec<_> = ended
@@ -141,7 +142,7 @@ impl Revocations {
         in_force.flat_map(InForce::iter).cloned().collect()
     }
 
-    /// Forgets those whose time is over.
+    /// Removes expired revocations.
     pub fn sweep(&self, now: UnixTime) {
         let mut ended = self.0.ended.write().unwrap_or_else(PoisonError::into_inner);
         ended.retain(|_, ended| {
@@ -153,18 +154,18 @@ impl Revocations {
         ended.shrink_to(2 * left);
     }
 
-    /// How many things are known to be revoked.
+    /// The number of keys that are revoked.
     pub fn len(&self) -> usize {
         let ended = self.0.ended.read().unwrap_or_else(PoisonError::into_inner);
         ended.len()
     }
 
-    /// Whether none is known.
+    /// Returns `true` if there are no revocations.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Notes that all that others revoked before `now` is here.
+    /// Records that all revocations made elsewhere before `now` are known.
     pub fn heard(&self, now: Instant) {
         if let Some(freshness) = &self.0.freshness {
             let since = now.saturating_duration_since(freshness.began).as_millis();
@@ -173,8 +174,8 @@ impl Revocations {
         }
     }
 
-    /// Whether others may have revoked something longer ago than the stated bound that is not known here: the store
-    /// could not be reached for that long. `now` is the clock's steady time.
+    /// Returns `true` if revocations made elsewhere may be unknown here for longer than the bound, because the store
+    /// could not be reached. `now` is the monotonic time.
     pub fn is_stale(&self, now: Instant) -> bool {
         self.0.freshness.as_ref().is_some_and(|freshness| {
             let heard = Duration::from_millis(freshness.heard.load(Ordering::Relaxed));
@@ -197,7 +198,7 @@ impl InForce {
         }
     }
 
-    /// Whether that was news: the poll says again what the subscription said.
+    /// Returns `true` if this is a change. The poll repeats what the subscription reported.
     fn add(&mut self, revocation: Revocation) -> bool {
         let side = self.side(revocation.by);
         let whole = match &*side {

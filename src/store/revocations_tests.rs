@@ -1,4 +1,4 @@
-//! What a revocation ends, and for how long.
+//! Tests of what a revocation ends, and for how long.
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
@@ -88,7 +88,7 @@ fn what_replicas_revoke_is_stale_when_nothing_was_heard_for_longer_than_the_boun
 }
 
 proptest! {
-    /// Held against a list that is searched from end to end.
+    /// Compares with a simple implementation that searches a list.
     #[test]
     fn any_order_of_any_revocations_ends_what_one_of_them_ends(
         made in prop::collection::vec((0..6u8, 0..20i64, any::<bool>()), 0..24),

@@ -1,4 +1,4 @@
-//! `store` as it is written, and how it becomes a store.
+//! The `store` section of the configuration, and how it becomes a store.
 
 use super::{Embedded, OpenError, RedisSettings, Stores, redis::Surroundings as RedisSurroundings};
 use crate::{
@@ -26,16 +26,16 @@ pub struct StoreSettings {
     pub redis: Option<RedisSettings>,
 }
 
-/// What a store stands on.
+/// The components that a store needs.
 #[derive(Debug, Clone)]
 pub struct StoreParts {
-    /// The time.
+    /// The source of the current time.
     pub clock: SharedClock,
-    /// Random bytes.
+    /// The source of random bytes.
     pub randomness: SharedRandomness,
-    /// Where all I/O over a network happens.
+    /// The runtime for all network I/O.
     pub io: Handle,
-    /// What is sealed before it leaves the process.
+    /// The keys that seal everything that leaves the process.
     pub keys: Option<Arc<SealingKeys>>,
 }
 
@@ -48,7 +48,7 @@ pub struct EmbeddedSettings {
 }
 
 impl StoreSettings {
-    /// Opens the store. Without effects it is only looked at, and there is none.
+    /// Opens the store. Without effects, the settings are only checked, and there is no store.
     pub fn build(&self, building: &mut Building<'_>, parts: StoreParts) -> Option<Stores> {
         building.findings.exactly_one(&[
             ("embedded", self.embedded.is_some()),

@@ -1,10 +1,10 @@
-//! The stores that a configuration can name.
+//! The stores that can be configured.
 
 use super::{Embedded, Lift, Record, RecordKey, Redis, Revocation, Revocations, Store, StoreError};
 use crate::clock::UnixTime;
 use std::sync::Arc;
 
-/// One of the stores. Clones are the same one.
+/// One of the stores. Clones share it.
 #[derive(Debug, Clone)]
 pub enum Stores {
     /// In a file.
@@ -14,7 +14,7 @@ pub enum Stores {
 }
 
 impl Stores {
-    /// Its key in `store`.
+    /// The key in the `store` section.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",

@@ -1,4 +1,4 @@
-//! How records and revocations stand in the file: each with a digest over its key and itself.
+//! The encoding of records and revocations in the file. Each has a checksum over its key and its contents.
 
 use crate::{
     clock::UnixTime,
@@ -7,32 +7,32 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// A record as it is kept.
+/// A record as it is stored.
 pub(super) struct Kept {
     pub(super) version: u64,
     pub(super) until: UnixTime,
     pub(super) value: Vec<u8>,
 }
 
-/// What stands in the file is not what was put there.
+/// The contents of the file are not what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Damaged;
 
-/// Where something stands in the order in which things end: its end, its kind and its key.
+/// The length of an entry in the order of expiry: expiry time, kind and key.
 pub(super) const END: usize = 8 + 1 + 32;
 
-/// What ends.
+/// The kind of an entry that expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Record([u8; 32]),
     Revocation([u8; 16]),
 }
 
-/// The bytes of a digest.
+/// The length of a checksum, in bytes.
 const DIGEST: usize = 8;
 
 impl Kept {
-    /// Version and end in eight bytes each, the value, the digest.
+    /// Encodes the version and the expiry in eight bytes each, then the value and the checksum.
     pub(super) fn encode(&self, key: &RecordKey) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16 + self.value.len() + DIGEST);
         bytes.extend_from_slice(&self.version.to_be_bytes());
@@ -53,13 +53,13 @@ impl Kept {
     }
 }
 
-/// Set in the tag of a revocation that says who made it and what was noted about it. Earlier releases wrote neither.
+/// Set in the tag of a revocation that contains its maker and a note. Earlier releases stored neither.
 const NOTED: u8 = 0x80;
 const ALWAYS: u8 = 1;
 const BY_CLIENT: u8 = 2;
 
-/// The revocations of one thing, one of each side at most: when and until when in eight bytes each, the tag, the length
-/// of the note in two bytes, the note; then the digest.
+/// Encodes the revocations of one key, at most one of each maker: time and expiry in eight bytes each, the tag, the
+/// length of the note in two bytes, and the note. A checksum follows.
 pub(super) fn encode(key: &[u8; 16], revocations: &[Revocation]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
     for revocation in revocations {
@@ -90,7 +90,7 @@ pub(super) fn decode(key: [u8; 16], bytes: &[u8]) -> Result<Vec<Revocation>, Dam
         let (until, rest) = rest.split_first_chunk().ok_or(Damaged)?;
         let (&tag, rest) = rest.split_first().ok_or(Damaged)?;
         let (about, rest) = match tag & NOTED {
-            // an earlier release's: nothing more stands there
+            // written by an earlier release, without maker and note
             0 if rest.is_empty() && tag <= ALWAYS => (None, rest),
             0 => return Err(Damaged),
             _ => note(rest)?,
@@ -127,7 +127,7 @@ fn note(bytes: &[u8]) -> Result<(Option<Arc<str>>, &[u8]), Damaged> {
 }
 
 impl Ending {
-    /// Its place in the order.
+    /// Returns the position in the order of expiry.
     pub(super) fn at(self, until: UnixTime) -> [u8; END] {
         let (kind, key): (u8, &[u8]) = match &self {
             Self::Record(key) => (0, key),
@@ -143,7 +143,7 @@ impl Ending {
         place
     }
 
-    /// What stands at a place.
+    /// Returns the entry at a position.
     pub(super) fn of(place: &[u8; END]) -> Result<Self, Damaged> {
         let (_, rest) = place.split_first_chunk::<8>().ok_or(Damaged)?;
         let (kind, key) = rest.split_first_chunk::<1>().ok_or(Damaged)?;
@@ -155,12 +155,12 @@ impl Ending {
     }
 }
 
-/// The first place of what ends after `now`.
+/// Returns the first position of entries that expire after `now`.
 pub(super) fn first_after(now: UnixTime) -> [u8; END] {
     Ending::Record([0; 32]).at(now.plus(std::time::Duration::from_secs(1)))
 }
 
-/// A moment as bytes whose order is that of time.
+/// Encodes a time as bytes with the same order.
 fn ordered(time: UnixTime) -> [u8; 8] {
     (time.as_secs().cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! The file: opened, verified and made.
+//! The file of the embedded store: opening, verifying and creating it.
 
 use super::{
     codec::{self, Damaged, Kept},
@@ -23,30 +23,30 @@ use std::{
 };
 use thiserror::Error;
 
-/// Why there is no store in a file. What it holds is left as it is.
+/// The reason why a file cannot be used as a store. The file is left unchanged.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Another process has it open, or this one under another name.
+    /// Another process has the file open, or this process under another name.
     #[error("the store is open elsewhere")]
     Locked,
-    /// It has no bytes: something cut it, since a store is never so.
+    /// The file is empty. It was truncated, because a store is never empty.
     #[error("the file is empty, which no store is")]
     Empty,
-    /// It is something else.
+    /// The file is not a store.
     #[error("the file is no store of obo-gateway")]
     NotAStore,
-    /// It is one of another format.
+    /// The store has a different format.
     #[error("the store has the format {0:?}, which this version does not read")]
     OtherFormat(String),
-    /// Its contents are not what was written.
+    /// The contents are not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
-    /// It cannot be read, or made.
+    /// The file cannot be read or created.
     #[error("{0}")]
     Io(#[source] io::Error),
 }
 
-/// The open file. After a fault of the disk it is closed, and opened and verified again when it is needed next.
+/// The open file. After a disk error it is closed, and is opened and verified again at the next operation.
 pub(super) struct Shelf {
     path: PathBuf,
     database: RwLock<Option<Arc<Database>>>,
@@ -55,15 +55,15 @@ pub(super) struct Shelf {
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const FORMAT: &str = "format";
 const THIS_FORMAT: &[u8] = b"obo-gateway store 1";
-/// Counts the times that the file was settled.
+/// A counter that is incremented whenever the file is settled.
 const SETTLED: &str = "settled";
-/// What a file of this kind begins with.
+/// The first bytes of a file of this kind.
 const MAGIC: [u8; 4] = *b"redb";
-/// How much of the file is kept in memory besides the system's own cache.
+/// The size of the cache in memory, in addition to the system's own cache.
 const MEMORY: usize = 16 << 20;
 
 impl Shelf {
-    /// Opens the file, or makes it, and reads the revocations in it.
+    /// Opens or creates the file, and reads its revocations.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<Revocation>), OpenError> {
         if !exists(path)? {
             make(path)?;
@@ -76,7 +76,7 @@ impl Shelf {
         Ok((shelf, revocations))
     }
 
-    /// Runs `work` in a transaction that is on the disk when this returns; with a fault nothing of it is.
+    /// Runs `work` in a transaction that is on disk when this returns. After an error, none of it is.
     pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, Fault>,
@@ -90,7 +90,7 @@ impl Shelf {
         done.map_err(|fault| self.answer_to(fault))
     }
 
-    /// Runs `look` on what the last transaction left.
+    /// Runs `look` on the state after the last transaction.
     pub(super) fn read<T>(
         &self,
         look: impl FnOnce(&Reading) -> Result<T, Fault>,
@@ -101,7 +101,7 @@ impl Shelf {
         found.map_err(|fault| self.answer_to(fault))
     }
 
-    /// A transaction that changes nothing that anybody asks for.
+    /// Commits a transaction without any relevant change.
     pub(super) fn settle(&self) -> Result<(), StoreError> {
         let settled = self.database().and_then(|database| {
             let transaction = begin(&database)?;
@@ -132,7 +132,7 @@ impl Shelf {
         if let Some(database) = open.as_ref() {
             return Ok(Arc::clone(database));
         }
-        // its revocations are known already: it holds none that this process has not written
+        // its revocations are already known, because only this process writes them
         let (database, _) =
             verified(&self.path).map_err(|error| Fault::Closed(error.to_string()))?;
         Ok(Arc::clone(open.insert(Arc::new(database))))
@@ -154,15 +154,15 @@ impl Shelf {
     }
 }
 
-/// Two-phase: the file then says which of its two heads is the newer one, and a damaged one is never taken for a
-/// transaction that a crash interrupted.
+/// Begins a transaction with two-phase commit. The file then records which of its two headers is newer, so that a
+/// damaged header is never mistaken for an interrupted transaction.
 fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     Ok(transaction)
 }
 
-/// What can be said of the file without opening it.
+/// Checks the file as far as possible without opening it.
 pub(super) fn look(path: &Path) -> Result<(), OpenError> {
     if !exists(path)? {
         return Ok(());
@@ -187,8 +187,8 @@ fn exists(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Makes a whole store beside `path` and links it there: a crash leaves none or a whole one, and a link never replaces
-/// what is there.
+/// Creates a complete store beside `path` and links it there. A crash leaves either no store or a complete one, and a
+/// link never replaces an existing file.
 fn make(path: &Path) -> Result<(), OpenError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -214,7 +214,7 @@ fn make(path: &Path) -> Result<(), OpenError> {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(OpenError::Io(error)),
             _ => Ok(()),
         });
-    // best effort: a file that was never created cannot be removed, and the first error says more
+    // best effort: a file that was never created cannot be removed, and the first error is more important
     let _ = fs::remove_file(&temporary);
     made?;
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -237,9 +237,9 @@ fn fill(path: &Path) -> Result<(), OpenError> {
     fill().map_err(OpenError::from)
 }
 
-/// Opens the file, which exists, and reads all of it.
+/// Opens an existing file and reads all of it.
 fn verified(path: &Path) -> Result<(Database, Vec<Revocation>), OpenError> {
-    // the library promises no panic of a file that it checks; a file that brings one about is damaged all the same
+    // the library should not panic on a file that it checks; a file that causes a panic counts as damaged
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let database = Builder::new()
             .set_cache_size(MEMORY)
@@ -270,7 +270,7 @@ fn read(database: &Database) -> Result<Vec<Revocation>, OpenError> {
     Ok(entries(&transaction)?)
 }
 
-/// Every revocation; every record is looked at too.
+/// Returns all revocations, and checks all records.
 fn entries(transaction: &redb::ReadTransaction) -> Result<Vec<Revocation>, Fault> {
     let records = transaction.open_table(RECORDS)?;
     for entry in records.iter()? {

@@ -1,4 +1,4 @@
-//! What operations do, within one transaction of the file.
+//! The effects of operations within one transaction of the file.
 
 use super::codec::{self, Damaged, END, Ending, Kept};
 use crate::{
@@ -33,26 +33,26 @@ pub(super) enum What {
 pub(super) const RECORDS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("records");
 pub(super) const REVOCATIONS: TableDefinition<'_, &[u8; 16], &[u8]> =
     TableDefinition::new("revocations");
-/// Everything, in the order in which it ends.
+/// All entries, in the order in which they expire.
 pub(super) const ENDS: TableDefinition<'_, &[u8; END], ()> = TableDefinition::new("ends");
 
-/// The tables of a transaction that writes.
+/// The tables of a write transaction.
 pub(super) struct Writing<'t> {
     records: Table<'t, &'static [u8; 32], &'static [u8]>,
     revocations: Table<'t, &'static [u8; 16], &'static [u8]>,
     ends: Table<'t, &'static [u8; END], ()>,
 }
 
-/// The tables of a transaction that reads.
+/// The tables of a read transaction.
 pub(super) struct Reading {
     records: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
 }
 
-/// What went wrong with the file, or with what stands in it.
+/// An error of the file or of its contents.
 #[derive(Debug)]
 pub(super) enum Fault {
     File(redb::Error),
-    /// The file is closed, and could not be opened again.
+    /// The file is closed and could not be opened again.
     Closed(String),
     Damaged,
 }
@@ -66,7 +66,7 @@ impl Writing<'_> {
         })
     }
 
-    /// Performs one operation. An error that concerns it alone is its answer; a fault ends the whole transaction.
+    /// Performs one operation. The inner error concerns only this operation. A [`Fault`] aborts the whole transaction.
     pub(super) fn perform(
         &mut self,
         what: &What,
@@ -188,7 +188,7 @@ impl Writing<'_> {
         })
     }
 
-    /// Replaces all that is kept about `key`. It stands among what ends at the end of the last of it.
+    /// Replaces all stored revocations of `key`. The entry expires when the last of them expires.
     fn keep_revocations(&mut self, key: &[u8; 16], kept: &[Revocation]) -> Result<(), Fault> {
         if let Some(until) = last_end(&self.revocations_of(key)?) {
             self.ends.remove(&Ending::Revocation(*key).at(until))?;
@@ -204,7 +204,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Removes what has ended, at most `most`; whether that was all.
+    /// Removes at most `most` expired entries. Returns `true` if none are left.
     pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<bool, Fault> {
         let after = codec::first_after(now);
         let mut ended = Vec::new();
@@ -240,7 +240,7 @@ impl Reading {
     }
 }
 
-/// Every error of the library is one about the file.
+/// Converts every error of the library to an error of the file.
 macro_rules! about_the_file {
     ($($error:ident),+) => {
         $(impl From<redb::$error> for Fault {

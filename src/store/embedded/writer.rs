@@ -17,29 +17,29 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// An operation, and who waits for it.
+/// An operation, and the channel for its result.
 pub(super) struct Operation {
     pub(super) what: What,
     pub(super) answer: oneshot::Sender<Result<bool, StoreError>>,
 }
 
-/// Performs operations, as many in one transaction as wait for it.
+/// Performs operations. All operations that wait share one transaction.
 pub(super) struct Writer {
     shelf: Arc<Shelf>,
     revocations: Revocations,
     clock: SharedClock,
     swept: Instant,
-    /// Whether the file's other head leads to less than was answered for.
+    /// `true` if the older header of the file lacks operations that have completed.
     unsettled: bool,
 }
 
-/// How many operations share a transaction at most.
+/// The maximum number of operations in a transaction.
 const BATCH: usize = 1_024;
-/// How long nothing has to happen before the file is settled.
+/// The idle time after which the file is settled.
 const QUIET: Duration = Duration::from_millis(50);
-/// How often what has ended is removed.
+/// The interval at which expired entries are removed.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How much of it is removed in one transaction, so that nobody waits long for it.
+/// The maximum number of entries removed in one transaction, so that other operations do not wait long.
 const SWEPT: usize = 1_000;
 
 impl Writer {
@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Writes until nobody can ask for it any more.
+    /// Writes until all senders are dropped.
     pub(super) fn run(mut self, waiting: &Receiver<Operation>) {
         loop {
             let patience = if self.unsettled { QUIET } else { SWEEP };
@@ -69,7 +69,7 @@ impl Writer {
         }
     }
 
-    /// One transaction for all of them; each is answered when it is on the disk.
+    /// Performs all operations in one transaction. Their results are sent when it is on disk.
     fn write(&mut self, operations: Vec<Operation>) {
         let now = self.clock.now();
         let done = self.shelf.write(|tables| {
@@ -89,7 +89,7 @@ impl Writer {
                         }
                         _ => {}
                     }
-                    // who asked may have gone away
+                    // the caller may be gone
                     let _ = operation.answer.send(result);
                 }
             }
@@ -102,8 +102,8 @@ impl Writer {
         }
     }
 
-    /// The file has two heads, of which the older leads to what was before the last transaction. One more transaction
-    /// has both lead to all that was answered for.
+    /// Commits one more transaction. The file has two headers, and the older one lacks the last transaction. Afterwards
+    /// both contain all completed operations.
     fn settle(&mut self) {
         if self.unsettled && self.shelf.settle().is_ok() {
             self.unsettled = false;
@@ -119,11 +119,11 @@ impl Writer {
         self.revocations.sweep(now);
         match self.shelf.write(|tables| tables.sweep(now, SWEPT)) {
             Ok(true) => self.swept = instant,
-            // the rest comes after the next operations
+            // the rest is removed after the next operations
             Ok(false) => {}
             Err(error) => {
                 self.swept = instant;
-                tracing::warn!(target: "obo_gateway::store", %error, "what has ended could not be removed from the store");
+                tracing::warn!(target: "obo_gateway::store", %error, "expired entries could not be removed from the store");
             }
         }
     }

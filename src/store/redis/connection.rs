@@ -1,4 +1,4 @@
-//! One connection to the server, made when it is needed and made anew when it is lost.
+//! The connection to the server. It is made on demand, and again when it is lost.
 
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, aio::MultiplexedConnection,
@@ -13,13 +13,13 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::clock::SharedClock;
 
-/// Where the server is found.
+/// The kind of server.
 pub(super) enum Place {
-    /// One server.
+    /// A single server.
     Node(Box<Client>),
-    /// The master that sentinels name.
+    /// The current master according to sentinels.
     Sentinel(Box<Mutex<SentinelClient>>),
-    /// Those among whom the names are divided.
+    /// The nodes of a cluster.
     Cluster(Box<ClusterClient>),
 }
 
@@ -42,23 +42,23 @@ enum Connection {
     Cluster(ClusterConnection),
 }
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug, Error)]
 pub(super) enum Lost {
-    /// It did not come in time.
+    /// The response did not arrive in time.
     #[error("the server did not answer in time")]
     Deadline,
-    /// There was none a moment ago either.
+    /// A connection attempt failed a moment ago.
     #[error("the server could not be reached a moment ago")]
     Recently,
-    /// The library's words; they hold no secret.
+    /// The library's error message. It contains no secret.
     #[error("{0}")]
     Failed(#[from] RedisError),
 }
 
-/// How long one command waits, connecting included.
+/// The maximum time of one command, including the connection.
 const DEADLINE: Duration = Duration::from_millis(900);
-/// How long a server that cannot be reached is left alone.
+/// The pause after a failed connection attempt.
 const PAUSE: Duration = Duration::from_millis(250);
 
 impl Server {
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// Sends `command` and reads its answer.
+    /// Sends `command` and reads its response.
     pub(super) async fn query<T: FromRedisValue>(&self, command: Cmd) -> Result<T, Lost> {
         let answered = timeout(DEADLINE, self.ask(&command)).await;
         let lost = match answered {
@@ -101,7 +101,7 @@ impl Server {
         if state.failed.is_some_and(recently) {
             return Err(Lost::Recently);
         }
-        // stands even where the deadline ends this
+        // stays set even if the deadline aborts this attempt
         state.failed = Some(now);
         let connection = self.connect().await?;
         *state = State {
@@ -122,7 +122,7 @@ impl Server {
         })
     }
 
-    /// A subscription to `channel`; none of a cluster, whose news are looked for.
+    /// Subscribes to `channel`. Returns `None` for a cluster, whose stream is polled.
     pub(super) async fn subscribe(
         &self,
         channel: &str,
@@ -142,7 +142,7 @@ impl Server {
 }
 
 impl Lost {
-    /// Whether another connection may do better; what the server says in answer to a command is no such thing.
+    /// Returns `true` if a new connection may help. A server's error response to a command is not such an error.
     fn is_of_the_connection(&self) -> bool {
         match self {
             Self::Deadline => true,
@@ -152,7 +152,7 @@ impl Lost {
                     || error.is_unrecoverable_error()
                     || error.is_connection_dropped()
                     || error.is_timeout()
-                    // a former master is left for the new one
+                    // the connection leads to a former master and must be replaced
                     || error.code() == Some("READONLY")
             }
         }

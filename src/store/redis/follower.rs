@@ -1,4 +1,4 @@
-//! What follows the stream of revocations.
+//! The task that follows the stream of revocations.
 
 use super::{
     connection::Server,
@@ -22,7 +22,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Reads the stream again and again, and enters what is new.
+/// Reads the stream continuously, and applies new entries.
 pub(super) struct Follower {
     server: Arc<Server>,
     keys: Arc<SealingKeys>,
@@ -31,20 +31,20 @@ pub(super) struct Follower {
     clock: SharedClock,
     /// The last entry that was read.
     last: String,
-    /// The last entry that was looked at for having ended.
+    /// The last entry that was checked for expiry.
     swept: (Instant, String),
-    /// Whether it was said that what is known here is stale.
+    /// `true` if staleness was logged.
     stale: bool,
 }
 
-/// A place in the stream, in the order of the server.
+/// A position in the stream, in the order of the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StreamId {
     milliseconds: u64,
     sequence: u64,
 }
 
-/// The server named a place that is none.
+/// The server returned an invalid position.
 #[derive(Debug)]
 pub(super) struct NoStreamId;
 
@@ -61,7 +61,7 @@ impl FromStr for StreamId {
     }
 }
 
-/// How far a follower has read the stream. Clones are the same one.
+/// The position up to which a follower has read the stream. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Followed(watch::Sender<StreamId>);
 
@@ -72,7 +72,7 @@ impl Default for Followed {
 }
 
 impl Followed {
-    /// Has `apply` enter the entry at `id`, unless the follower has read so far already. The follower waits meanwhile.
+    /// Calls `apply` for the entry at `id`, unless the follower has already read it. The follower waits meanwhile.
     pub(super) fn unless_read(&self, id: StreamId, apply: impl FnOnce()) {
         self.0.send_if_modified(|read| {
             if *read < id {
@@ -82,7 +82,7 @@ impl Followed {
         });
     }
 
-    /// Has `apply` enter everything up to `id`.
+    /// Calls `apply` for all entries up to `id`.
     fn advance(&self, id: StreamId, apply: impl FnOnce()) {
         self.0.send_modify(|read| {
             apply();
@@ -90,7 +90,7 @@ impl Followed {
         });
     }
 
-    /// Waits until the follower has read as far as `id`.
+    /// Waits until the follower has read up to `id`.
     pub(super) async fn read(&self, id: StreamId, patience: Duration) -> Result<(), StoreError> {
         let mut reads = self.0.subscribe();
         let read = timeout(patience, reads.wait_for(|read| *read >= id)).await;
@@ -103,19 +103,19 @@ impl Followed {
     }
 }
 
-/// One entry of the stream: its id and what it says.
+/// One entry of the stream: its id and its content.
 type Entry = (String, Vec<u8>);
 type News = Pin<Box<dyn futures_util::Stream<Item = redis::Msg> + Send>>;
 
-/// How often the stream is read where nobody says that there is something new.
+/// How often the stream is read without a notification.
 const POLL: Duration = Duration::from_millis(500);
-/// How many entries are read at once.
+/// The number of entries read at once.
 const PAGE: usize = 1_000;
-/// How long the server is left alone after a failure.
+/// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
-/// How often some of what has ended is removed.
+/// The interval at which some expired entries are removed.
 const SWEEP: Duration = Duration::from_secs(30);
-/// Before every entry.
+/// The position before the first entry.
 const BEGINNING: &str = "0-0";
 
 impl Follower {
@@ -138,7 +138,7 @@ impl Follower {
         }
     }
 
-    /// Follows for ever. `first` is told how the first reading of the whole stream went.
+    /// Follows the stream forever. The result of the first complete read is sent to `first`.
     pub(super) async fn follow(mut self, first: Sender<Result<(), StoreError>>) {
         let mut news: Option<News> = None;
         let mut begun = false;
@@ -148,7 +148,7 @@ impl Follower {
             self.tell_staleness();
             if !begun {
                 begun = read.is_ok();
-                // who asked may have gone away
+                // the caller may be gone
                 let _ = first.send(read.as_ref().map(drop).map_err(Clone::clone));
             }
             match read {
@@ -162,11 +162,12 @@ impl Follower {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    // the 1st, 2nd, 4th, 8th … in a row: an hour without the server is a dozen lines
+                    // logs the 1st, 2nd, 4th, 8th … consecutive failure, so that an hour without the server is a dozen
+                    // lines
                     if failures.is_power_of_two() {
-                        tracing::warn!(target: "obo_gateway::store", %error, failures, "revocations of other gateways cannot be followed");
+                        tracing::warn!(target: "obo_gateway::store", %error, failures, "revocations of other gateways cannot be read");
                     }
-                    // another server may have come in its place, whose stream is another
+                    // the server may have been replaced by another one with a different stream
                     BEGINNING.clone_into(&mut self.last);
                     self.followed.advance(StreamId::default(), || ());
                     news = None;
@@ -176,7 +177,7 @@ impl Follower {
         }
     }
 
-    /// Says once when what is known here has become stale, and once when it is current again.
+    /// Logs once when the revocations become stale, and once when they are current again.
     fn tell_staleness(&mut self) {
         let stale = self.revocations.is_stale(self.clock.instant());
         if stale == self.stale {
@@ -184,7 +185,7 @@ impl Follower {
         }
         self.stale = stale;
         if stale {
-            tracing::error!(target: "obo_gateway::store", bound = ?STALE_AFTER, "revocations are stale: others may have revoked what is still accepted here");
+            tracing::error!(target: "obo_gateway::store", bound = ?STALE_AFTER, "revocations are stale: this gateway may accept tokens that other gateways have revoked");
         } else {
             tracing::info!(target: "obo_gateway::store", "revocations are current again");
         }
@@ -195,7 +196,7 @@ impl Follower {
         Some(Box::pin(subscription.into_on_message()))
     }
 
-    /// Until there is news, or it is time to look; without a subscription, half a second.
+    /// Waits for a notification, or at most half a second.
     async fn wait(news: Option<News>) -> Option<News> {
         let Some(mut news) = news else {
             sleep(POLL).await;
@@ -208,8 +209,8 @@ impl Follower {
         }
     }
 
-    /// Everything that is new since the last time. It is entered at once: where the stream is read again from its
-    /// beginning, nothing that was lifted is in force in between.
+    /// Reads all new entries and applies them at once. If the stream is read again from its beginning, lifted
+    /// revocations are therefore never temporarily in force.
     async fn read(&mut self) -> Result<(), StoreError> {
         let mut changes = Vec::new();
         let (whole, unknown) = self.pages(&mut changes).await;
@@ -218,15 +219,16 @@ impl Follower {
             .advance(id, || self.revocations.apply(changes));
         let began = whole?;
         if unknown > 0 {
-            // not all that was revoked is known: what is known gets stale
-            tracing::error!(target: "obo_gateway::store", unknown, "revocations were made with a key that is none of issuer.opaque_keys, or by a later version");
+            // some revocations are unknown, so the known ones become stale
+            tracing::error!(target: "obo_gateway::store", unknown, "revocations could not be read: their key is not in issuer.opaque_keys, or a later version wrote them");
             return Err(StoreError::Corrupt);
         }
         self.revocations.heard(began);
         Ok(())
     }
 
-    /// Reads to the end of the stream; when the last page was asked for, and how many entries could not be opened.
+    /// Reads to the end of the stream. Returns the time of the last request, and the number of entries that could not
+    /// be opened.
     async fn pages(&mut self, changes: &mut Vec<Change>) -> (Result<Instant, StoreError>, usize) {
         let mut unknown = 0;
         loop {
@@ -262,7 +264,7 @@ impl Follower {
         entries.collect::<Option<_>>().ok_or(StoreError::Corrupt)
     }
 
-    /// Removes some of what has ended, here and from the stream: every gateway does, and none has to.
+    /// Removes some expired entries, here and from the stream. Every gateway does this, but none depends on it.
     async fn sweep(&mut self) {
         let instant = self.clock.instant();
         if instant.saturating_duration_since(self.swept.0) < SWEEP {
@@ -275,9 +277,10 @@ impl Follower {
             return;
         };
         let last = entries.last().map(|(id, _)| id.clone());
-        // at the end: from the beginning again
+        // at the end of the stream, start again from the beginning
         self.swept.1 = last.unwrap_or_else(|| BEGINNING.to_owned());
-        // a lift stays: what it lifts may stand before it for ever, and would hold again after the next start
+        // a lift is kept, because the revocation that it lifts may be in the stream and would apply again after a
+        // restart
         let ended = |change: &Change| match change {
             Change::Revoked(revocation) => revocation.until <= now,
             Change::Lifted(_) => false,
@@ -295,12 +298,12 @@ impl Follower {
             }
         }
         if some && let Err(error) = self.server.query::<i64>(command).await {
-            tracing::warn!(target: "obo_gateway::store", %error, "revocations that have ended could not be removed");
+            tracing::warn!(target: "obo_gateway::store", %error, "expired revocations could not be removed");
         }
     }
 }
 
-/// `[id, [name, value, …]]` as the server writes an entry; ours have one value.
+/// Parses `[id, [name, value, …]]`, the form of an entry. The gateway's entries have one value.
 fn entry(value: Value) -> Option<Entry> {
     let (id, fields): (String, Vec<Vec<u8>>) = from_redis_value(value).ok()?;
     let [_, sealed] = <[Vec<u8>; 2]>::try_from(fields).ok()?;

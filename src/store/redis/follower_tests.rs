@@ -20,7 +20,7 @@ impl io::Write for Kept {
     }
 }
 
-/// What `log` writes.
+/// Returns the output of `log`.
 fn logged(log: impl FnOnce()) -> String {
     let kept = Kept::default();
     let out = kept.clone();

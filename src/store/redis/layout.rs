@@ -1,4 +1,4 @@
-//! How records and revocations stand on the server.
+//! The encoding of records and revocations on the server.
 
 use crate::{
     clock::UnixTime,
@@ -10,20 +10,20 @@ use crate::{
 
 /// The stream of revocations.
 pub(super) const STREAM: &str = "obo-gateway:1:revocations";
-/// Where it is said that there are new ones.
+/// The channel for notifications of new revocations.
 pub(super) const CHANNEL: &str = "obo-gateway:1:revoked";
-/// What the names of records begin with.
+/// The prefix of record names.
 const RECORDS: &str = "obo-gateway:1:record:";
 
 const RECORD_DOMAIN: &str = "obo-gateway/redis-record/1";
 const REVOCATION_DOMAIN: &str = "obo-gateway/redis-revocation/1";
 
-/// The digits before the sealed part: the version in hexadecimal, the end in decimal, sixteen each.
+/// The length of the unsealed prefix: the version in hexadecimal and the expiry in decimal, sixteen digits each.
 const HEAD: usize = 32;
 /// The greatest number that the server's scripts compare exactly.
 const MOST: i64 = 9_007_199_254_740_992;
 
-/// What the server calls the record.
+/// Returns the name of the record on the server.
 pub(super) fn name_of(key: &RecordKey) -> String {
     let mut name = String::with_capacity(RECORDS.len() + 64);
     name.push_str(RECORDS);
@@ -33,17 +33,17 @@ pub(super) fn name_of(key: &RecordKey) -> String {
     name
 }
 
-/// A version as scripts compare it.
+/// Formats a version so that scripts can compare it.
 pub(super) fn version(version: u64) -> String {
     format!("{version:016x}")
 }
 
-/// A moment as scripts compare it.
+/// Formats a time so that scripts can compare it.
 pub(super) fn seconds(time: UnixTime) -> String {
     format!("{:016}", time.as_secs().clamp(0, MOST))
 }
 
-/// A record: what scripts look at in the open, and all of it sealed and bound to its name.
+/// Encodes a record: the values that scripts need unsealed, then all of it sealed and bound to its name.
 pub(super) fn sealed(
     keys: &SealingKeys,
     name: &str,
@@ -59,7 +59,7 @@ pub(super) fn sealed(
     Ok(bytes)
 }
 
-/// The record that stands under `name`, and when it ends; none of what these keys did not put there.
+/// Decodes the record with this `name`, and its expiry. Returns `None` for data that was not sealed with these keys.
 pub(super) fn opened(keys: &SealingKeys, name: &str, bytes: &[u8]) -> Option<(Record, UnixTime)> {
     let (head, sealed) = bytes.split_first_chunk::<HEAD>()?;
     let bound_to = [name.as_bytes(), head].concat();
@@ -72,13 +72,13 @@ pub(super) fn opened(keys: &SealingKeys, name: &str, bytes: &[u8]) -> Option<(Re
     Some((record, UnixTime::from_secs(until.parse().ok()?)))
 }
 
-/// Set in the tag of an entry that says who made it. Earlier releases did not.
+/// Set in the tag of an entry that contains its maker. Earlier releases did not set it.
 const SIGNED: u8 = 0x80;
 const LIFTED: u8 = 0x40;
 const ALWAYS: u8 = 1;
 const BY_CLIENT: u8 = 2;
 
-/// An entry of the stream: what, when, until when, the tag, and what was noted.
+/// Encodes an entry of the stream: key, time, expiry, tag and note.
 pub(super) fn sealed_change(keys: &SealingKeys, change: &Change) -> Result<Vec<u8>, StoreError> {
     let (key, at, until, tag, by, about) = match change {
         Change::Revoked(revocation) => {
@@ -96,7 +96,7 @@ pub(super) fn sealed_change(keys: &SealingKeys, change: &Change) -> Result<Vec<u
                 about,
             )
         }
-        // it stays as long as the revocation might that it lifts
+        // a lift is kept as long as the revocation that it lifts
         Change::Lifted(Lift { key, by, at }) => (*key, *at, *at, SIGNED | LIFTED, *by, &[][..]),
     };
     let by = match by {
@@ -113,7 +113,7 @@ pub(super) fn sealed_change(keys: &SealingKeys, change: &Change) -> Result<Vec<u
         .map_err(|_| StoreError::Preparation)
 }
 
-/// The entry that was sealed with one of these keys.
+/// Decodes an entry that was sealed with one of these keys.
 pub(super) fn opened_change(keys: &SealingKeys, bytes: &[u8]) -> Option<Change> {
     let plain = keys.open(REVOCATION_DOMAIN, STREAM.as_bytes(), bytes)?;
     let (key, rest) = plain.split_first_chunk()?;

@@ -1,4 +1,4 @@
-//! `store.redis` as it is written, and how it becomes a store.
+//! The `store.redis` section of the configuration, and how it becomes a store.
 
 use super::{
     Redis, Surroundings,
@@ -63,11 +63,11 @@ pub struct RedisTlsSettings {
     pub private_key: Option<PathBuf>,
 }
 
-/// How long a node of a cluster is waited for.
+/// The timeout for a node of a cluster.
 const WAIT: Duration = Duration::from_millis(800);
 
 impl RedisSettings {
-    /// Connects. Without effects the settings are only read, and there is no store.
+    /// Connects. Without effects, the settings are only checked, and there is no store.
     pub(in crate::store) fn build(
         &self,
         building: &mut Building<'_>,
@@ -120,7 +120,7 @@ impl RedisSettings {
         let text = str::from_utf8(secret.expose()).unwrap_or_default();
         let mut servers = Vec::new();
         for url in text.split(',').map(str::trim) {
-            // neither the URL nor the library's words about it are shown: there is a password in it
+            // the URL and the library's error about it contain a password and must not be shown
             let Ok(server) = url.into_connection_info() else {
                 building.findings.error(
                     "expected rediss:// or redis:// and what follows",
@@ -166,7 +166,7 @@ impl RedisSettings {
         }
     }
 
-    /// None where a finding says why.
+    /// Returns `None` if a finding was reported.
     fn place(
         &self,
         servers: Vec<ConnectionInfo>,
@@ -180,7 +180,7 @@ impl RedisSettings {
             let encrypted = servers.iter().any(is_encrypted);
             let mut cluster = ClusterClient::builder(servers);
             if encrypted {
-                // the library would speak TLS to all of them
+                // the library uses TLS for all nodes
                 cluster = cluster.certs(certificates);
             }
             let cluster = cluster

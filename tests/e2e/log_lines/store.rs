@@ -52,7 +52,7 @@ async fn a_server_that_is_away_is_told_in_ever_fewer_lines_and_not_in_one_per_at
         assert_eq!(text(line, "level"), "WARN", "{line}");
         assert_eq!(
             text(line, "message"),
-            "revocations of other gateways cannot be followed"
+            "revocations of other gateways cannot be read"
         );
         assert!(!text(line, "error").is_empty(), "{line}");
     }
