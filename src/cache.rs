@@ -117,7 +117,7 @@ pub struct Hit {
 pub struct Granted {
     /// The credential to attach to the request.
     pub credential: ForwardCredential,
-    /// Whether the credential was cached, newly exchanged, or exchanged by a simultaneous request.
+    /// How the credential was obtained: from the cache, by a new exchange, or by a simultaneous request's exchange.
     pub result: CacheResult,
 }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Read [`pipeline`] first: it shows this whole path on one screen. Each stage consumes the proof type of the previous stage
-//! and returns its own. A module imports only from modules of earlier stages.
+//! and returns its own. Modules form layers, and a module imports only from the layers below it
+//! (`tests/architecture/layers.rs`).
 //!
 //! # Guarantees and their tests
 //!

@@ -61,7 +61,7 @@ pub enum Admission {
     /// The route is configured to need no token. The gateway removes any token that the client presents anyway,
     /// wherever it is in the request.
     Public(Public, Vec<Imprint>),
-    /// The request is a CORS preflight. The gateway answers it by the CORS rules of the route and forwards nothing.
+    /// The request is a CORS preflight. The gateway responds by the CORS rules of the route and forwards nothing.
     Preflight,
 }
 

@@ -252,7 +252,7 @@ impl fmt::Debug for ForwardCredential {
     }
 }
 
-/// Gives every entry its own lifetime.
+/// The expiry policy of the cache: every entry has its own lifetime.
 pub(super) struct Lifetime;
 
 impl moka::Expiry<CacheKey, Arc<Entry>> for Lifetime {

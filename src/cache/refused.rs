@@ -1,4 +1,4 @@
-//! A refused exchange, as it is remembered and given to every request that waited for it.
+//! A refused exchange, as it is cached and returned to every request that waited for it.
 
 use crate::{
     error::Refusal,

@@ -17,7 +17,7 @@ type Tag = [u64; 4];
 /// The digests of one thread, each in the slot that its tag selects.
 ///
 /// Two texts with the same tag would be confused. A tag has 256 bits and is computed with a random secret key of this
-/// thread, so that nobody can search for such texts.
+/// thread, so that an attacker cannot search for such texts.
 struct Recall {
     key: [u64; 4],
     places: Box<[Option<Place>]>,

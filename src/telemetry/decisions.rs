@@ -89,7 +89,7 @@ const ANONYMOUS: usize = 1024;
 /// The number of requests from the cache that each thread stores.
 const REMEMBERED: usize = 2048;
 
-/// Locks a mutex. Locks are held only for a copy, and no code under them panics.
+/// Locks a mutex. Callers keep the lock only for a copy, and no code under it panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -271,7 +271,7 @@ impl KeyStore {
         })
     }
 
-    /// Replaces the key set. Keys that the new set does not contain, with the same material and algorithm, are retired.
+    /// Replaces the key set. A key is retired unless the new set contains it with the same `kid`, numbers and algorithms.
     fn replace(&self, set: JwkSet, fetched_at: UnixTime) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let mut earlier = std::mem::take(&mut held.retired);

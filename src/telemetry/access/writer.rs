@@ -22,7 +22,7 @@ const KEPT: usize = 2 * ENOUGH;
 /// The space reserved before a line is encoded. Most lines are shorter, so that a buffer grows at most once per line.
 const LINE: usize = 1024;
 
-/// Locks a mutex. Locks are held only for a copy or a swap, never during I/O, and no code under them panics.
+/// Locks a mutex. Callers keep the lock only for a copy or a swap, never during I/O, and no code under it panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
