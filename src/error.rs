@@ -109,7 +109,7 @@ impl Refusal {
 
 impl Refusal {
     /// Returns `true` if the same request would be refused again: the refusal is a decision about a token whose signature is
-    /// valid. A fault is never definitive.
+    /// valid. A failure is never definitive.
     pub fn is_definitive(&self) -> bool {
         match self {
             Self::Policy(_) => true,

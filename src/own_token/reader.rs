@@ -116,7 +116,7 @@ impl OwnTokenReader {
         made_from: Option<&Lineage>,
         now: UnixTime,
     ) -> Result<OwnToken, OwnTokenError> {
-        // sealed for this issuer it is in any case; of a signed token this was compared before the signature was
+        // an opaque token is sealed for this issuer; of a signed token, this was compared before its signature
         if claims.text("iss") != Ok(Some(&*self.issuer)) {
             return Err(OwnTokenError::UnknownIssuer);
         }

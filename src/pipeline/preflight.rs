@@ -7,8 +7,8 @@ use crate::{
 use http::{Method, header, request::Parts};
 use std::sync::Arc;
 
-/// Returns the route whose CORS rules apply to a preflight request. Returns `None` if the request is not a preflight or the route
-/// has no CORS rules.
+/// Returns the route whose CORS rules apply to a preflight request. Returns `None` if the request is not a preflight or
+/// the route has no CORS rules.
 ///
 /// The route is that of the announced request: a preflight has no token, and its method is OPTIONS even if the route
 /// accepts only POST.

@@ -60,7 +60,7 @@ pub struct AccessRecord<'a> {
     pub duration: Duration,
     /// The end of the response, in monotonic time.
     pub ended: Instant,
-    /// The duration of this request's own exchange.
+    /// How long the request waited for an exchange.
     pub exchange: Option<Duration>,
     /// The time until the upstream responded.
     pub upstream: Option<Duration>,
