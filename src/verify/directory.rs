@@ -1,8 +1,8 @@
 //! The directory of users: which users exist, and who may impersonate whom.
 //!
-//! An id names a user as the token service names subjects: by `sub` if the clients accept one issuer, and by `<issuer
-//! name>:<sub>` if they accept several, because two providers may use one name for different people. A user who is not
-//! in the directory has no permission.
+//! An id names a user as the token service names subjects: by `sub` if the clients accept one issuer, and otherwise by
+//! `<issuer name>:<sub>`, because two providers may use one name for different people. A user who is not in the
+//! directory has no permission.
 
 mod file;
 mod settings;
