@@ -66,7 +66,7 @@ impl CacheSettings {
             building.within("max_size", |b| {
                 b.findings.error(
                     "expected at least 1MiB",
-                    "write how much memory the cache may take, e.g. 256MiB",
+                    "write how much memory the cache may use, e.g. 256MiB",
                 );
             });
         }

@@ -179,7 +179,7 @@ pub type SharedRandomness = Arc<dyn Randomness>;
 
 /// The operating system returned no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the operating system gave no random bytes")]
+#[error("the operating system returned no random bytes")]
 pub struct NoRandomness;
 
 /// The operating system's randomness.

@@ -98,8 +98,8 @@ impl LimitsSettings {
         if self.header_timeout.get().is_zero() {
             building.within("header_timeout", |b| {
                 b.findings.error(
-                    "expected more than nothing",
-                    "write how long a client may take for a head, e.g. 10s",
+                    "expected more than zero",
+                    "write how long a client may take to send a head, e.g. 10s",
                 )
             });
         }

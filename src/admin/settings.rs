@@ -107,8 +107,8 @@ impl AdminSettings {
             building.findings.within("address", |findings| {
                 findings.error_because(
                     format!("{} can be reached from other machines", self.address),
-                    "the admin listener tells who uses the gateway and how",
-                    "write 127.0.0.1 as the address, or name a token: { env: ADMIN_TOKEN }",
+                    "the admin listener shows who uses the gateway and how",
+                    "write 127.0.0.1 as the address, or set token: { env: ADMIN_TOKEN }",
                 );
             });
             return None;
@@ -121,15 +121,19 @@ impl AdminSettings {
 
     /// Returns `true` if other machines cannot read the tokens on the network, or if the operator allows plain http.
     fn check_encryption(&self, building: &mut Building<'_>) -> bool {
-        const WHY: &str = "whoever is on the way can read the tokens that open it, and revoke";
+        const WHY: &str = "anyone on the network path can read the admin tokens and use them";
         if self.tls.is_some() {
             return true;
         }
-        let what = format!("{} speaks plain http to other machines", self.address);
+        let what = format!("{} serves plain http to other machines", self.address);
         building
             .findings
             .within("address", |findings| match self.insecure {
-                true => findings.warn(what, WHY, "write tls where the network is not yours alone"),
+                true => findings.warn(
+                    what,
+                    WHY,
+                    "write tls, unless you trust everyone on the network",
+                ),
                 false => findings.error_because(
                     what,
                     WHY,
@@ -150,8 +154,8 @@ impl AdminSettings {
             (Some(_), Some(_)) => {
                 building.within("tokens", |b| {
                     b.findings.error(
-                        "token and tokens are both written",
-                        "keep token for one that opens everything, or tokens for one per purpose",
+                        "token and tokens are both set",
+                        "keep token (one token for everything) or tokens (one token per purpose)",
                     );
                 });
                 None
@@ -169,7 +173,7 @@ impl AdminTokensSettings {
             building.within("revoke", |b| {
                 b.findings.error_because(
                     "the same token as for reading",
-                    "whoever scrapes metrics could revoke",
+                    "anyone who scrapes metrics could revoke tokens",
                     "store two different tokens, or write one `token`",
                 );
             });
@@ -186,7 +190,7 @@ fn read_token(settings: &SecretSettings, building: &mut Building<'_>) -> Option<
         building.findings.error_because(
             format!("expected a token of {SHORTEST_TOKEN} bytes or more, found {length}"),
             "a short token can be guessed",
-            "store a random one, e.g. of `openssl rand -hex 32`",
+            "store a random one, e.g. from `openssl rand -hex 32`",
         );
         return None;
     }

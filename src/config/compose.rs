@@ -152,8 +152,8 @@ pub fn compose_after(
     empty::refuse_stars(document.root(), findings);
     if composed.is_none() && !findings.has_errors() {
         findings.error(
-            "the gateway could not be composed",
-            "this is a fault of the gateway: please report it with this file",
+            "the gateway could not be built from this configuration",
+            "this is a bug in the gateway: please report it with this file",
         );
     }
     composed.filter(|_| !findings.has_errors())
@@ -394,8 +394,8 @@ impl Composer<'_> {
         let ids = IdSource::new(self.surroundings.randomness.as_ref());
         if ids.is_err() {
             building.findings.error(
-                "the operating system gave no random bytes",
-                "see to it that /dev/urandom works",
+                "the operating system returned no random bytes",
+                "make sure that /dev/urandom works",
             );
         }
         ids.ok()

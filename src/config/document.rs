@@ -191,7 +191,7 @@ fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Unreadable {
     Unreadable::once(
         file,
         mark,
-        "a byte here is no UTF-8",
+        "a byte here is not valid UTF-8",
         "save the file in UTF-8",
     )
 }
@@ -207,7 +207,7 @@ fn syntax(file: &str, error: &serde_yaml::Error) -> Unreadable {
     Unreadable::once(
         file,
         mark,
-        &format!("no valid YAML: {what}"),
+        &format!("invalid YAML: {what}"),
         "correct the syntax here or just above",
     )
 }

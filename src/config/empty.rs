@@ -11,11 +11,14 @@ use std::collections::HashSet;
 
 /// The lists and mappings that may be empty, and what that means. None of them is one whose absence permits more.
 const MAY_BE_EMPTY: [(&str, &str); 16] = [
-    ("clients[].introspects", "it introspects nobody's tokens"),
-    ("clients[].resources", "no resource stands for an audience"),
+    ("clients[].introspects", "it introspects no tokens"),
+    ("clients[].resources", "no resource maps to an audience"),
     ("clients[].scope.allow", "it gets tokens without scope"),
-    ("clients[].subjects_of", "its own subjects' tokens alone"),
-    ("clients[].impersonation.may_act_for", "in nobody's place"),
+    ("clients[].subjects_of", "only tokens of its own subjects"),
+    (
+        "clients[].impersonation.may_act_for",
+        "no users to impersonate",
+    ),
     ("routes[].cors.headers", "scripts set no field"),
     ("routes[].exchange.scope.allow", "the API uses no scopes"),
     ("routes[].exchange.scope.map.*", "the scope is dropped"),
@@ -38,8 +41,7 @@ const MAY_BE_EMPTY: [(&str, &str); 16] = [
     ),
 ];
 
-const WHY: &str =
-    "a template or a commented-out line may have left it empty, and absent it would let more in";
+const WHY: &str = "a template or a commented-out line may have left it empty, and without the key more is permitted";
 /// Maximum number of findings about one item.
 const MAX_SHOWN: usize = 100;
 
@@ -118,9 +120,9 @@ pub(super) fn refuse_stars(root: &Mapping, findings: &mut Findings) {
         if !known.covers(&place) {
             within(&place, findings, |findings| {
                 findings.error_because(
-                    "\"*\" stands for nothing but itself here",
-                    "it would be compared as it is written, and match nothing that is meant",
-                    "name each one; where all are meant, leave out the key if it may be absent",
+                    "\"*\" is not a wildcard here",
+                    "it would be compared literally, and match nothing",
+                    "list each value; to mean all values, remove the key if it is optional",
                 );
             });
         }

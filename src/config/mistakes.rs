@@ -110,8 +110,8 @@ impl<'v> Mistakes<'v> {
             }
             Mistake::WrittenSecret { found } => findings.error_because(
                 format!("expected a mapping, found {found}"),
-                "a secret is never written in this file",
-                "write { env: NAME } or { file: PATH }, which name where the secret is",
+                "secrets must not be written in this file",
+                "write { env: NAME } or { file: PATH }, the source of the secret",
             ),
             Mistake::Unexpected { found, expected } => {
                 let remedy = remedy.unwrap_or_else(|| plain_remedy(&expected, &found));
@@ -167,7 +167,7 @@ impl<'v> Mistakes<'v> {
                 } else if others.is_empty() {
                     format!("write it without brackets: {}", describe(first))
                 } else {
-                    "write one of the values: this key takes no list".to_owned()
+                    "write one of the values: this key is not a list".to_owned()
                 };
                 candidate(first.clone(), remedy)
             }

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OverrideError {
     /// The text is not valid YAML.
-    #[error("no valid YAML")]
+    #[error("invalid YAML")]
     Syntax(#[from] serde_yaml::Error),
     /// The path leads through a value that is neither a mapping nor a list with that item.
     #[error("{path} leads to nothing")]

@@ -48,7 +48,7 @@ impl From<ScanError> for Refused {
     fn from(error: ScanError) -> Self {
         Self {
             mark: mark(*error.marker()),
-            what: format!("no valid YAML: {}", error.info()),
+            what: format!("invalid YAML: {}", error.info()),
             why: None,
             mend: "correct the syntax here or just above".to_owned(),
         }
@@ -125,7 +125,7 @@ impl<'t> Scan<'t> {
             return Err(Refused::at(
                 span,
                 format!("more than {MAX_DEPTH} levels or {MAX_VALUES} values"),
-                "split or flatten what stands here",
+                "split or flatten this part",
             ));
         }
         let inside = match event {
@@ -149,7 +149,7 @@ impl<'t> Scan<'t> {
             | Event::DocumentEnd
             | Event::SequenceEnd
             | Event::MappingEnd => {
-                return Err(Refused::at(span, "no valid YAML", "write a value here"));
+                return Err(Refused::at(span, "invalid YAML", "write a value here"));
             }
         };
         Ok(Place {
@@ -210,7 +210,7 @@ fn key(event: Event<'_>, span: Span) -> Result<String, Refused> {
         | Event::MappingEnd => Err(Refused::at(
             span,
             "expected a name as key, found a list or a mapping",
-            "write `name: value`; a value that starts with [ or { belongs behind a key or in quotes",
+            "write `name: value`; a value that starts with [ or { needs a key or quotes",
         )),
     }
 }
@@ -222,7 +222,7 @@ fn plain(span: Span, anchor: usize, tag: Option<&Cow<'_, Tag>>) -> Result<(), Re
     tag.map_or(Ok(()), |_| {
         Err(Refused::at(
             span,
-            "YAML tags are not read",
+            "YAML tags are not supported",
             "remove the tag (`!…`), or put the text in quotes if it starts with `!`",
         ))
     })
@@ -231,10 +231,10 @@ fn plain(span: Span, anchor: usize, tag: Option<&Cow<'_, Tag>>) -> Result<(), Re
 fn no_anchor(span: Span) -> Refused {
     Refused::at(
         span,
-        "YAML anchors, aliases and merge keys are not read",
+        "YAML anchors, aliases and merge keys are not supported",
         "write the value out, or put the text in quotes if it starts with `&` or `*`",
     )
-    .because("each value stands in one place, which can be pointed at and reviewed")
+    .because("each value must be in exactly one place, for review and for findings about it")
 }
 
 fn twice(span: Span, key: &str, first: &Place) -> Refused {

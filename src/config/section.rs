@@ -90,7 +90,7 @@ impl<'a> Section<'a> {
             && matches!(self.value(key), Some(Value::Sequence(items)) if items.is_empty())
         {
             self.findings.within(key, |findings| {
-                findings.error("the list is empty", "write one item at least");
+                findings.error("the list is empty", "write at least one item");
             });
         }
         self.list(key)

@@ -84,7 +84,7 @@ impl EngineSettings {
             building.within("actor", |b| {
                 b.findings.error(
                     "expected a name of 1 to 255 ASCII characters",
-                    "write how act claims name the gateway, e.g. obo-gateway",
+                    "write the name of the gateway in act claims, e.g. obo-gateway",
                 );
             });
         }
@@ -157,8 +157,8 @@ fn pairwise_salt(settings: &SecretSettings, building: &mut Building<'_>) -> Opti
     if key.is_none() {
         building.findings.error_because(
             format!("expected at least {} bytes", HmacKey::MIN_BYTES),
-            "a short salt can be found by trying, and with it everybody behind the pseudonyms",
-            "store random bytes in it, e.g. of `openssl rand -base64 48`",
+            "a short salt can be guessed, and then all pseudonyms can be resolved",
+            "store random bytes in it, e.g. from `openssl rand -base64 48`",
         );
     }
     key
@@ -170,8 +170,8 @@ fn issuer_url(text: &str, building: &mut Building<'_>) -> Option<OutboundUrl> {
         Ok(url) if url.url().query().is_none() && !text.ends_with('?') => Some(url),
         Ok(_) => {
             building.findings.error(
-                "an issuer has no query (RFC 8414 §2)",
-                "remove the question mark and what follows",
+                "an issuer URL must not have a query (RFC 8414 §2)",
+                "remove the question mark and everything after it",
             );
             None
         }

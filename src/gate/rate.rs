@@ -62,7 +62,7 @@ impl RateSettings {
             if rate.is_some_and(|rate| !(1..=HIGHEST).contains(&rate)) {
                 findings.within(key, |findings| {
                     findings.error(
-                        format!("expected 1 to {HIGHEST} requests a second"),
+                        format!("expected 1 to {HIGHEST} requests per second"),
                         "write e.g. 100, or remove it for no limit",
                     );
                 });

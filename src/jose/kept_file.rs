@@ -70,8 +70,11 @@ pub(super) fn read_or_make<K>(
         Err(error) => error,
     };
     building.findings.error(
-        format!("{}: the key could not be made: {error}", path.display()),
-        "let the gateway write in that folder, or put a key there yourself",
+        format!(
+            "{}: the key could not be generated: {error}",
+            path.display()
+        ),
+        "let the gateway write in that folder, or create the key file yourself",
     );
     None
 }

@@ -61,8 +61,8 @@ impl KeyFileSettings {
             Ok(key) => {
                 if let Some(alg) = self.generate.filter(|alg| *alg != key.alg()) {
                     building.findings.warn(
-                        format!("{} holds a key for {}, not {alg}", path.display(), key.alg()),
-                        "an existing file is used as it is; `generate` only says what to make when there is none",
+                        format!("{} contains a key for {}, not {alg}", path.display(), key.alg()),
+                        "an existing file is used as it is; `generate` applies only if the file does not exist",
                         "remove `generate`, or name another file",
                     );
                 }
@@ -80,9 +80,9 @@ impl KeyFileSettings {
 }
 
 const ADVICE: Advice = Advice {
-    absent: "name an existing PEM file, or add `generate: ES256` to have it made at the first start",
+    absent: "name an existing PEM file, or add `generate: ES256` to create it at the first start",
     unreadable: "name a PEM file that the gateway can read",
-    open_to_others: "whoever reads this key can issue tokens in the gateway's name",
+    open_to_others: "anyone who can read this key can issue tokens as the gateway",
 };
 
 /// The algorithms for which a key can be generated.

@@ -40,9 +40,9 @@ impl SealingKeyFileSettings {
 }
 
 const ADVICE: Advice = Advice {
-    absent: "name an existing key file, or add `generate: true` to have it made at the first start",
+    absent: "name an existing key file, or add `generate: true` to create it at the first start",
     unreadable: "name a key file that the gateway can read",
-    open_to_others: "whoever reads this key can read and make opaque tokens in the gateway's name",
+    open_to_others: "anyone who can read this key can read and issue opaque tokens as the gateway",
 };
 
 fn read(path: &Path, text: &str, building: &mut Building<'_>) -> Option<SealingKey> {
@@ -51,7 +51,7 @@ fn read(path: &Path, text: &str, building: &mut Building<'_>) -> Option<SealingK
         Err(error) => {
             building.findings.error(
                 format!("{}: {error}", path.display()),
-                "store random bytes in it, e.g. of `openssl rand -base64 32`",
+                "store random bytes in it, e.g. from `openssl rand -base64 32`",
             );
             None
         }

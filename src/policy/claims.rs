@@ -51,8 +51,10 @@ impl ClaimPolicy {
             if settings.set.contains_key(name) {
                 building.within("set", |b| {
                     b.within(name.as_str(), |b| {
-                        b.findings
-                            .error("the claim is copied as well", "either copy it or set it");
+                        b.findings.error(
+                            "the claim is both set and copied",
+                            "either copy it or set it",
+                        );
                     });
                 });
             }
@@ -88,7 +90,7 @@ fn check_name(name: &str, building: &mut Building<'_>) {
     } else if RESERVED.contains(&name) {
         building.findings.error_because(
             format!("{name} cannot be chosen by a route"),
-            "its value is part of what the gateway vouches for",
+            "upstreams rely on the gateway for its value",
             "remove it",
         );
     }

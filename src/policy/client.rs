@@ -44,8 +44,8 @@ impl ClientCeilings {
                 {
                     b.within("id", |b| {
                         b.findings.error(
-                            format!("a second client called {:?}", client.id),
-                            "put all that it may have into one entry",
+                            format!("a second client with the id {:?}", client.id),
+                            "merge the two entries",
                         );
                     });
                 }
@@ -66,7 +66,7 @@ impl ClientSettings {
             building.within("id", |b| {
                 b.findings.error(
                     "expected the id of a client",
-                    "write what stands in client_id of its tokens, e.g. portal",
+                    "write the client_id in its tokens, e.g. portal",
                 );
             });
         }
@@ -84,7 +84,7 @@ impl ClientSettings {
             building.within("lifetime", |b| {
                 b.findings.error(
                     "expected at least 2s",
-                    "write how long a token issued for it may live, e.g. 2m",
+                    "write the maximum lifetime of tokens issued for it, e.g. 2m",
                 );
             });
         }

@@ -73,7 +73,7 @@ impl Operations {
                 if let Some(other) = operations.iter().find(|other| operation.equals(other)) {
                     b.findings.error(
                         format!("the same requests as {:?}", other.label),
-                        "give one of them another prefix or other methods",
+                        "write another prefix or other methods for one of them",
                     );
                 }
                 operations.push(operation);
@@ -138,15 +138,15 @@ impl OperationSettings {
         building.within("scope", |b| {
             if !beyond.is_empty() {
                 b.findings.error_because(
-                    format!("beyond what the route allows: {beyond}"),
-                    "an operation only narrows its route",
+                    format!("not allowed by the route: {beyond}"),
+                    "an operation cannot have more scopes than its route",
                     "add it to scope.allow, or remove it here",
                 );
             } else if self.scope.is_empty() && !allow.is_empty() {
                 b.findings.error_because(
                     "expected at least one scope, found none",
-                    "an API could take a token without scope for one without limits",
-                    "name what this operation needs of scope.allow",
+                    "an API could treat a token without scope as unrestricted",
+                    "list the scopes of scope.allow that this operation needs",
                 );
             }
         });
@@ -207,19 +207,19 @@ fn check_prefix(prefix: &str, building: &mut Building<'_>) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     if let Err(error) = crate::gate::check_path(prefix) {
         building.findings.error_because(
-            format!("{prefix:?} is no path: {error}"),
-            "no request with such a path is let through",
+            format!("{prefix:?} is not a valid path: {error}"),
+            "requests with such a path are refused",
             "write a path below the route's prefix, e.g. /bulk",
         );
     } else if prefix.ends_with('/') {
         building.findings.error(
-            "a prefix ends without a slash",
-            "write it without, e.g. /bulk; remove prefix for the whole route",
+            "a prefix must not end with a slash",
+            "write e.g. /bulk, or remove prefix for the whole route",
         );
     } else if !prefix.bytes().all(plain) {
         building.findings.error_because(
             format!("{prefix:?} can be written in more than one way"),
-            "a client that encodes a character would be another operation",
+            "a request that percent-encodes a character would match another operation",
             "use letters, digits and - . _ ~ only, e.g. by ending the prefix one segment earlier",
         );
     }

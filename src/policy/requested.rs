@@ -79,7 +79,7 @@ impl UserScopes {
                 building.within("rule_prefix", |b| {
                     b.findings.error(
                         "there is no rule for scopes with a prefix",
-                        "write rule: user_only beside it, or remove it",
+                        "add rule: user_only, or remove it",
                     );
                 });
                 Self(None)
@@ -89,8 +89,8 @@ impl UserScopes {
                 if prefix.is_empty() {
                     building.within("rule_prefix", |b| {
                         b.findings.error(
-                            "expected how the scopes begin that the rule is about",
-                            "write it, or remove rule_prefix for all scopes",
+                            "expected the prefix of the scopes that the rule applies to",
+                            "write the prefix, or remove rule_prefix to apply the rule to all scopes",
                         );
                     });
                 }
@@ -124,9 +124,9 @@ impl UserScopes {
 pub(super) fn check_names(names: &ScopeSet, building: &mut Building<'_>) {
     for name in MY_SCOPES.iter().filter(|name| names.contains(name)) {
         building.findings.error_because(
-            format!("{name} is no scope"),
-            "it asks for all that a user holds, and nobody holds or allows it",
-            "name the scopes themselves",
+            format!("{name} is not a scope"),
+            "it requests all scopes of a user, but no user has a scope of this name",
+            "list the scopes themselves",
         );
     }
 }

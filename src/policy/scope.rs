@@ -62,9 +62,9 @@ impl ScopePolicy {
         if user_scopes.is_some() && settings.require.is_empty() {
             building.within("rule", |b| {
                 b.findings.warn(
-                    "user_only, and no scope is required",
-                    "whatever the client may have, any user's token gets through that holds one allowed scope",
-                    "add require with a scope that users must hold here",
+                    "user_only, but no scope is required",
+                    "any user's token with one allowed scope is accepted, whatever the client may have",
+                    "add require with a scope that users must have here",
                 );
             });
         }

@@ -25,14 +25,14 @@ impl ScopeMap {
                     Ok(token) => replaced = replaced.union(&token),
                     Err(error) => b
                         .findings
-                        .error(error.to_string(), "write one scope of the subject's"),
+                        .error(error.to_string(), "write one scope of the subject token"),
                 }
                 check_names(by, b);
                 let silent = by.difference(spoken);
                 if !silent.is_empty() {
                     b.findings.warn(
                         format!("{silent} is neither allowed nor required here"),
-                        "what a name stands for has no effect where the route does not speak of it",
+                        "mapping to a scope that the route neither allows nor requires has no effect",
                         "add it to allow or require, or remove it",
                     );
                 }

@@ -277,8 +277,8 @@ impl TokenSettings {
                 let issuers = parts.issuers;
                 if issuers > 1 {
                     building.findings.error_because(
-                        format!("the subject keeps its name, and {issuers} issuers are accepted"),
-                        "two issuers may know different people by one name",
+                        format!("subjects keep their names, but {issuers} issuers are accepted"),
+                        "two issuers may use one name for different people",
                         "write subject: qualified, or accept one issuer",
                     );
                 }
@@ -291,7 +291,7 @@ impl TokenSettings {
             (SubjectForm::Pairwise, Salt::Absent) => {
                 building.findings.error_because(
                     "pairwise needs issuer.pairwise_salt",
-                    "without a secret anybody could work out whose pseudonym it is",
+                    "without a secret salt, anyone could resolve the pseudonyms",
                     "write pairwise_salt: { file: PATH } or { env: NAME } in issuer, with 32 random bytes or more",
                 );
                 None
@@ -317,7 +317,7 @@ impl TokenSettings {
             building.within("lifetime", |b| {
                 b.findings.error(
                     "expected a lifetime between 2s and 24h",
-                    "write how long an issued token may live, e.g. 5m",
+                    "write the lifetime of issued tokens, e.g. 5m",
                 );
             });
         }
@@ -335,7 +335,7 @@ impl ChainSettings {
                         ActorChain::MAX_DEPTH,
                         self.max_depth
                     ),
-                    "write how many actors an issued token may name at most",
+                    "write the maximum number of actors in an issued token",
                 );
             });
         }
@@ -347,7 +347,7 @@ impl ScopeSettings {
         if self.excess == Excess::Refuse && self.allow.is_empty() {
             building.within("excess", |b| {
                 b.findings.error(
-                    "there is nothing to exceed where allow is empty",
+                    "excess has no effect if allow is empty",
                     "remove excess, or list scopes in allow",
                 );
             });
@@ -360,8 +360,8 @@ fn check_clients(clients: Option<&[String]>, building: &mut Building<'_>) {
     if clients.is_some_and(|clients| clients.is_empty() || clients.iter().any(String::is_empty)) {
         building.findings.error_because(
             "expected at least one client id",
-            "an empty list would admit nobody",
-            "name the callers, or remove clients to admit any",
+            "an empty list would refuse every client",
+            "list the clients, or remove clients to accept any",
         );
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn own_tokens(
         building.within("chain", |b| {
             b.within("accept_own", |b| {
                 b.findings.error(
-                    "none of the gateway's keys verifies what it signs",
+                    "none of the gateway's keys can verify the tokens that it signs",
                     "replace issuer.signing_keys",
                 );
             });

@@ -19,7 +19,7 @@ pub(super) fn check(
         b.within("format", |b| {
             b.findings.error_because(
                 "opaque needs issuer.opaque_keys",
-                "an opaque token is sealed with a key of the gateway's own",
+                "opaque tokens are sealed with these keys",
                 "write opaque_keys: [ { file: keys/opaque-1.key, generate: true } ] in issuer",
             );
         });

@@ -165,8 +165,8 @@ impl MatchSettings {
         building.within(key, |b| {
             if let Err(error) = crate::gate::check_path(text) {
                 b.findings.error_because(
-                    format!("{text:?} is no path: {error}"),
-                    "no request with such a path is let through",
+                    format!("{text:?} is not a valid path: {error}"),
+                    "requests with such a path are refused",
                     "write a path that starts with one slash and has no dot segments, e.g. /orders",
                 );
                 return None;
@@ -177,8 +177,8 @@ impl MatchSettings {
             let prefix = text.strip_suffix('/').unwrap_or(text);
             if prefix.len() < text.len() && !prefix.is_empty() {
                 b.findings.error(
-                    "a prefix ends without a slash",
-                    format!("write {prefix}: it matches {prefix} and all below it"),
+                    "a prefix must not end with a slash",
+                    format!("write {prefix}: it matches {prefix} and everything below it"),
                 );
                 return None;
             }

@@ -10,8 +10,8 @@ pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut
             if operation.prefix.is_some() && matches!(matches.path, PathPattern::Exact(_)) {
                 b.within("prefix", |b| {
                     b.findings.error(
-                        "the route matches one path, and nothing below it",
-                        "remove prefix, or give the route a prefix instead of exact",
+                        "the route matches exactly one path",
+                        "remove prefix, or write prefix instead of exact for the route",
                     );
                 });
             }
@@ -23,7 +23,7 @@ pub(super) fn check(settings: &ExchangeSettings, matches: &Match, building: &mut
                 b.within("prefix", |b| {
                     b.findings.warn(
                         format!("{prefix} repeats the route's own prefix"),
-                        format!("it is looked for below that: it matches {own}{prefix}"),
+                        format!("it is relative to the route's prefix: it matches {own}{prefix}"),
                         match rest {
                             "" => "remove prefix for the whole route".to_owned(),
                             rest => format!("write {rest} if {prefix} is meant"),

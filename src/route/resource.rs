@@ -43,7 +43,7 @@ impl ResourceName {
         if resource.is_none() {
             building.findings.error_because(
                 format!("expected the URL of the API as clients call it, found {text:?}"),
-                "clients compare it with what they call, and read about it on its host (RFC 9728)",
+                "clients compare it with the URL that they call, and read its metadata on its host (RFC 9728)",
                 "write e.g. https://api.example.com/orders, without query and fragment",
             );
         }

@@ -123,8 +123,8 @@ impl RouteSettings {
         let written = self.resource.as_deref()?;
         if self.public {
             building.findings.error_because(
-                "a public route is no protected resource",
-                "clients would be told where to get a token that nobody asks for",
+                "a public route is not a protected resource",
+                "clients would be told where to get a token that this route does not need",
                 "remove resource, or remove public",
             );
             return None;
@@ -148,9 +148,9 @@ impl RouteSettings {
         if self.upgrade == Upgrade::WebSocket && self.upstream.http2 {
             building.within("upgrade", |b| {
                 b.findings.error_because(
-                    "a WebSocket is opened over HTTP/1.1",
-                    "upstream.http2 speaks HTTP/2 to the targets, which knows no such upgrade",
-                    "remove upstream.http2, or give WebSockets a route of their own",
+                    "WebSockets are opened over HTTP/1.1",
+                    "upstream.http2 uses HTTP/2 for the targets, which has no such upgrade",
+                    "remove upstream.http2, or use a separate route for WebSockets",
                 );
             });
         }
@@ -168,7 +168,7 @@ impl RouteSettings {
             (Some(_), true) => {
                 building.within("public", |b| {
                     b.findings.error(
-                        "a public route exchanges nothing",
+                        "a public route does not exchange tokens",
                         "remove public, or remove exchange",
                     )
                 });
@@ -177,7 +177,7 @@ impl RouteSettings {
             (None, false) => {
                 building.findings.error_because(
                     "expected exchange",
-                    "a route without it would let no request through",
+                    "a route without it would refuse every request",
                     "write exchange with an audience and a scope, or public: true",
                 );
                 None
@@ -253,7 +253,7 @@ fn accepted(
     if settings.accepts.is_empty() {
         if parts.listed_issuers > 1 {
             building.findings.error(
-                "expected the issuers whose tokens this route takes: several are trusted",
+                "expected the issuers whose tokens this route accepts: several are trusted",
                 "write accepts: [ { issuer: NAME } ]",
             );
             return None;
@@ -283,7 +283,7 @@ fn accepted(
                 b.within("issuer", |b| {
                     let known: Vec<&str> = parts.issuers.keys().map(String::as_str).collect();
                     b.findings.error(
-                        format!("no trusted issuer is called {:?}", accept.issuer),
+                        format!("no trusted issuer is named {:?}", accept.issuer),
                         format!("write one of: {}", known.join(", ")),
                     );
                 });
@@ -307,7 +307,7 @@ fn narrowed(
             b.findings.error_because(
                 "expected at least one audience, found none",
                 "no token of the issuer would be accepted",
-                "name audiences of the issuer's list, or remove audiences",
+                "list audiences of the issuer's own list, or remove audiences",
             );
         }
         for (position, audience) in audiences.iter().enumerate() {
@@ -315,7 +315,7 @@ fn narrowed(
                 b.within(position, |b| {
                     b.findings.error_because(
                         format!("the issuer's own list has no {:?}", audience.as_str()),
-                        "a route narrows what its issuer's tokens may be addressed to, and never widens it",
+                        "a route can only restrict the audiences of its issuer",
                         "add it to the issuer's audiences, or remove it here",
                     );
                 });
@@ -335,10 +335,10 @@ fn warn_of_exposed_claims(
         building.within("exchange", |b| {
             b.findings.warn(
                 format!(
-                    "{} would cross the network in clear text",
+                    "{} would be sent unencrypted",
                     exchange.token.claims.copy.join(", ")
                 ),
-                "claims are readable by whoever sees the token, and a target is plain http",
+                "anyone who sees a token can read its claims, and a target uses plain http",
                 "use https, or remove the claims from token.claims.copy",
             );
         });
@@ -354,7 +354,7 @@ fn check_name(name: &str, building: &mut Building<'_>) {
         );
     } else if name == "none" {
         building.findings.error(
-            "the name none stands for requests that no route serves",
+            "the name none is reserved for requests that match no route",
             "write another name",
         );
     }

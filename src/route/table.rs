@@ -64,7 +64,7 @@ impl RouteTable {
                         f.within("match", |f| {
                             f.error(
                                 format!("the same requests as route {:?}", equal.name()),
-                                "give one of them another host, path or method",
+                                "write another host, path or method for one of them",
                             );
                         });
                     });

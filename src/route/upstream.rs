@@ -213,7 +213,7 @@ impl UpstreamSettings {
                 if value.is_none() {
                     building.findings.error(
                         format!("expected target, preserve or a host name, found {name:?}"),
-                        "write the name that the API answers to",
+                        "write the host name that the API expects",
                     );
                 }
                 value.map(UpstreamHost::Named)
@@ -226,7 +226,7 @@ impl UpstreamSettings {
             && let Err(error) = crate::gate::check_path(prefix)
         {
             building.findings.error(
-                format!("{prefix:?} is no path: {error}"),
+                format!("{prefix:?} is not a valid path: {error}"),
                 "write what replaces the matched prefix, e.g. / or /v1",
             );
         }
@@ -246,8 +246,8 @@ impl TargetSettings {
                 building.within("url", |b| {
                     b.findings.error_because(
                         error.to_string(),
-                        "the on-behalf-of token would cross the network in clear text",
-                        "write https, or insecure: true beside the URL if that is meant",
+                        "the on-behalf-of token would be sent unencrypted",
+                        "write https, or add insecure: true to the target if that is meant",
                     );
                 });
                 return None;
@@ -265,7 +265,7 @@ impl TargetSettings {
         if !matches!(url.url().path(), "" | "/") || url.url().query().is_some() {
             building.within("url", |b| {
                 b.findings.error(
-                    "a target is scheme, host and port",
+                    "a target URL contains only scheme, host and port",
                     "move the path to rewrite_prefix",
                 )
             });
@@ -275,7 +275,7 @@ impl TargetSettings {
             building.within("weight", |b| {
                 b.findings.error(
                     "expected a number from 1 to 100",
-                    "write how many turns the target takes in each round",
+                    "write the target's share of each round of requests",
                 )
             });
             return None;
@@ -284,8 +284,8 @@ impl TargetSettings {
             building.within("url", |b| {
                 b.findings.warn(
                     "plain http to another machine",
-                    "whoever is on the way can read the on-behalf-of token and use it while it lives",
-                    "use https where the API offers it",
+                    "anyone on the network path can read the on-behalf-of token and use it until it expires",
+                    "use https if the API supports it",
                 );
             });
         }
@@ -308,8 +308,8 @@ impl TimeoutSettings {
             if value.get().is_zero() {
                 building.within(key, |b| {
                     b.findings.error_because(
-                        "expected more than nothing",
-                        "a wait without end lets one API hold every connection",
+                        "expected more than zero",
+                        "without a timeout, one API could block every connection",
                         "write a duration, e.g. 15s",
                     )
                 });

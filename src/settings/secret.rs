@@ -48,7 +48,11 @@ impl SecretSettings {
                 .map_err(|error| format!("environment variable {name}: {error}")),
             (None, Some(file)) => {
                 let path = building.base.resolve(file);
-                warn_of_readers(&path, "whoever reads this secret can use it", building);
+                warn_of_readers(
+                    &path,
+                    "anyone who can read this secret can use it",
+                    building,
+                );
                 std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
             }
             _ => Err("expected exactly one of env and file".to_owned()),
@@ -70,7 +74,7 @@ impl SecretSettings {
             Err(what) => {
                 building.findings.error(
                     what,
-                    "write { env: NAME } or { file: PATH } of a secret that can be read",
+                    "write { env: NAME } or { file: PATH } for a secret that can be read",
                 );
                 None
             }
@@ -117,7 +121,7 @@ impl Flaw {
             ),
             Self::SecondLine => (
                 "the secret has more than one line",
-                "keep the secret alone, in one line",
+                "store only the secret, in one line",
             ),
             Self::Blanks => (
                 "the secret starts or ends with blanks",
@@ -125,10 +129,10 @@ impl Flaw {
             ),
             Self::Control => (
                 "the secret contains a control character",
-                "store it anew, in one line of text",
+                "store it again, in one line of text",
             ),
         };
-        let why = "it would count as a part of the secret, which nobody presents";
+        let why = "it would be part of the secret, and no client presents it";
         building.findings.error_because(what, why, mend);
     }
 }
@@ -140,7 +144,10 @@ pub fn warn_of_readers(path: &Path, why: &'static str, building: &mut Building<'
         && metadata.permissions().mode() & 0o077 != 0
     {
         building.findings.warn(
-            format!("{} can be read by others than its owner", path.display()),
+            format!(
+                "{} can be read by users other than its owner",
+                path.display()
+            ),
             why,
             format!("chmod 600 {}", path.display()),
         );

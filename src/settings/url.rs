@@ -18,13 +18,13 @@ pub enum UrlError {
     #[error("expected an absolute http or https URL, found {0:?}")]
     NotHttp(String),
     /// It contains a user name or password.
-    #[error("a URL must not carry credentials")]
+    #[error("a URL must not contain credentials")]
     Credentials,
     /// It has a fragment, which requests never contain.
-    #[error("a URL that is called has no fragment")]
+    #[error("a URL must not have a fragment")]
     Fragment,
     /// Plain http to a host that is not loopback.
-    #[error("plain http reaches {0:?} unencrypted")]
+    #[error("plain http to {0:?} is not encrypted")]
     Unencrypted(String),
 }
 

@@ -62,7 +62,7 @@ impl StoreSettings {
             let Some(keys) = parts.keys else {
                 b.findings.error_because(
                     "issuer.opaque_keys is missing",
-                    "everything is sealed with them before it leaves the gateway",
+                    "all records are sealed with them before they leave the gateway",
                     "write issuer.opaque_keys: [ { file: keys/opaque-1.key, generate: true } ], the same key for all gateways",
                 );
                 return None;
@@ -102,13 +102,13 @@ fn report(path: &Path, error: &OpenError, building: &mut Building<'_>) {
     match error {
         OpenError::Locked => building.findings.error_because(
             what,
-            "one process alone may have an embedded store open",
-            "give each gateway a path of its own, or have them share a redis store",
+            "only one process may open an embedded store",
+            "use a separate path for each gateway, or share a redis store",
         ),
         OpenError::Empty | OpenError::Damaged(_) => building.findings.error_because(
             what,
-            "revocations that it held would be forgotten, and what they ended would be accepted again",
-            "put a backup in its place; or remove the file, replace the signing and opaque keys, and start anew",
+            "its revocations would be lost, and revoked tokens would be accepted again",
+            "restore a backup; or remove the file, replace the signing and opaque keys, and start again",
         ),
         OpenError::NotAStore => building
             .findings
@@ -118,7 +118,7 @@ fn report(path: &Path, error: &OpenError, building: &mut Building<'_>) {
             .error(what, "run the version of the gateway that wrote it"),
         OpenError::Io(_) => building.findings.error(
             what,
-            "name a file that the gateway can read and write, in a folder where it may make one",
+            "name a file that the gateway can read and write, in a folder where it may create files",
         ),
     }
 }

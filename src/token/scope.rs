@@ -16,7 +16,7 @@ pub struct ScopeSet(BTreeSet<Arc<str>>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScopeError {
     /// The text is empty or contains a character outside `%x21 / %x23-5B / %x5D-7E`.
-    #[error("{0:?} is no scope: expected visible ASCII without quotes and backslashes")]
+    #[error("{0:?} is not a scope: expected visible ASCII without quotes and backslashes")]
     NotAScopeToken(String),
 }
 

@@ -18,8 +18,8 @@ impl KnownAsSettings {
         if self.sub.is_empty() {
             building.within("sub", |b| {
                 b.findings.error(
-                    "expected the name that the provider gives the gateway",
-                    "write what stands in may_act.sub of its tokens, e.g. gateway-app",
+                    "expected the name of the gateway at the provider",
+                    "write the may_act.sub of its tokens, e.g. gateway-app",
                 );
             });
             return None;

@@ -81,14 +81,14 @@ fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
         building.within("role", |b| {
             b.findings.error(
                 "expected the name of a role",
-                "write it as the provider does",
+                "write it as the provider spells it",
             );
         });
     } else if again {
         building.within("role", |b| {
             b.findings.error(
                 format!("the role {:?} is listed twice", grant.role),
-                "put all that it grants into one entry",
+                "merge the two entries",
             );
         });
     }
@@ -96,7 +96,7 @@ fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
         building.within("scope", |b| {
             b.findings.error(
                 "expected at least one scope, found none",
-                "name what the role grants, or remove the entry",
+                "list the scopes that the role grants, or remove the entry",
             );
         });
     }

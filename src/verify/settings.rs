@@ -303,7 +303,7 @@ impl IssuerSettings {
                     findings.within(position, |findings| {
                         findings.warn(
                             format!("{typ} is never the type of an access token"),
-                            "tokens of this type are refused whatever stands here",
+                            "tokens of this type are always refused",
                             "remove it",
                         );
                     });
@@ -316,7 +316,7 @@ impl IssuerSettings {
             findings.within("typ", |findings| {
                 findings.warn(
                     "JWT is accepted and no claim is required",
-                    "an ID token of the same provider looks the same as an access token",
+                    "an ID token of the same provider looks like an access token",
                     "add `required_claims` with a claim that only access tokens have, e.g. { token_use: access }",
                 );
             });
@@ -409,7 +409,7 @@ fn discovery(issuer: &str, insecure: bool, findings: &mut Findings) -> Option<Ke
 }
 
 fn url(text: &str, insecure: bool, findings: &mut Findings) -> Option<OutboundUrl> {
-    const WHY: &str = "whoever can change the keys on their way can sign in the issuer's name";
+    const WHY: &str = "anyone who can change the keys in transit can sign tokens as the issuer";
     let parsed = match insecure {
         true => OutboundUrl::parse_insecure(text),
         false => OutboundUrl::parse(text),
@@ -418,7 +418,7 @@ fn url(text: &str, insecure: bool, findings: &mut Findings) -> Option<OutboundUr
         Ok(url) => {
             if url.is_plain() && !url.is_loopback() {
                 let what = format!("the keys come from {} over plain http", url.host());
-                findings.warn(what, WHY, "use https where the provider offers it");
+                findings.warn(what, WHY, "use https if the provider supports it");
             }
             Some(url)
         }
@@ -426,7 +426,7 @@ fn url(text: &str, insecure: bool, findings: &mut Findings) -> Option<OutboundUr
             findings.error_because(
                 error.to_string(),
                 WHY,
-                "write an https URL, or insecure: true beside this one if that is meant",
+                "write an https URL, or add insecure: true if that is meant",
             );
             None
         }

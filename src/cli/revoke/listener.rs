@@ -170,7 +170,7 @@ fn pinned(settings: &AdminSettings, building: &mut Building<'_>) -> Option<Optio
                 b.within("certificate", |b| {
                     b.findings.error(
                         format!("{}: {error}", file.display()),
-                        "name the PEM file whose certificate the running gateway shows",
+                        "name the PEM file with the certificate of the running gateway",
                     );
                 });
             });

@@ -42,7 +42,7 @@ pub(super) fn build(
             if settings.tls.is_none() && settings.http2 == Some(true) {
                 b.within("http2", |b| {
                     b.findings.error(
-                        "HTTP/2 is agreed upon in the TLS handshake",
+                        "HTTP/2 is negotiated in the TLS handshake",
                         "write tls, or remove http2",
                     )
                 });
@@ -84,12 +84,9 @@ pub(super) fn admin(
     if let Some(other) = taken {
         building.within("address", |b| {
             b.findings.error_because(
-                format!(
-                    "{address} is where `listeners` has {}: one port cannot be both",
-                    other.address
-                ),
-                "applications must not reach what is the operator's",
-                "give admin.address another port",
+                format!("{address} conflicts with {} in `listeners`", other.address),
+                "applications must not reach the admin listener",
+                "write another port in admin.address",
             );
         });
     }
@@ -181,7 +178,7 @@ fn client_trust(
         (None, Some(_)) => {
             building.within("client_certificates", |b| {
                 b.findings.error(
-                    "clients' certificates are verified against nothing",
+                    "client certificates cannot be verified without client_ca",
                     "write client_ca, a PEM file with the authorities to trust",
                 );
             });

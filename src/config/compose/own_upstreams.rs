@@ -84,22 +84,22 @@ fn refuse_own(own: Own, building: &mut Building<'_>) {
     let (what, why) = match own {
         Own::Listener(address) => (
             format!("this is the gateway's own listener on {address}"),
-            "each request would come back to the gateway, until it has no connections left",
+            "each request would return to the gateway, until it has no connections left",
         ),
         Own::Admin(address) => (
             format!("this is the gateway's own admin listener on {address}"),
-            "applications would reach what is the operator's",
+            "applications would reach the admin listener",
         ),
     };
     building
         .findings
-        .error_because(what, why, "write where the API listens");
+        .error_because(what, why, "write the address of the API");
 }
 
 fn warn_of_public_url(url: &OutboundUrl, building: &mut Building<'_>) {
     building.findings.warn(
-        format!("{url} is where clients reach the gateway"),
-        "if the name means the gateway here too, each request comes back to it",
+        format!("{url} is the public URL of the gateway"),
+        "if the name resolves to the gateway here too, each request returns to it",
         "write the API's own name or address",
     );
 }

@@ -40,16 +40,16 @@ impl Composer<'_> {
                 if engine.is_some_and(|engine| *engine.identity.issuer == *settings.issuer) {
                     b.within("issuer", |b| {
                         b.findings.error(
-                            "the gateway's own issuer",
-                            "name the provider whose tokens are presented",
+                            "this is the gateway's own issuer",
+                            "name the provider that issues the clients' tokens",
                         )
                     });
                 }
                 if issuers.contains_key(&name) {
                     b.within("name", |b| {
                         b.findings.error(
-                            format!("a second issuer called {name:?}"),
-                            "give each issuer a name of its own",
+                            format!("a second issuer named {name:?}"),
+                            "give each issuer a unique name",
                         )
                     });
                     return;
@@ -102,9 +102,9 @@ impl Composer<'_> {
             if unmarked && accepted {
                 building.within(*position, |b| {
                     b.findings.warn(
-                        "nothing is known to tell this issuer's users from its applications",
-                        "a route for users would take a token that an application got for itself",
-                        "name in user_claim a claim that only users' tokens have, e.g. preferred_username",
+                        "users and applications of this issuer cannot be distinguished",
+                        "a route for users would accept a token that an application obtained for itself",
+                        "set user_claim to a claim that only users' tokens have, e.g. preferred_username",
                     );
                 });
             }
@@ -155,8 +155,8 @@ impl Composer<'_> {
                 {
                     b.within("name", |b| {
                         b.findings.error(
-                            format!("a second route called {:?}", settings.name),
-                            "give each route a name of its own",
+                            format!("a second route named {:?}", settings.name),
+                            "give each route a unique name",
                         )
                     });
                 }
@@ -180,7 +180,7 @@ impl Composer<'_> {
                         b.within("tls", |b| {
                             b.findings.error(
                                 error.to_string(),
-                                "name files that hold what is expected, in PEM form",
+                                "name PEM files with the expected contents",
                             )
                         })
                     });
@@ -200,7 +200,7 @@ fn check_endpoints(route: &Route, service: Option<&TokenService>, building: &mut
     if let Some(path) = taken {
         building.within("match", |b| {
             b.findings.error(
-                format!("{path} is answered by the gateway itself"),
+                format!("{path} is an endpoint of the gateway itself"),
                 "choose a path that is not below it",
             );
         });
@@ -212,7 +212,7 @@ fn warn_of_needless_names(settings: &RouteSettings, building: &mut Building<'_>)
     building.within("response", |b| {
         let names = &settings.response.pass_headers;
         warn_where("pass_headers", names, b, |name| {
-            (!proxy::is_dropped_from_response(name)).then_some("passes on every route")
+            (!proxy::is_dropped_from_response(name)).then_some("is forwarded on every route")
         });
     });
     building.within("request", |b| {
@@ -235,7 +235,7 @@ fn refuse_aliases(list: &'static str, names: &[String], building: &mut Building<
             if proxy::is_dropped_from_request(&alias) {
                 b.within(position, |b| {
                     b.findings.error_because(
-                        format!("{name} cannot pass"),
+                        format!("{name} cannot be passed"),
                         "many servers read it as a field with hyphens that is dropped on every route",
                         "remove it, or have the client use another name",
                     );
@@ -257,7 +257,7 @@ fn warn_where(
                 b.within(position, |b| {
                     b.findings.warn(
                         format!("{name} {fate}"),
-                        "named here it looks as if it depended on this line",
+                        "listing it here suggests that it depends on this line",
                         "remove it",
                     );
                 });

@@ -110,8 +110,8 @@ fn warn_of_bare_ids(
     let Some(first) = bare.first() else { return };
     building.within("file", |b| {
         b.findings.warn(
-            format!("{} of its users name no issuer, e.g. {first:?}", bare.len()),
-            "the clients accept several issuers, so users are called <issuer name>:<sub>: nobody is called this",
+            format!("{} of its user ids contain no issuer name, e.g. {first:?}", bare.len()),
+            "the clients accept several issuers, so user ids are <issuer name>:<sub>, and these match no user",
             "write the issuer's name and a colon in front of each id",
         );
     });

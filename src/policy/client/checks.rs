@@ -57,7 +57,7 @@ impl ClientSettings {
             building.within("grants", |b| {
                 b.findings.error(
                     "expected at least one grant, found none",
-                    "name what it may ask for, e.g. [token_exchange], or remove grants",
+                    "list its grants, e.g. [token_exchange], or remove grants",
                 );
             });
         }
@@ -69,16 +69,16 @@ impl ClientSettings {
             building.within(key, |b| {
                 b.findings.error_because(
                     "the client cannot authenticate",
-                    "whoever knows its id could ask in its name",
-                    "write authentication beside it, e.g. { method: client_secret_basic, secret: { env: PORTAL_SECRET } }",
+                    "anyone who knows its id could make requests in its name",
+                    "add authentication, e.g. { method: client_secret_basic, secret: { env: PORTAL_SECRET } }",
                 );
             });
         }
         if self.authentication.is_some() && idle {
             building.within("authentication", |b| {
                 b.findings.warn(
-                    "the client may ask for nothing",
-                    "it has neither grants nor introspects, so it authenticates to no end",
+                    "the client is not permitted to do anything",
+                    "it has neither grants nor introspects, so its authentication has no effect",
                     "write grants or introspects, or remove it",
                 );
             });
@@ -86,8 +86,8 @@ impl ClientSettings {
         if self.scope.is_none() && (self.exchanges() || self.introspects.is_empty()) {
             building.within("scope", |b| {
                 b.findings.error(
-                    "no scope is written for a client that may get tokens",
-                    "write the most scope that it may get, e.g. { allow: [orders.read] }",
+                    "a client that may get tokens has no scope",
+                    "write the maximum scope that it may get, e.g. { allow: [orders.read] }",
                 );
             });
         }
@@ -96,8 +96,8 @@ impl ClientSettings {
             building.within("authentication", |b| {
                 b.findings.warn(
                     "a public client exchanges tokens",
-                    "whoever finds a token and knows the client's id gets the tokens that it may get",
-                    "let it authenticate, or remove its grants",
+                    "anyone who has a token and knows the client's id can exchange it",
+                    "write another authentication method, or remove its grants",
                 );
             });
         }
@@ -107,8 +107,8 @@ impl ClientSettings {
         if self.token_formats.is_empty() {
             building.within("token_formats", |b| {
                 b.findings.error(
-                    "expected at least one form, found none",
-                    "write some of opaque, jwt and id_token, or remove token_formats",
+                    "expected at least one token format, found none",
+                    "list some of opaque, jwt and id_token, or remove token_formats",
                 );
             });
         }
@@ -118,9 +118,9 @@ impl ClientSettings {
         if self.audiences.is_none() {
             building.within("audiences", |b| {
                 b.findings.error_because(
-                    "no audiences are written for a client that exchanges tokens",
-                    "at the token service a client gets tokens for the audiences that are listed here alone",
-                    "name the audiences that it may get tokens for",
+                    "a client that exchanges tokens has no audiences",
+                    "at the token service, a client gets tokens only for the audiences that are listed here",
+                    "list the audiences that it may get tokens for",
                 );
             });
         }
@@ -128,7 +128,7 @@ impl ClientSettings {
             building.within("token_formats", |b| {
                 b.findings.error_because(
                     "opaque tokens need issuer.opaque_keys",
-                    "they are sealed with these keys; opaque is among the forms where none are written",
+                    "they are sealed with these keys, and opaque is one of the default formats",
                     "write opaque_keys: [ { file: keys/opaque-1.key, generate: true } ] in issuer, or token_formats: [jwt]",
                 );
             });
@@ -163,7 +163,7 @@ impl ClientSettings {
         if granted && !self.exchanges() {
             building.within("grants", |b| {
                 b.findings.error(
-                    "no other grant gives it a refresh token",
+                    "none of its other grants issues a refresh token",
                     "add token_exchange or entra_obo, or remove refresh_token",
                 );
             });
@@ -173,7 +173,7 @@ impl ClientSettings {
             building.within("scope", |b| {
                 b.findings.warn(
                     "offline_access is not allowed, and the client may use refresh tokens",
-                    "a refresh token is given only where the scope holds offline_access",
+                    "a refresh token is issued only if the scope contains offline_access",
                     "add offline_access to allow, or remove refresh_token from grants",
                 );
             });
@@ -206,8 +206,7 @@ impl ClientSettings {
             (false, false) => "store and issuer.opaque_keys",
         };
         let mend = "write store: { embedded: { path: data/store } } and, in issuer, opaque_keys: [ { file: keys/opaque-1.key, generate: true } ]; or remove it";
-        let why =
-            "refresh tokens are kept in the store, and sealed with these keys: nobody gets one";
+        let why = "refresh tokens are kept in the store and sealed with these keys, so none can be issued";
         if let Some(position) = self.grants().iter().position(|g| *g == Grant::RefreshToken) {
             building.within("grants", |b| {
                 b.within(position, |b| {
@@ -240,7 +239,7 @@ impl ClientSettings {
                     b.within("resource", |b| {
                         b.findings.error(
                             "this resource is listed twice",
-                            "keep one entry: a resource stands for one audience",
+                            "keep one entry: a resource maps to one audience",
                         );
                     });
                 }
@@ -268,8 +267,8 @@ impl ClientSettings {
             if !known.contains(audience) {
                 building.within(position, |b| {
                     b.findings.error(
-                        format!("nobody gets tokens for {audience}"),
-                        "write the audience as a route or a client has it",
+                        format!("no token is issued for {audience}"),
+                        "write an audience of a route or a client",
                     );
                 });
             }
@@ -288,15 +287,15 @@ impl ResourceSettings {
                         "expected an absolute URI without a fragment, found {:?}",
                         self.resource
                     ),
-                    "write what the client writes, e.g. https://api.example.com",
+                    "write the resource that the client sends, e.g. https://api.example.com",
                 );
             });
         }
         if !audiences.contains(&self.audience) {
             building.within("audience", |b| {
                 b.findings.error(
-                    format!("{} is none of the client's audiences", self.audience),
-                    "add it to audiences, or name one that is there",
+                    format!("{} is not one of the client's audiences", self.audience),
+                    "add it to audiences, or write one of them",
                 );
             });
         }
@@ -308,7 +307,7 @@ impl ImpersonationSettings {
         if !parts.directory_written {
             building.findings.error_because(
                 "impersonation needs a directory",
-                "it says which users may impersonate whom",
+                "the directory defines which users may impersonate which others",
                 "write directory: { file: directory.yaml }, or remove impersonation",
             );
         }
@@ -316,7 +315,7 @@ impl ImpersonationSettings {
             building.within("subjects", |b| {
                 b.findings.error(
                     "expected at least one kind of subject, found none",
-                    "write some of access_token, id_token, jwt and user_id, or remove impersonation",
+                    "list some of access_token, id_token, jwt and user_id, or remove impersonation",
                 );
             });
         }
@@ -324,7 +323,7 @@ impl ImpersonationSettings {
             building.within("may_act_for", |b| {
                 b.findings.error(
                     "expected any, or the ids of users",
-                    "name in whose place it may let actors act, or remove impersonation",
+                    "list the users that may be impersonated, or remove impersonation",
                 );
             });
         }

@@ -81,8 +81,8 @@ impl ClientSettings {
         if self.subject == Some(ClientSubject::Same) && issuers > 1 {
             building.within("subject", |b| {
                 b.findings.error_because(
-                    format!("the subject keeps its name, and {issuers} issuers are accepted"),
-                    "two issuers may know different people by one name",
+                    format!("subjects keep their names, but {issuers} issuers are accepted"),
+                    "two issuers may use one name for different people",
                     "write subject: qualified, or accept one issuer",
                 );
             });
@@ -91,9 +91,9 @@ impl ClientSettings {
         if self.chain.accept_own && bare && parts.listed_issuers > 1 {
             building.within("chain", |b| {
                 b.findings.warn(
-                    "the client's own tokens name subjects without their issuer, and several issuers are trusted",
-                    "a bare name does not say whose it is: the client cannot exchange these tokens again",
-                    "write subject: qualified beside it",
+                    "the client's own tokens name subjects without their issuer, but several issuers are trusted",
+                    "a name without an issuer is ambiguous: the client cannot exchange these tokens again",
+                    "add subject: qualified",
                 );
             });
         }
@@ -121,7 +121,7 @@ impl ClientSettings {
                 if unknown {
                     let known: Vec<&str> = parts.issuers.iter().map(String::as_str).collect();
                     b.findings.error(
-                        format!("no trusted issuer is called {name:?}"),
+                        format!("no trusted issuer is named {name:?}"),
                         format!(
                             "write the name of one of trusted_issuers: {}",
                             known.join(", ")
@@ -148,8 +148,8 @@ impl ClientSettings {
             if !named && self.sole_issuer().is_none() {
                 building.within(position, |b| {
                     b.findings.warn(
-                        format!("{id:?} names no issuer"),
-                        "several issuers are accepted, so users are called <issuer name>:<sub>: nobody is called this",
+                        format!("{id:?} contains no issuer name"),
+                        "several issuers are accepted, so user ids are <issuer name>:<sub>, and this one matches no user",
                         "write the issuer's name and a colon in front of it",
                     );
                 });

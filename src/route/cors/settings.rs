@@ -103,9 +103,9 @@ impl CorsSettings {
         let authorizes = |name: &String| name.eq_ignore_ascii_case("authorization");
         if protected && !self.headers.iter().any(authorizes) {
             building.findings.warn(
-                "no Authorization among them",
-                "a browser then lets no script send its token, and this route takes no request without",
-                "write headers: [Authorization], with Content-Type where bodies are sent",
+                "Authorization is not listed",
+                "browsers then do not let scripts send a token, and this route refuses requests without one",
+                "write headers: [Authorization], and Content-Type if requests have bodies",
             );
         }
         self.headers.clone()
@@ -116,7 +116,7 @@ impl CorsSettings {
         if age > LONGEST_MAX_AGE || age.subsec_nanos() > 0 {
             building.findings.error_because(
                 "expected whole seconds, at most 24h",
-                "browsers remember no answer for longer",
+                "browsers do not cache preflight responses for longer",
                 "write e.g. 10m",
             );
         }
@@ -133,25 +133,27 @@ struct Mistake {
 /// Checks an origin. Origins are compared byte by byte and must be written as browsers send them (RFC 6454 §6.2).
 fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
     let mistake = |why, mend: &str| Mistake {
-        what: format!("expected scheme://host, with :port where it is unusual, found {text:?}"),
+        what: format!(
+            "expected scheme://host, with :port if it is not the default, found {text:?}"
+        ),
         why,
         mend: mend.to_owned(),
     };
     if text == "*" {
         return Err(mistake(
-            "beside others a star would say nothing more",
-            "write [\"*\"] alone, or each origin without it",
+            "* includes all other origins",
+            "write only [\"*\"], or list each origin without it",
         ));
     }
     if text == "null" {
         return Err(mistake(
-            "null is the origin of every sandboxed page, whoever wrote it",
+            "null is the origin of every sandboxed page, whatever its author",
             "serve the application from an origin of its own",
         ));
     }
     if text.contains('*') {
         return Err(mistake(
-            "an origin is compared as a whole: a star stands for every origin, or for nothing",
+            "origins are compared as a whole: * is supported only alone",
             "write each origin",
         ));
     }
@@ -202,7 +204,7 @@ fn check_method(name: &str, served: &[Method], building: &mut Building<'_>) {
         ),
         Some(method) if !served.is_empty() && !served.contains(&method) => building.findings.warn(
             format!("the route does not match {method}"),
-            "a preflight is answered by the route that serves the method it asks for",
+            "a preflight request is handled by the route that serves the requested method",
             "add the method to match.methods, or remove it here",
         ),
         Some(_) => {}

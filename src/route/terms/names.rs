@@ -38,7 +38,7 @@ pub(super) fn check_set(name: &str, building: &mut Building<'_>) {
         building.findings.error_because(
             format!("{name} cannot be set"),
             "the on-behalf-of token is the only credential of the request's user that is sent",
-            "use a field of its own for the API's own key, e.g. X-Api-Key",
+            "use another field for the API's own key, e.g. X-Api-Key",
         );
     }
     check_own(name, building);
@@ -59,8 +59,8 @@ pub(super) fn warn_of_a_written_secret(
     });
     if secret && matches!(value, HeaderValueSettings::Literal(_)) {
         building.findings.warn(
-            "a secret written in the file",
-            "whoever may read the configuration can use it",
+            "a secret is written in this file",
+            "anyone who can read the configuration can use it",
             "write { env: NAME } or { file: PATH }",
         );
     }
@@ -69,7 +69,7 @@ pub(super) fn warn_of_a_written_secret(
 pub(super) fn check_removed(name: &str, building: &mut Building<'_>) {
     if name == "authorization" {
         building.findings.error(
-            "authorization holds the on-behalf-of token",
+            "authorization contains the on-behalf-of token",
             "remove it: what the client sent is dropped on every route",
         );
     }
@@ -86,7 +86,7 @@ fn check_own(name: &str, building: &mut Building<'_>) {
     if is_framing(name) {
         building.findings.error_because(
             format!("{name} belongs to the connection"),
-            "the gateway frames each message itself: two opinions about its end are two messages",
+            "the gateway frames each message itself: a second framing could end it elsewhere",
             "remove it",
         );
     }
@@ -115,14 +115,14 @@ pub(super) fn check_passed(name: &str, building: &mut Building<'_>) {
     );
     if challenge {
         building.findings.error_because(
-            format!("{name} does not pass"),
-            "a downstream API that asks for credentials would ask for those that are kept from it",
+            format!("{name} cannot be passed"),
+            "it would ask the client for credentials that the API must not receive",
             "remove it",
         );
     } else if name.starts_with("access-control-") {
         building.findings.error(
-            format!("{name} is not passed on by name"),
-            "write cors, which replaces what the downstream says, or nothing: without cors it passes",
+            format!("{name} cannot be passed by name"),
+            "write cors, which replaces the API's CORS fields, or remove it: without cors it is forwarded",
         );
     } else if is_framing(name) {
         building
@@ -153,7 +153,7 @@ pub(super) fn check_cookie(name: &str, building: &mut Building<'_>) {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         building.findings.error(
             format!("expected the name of a cookie, found {name:?}"),
-            "write the name alone, e.g. session",
+            "write only the name, e.g. session",
         );
     }
 }

@@ -133,7 +133,7 @@ impl HeadersSettings {
                 if !text.contains('_') {
                     b.findings.error_because(
                         format!("{text} has no underscore"),
-                        "fields without one pass, or are dropped, on every route",
+                        "fields without one are forwarded or dropped on every route",
                         "remove it",
                     );
                 }
@@ -142,13 +142,13 @@ impl HeadersSettings {
                 };
                 if set.iter().any(|(other, _)| is_read_as(other, &name)) {
                     b.findings.error_because(
-                        format!("{text} is a spelling of a field that is set"),
-                        "a server could take the client's value for yours",
+                        format!("{text} is another spelling of a field that is set"),
+                        "a server could use the client's value instead of yours",
                         "remove one of them",
                     );
                 } else if remove.iter().any(|other| is_read_as(other, &name)) {
                     b.findings.error(
-                        format!("{text} is a spelling of a field that is removed"),
+                        format!("{text} is another spelling of a field that is removed"),
                         "remove one of them",
                     );
                 }

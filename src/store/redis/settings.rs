@@ -78,8 +78,8 @@ impl RedisSettings {
         }
         if self.cluster && self.sentinel.is_some() {
             building.findings.error(
-                "both cluster and sentinel are written",
-                "remove the one that the URLs do not belong to",
+                "cluster and sentinel are both set",
+                "remove the one that does not match the URLs",
             );
             return None;
         }
@@ -89,10 +89,9 @@ impl RedisSettings {
         let place = match self.place(servers, certificates, building)? {
             Ok(place) => place,
             Err(error) => {
-                building.findings.error(
-                    error.to_string(),
-                    "write URLs and certificates that belong together",
-                );
+                building
+                    .findings
+                    .error(error.to_string(), "write URLs and certificates that match");
                 return None;
             }
         };
@@ -106,8 +105,8 @@ impl RedisSettings {
                 building.within("url", |b| {
                     b.findings.unavailable(
                         error.to_string(),
-                        "a gateway that knows no revocations would accept what was revoked",
-                        "the file is right: start the server, or let the gateway reach it, and try again",
+                        "without the revocations, the gateway would accept revoked tokens",
+                        "the file is correct: start the server, or make it reachable for the gateway, and try again",
                     );
                 });
                 None
@@ -123,7 +122,7 @@ impl RedisSettings {
             // the URL and the library's error about it contain a password and must not be shown
             let Ok(server) = url.into_connection_info() else {
                 building.findings.error(
-                    "expected rediss:// or redis:// and what follows",
+                    "expected a URL that starts with rediss:// or redis://",
                     "store a URL such as rediss://user:password@redis.example.com:6379/0 in the secret",
                 );
                 return None;
@@ -134,7 +133,7 @@ impl RedisSettings {
         if servers.len() > 1 && !self.cluster && self.sentinel.is_none() {
             building.findings.error(
                 "several URLs of one server",
-                "write `cluster: true` or `sentinel: { master: … }` beside them, or store one URL",
+                "add `cluster: true` or `sentinel: { master: … }`, or store one URL",
             );
             return None;
         }
@@ -149,15 +148,15 @@ impl RedisSettings {
         match address {
             ConnectionAddr::Tcp(host, _) if !self.insecure && !is_loopback(host) => {
                 building.findings.error_because(
-                    "redis:// reaches another machine unencrypted",
-                    "who listens reads the password",
-                    "store a rediss:// URL, or write `insecure: true` beside it",
+                    "redis:// to another machine is not encrypted",
+                    "anyone on the network path can read the password",
+                    "store a rediss:// URL, or add `insecure: true`",
                 );
                 None
             }
             ConnectionAddr::TcpTls { insecure: true, .. } => {
                 building.findings.error(
-                    "the URL says that no certificate is verified",
+                    "the URL disables certificate verification",
                     "remove `#insecure` from it, and name the certificates to trust in `tls.ca`",
                 );
                 None

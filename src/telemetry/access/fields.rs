@@ -118,7 +118,10 @@ impl AccessFieldsSettings {
         if let Some(both) = self.add.iter().find(|field| self.remove.contains(field)) {
             let name = serde_json::to_value(both).unwrap_or_default();
             building.findings.error(
-                format!("{} is added and removed", name.as_str().unwrap_or_default()),
+                format!(
+                    "{} is both added and removed",
+                    name.as_str().unwrap_or_default()
+                ),
                 "name it in add or in remove, not in both",
             );
             return None;

@@ -94,7 +94,7 @@ fn url(text: &str, building: &mut Building<'_>) -> Option<OutboundUrl> {
         Err(error) => {
             building.findings.error_because(
                 error.to_string(),
-                "whoever can change the keys on their way can call in the client's name",
+                "anyone who can change the keys in transit can authenticate as the client",
                 "write an https URL; plain http is for loopback only",
             );
             None

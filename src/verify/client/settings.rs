@@ -131,8 +131,8 @@ impl ClientAuthenticationSettings {
             building.within("secret", |b| {
                 b.findings.warn(
                     format!("the secret is shorter than {SHORT_SECRET} bytes"),
-                    "a short secret can be found by trying",
-                    "store random bytes in it, e.g. of `openssl rand -base64 32`",
+                    "a short secret can be guessed",
+                    "store random bytes in it, e.g. from `openssl rand -base64 32`",
                 );
             });
         }
@@ -177,7 +177,7 @@ impl ClientAuthenticationSettings {
             Err(mend) => {
                 building.within(key, |b| {
                     b.findings
-                        .error(format!("no name of this kind: {name:?}"), mend);
+                        .error(format!("not a name of this kind: {name:?}"), mend);
                 });
                 None
             }
@@ -215,7 +215,7 @@ impl ClientAuthenticationSettings {
         for (key, _) in unused.into_iter().filter(|(_, unused)| *unused) {
             building.within(key, |b| {
                 b.findings.error(
-                    format!("{} does not use this", self.method),
+                    format!("{} does not use this key", self.method),
                     "remove it, or name the method that it belongs to",
                 );
             });
@@ -231,8 +231,8 @@ fn refuse_colon(id: &str, building: &mut Building<'_>) {
     if id.contains(':') {
         building.within("method", |b| {
             b.findings.warn(
-                "the id holds a colon",
-                "a client that does not percent-encode its id (RFC 6749 §2.3.1) names another one this way",
+                "the id contains a colon",
+                "a client that does not percent-encode its id (RFC 6749 §2.3.1) then sends another id",
                 "choose an id without a colon, or client_secret_post",
             );
         });

@@ -32,7 +32,7 @@ pub enum DirectoryError {
         position: usize,
     },
     /// Two users have the same id.
-    #[error("users[{position}].id: a second user called {id:?}")]
+    #[error("users[{position}].id: a second user with the id {id:?}")]
     Twice {
         /// The position of the second user, from 0.
         position: usize,
