@@ -100,7 +100,7 @@ impl Admin {
             return error(StatusCode::NOT_FOUND, "not_found", "no such document");
         };
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            return not_allowed("GET, HEAD", "only GET and HEAD are answered");
+            return not_allowed("GET, HEAD", "only GET and HEAD are allowed");
         }
         let mut answer = match document {
             Document::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
@@ -154,8 +154,8 @@ fn refusal(refused: Refused) -> Response<Bytes> {
             StatusCode::FORBIDDEN,
             "access_denied",
             match purpose {
-                Purpose::Read => "this token is for revoking; reading takes admin.tokens.read",
-                Purpose::Revoke => "this token is for reading; revoking takes admin.tokens.revoke",
+                Purpose::Read => "this token is for revoking; reading needs admin.tokens.read",
+                Purpose::Revoke => "this token is for reading; revoking needs admin.tokens.revoke",
             },
         ),
         Refused::TokenMissing | Refused::TokenWrong => {

@@ -50,10 +50,10 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Without a command: run. New here? `obo-gateway demo` shows on this machine what it does.
-SIGTERM and Ctrl-C end `run` gracefully: no request that was received is lost.
-SIGHUP has `run` read the file again; one with a mistake changes nothing, and standard input cannot be read again.
-Exit status: 0 done, 1 could not, 2 the configuration or the arguments are wrong.";
+Without a command, `run` is used. `obo-gateway demo` shows on this machine what the gateway does.
+SIGTERM and Ctrl-C stop `run` gracefully: no request that was received is lost.
+SIGHUP makes `run` reload the file. A file with a mistake changes nothing. Standard input cannot be reloaded.
+Exit status: 0 success, 1 failure, 2 invalid configuration or arguments.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -141,10 +141,10 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     {
         let instead = match name {
             "demo" => {
-                "it shows what this program's own configuration does; for yours: `obo-gateway --config FILE`"
+                "it uses a configuration of its own; to run yours: `obo-gateway --config FILE`"
             }
             _ => {
-                "the schema is the same for every file; to hold yours against it: `obo-gateway check --config FILE`"
+                "the schema is the same for every file; to check yours: `obo-gateway check --config FILE`"
             }
         };
         let what = format!("`{name}` takes no --config: {instead}\n");
@@ -160,7 +160,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     if ConfigFile::is_standard_input(&arguments.config)
         && token_file.is_some_and(ConfigFile::is_standard_input)
     {
-        let what = "`--config -` and `--token-file -`: standard input has only one of them; put the other into a file\n";
+        let what = "`--config -` and `--token-file -`: standard input can contain only one of them; put the other into a file\n";
         return Err(Arguments::command().error(ErrorKind::ArgumentConflict, what));
     }
     Ok(arguments)

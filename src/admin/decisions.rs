@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "/decisions/";
 
 pub(super) fn respond(admin: &Admin, method: &Method, id: &str) -> Response<Bytes> {
     if method != Method::GET {
-        return not_allowed("GET", "only GET is answered");
+        return not_allowed("GET", "only GET is allowed");
     }
     if !Decisions::is_id(id) {
         return error(
@@ -24,7 +24,7 @@ pub(super) fn respond(admin: &Admin, method: &Method, id: &str) -> Response<Byte
         return error(
             StatusCode::NOT_FOUND,
             "not_found",
-            "no such request is kept here: it was another gateway's, is not over yet, or newer ones took its place",
+            "this gateway has no such request: another gateway handled it, it has not ended yet, or newer requests replaced it",
         );
     };
     answer(StatusCode::OK, JSON, told(admin, &found).to_string())

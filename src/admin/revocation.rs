@@ -73,9 +73,8 @@ pub(super) enum NotDone {
     /// The body is malformed. The error does not repeat it, because it may contain a token.
     #[error(
         "expected exactly one of subject {{issuer, sub}}, actor {{issuer, sub}}, session {{issuer, sid}}, client {{id}}, \
-         signing_key {{issuer, kid}} and token {{token}}, as JSON. With `for`, e.g. 7d, a revocation holds for that long; \
-         `forever: true` is for clients and keys; `force: true` takes names that the configuration does not know. To lift \
-         one, `id` names it too, and `revoked_by: client` lifts what a client revoked"
+         signing_key {{issuer, kid}} and token {{token}}, as JSON. With `for`, e.g. 7d, a revocation lasts that long; \
+         `forever: true` is for clients and keys; `force: true` accepts names that are not in the configuration. To lift one, its `id` can be used instead, and `revoked_by: client` lifts what a client revoked"
     )]
     Malformed,
     /// The query is malformed.
@@ -86,37 +85,35 @@ pub(super) enum NotDone {
     HowLong,
     /// A subject, an actor, a session or a token, with `forever`.
     #[error(
-        "only a client or a key is revoked for ever: all other revocations last until the last token has expired"
+        "only a client or a key can be revoked forever: all other revocations last until the last token has expired"
     )]
     NotForever,
     /// A duration of less than a second.
-    #[error("`for` is shorter than a second: that would end nothing")]
+    #[error("`for` is shorter than a second: the revocation would have no effect")]
     NoTime,
     /// The issuer is unknown.
-    #[error(
-        "the configuration names no such issuer, so that none of its tokens is accepted; it names: {0}"
-    )]
+    #[error("the configuration has no such issuer, so none of its tokens is accepted; it has: {0}")]
     UnknownIssuer(String),
     /// The client is unknown.
-    #[error("the configuration names no such client; it names: {0}")]
+    #[error("the configuration has no such client; it has: {0}")]
     UnknownClient(String),
     /// The key is unknown.
     #[error("the issuer publishes no such key; it publishes: {0}")]
     UnknownKey(String),
     /// The issuer's keys are unknown.
-    #[error("the issuer's keys are not known at the moment, so that the key cannot be looked for")]
+    #[error("the issuer's keys are not available at the moment, so the key cannot be checked")]
     KeysNotThere,
     /// Neither a token of this gateway nor a JWT.
-    #[error("it is neither a token of this gateway nor a JWT, so that nothing accepts it")]
+    #[error("it is neither a token of this gateway nor a JWT, so it is never accepted")]
     NotAToken,
     /// The token has expired already.
     #[error("the token has expired already")]
     Expired,
     /// There is nothing to lift.
-    #[error("nothing like that is in force: `obo-gateway revoke list` shows what is")]
+    #[error("no such revocation is in force: `obo-gateway revoke list` shows those in force")]
     NotInForce,
     /// The revocation in force was made by the other side.
-    #[error("it is in force because {0} revoked it: lift it with revoked_by: {0}")]
+    #[error("the revocation in force was made by {0}: lift it with revoked_by: {0}")]
     NotInForceBy(&'static str),
     /// The configuration has no store.
     #[error("there is no store")]
@@ -125,7 +122,7 @@ pub(super) enum NotDone {
     #[error("the store cannot be written")]
     Store(#[from] StoreError),
     /// The revocation is in force, but its audit event could not be written.
-    #[error("it is revoked, and the audit log cannot be written: ask again")]
+    #[error("it is revoked, but the audit log cannot be written: try again")]
     NotOnRecord,
     /// The revocation was not lifted, because its audit event could not be written.
     #[error("it is not lifted, because the audit log cannot be written")]
@@ -299,7 +296,7 @@ impl Revoker {
         });
         let recorded = self.audit.record(&event);
         if let Err(error) = &recorded {
-            tracing::error!(%error, "the audit event of a revocation, or of one that is lifted, could not be written");
+            tracing::error!(%error, "the audit event of a revocation or a lift could not be written");
         }
         recorded.is_ok()
     }

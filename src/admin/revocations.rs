@@ -30,17 +30,14 @@ pub(super) async fn respond(admin: &Admin, request: &Request<Bytes>) -> Response
         return error(
             StatusCode::FORBIDDEN,
             "access_denied",
-            "no web page may see or change what is revoked",
+            "web pages may not read or change revocations",
         );
     }
     let changes = match *request.method() {
         Method::GET => false,
         Method::POST | Method::DELETE => true,
         _ => {
-            return not_allowed(
-                "GET, POST, DELETE",
-                "only GET, POST and DELETE are answered",
-            );
+            return not_allowed("GET, POST, DELETE", "only GET, POST and DELETE are allowed");
         }
     };
     if changes && !is_json(request) {
@@ -106,7 +103,7 @@ fn not_done(why: &NotDone) -> Response<Bytes> {
         | NotDone::KeysNotThere
         | NotDone::NotAToken
         | NotDone::Expired => {
-            let text = format!("{text}. `force: true` (--force) revokes it all the same");
+            let text = format!("{text}. `force: true` (--force) revokes it anyway");
             error(StatusCode::UNPROCESSABLE_ENTITY, "ends_nothing", &text)
         }
         NotDone::NotInForce => error(StatusCode::NOT_FOUND, "not_in_force", &text),
@@ -114,14 +111,14 @@ fn not_done(why: &NotDone) -> Response<Bytes> {
         NotDone::NoStore => error(
             StatusCode::SERVICE_UNAVAILABLE,
             "temporarily_unavailable",
-            "nothing can be revoked: the configuration names no store",
+            "nothing can be revoked: the configuration has no store",
         ),
         NotDone::Store(cause) => {
             tracing::error!(%cause, "a revocation could not be written or lifted");
             let mut answer = error(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
-                "the store cannot be written: do not take it for done",
+                "the store cannot be written: the change is not confirmed",
             );
             answer
                 .headers_mut()

@@ -52,7 +52,7 @@ enum DemoError {
     NotReady,
     #[error("ended before everything was shown")]
     Interrupted,
-    #[error("a request does not stand in the access log")]
+    #[error("a request is missing in the access log")]
     NotLogged,
 }
 

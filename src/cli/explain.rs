@@ -253,6 +253,6 @@ impl Explainer {
         };
         timeout(KEYS_WITHIN, issuer.fetch_keys())
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", KEYS_WITHIN.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no response within {} s", KEYS_WITHIN.as_secs())))
     }
 }

@@ -40,9 +40,9 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-The gateway answers when the revocation is durable: status 0. From then on it refuses what is revoked and every token made
-from it, remembered exchanges included; gateways on the same Redis do so within a second.
-Exit status: 0 done, 1 not done, 2 the configuration or the arguments are wrong.";
+Status 0 means that the revocation is durable. From then on, the gateway refuses what is revoked and every token made
+from it, including cached exchanges. Gateways that share a Redis store do so within a second.
+Exit status: 0 success, 1 failure, 2 invalid configuration or arguments.";
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
@@ -130,8 +130,7 @@ pub(in crate::cli) enum Failure {
     #[error("{report}")]
     Configuration { report: String },
     #[error(
-        "the configuration leaves the port of the admin listener to the system: name the one that the log names, \
-         with --admin"
+        "the system chooses the port of the admin listener: pass the address in the log with --admin"
     )]
     AnyPort,
     #[error("the token cannot be read: {0}")]
@@ -140,12 +139,12 @@ pub(in crate::cli) enum Failure {
     HowLong(&'static str),
     #[error("--for, --forever and --force are for revoking: nothing was done")]
     NotForThis,
-    #[error("the admin listener at {address} does not answer: {source}")]
+    #[error("the admin listener at {address} does not respond: {source}")]
     Unreachable {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("not done: {address} answers {status}: {why}")]
+    #[error("not done: {address} responded with {status}: {why}")]
     Refused {
         address: SocketAddr,
         status: u16,

@@ -79,7 +79,7 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The system cannot create a thread or an event loop.
-    #[error("the operating system gives no more threads or descriptors")]
+    #[error("the operating system has no more threads or file descriptors")]
     System(#[source] io::Error),
 }
 
@@ -112,7 +112,7 @@ impl Gateway {
         match loaded.configuration.take() {
             Some(configuration) => {
                 if !report.is_empty() {
-                    tracing::warn!(findings = report, "the configuration is legal and unwise");
+                    tracing::warn!(findings = report, "configuration warning");
                 }
                 Self::run(file, configuration, surroundings)
             }

@@ -24,8 +24,7 @@ pub struct Listener {
 pub enum ListenError {
     /// Another process listens there.
     #[error(
-        "cannot listen on {address}: the port is in use; stop the program that holds it (`ss -ltnp 'sport = :{}'` names it) \
-         or choose another port", address.port()
+        "cannot listen on {address}: the port is in use; stop the program that uses it (`ss -ltnp 'sport = :{}'` shows it) or choose another port", address.port()
     )]
     InUse {
         /// The requested address.
@@ -33,7 +32,7 @@ pub enum ListenError {
     },
     /// No interface of this machine has the address.
     #[error(
-        "cannot listen on {address}: this machine has no such address; 0.0.0.0 or [::] listens on all it has"
+        "cannot listen on {address}: this machine has no such address; 0.0.0.0 or [::] listens on all addresses"
     )]
     NotHere {
         /// The requested address.

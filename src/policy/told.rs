@@ -19,7 +19,7 @@ pub(super) fn caller(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
 
 pub(super) fn subject_kind(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
     let found = match subject.application_mark() {
-        Some(mark) => format!("an application alone: {mark}"),
+        Some(mark) => format!("an application: {mark}"),
         None => "a user".to_owned(),
     };
     let wanted = match policy.subjects {
@@ -32,7 +32,7 @@ pub(super) fn subject_kind(policy: &ExchangePolicy, subject: &SubjectToken) -> F
 pub(super) fn authorization_details(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
     let found = match subject.claims().get(AUTHORIZATION_DETAILS) {
         None => "none",
-        Some(_) => "the token carries some",
+        Some(_) => "the token has some",
     };
     let wanted = match policy.details {
         DetailsRule::Refuse => "none",
@@ -43,7 +43,7 @@ pub(super) fn authorization_details(policy: &ExchangePolicy, subject: &SubjectTo
 
 pub(super) fn client_audience(policy: &ExchangePolicy, client: Option<&ClientCeiling>) -> Facts {
     let wanted = match client {
-        None => "any: the caller has no ceiling".to_owned(),
+        None => "any: the client has no ceiling".to_owned(),
         Some(client) => client.audiences_told(),
     };
     Facts::new(policy.audience(), wanted)
@@ -52,7 +52,7 @@ pub(super) fn client_audience(policy: &ExchangePolicy, client: Option<&ClientCei
 pub(super) fn operation(policy: &ExchangePolicy, id: Option<OperationId>) -> Facts {
     let operations = policy.scope.operations();
     if operations.is_empty() {
-        return Facts::found("the route tells none apart");
+        return Facts::found("the route defines none");
     }
     let known: Vec<&str> = operations.iter().map(Operation::label).collect();
     let found = id.and_then(|id| operations.get(id));

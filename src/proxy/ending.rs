@@ -107,7 +107,7 @@ fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
 /// Hides host and path if they contain, or could contain, the presented token. The target of a request that was not
 /// forwarded has not been searched for it yet.
 fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
-    const WITHHELD: &str = "(withheld: it holds the token)";
+    const WITHHELD: &str = "(withheld: contains the token)";
     let shown = [record.host, record.path].map(Option::unwrap_or_default);
     let holds = match source::imprints(headers) {
         Ok(presented) => presented

@@ -121,8 +121,8 @@ pub(super) fn explain(error: &Error, stage: Stage) -> Option<Failure> {
         (ErrorType::ConnectionClosed, _) => "connection closed before the response head",
         (ErrorType::ReadError, Stage::Body) => "connection lost within the response body",
         (ErrorType::ReadError, _) => "connection lost before the response head",
-        (ErrorType::InvalidHTTPHeader, _) => "the response head is no HTTP",
-        (ErrorType::Custom(_), _) => "the response body is not framed as HTTP says",
+        (ErrorType::InvalidHTTPHeader, _) => "the response head is not HTTP",
+        (ErrorType::Custom(_), _) => "the response body is not framed as HTTP requires",
         (
             ErrorType::H1Error | ErrorType::H2Error | ErrorType::InvalidH2 | ErrorType::H2Downgrade,
             _,

@@ -43,7 +43,7 @@ pub enum Ending {
 
 /// The target cannot be part of a request line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("no request line can hold this path and query")]
+#[error("a request line cannot contain this path and query")]
 pub struct NoRequest;
 
 impl Hooks {

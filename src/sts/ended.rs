@@ -109,7 +109,7 @@ impl<'a> Ended<'a> {
 
     fn in_words(self) -> String {
         let client = bounded(self.client);
-        let family = "every token that came or would come of a refresh token of the client";
+        let family = "every token that was or will be issued for a refresh token of the client";
         match self.what {
             What::Token {
                 issuer,
@@ -121,9 +121,9 @@ impl<'a> Ended<'a> {
                     |jti| format!("the token {}", bounded(jti)),
                 );
                 format!(
-                    "{token} of {}, about {}, and every token made of it",
+                    "{token} of {}, about {}, and every token made from it",
                     bounded(issuer.unwrap_or("no issuer")),
-                    bounded(subject.unwrap_or("nobody")),
+                    bounded(subject.unwrap_or("no subject")),
                 )
             }
             What::Family => format!("{family} {client} or its successors"),

@@ -92,7 +92,7 @@ impl Introspection {
             Form::Signed => match self.signed(client, told, now) {
                 Ok(jwt) => answer(StatusCode::OK, media::SIGNED, jwt),
                 Err(error) => {
-                    tracing::error!(%error, "an introspection answer could not be signed");
+                    tracing::error!(%error, "an introspection response could not be signed");
                     unavailable()
                 }
             },

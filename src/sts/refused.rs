@@ -65,7 +65,7 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
 
 /// The gateway's own fault: a permitted token could not be made.
 pub(super) fn exchange(error: &ExchangeError) -> OAuthError {
-    tracing::error!(%error, "a token that was permitted could not be issued");
+    tracing::error!(%error, "a permitted token could not be issued");
     OAuthError::unavailable(Refusal::from(error.clone()).reason())
 }
 

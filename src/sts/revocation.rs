@@ -45,7 +45,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Bytes>, OAuthError> {
     let token = RawToken::from(form.token()?.to_owned());
     let Some(store) = &revoking.store else {
-        tracing::error!("a token cannot be revoked: the configuration names no store");
+        tracing::error!("a token cannot be revoked: the configuration has no store");
         return Err(OAuthError::unavailable(Reason::StoreUnavailable));
     };
     if token.expose().starts_with(REFRESH_PREFIX.as_bytes()) {

@@ -110,11 +110,11 @@ steps! {
     /// The payload is acceptable as claims.
     Claims = "claims", "claims";
     /// The token has not expired.
-    Expiry = "expiry", "end (exp)";
+    Expiry = "expiry", "expiry (exp)";
     /// The token is already valid.
     Start = "start", "start (nbf, iat)";
     /// The lifetime does not exceed the issuer's maximum.
-    LongestLife = "longest_life", "longest life";
+    LongestLife = "longest_life", "maximum lifetime";
     /// The token is addressed to the gateway.
     Audience = "audience", "audience (aud)";
     /// The token names a subject.

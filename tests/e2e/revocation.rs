@@ -187,7 +187,7 @@ async fn a_command_that_revokes_nothing_does_not_succeed() {
     let ran = command(&lab, &["client", "portal", "--forever"]).await;
     assert_eq!(ran.status.code(), Some(1));
     let why = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(why.contains("names no store"), "{why}");
+    assert!(why.contains("has no store"), "{why}");
     let nobody = "127.0.0.1:1";
     let ran = command(&lab, &["client", "portal", "--forever", "--admin", nobody]).await;
     assert!(!ran.status.success());

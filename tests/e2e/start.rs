@@ -251,7 +251,7 @@ async fn standard_input_is_served_and_cannot_be_reloaded() {
     assert!(ground.path("signing.pem").exists());
 
     process.hang_up();
-    let refusal = "configuration not reloaded, the one before is still served";
+    let refusal = "configuration reload failed, the previous configuration remains in use";
     until("the reload is refused", || {
         !logged(&process, refusal).is_empty()
     })
@@ -290,7 +290,7 @@ async fn every_command_reads_standard_input() {
     assert!(said(&ran).contains("404"), "{}", said(&ran));
     let ran = output(from_stdin(&["revoke", "list"], &file)).await;
     assert!(
-        said(&ran).contains("127.0.0.1:1 does not answer"),
+        said(&ran).contains("127.0.0.1:1 does not respond"),
         "{}",
         said(&ran)
     );

@@ -114,14 +114,14 @@ impl Named {
     /// Returns a description of what a revocation made at `at` ends.
     pub(super) fn ends_in_words(&self, at: UnixTime) -> String {
         let issuer = self.issuer.as_deref().unwrap_or("no issuer");
-        let subject = self.subject.as_deref().unwrap_or("nobody");
+        let subject = self.subject.as_deref().unwrap_or("no subject");
         let (named, at) = (self.named.as_deref().unwrap_or_default(), written(at));
         let tokens = match self.kind {
             Revoked::Subject => {
                 format!("every token about {subject} of {issuer} that was issued until {at}")
             }
             Revoked::Actor => format!(
-                "every token, issued until {at}, with which {subject} of {issuer} acts for somebody else"
+                "every token, issued until {at}, with which {subject} of {issuer} acts for another user"
             ),
             Revoked::Session => {
                 format!("every token of the session {named} of {issuer} that was issued until {at}")
@@ -134,7 +134,7 @@ impl Named {
                 format!("every token of {issuer} that was or will be signed with the key {named}")
             }
             Revoked::RefreshToken => {
-                "every token that came or would come of that refresh token or its successors"
+                "every token that was or will be issued for that refresh token or its successors"
                     .to_owned()
             }
             Revoked::Token => match &self.jti {
@@ -142,7 +142,7 @@ impl Named {
                 None => format!("one token of {issuer}, about {subject}"),
             },
         };
-        format!("{tokens}, and every token made of them")
+        format!("{tokens}, and every token made from them")
     }
 
     /// Returns the members that name what is revoked, for responses and notes.

@@ -79,7 +79,7 @@ impl Api {
             .get_or_try_init(|| self.fetch_keys())
             .await?
             .find(jws.kid(), jws.alg())
-            .map_err(|_| "signed by nobody that this API trusts")?;
+            .map_err(|_| "signed with a key that this API does not trust")?;
         let verified = keys
             .verify(jws, &[Algorithm::ES256])
             .map_err(|_| "the signature is wrong")?;
@@ -88,10 +88,10 @@ impl Api {
         }
         let claims = verified.into_claims().map_err(|_| "no claims")?;
         if claims.text("iss") != Ok(Some(&self.terms.issuer)) {
-            return Err("issued by somebody else");
+            return Err("issued by another issuer");
         }
         if claims.one_or_many("aud") != Ok(vec![self.terms.audience]) {
-            return Err("addressed to somebody else");
+            return Err("meant for another audience");
         }
         let now = self.clock.now();
         match claims.time("exp") {

@@ -42,7 +42,9 @@ pub enum AskedError {
         error: io::Error,
     },
     /// The token contains a byte that is not permitted in a header field.
-    #[error("--token-file: it holds what no header field can hold, such as a line break")]
+    #[error(
+        "--token-file: it contains a character that header fields cannot contain, such as a line break"
+    )]
     Token,
 }
 
@@ -141,7 +143,7 @@ impl Asked {
             .imprint
             .is_some_and(|imprint| imprint.is_in(text.as_bytes()));
         if holds {
-            return "(holds the token)".to_owned();
+            return "(contains the token)".to_owned();
         }
         text.to_owned()
     }
@@ -210,7 +212,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             asked.shown("/x/0123456789abcdef0123456789abcdef"),
-            "(holds the token)"
+            "(contains the token)"
         );
         assert_eq!(asked.shown("/x"), "/x");
         assert!(!format!("{asked:?}").contains("0123456789abcdef"));

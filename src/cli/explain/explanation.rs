@@ -226,7 +226,7 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTol
     let mut steps = Vec::new();
     let mut step = |step, words, facts: Facts| steps.push(StepTold::new(step, words, facts, asked));
     if matches!(known.ending, Ending::Document(_)) {
-        let found = Facts::found("one of the gateway's own, on any host");
+        let found = Facts::found("a document or endpoint of the gateway, on any host");
         step("document", "document", found);
         return steps;
     }
@@ -242,12 +242,16 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTol
             step(
                 "cors",
                 "preflight",
-                Facts::found("answered by the route's cors"),
+                Facts::found("handled by the route's cors"),
             );
             return steps;
         }
         match route.access() {
-            Access::Public(_) => step("access", "access", Facts::found("public: no token work")),
+            Access::Public(_) => step(
+                "access",
+                "access",
+                Facts::found("public: no token is checked"),
+            ),
             Access::Protected(_) => step("source", "token presented", Facts::default()),
         }
     }

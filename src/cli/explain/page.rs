@@ -44,7 +44,7 @@ impl Explanation {
         ))?;
         let at = UnixTime::from_secs(self.at).to_rfc3339();
         page.faint(&format!(
-            "decided as at {}",
+            "decided at {}",
             at.unwrap_or_else(|| self.at.to_string())
         ))?;
         page.space()?;
@@ -79,7 +79,7 @@ impl Explanation {
         match (self.verdict, &self.route, &self.answer) {
             (Verdict::Forwarded, Some(route), _) => {
                 let with = match self.claims {
-                    Some(_) => "with a token of its own",
+                    Some(_) => "with an on-behalf-of token",
                     None => "without a token",
                 };
                 page.verdict(Ink::Good, &format!("Forwarded {with}"))?;
@@ -88,7 +88,7 @@ impl Explanation {
                 if let Some(claims) = &self.claims {
                     page.space()?;
                     page.heading(
-                        "Claims of the token that the API gets (jti and iat are new each time)",
+                        "Claims of the token that the API receives (jti and iat change each time)",
                     )?;
                     page.claims(claims)?;
                 }
@@ -98,7 +98,7 @@ impl Explanation {
             (_, _, Some(answer)) => {
                 page.verdict(
                     Ink::Good,
-                    &format!("Answered by the gateway: {}", answer.status),
+                    &format!("Response of the gateway: {}", answer.status),
                 )?;
                 page.fields(answer)
             }
@@ -206,7 +206,7 @@ impl Page<'_> {
         let error = answer.error.unwrap_or_default();
         let description = answer.description.unwrap_or_default();
         let told = format!(
-            "The client is told: {} {error}, \"{description}\"",
+            "Response to the client: {} {error}, \"{description}\"",
             answer.status
         );
         self.text(2, &told)?;

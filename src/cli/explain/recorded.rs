@@ -53,7 +53,7 @@ pub(super) fn show(
 fn page(told: &Value) -> String {
     let mut text = String::new();
     if told.get("kept").and_then(Value::as_str) == Some("served_from_memory") {
-        text.push_str("Forwarded with a remembered exchange\n\n");
+        text.push_str("Forwarded with a cached exchange\n\n");
     }
     let steps = told.get("steps").and_then(Value::as_array);
     for step in steps.into_iter().flatten() {
@@ -125,6 +125,6 @@ fn revocation(told: &Value) -> Option<Revocation> {
 pub(super) fn say_unknown(failure: &Failure, err: &mut dyn io::Write) {
     let _ = writeln!(
         err,
-        "obo-gateway: what is revoked is not known, and was not looked at: {failure}"
+        "obo-gateway: revocations are unknown and were not checked: {failure}"
     );
 }

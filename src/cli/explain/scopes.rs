@@ -87,13 +87,15 @@ impl ScopeTold {
         let words = match (self.fate, self.by) {
             (Fate::Kept, _) => "kept",
             (Fate::Replaced, _) if self.becomes.is_empty() => {
-                "dropped by the map: it stands for nothing"
+                "dropped by the map: it maps to nothing"
             }
-            (Fate::Replaced, _) => return format!("the map makes it {}", self.becomes.join(" ")),
-            (Fate::NotHeld, By::Require) => "required, and not held",
-            (Fate::NotHeld, _) => "asked for, and not held",
-            (Fate::Dropped, By::Client) => "dropped: beyond the caller's ceiling",
-            (Fate::Dropped, By::Operation) => "dropped: the operation does not ask for it",
+            (Fate::Replaced, _) => {
+                return format!("replaced by the map: {}", self.becomes.join(" "));
+            }
+            (Fate::NotHeld, By::Require) => "required but not granted",
+            (Fate::NotHeld, _) => "requested but not granted",
+            (Fate::Dropped, By::Client) => "dropped: above the client's ceiling",
+            (Fate::Dropped, By::Operation) => "dropped: the operation does not request it",
             (Fate::Dropped, By::Subject | By::Map | By::Route | By::Require) => {
                 "dropped: the route does not allow it"
             }

@@ -41,7 +41,7 @@ impl Arguments {
                 shown += 1;
             }
             if page.get("stale") == Some(&Value::Bool(true)) && after.is_none() && !self.json {
-                text += "the store cannot be reached: others may have revoked more\n";
+                text += "the store cannot be reached: the list may be incomplete\n";
             }
             after = page.get("next").and_then(Value::as_str).map(str::to_owned);
             if after.is_none() {

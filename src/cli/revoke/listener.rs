@@ -88,7 +88,7 @@ impl Listener {
             .map_err(|source| Failure::Unreachable { address, source })?;
         let no_http = || Failure::Unreachable {
             address,
-            source: io::Error::new(io::ErrorKind::InvalidData, "what it answers is not HTTP"),
+            source: io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP"),
         };
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(no_http)?;
         let status: u16 = head

@@ -34,8 +34,7 @@ pub enum ReloadError {
     Start(#[from] StartError),
     /// A required issuer has no keys: the gateway would no longer be ready.
     #[error(
-        "no keys of issuer {name} could be fetched; mend `keys`, or write `required: false` where the gateway is to be \
-         ready without them"
+        "no keys of issuer {name} could be fetched; fix `keys`, or write `required: false` if the gateway may be ready without them"
     )]
     NoKeys {
         /// The issuer's name in the configuration.
@@ -43,12 +42,11 @@ pub enum ReloadError {
     },
     /// The configuration was read from standard input.
     #[error(
-        "the configuration came from standard input, which cannot be read twice; start the gateway anew, or start it with \
-         --config FILE to be able to reload"
+        "the configuration came from standard input, which cannot be read twice; restart the gateway, or start it with --config FILE to be able to reload"
     )]
     StandardInput,
     /// The thread that composed the configuration ended early.
-    #[error("the configuration could not be composed")]
+    #[error("the configuration could not be built")]
     Broken,
 }
 
@@ -81,7 +79,7 @@ impl Gateway {
             }
             Err(error) => {
                 running.metrics.reload(ReloadOutcome::Refused, now);
-                tracing::error!(why = %error, "configuration not reloaded, the one before is still served");
+                tracing::error!(why = %error, "configuration reload failed, the previous configuration remains in use");
             }
         }
         result
@@ -113,7 +111,7 @@ impl Gateway {
         match configuration {
             Some(configuration) => {
                 if !report.is_empty() {
-                    tracing::warn!(findings = report, "the configuration is legal and unwise");
+                    tracing::warn!(findings = report, "configuration warning");
                 }
                 Ok(configuration)
             }
@@ -149,7 +147,7 @@ impl Gateway {
             .await
             .is_err()
         {
-            tracing::warn!("the names of new upstreams take long to look up");
+            tracing::warn!("the names of new upstreams are not resolved yet");
         }
         Ok(())
     }
@@ -248,13 +246,13 @@ impl Gateway {
         if configuration.runtime.threads != threads {
             tracing::warn!(
                 key = "runtime.threads",
-                "changed, and takes effect at the next start"
+                "the changed setting takes effect at the next start"
             );
         }
         if configuration.log.format != log_format {
             tracing::warn!(
                 key = "telemetry.log.format",
-                "changed, and takes effect at the next start"
+                "the changed setting takes effect at the next start"
             );
         }
     }
@@ -279,11 +277,9 @@ pub(super) fn require(readiness: &Readiness, issuers: &[Arc<TrustedIssuer>], hoo
         });
     }
     readiness.require(
-        "the first look-up of upstream names",
+        "the first lookup of upstream names",
         hooks.peers.first_look(),
     );
     let audit = hooks.pipeline.recorder.audit().clone();
-    readiness.require("an audit log that can be written", move || {
-        audit.is_writable()
-    });
+    readiness.require("a writable audit log", move || audit.is_writable());
 }

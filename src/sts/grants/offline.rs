@@ -72,7 +72,7 @@ async fn begin(
     match begun.await {
         Ok(token) => Some(token),
         Err(error) => {
-            tracing::warn!(%error, "a token is issued without a refresh token: the store cannot be used");
+            tracing::warn!(%error, "the store cannot be used: the token is issued without a refresh token");
             None
         }
     }

@@ -184,9 +184,9 @@ async fn what_a_client_revokes_is_on_record_and_listed_with_the_client_and_its_a
     let text = service.list_command().await;
     for expected in [
         "by client web from 127.0.0.1  the token t-1 of ",
-        "about alice, and every token made of it",
+        "about alice, and every token made from it",
         "about bob",
-        "every token that came or would come of a refresh token of the client web",
+        "every token that was or will be issued for a refresh token of the client web",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in {text}");
     }
