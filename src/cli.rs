@@ -39,7 +39,7 @@ use tokio::runtime::Runtime;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The configuration, `-` for standard input
+    /// The configuration file, `-` for standard input
     #[arg(
         long,
         global = true,
@@ -59,11 +59,11 @@ Exit status: 0 success, 1 failure, 2 invalid configuration or arguments.";
 enum Command {
     /// Run the gateway (the default)
     Run,
-    /// Report every mistake in the configuration, and how to mend it; creates nothing
+    /// Report every mistake in the configuration and how to fix it; creates nothing
     Check,
-    /// Replay the decision on one request, step by step; sends nothing, signs nothing that can be used
+    /// Replay the decision on one request, step by step; sends nothing and issues no usable token
     Explain(explain::Arguments),
-    /// End tokens before their time: those of a user, an actor, a session, an application, a key, or one token
+    /// Revoke the tokens of a user, an actor, a session, an application or a key, or one token
     Revoke(revoke::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema {
@@ -73,7 +73,7 @@ enum Command {
     },
     /// Show what the gateway does: an identity provider, two APIs and a gateway, all on this machine
     Demo {
-        /// Show it once and end: status 0 where everything was as promised
+        /// Show it once and exit: status 0 if every check on the page succeeded
         #[arg(long)]
         once: bool,
     },

@@ -44,26 +44,26 @@ use witness::Account;
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The URL as a client would call it, e.g. `https://api.example.com/orders/7`
+    /// The URL as a client calls it, e.g. `https://api.example.com/orders/7`
     #[arg(long, required_unless_present = "request_id")]
     url: Option<String>,
-    /// Show the decision that the running gateway made on a recent request: its `request_id` in the access log, and
+    /// Show the decision of the running gateway on a recent request: its `request_id` in the access log, or its
     /// X-Request-Id at the API
     #[arg(long, value_name = "ID", conflicts_with_all = ["url", "method", "headers", "token_file", "at"])]
     request_id: Option<String>,
-    /// The admin listener of the running gateway, where it is not the one that the configuration names
+    /// The admin listener of the running gateway; default: the one in the configuration
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
-    /// The method
+    /// The request method
     #[arg(long, default_value = "GET")]
     method: String,
     /// A header field, e.g. `'Origin: https://app.example.com'`; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// A file with the bearer token that the client presents, `-` for standard input; without it the request has none
+    /// A file with the bearer token that the client presents, `-` for standard input; default: the request has no token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The moment to decide at, in seconds since 1970; now where absent
+    /// The time of the decision, in seconds since 1970; default: now
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
     /// Print JSON, for programs

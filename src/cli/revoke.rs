@@ -24,17 +24,17 @@ use zeroize::Zeroizing;
 pub(super) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// How long it holds, e.g. 7d; where absent as long as a token can live that it ends. A client or a key needs this or
-    /// --forever
+    /// Duration of the revocation, e.g. 7d; default: until every affected token has expired. A client or a key needs
+    /// this or --forever
     #[arg(long = "for", global = true, value_name = "DURATION")]
     holds: Option<HumanDuration>,
-    /// Revoke a client or a key for good
+    /// Revoke a client or a key permanently
     #[arg(long, global = true, conflicts_with = "holds")]
     forever: bool,
-    /// Revoke although the configuration names no such issuer, client or key, or the token has expired
+    /// Revoke even if the configuration has no such issuer, client or key, or the token has expired
     #[arg(long, global = true)]
     force: bool,
-    /// The admin listener, where it is not the one that the configuration names
+    /// The admin listener; default: the one in the configuration
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
 }
@@ -48,13 +48,13 @@ Exit status: 0 success, 1 failure, 2 invalid configuration or arguments.";
 enum Action {
     #[command(flatten)]
     Revoke(Target),
-    /// Show which revocations are in force, and until when
+    /// List the revocations in force and when they end
     List(list::Arguments),
-    /// Take a revocation back that was a mistake
+    /// Lift a revocation
     Lift {
         #[command(subcommand)]
         what: Liftable,
-        /// Whose revocation: an operator's, or a client's (RFC 7009)
+        /// Who made the revocation: an operator, or a client (RFC 7009)
         #[arg(long, global = true, value_enum, default_value_t = By::Operator)]
         by: By,
     },
@@ -64,7 +64,7 @@ enum Action {
 enum Liftable {
     #[command(flatten)]
     Target(Target),
-    /// The one that `revoke list` shows with this id
+    /// The revocation that `revoke list` shows with this id
     Id {
         /// 32 hexadecimal digits
         id: String,
@@ -81,28 +81,28 @@ enum By {
 enum Target {
     /// Every token of a user that was issued until now
     Subject(Person),
-    /// Every token, issued until now, with which somebody acts for another
+    /// Every token issued until now with which this actor acts for another user
     Actor(Person),
     /// Every token of a session that was issued until now
     Session {
-        /// The issuer of its tokens: its name in the configuration, or `iss`
+        /// The issuer of the tokens: its name in the configuration, or `iss`
         #[arg(long)]
         issuer: String,
-        /// `sid` of its tokens
+        /// The `sid` of the tokens
         #[arg(long)]
         sid: String,
     },
     /// Every token that was or will be issued to an application
     Client {
-        /// Its `client_id`
+        /// The `client_id` of the application
         id: String,
     },
     /// Every token that was or will be signed with a key
     Key {
-        /// The issuer of its tokens: its name in the configuration, or `iss`
+        /// The issuer of the tokens: its name in the configuration, or `iss`
         #[arg(long)]
         issuer: String,
-        /// `kid` in the header of its tokens
+        /// The `kid` in the header of the tokens
         #[arg(long)]
         kid: String,
     },
@@ -116,10 +116,10 @@ enum Target {
 
 #[derive(Debug, clap::Args)]
 struct Person {
-    /// The issuer of the tokens that name them: its name in the configuration, or `iss`
+    /// The issuer that the `sub` belongs to: its name in the configuration, or `iss`
     #[arg(long)]
     issuer: String,
-    /// `sub` of the tokens that name them
+    /// The `sub` of the user or actor
     #[arg(long)]
     sub: String,
 }

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 /// The arguments of `revoke list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The most that are shown
+    /// Maximum number of revocations to show
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     limit: usize,
-    /// Only those after the one with this id, in the order of ids
+    /// Show only revocations after this id, in the order of ids
     #[arg(long, value_name = "ID")]
     after: Option<String>,
-    /// Print one JSON object a line, for programs
+    /// Print one JSON object per line, for programs
     #[arg(long)]
     json: bool,
 }
