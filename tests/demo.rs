@@ -144,7 +144,7 @@ fn it_shows_what_was_presented_what_arrived_the_cache_and_the_refusals() {
         "Alice's token, a right added 401 signature",
         "the orders API, with its token 401 self_issued",
         "{\"error\":\"invalid_token\"",
-        "promises were kept",
+        "checks succeeded",
     ] {
         assert!(words.contains(fact), "{fact:?} is missing in {text}");
     }

@@ -198,7 +198,7 @@ impl<'a> Page<'a> {
             (Ink::Good, "✔")
         } else {
             self.broken += 1;
-            (Ink::Bad, "✘ not so:")
+            (Ink::Bad, "✘ failed:")
         };
         let mark = self.inked(ink, mark);
         let room = self.width - if kept { 6 } else { 15 };
@@ -283,7 +283,7 @@ mod tests {
         });
         assert_eq!(tally, (2, 1));
         assert!(text.contains("✔ the audience"), "{text}");
-        assert!(text.contains("✘ not so: the life"), "{text}");
+        assert!(text.contains("✘ failed: the life"), "{text}");
     }
 
     #[test]

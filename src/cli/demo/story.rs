@@ -22,9 +22,9 @@ pub(super) async fn tell(world: &World, page: &mut Page<'_>) -> Result<(), DemoE
 fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
     page.heading("obo-gateway demo")?;
     page.text(
-        "Alice is signed in to a portal. For her the portal calls two APIs that other people \
-         run. If it sent them her token, they could do all that Alice may do, wherever the \
-         token is accepted, for an hour. So a gateway stands between:",
+        "Alice is signed in to a portal. For her, the portal calls two APIs that other people \
+         operate. If it sent them her token, they could do everything that Alice may do, \
+         wherever the token is accepted, for an hour. Therefore a gateway is placed between them:",
     )?;
     page.space()?;
     page.line(
@@ -33,16 +33,16 @@ fn opening(world: &World, page: &mut Page<'_>) -> io::Result<()> {
     )?;
     page.space()?;
     page.text(
-        "It swaps her token for one on behalf of Alice (OBO): good for one API alone, with few \
-         rights, for a short time. All of this now happens on this machine:",
+        "It exchanges her token for one on behalf of Alice (OBO): valid for only one API, with \
+         few rights, for a short time. All of this now happens on this machine:",
     )?;
     page.space()?;
     let at = world.addresses;
     for (name, address, what) in [
         ("identity provider", at.provider, "signs Alice's token"),
-        ("gateway", at.gateway, "checks it and swaps it"),
-        ("orders API", at.orders, "checks what it gets"),
-        ("reports API", at.reports, "so does this one"),
+        ("gateway", at.gateway, "checks it and exchanges it"),
+        ("orders API", at.orders, "checks the new token"),
+        ("reports API", at.reports, "does the same"),
     ] {
         page.columns(&[
             (Ink::Plain, 21, &format!("  {name}")),
@@ -57,10 +57,10 @@ fn verdict(page: &mut Page<'_>) -> io::Result<()> {
     let (promised, broken) = page.tally();
     page.space()?;
     if broken == 0 {
-        let text = format!("All {promised} promises were kept.");
+        let text = format!("All {promised} checks succeeded.");
         page.line(Ink::Good, &text)
     } else {
-        let text = format!("{broken} of {promised} promises were NOT kept; they are marked ✘.");
+        let text = format!("{broken} of {promised} checks FAILED; they are marked ✘.");
         page.line(Ink::Bad, &text)
     }
 }
@@ -69,7 +69,7 @@ fn verdict(page: &mut Page<'_>) -> io::Result<()> {
 pub(super) fn farewell(page: &mut Page<'_>) -> io::Result<()> {
     page.line(
         Ink::Faint,
-        "`obo-gateway demo` keeps everything running, with curl lines to try.",
+        "`obo-gateway demo` keeps everything running and shows curl commands to try.",
     )
 }
 
@@ -86,11 +86,11 @@ pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
             format!("cd {}", world.folder().display()),
         ),
         (
-            "a demo token: good only here, for an hour",
+            "a demo token: valid only here, for an hour",
             "TOKEN=$(cat alice.token)".to_owned(),
         ),
         (
-            "what each API gets instead of it",
+            "the token that each API gets instead",
             format!("curl -H \"Authorization: Bearer $TOKEN\" {gateway}/orders/7"),
         ),
         (
@@ -106,7 +106,7 @@ pub(super) fn invitation(world: &World, page: &mut Page<'_>) -> io::Result<()> {
             format!("curl -i -H \"Authorization: Bearer $BOB\" {gateway}/orders/7"),
         ),
         (
-            "a route without tokens: there, too, hers does not arrive",
+            "a public route: the API gets no token, not even hers",
             format!("curl -H \"Authorization: Bearer $TOKEN\" {gateway}/status"),
         ),
         (

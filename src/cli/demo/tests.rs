@@ -39,7 +39,7 @@ fn a_file_that_gives_the_api_more_breaks_a_promise_and_the_status_says_so() {
     let (status, out, _) = shown(&wider);
     assert_eq!(status, ExitCode::FAILURE);
     assert!(
-        out.contains("✘ not so: Of the six rights"),
+        out.contains("✘ failed: Of the six rights"),
         "the broken promise is marked: {out}"
     );
 }

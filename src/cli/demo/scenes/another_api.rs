@@ -31,7 +31,7 @@ pub(in crate::cli::demo) async fn another_api(
         &Cell::Changed(scope(&reports)),
     )?;
     page.row(
-        "good for",
+        "valid for",
         "exp",
         &Cell::Same(orders.life_text()),
         &Cell::Changed(reports.life_text()),
@@ -43,7 +43,7 @@ pub(in crate::cli::demo) async fn another_api(
             && reports.is("sub", "corp:alice")
             && reports.is("scope", "reports.read")
             && reports.lives_at_most(30),
-        "It got less: one right, half a minute, and no name.",
+        "It got less: one right, for 30 seconds, and no name.",
     )?;
     let stolen = world.orders.last_token();
     let misused = client::get(world.addresses.reports, REPORT, stolen.as_ref()).await?;

@@ -25,7 +25,7 @@ pub(in crate::cli::demo) async fn from_memory(
     world: &World,
     page: &mut Page<'_>,
 ) -> Result<(), DemoError> {
-    page.heading("3  The next request finds the new token ready")?;
+    page.heading("3  The next request uses the cached token")?;
     // each token was issued separately, so that the gateway has not seen it
     let mut pairs = Vec::new();
     let mut status = 200;
@@ -97,14 +97,14 @@ fn promises(page: &mut Page<'_>, pairs: &[Pair], counted: &[String]) -> Result<(
     };
     page.promise(
         pairs.iter().all(remembered),
-        "One exchange served both requests: it was remembered.",
+        "One exchange served both requests: it was cached.",
     )?;
     let id = |request: &Request| request.token.text("jti");
     page.promise(
         pairs
             .iter()
             .all(|Pair { cold, warm }| id(cold).is_some() && id(cold) == id(warm)),
-        "Both times the API got the same token.",
+        "The API got the same token both times.",
     )?;
     let counts = |result: &str, count: usize| {
         let count = format!(" {count}");
@@ -116,7 +116,7 @@ fn promises(page: &mut Page<'_>, pairs: &[Pair], counted: &[String]) -> Result<(
     page.promise(
         counts("miss", misses) && counts("hit", hits),
         &format!(
-            "The operator sees it counted: {misses} exchanges for {} requests.",
+            "The metrics show it: {misses} exchanges for {} requests.",
             misses + hits
         ),
     )?;

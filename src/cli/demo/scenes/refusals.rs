@@ -35,14 +35,14 @@ pub(in crate::cli::demo) async fn refusals(
     world: &World,
     page: &mut Page<'_>,
 ) -> Result<(), DemoError> {
-    page.heading("4  Who tries what, and is refused")?;
+    page.heading("4  Requests that are refused")?;
     let requests = || world.orders.requests() + world.reports.requests();
     let reached = requests();
     let kept = world.orders.last_token();
     let kept = kept.unwrap_or_else(|| RawToken::from(String::new()));
     let outcome = try_all(world, page, &attempts(&world.tokens, &kept)).await?;
     page.space()?;
-    page.text("All that a caller with a bad token is told, whatever is wrong with it:")?;
+    page.text("The response to a bad token, whatever is wrong with it:")?;
     if let Some((_, body)) = outcome.unauthorized.first() {
         page.line(Ink::Faint, &format!("  {}", body.trim_end()))?;
     }
@@ -54,15 +54,15 @@ pub(in crate::cli::demo) async fn refusals(
     let mut pairs = outcome.unauthorized.windows(2);
     page.promise(
         outcome.unauthorized.len() == 3 && pairs.all(|pair| pair.first() == pair.last()),
-        "The three 401 read the same: an attacker learns nothing from them.",
+        "The three 401 responses are equal: an attacker learns nothing from them.",
     )?;
     page.promise(
         outcome.forbidden.contains("scope=\"orders.read\""),
-        "Bob, whose token is in order, is told what it lacks: orders.read.",
+        "Bob's token is valid, so he is told the missing scope: orders.read.",
     )?;
     page.promise(
         requests() == reached,
-        "Not one of these requests reached an API.",
+        "None of these requests reached an API.",
     )?;
     Ok(())
 }
@@ -123,7 +123,7 @@ async fn try_all(
         unauthorized: Vec::new(),
         forbidden: String::new(),
     };
-    columns(page, Ink::Strong, ["WHO", "TOLD", "REASON, IN THE LOG"])?;
+    columns(page, Ink::Strong, ["WHO", "STATUS", "REASON, IN THE LOG"])?;
     for attempt in attempts {
         let answer = world.ask(attempt.path, attempt.token).await?;
         let entry = world.logged(&answer).await?;

@@ -54,7 +54,7 @@ fn table(
     scopes(page, got)?;
     compare(page, "set here", "tenant", sent, got)?;
     page.row(
-        "good for",
+        "valid for",
         "exp",
         &Cell::Same(sent.life_text()),
         &Cell::Changed(got.life_text()),
@@ -81,7 +81,7 @@ fn promises(
     )?;
     page.promise(
         got.is("aud", "orders-api"),
-        "It is meant for the orders API. Everybody else will refuse it.",
+        "It is meant for the orders API. All other APIs will refuse it.",
     )?;
     page.promise(
         got.is("scope", "orders.read orders.write"),
@@ -89,19 +89,19 @@ fn promises(
     )?;
     page.promise(
         got.is("sub", "alice") && got.actor() == Some("obo-gateway"),
-        "It says that the gateway acts, and on whose behalf: Alice's.",
+        "It says that the gateway acts on behalf of Alice.",
     )?;
     page.promise(
         got.lives_at_most(120),
-        "It ends after two minutes instead of an hour.",
+        "It expires after two minutes instead of an hour.",
     )?;
     page.promise(
         got.is("name", "Alice Example") && got.is("tenant", "acme") && !got.0.contains_key("email"),
-        "Her name crossed because the route says so; her e-mail address did not.",
+        "It contains her name (the route says so), but not her e-mail address.",
     )?;
     page.promise(
         !holds(&world.orders, &world.tokens.alice),
-        "No header that reached the API holds a trace of her own token.",
+        "No header that reached the API contains any part of her own token.",
     )?;
     Ok(())
 }
