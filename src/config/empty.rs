@@ -27,14 +27,17 @@ const MAY_BE_EMPTY: [(&str, &str); 16] = [
         "the API uses no scopes",
     ),
     ("routes[].exchange.token.claims.copy", "no claim is copied"),
-    ("routes[].request.cookies", "no cookie passes"),
+    ("routes[].request.cookies", "no cookie is forwarded"),
     ("routes[].request.headers.remove", "nothing is removed"),
     ("routes[].request.headers.set", "nothing is set"),
     (
         "routes[].response.pass_headers",
-        "nothing passes beyond the usual",
+        "no further field is forwarded",
     ),
-    ("routes[].response.relay_challenges", "no challenge passes"),
+    (
+        "routes[].response.relay_challenges",
+        "no challenge is forwarded",
+    ),
     (
         "store.redis.tls",
         "TLS, verified by the system's certificates",

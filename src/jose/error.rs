@@ -49,10 +49,10 @@ pub enum KeyError {
     #[error("it is not for signatures")]
     NotForSignatures,
     /// `key_ops` does not contain `verify`.
-    #[error("its operations do not hold verify")]
+    #[error("its operations do not include verify")]
     NotForVerification,
     /// The numbers are malformed, or not a public key of that type.
-    #[error("its numbers are no public key of its type")]
+    #[error("its numbers are not a public key of its type")]
     Material,
     /// The RSA key has fewer than 2048 or more than 8192 bits.
     #[error("it is shorter than 2048 or longer than 8192 bits")]

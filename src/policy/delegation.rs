@@ -73,7 +73,7 @@ impl OutgoingActor {
         witness: &mut impl Witness,
     ) -> Result<ActorChain, PolicyError> {
         witness.begin(Step::MayAct, || {
-            let found = may_act.map_or_else(|| "nobody in particular".to_owned(), Value::to_string);
+            let found = may_act.map_or_else(|| "absent".to_owned(), Value::to_string);
             Facts::new(
                 found,
                 format!("absent, or {} of {}", known_as.sub, known_as.issuer),

@@ -72,7 +72,7 @@ impl Operations {
                 };
                 if let Some(other) = operations.iter().find(|other| operation.equals(other)) {
                     b.findings.error(
-                        format!("the same requests as {:?}", other.label),
+                        format!("matches the same requests as {:?}", other.label),
                         "write another prefix or other methods for one of them",
                     );
                 }

@@ -63,7 +63,7 @@ impl RouteTable {
                     findings.within(position, |f| {
                         f.within("match", |f| {
                             f.error(
-                                format!("the same requests as route {:?}", equal.name()),
+                                format!("matches the same requests as route {:?}", equal.name()),
                                 "write another host, path or method for one of them",
                             );
                         });

@@ -150,7 +150,7 @@ steps! {
     /// The token has the required scopes.
     RequiredScope = "required_scope", "required scope";
     /// Scopes are left.
-    ScopeLeft = "scope_left", "scope left";
+    ScopeLeft = "scope_left", "remaining scope";
     /// `may_act` names the gateway.
     MayAct = "may_act", "may_act";
     /// There are no more actors than the route allows.
@@ -158,9 +158,9 @@ steps! {
     /// Lifetime is left.
     Lifetime = "lifetime", "lifetime";
     /// The subject can be named to the upstream.
-    SubjectForm = "subject_form", "subject's new name";
+    SubjectForm = "subject_form", "issued subject";
     /// The exchanger issues a token.
     Exchange = "exchange", "exchange";
     /// The issued token grants no more than was permitted.
-    Accept = "accept", "compared again";
+    Accept = "accept", "result check";
 }

@@ -244,20 +244,20 @@ impl IssuerSettings {
         sound &= check(findings, "algorithms", !self.algorithms.is_empty(), || {
             (
                 "expected at least one algorithm, found none".to_owned(),
-                "name what the provider signs with, e.g. [RS256]",
+                "list the algorithms that the provider signs with, e.g. [RS256]",
             )
         });
         sound &= check(findings, "leeway", self.leeway.get() <= MAX_LEEWAY, || {
             (
                 format!("expected at most 60s, found {}", self.leeway),
-                "keep the clocks in step instead: a minute is enough for clocks that are",
+                "synchronize the clocks instead: a minute is enough for synchronized clocks",
             )
         });
         let lives = !self.max_lifetime.get().is_zero();
         sound &= check(findings, "max_lifetime", lives, || {
             (
-                "expected more than nothing, found 0s".to_owned(),
-                "name the longest life of this provider's access tokens, e.g. 24h",
+                "expected more than 0s, found 0s".to_owned(),
+                "write the maximum lifetime of this provider's access tokens, e.g. 24h",
             )
         });
         for (key, claim, mend) in [
@@ -358,7 +358,7 @@ impl KeysSettings {
         check(building.findings, "max_age", sound, || {
             (
                 format!("expected 1s to 24h, found {}", self.max_age),
-                "name the time within which a removed key must be refused, e.g. 5m",
+                "write the time within which a removed key must be refused, e.g. 5m",
             )
         });
         sound &= check(building.findings, "max_stale", max_stale >= max_age, || {
@@ -367,7 +367,7 @@ impl KeysSettings {
                     "expected at least max_age ({}), found {}",
                     self.max_age, self.max_stale
                 ),
-                "name the longest outage of the provider that its last good keys bridge, e.g. 1h",
+                "write how long the last fetched keys may be used while the provider is unavailable, e.g. 1h",
             )
         });
         let egress = match &self.tls {

@@ -50,7 +50,7 @@ pub(super) async fn get(
 
 impl Answer {
     fn parse(text: &str) -> io::Result<Self> {
-        let unusable = || io::Error::new(io::ErrorKind::InvalidData, "no HTTP answer");
+        let unusable = || io::Error::new(io::ErrorKind::InvalidData, "no HTTP response");
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unusable)?;
         let status = head
             .strip_prefix("HTTP/1.1 ")

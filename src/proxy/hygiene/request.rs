@@ -162,7 +162,7 @@ fn respell(target: &Uri, route: &Route) -> Result<Respelled> {
         (Cow::Owned(path), Some(query)) => format!("{path}?{query}").parse(),
         (Cow::Owned(path), None) => path.parse(),
     };
-    let target = target.or_err(ErrorType::InternalError, "the rewritten path is no path")?;
+    let target = target.or_err(ErrorType::InternalError, "the rewritten path is not valid")?;
     Ok(Respelled { target, authority })
 }
 

@@ -148,7 +148,7 @@ fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
     if text == "null" {
         return Err(mistake(
             "null is the origin of every sandboxed page, whatever its author",
-            "serve the application from an origin of its own",
+            "serve the application from a separate origin",
         ));
     }
     if text.contains('*') {
@@ -157,7 +157,7 @@ fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
             "write each origin",
         ));
     }
-    let compared = "an origin is compared exactly with what browsers send";
+    let compared = "origins are compared byte by byte with those that browsers send";
     let example = "write e.g. https://app.example.com";
     let url = Url::parse(text).map_err(|_| mistake(compared, example))?;
     let written = if url.origin().is_tuple() {

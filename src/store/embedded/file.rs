@@ -30,13 +30,13 @@ pub enum OpenError {
     #[error("the store is open elsewhere")]
     Locked,
     /// The file is empty. It was truncated, because a store is never empty.
-    #[error("the file is empty, which no store is")]
+    #[error("the file is empty, so it is not a store")]
     Empty,
     /// The file is not a store.
-    #[error("the file is no store of obo-gateway")]
+    #[error("the file is not a store of obo-gateway")]
     NotAStore,
     /// The store has a different format.
-    #[error("the store has the format {0:?}, which this version does not read")]
+    #[error("the store has the format {0:?}, which this version cannot read")]
     OtherFormat(String),
     /// The contents are not what was written.
     #[error("the store is damaged: {0}")]

@@ -9,7 +9,7 @@ use crate::{token::Claims, verify::TrustedIssuer};
 use serde_json::Value;
 
 /// The mark of a token that the gateway issued or recorded for an application's own subject token.
-pub(super) const RECORDED: &str = "the token that it was made from was an application's own";
+pub(super) const RECORDED: &str = "it was made from an application's own token";
 
 /// Returns the mark that identifies a token of `issuer` as an application's own, or `None` for a user's token.
 pub(super) fn of_issuer(
@@ -75,12 +75,12 @@ const MARKS: &[Mark] = &[
         audiences.iter().any(|audience| token.has_subject(audience))
     }),
     // Entra, optional claim: https://learn.microsoft.com/entra/identity-platform/optional-claims-reference
-    row("idtyp says so (Entra)", |token| {
+    row("idtyp is app or device (Entra)", |token| {
         token.is_one_of("idtyp", &["app", "device"])
     }),
     // Entra without that claim: `oid` equals `sub`, and only users' tokens have `scp`.
     // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
-    row("oid is sub, and there is no scp (Entra)", |token| {
+    row("oid equals sub, and there is no scp (Entra)", |token| {
         let oid = token.text("oid");
         oid.is_some() && oid == token.text("sub") && token.text("scp").is_none()
     }),
