@@ -2,8 +2,8 @@
 //! resource.
 //!
 //! Takes requests whose bodies are complete and returns complete responses, without sockets. A client is authenticated
-//! once, with one method, before its parameters are evaluated; the grants get the proof of that. Responses repeat
-//! nothing of the request and are never stored. The metadata lists only endpoints that are enabled.
+//! once, with one method, before its parameters are evaluated; the grants get the proof of that. Responses of the
+//! endpoints repeat nothing of the request and must not be stored. The metadata lists only endpoints that are enabled.
 
 mod answer;
 mod authentication;

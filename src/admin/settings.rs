@@ -62,7 +62,7 @@ pub struct AdminTerms {
     pub(super) tokens: Tokens,
 }
 
-/// Minimum length of an admin token in bytes: nobody can try all values of 16 random letters.
+/// Minimum length of an admin token in bytes: 16 random letters have too many values to try.
 const SHORTEST_TOKEN: usize = 16;
 
 impl AdminTerms {

@@ -1,8 +1,9 @@
 //! Parses serde's error messages.
 //!
 //! serde returns its errors only as text. The text is parsed only here; a text that is not recognized is passed on
-//! unchanged. A type's own message may contain a fix after a semicolon (`what; fix`), unless it has the form `expected
-//! …, found …`. Where a mapping was expected, the value in its place is not repeated, because it may be a secret.
+//! unchanged. A type's own message may contain a fix after a semicolon (`what; fix`), unless it has the form
+//! `expected …, found …`. Where a mapping was expected, the value in its place is not repeated, because it may be a
+//! secret.
 
 use super::shape::shown;
 use crate::settings::Segment;

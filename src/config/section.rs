@@ -71,8 +71,8 @@ impl<'a> Section<'a> {
         self.take(key)
     }
 
-    /// Returns the items of the list `key` that have the right shape, each with its position. Each other item is
-    /// reported as one finding. Returns an empty list if the key is absent.
+    /// Returns the items of the list `key` that have the right shape, each with its position. Every mistake in the other
+    /// items is reported. Returns an empty list if the key is absent.
     pub fn list<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(usize, T)> {
         let items = self.items(key);
         self.findings.within(key, |findings| {
@@ -107,8 +107,7 @@ impl<'a> Section<'a> {
             .within(key, |findings| descend(value, findings, read))
     }
 
-    /// Reads every item of the list `key` key by key: several findings per item, where [`list`](Self::list) reports
-    /// one.
+    /// Reads every item of the list `key` key by key, where [`list`](Self::list) reads whole items.
     pub fn each<R>(
         &mut self,
         key: &'static str,

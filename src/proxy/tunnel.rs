@@ -31,7 +31,7 @@ impl Serving {
         let streams = ctx.tunnel || expects_stream(asked);
         let options = &mut peer.options;
         if ctx.tunnel {
-            // pingora writes the Upgrade field and its nomination anew; without a tunnel they are not forwarded
+            // pingora itself writes the Upgrade field and its nomination; without a tunnel they are not forwarded
             options.http_upstream_request_policy = HttpUpstreamRequestPolicy::standard();
         }
         // a stream may be silent for longer than the timeout of a head, and its head may arrive with its first chunk

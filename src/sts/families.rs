@@ -44,7 +44,7 @@ pub struct Families {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FamilyId([u8; 16]);
 
-/// The contents of a refresh token. Their existence is all that a `Handle` proves.
+/// The contents of a refresh token that this issuer sealed. Its family may not exist any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Handle {
     id: FamilyId,
