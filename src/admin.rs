@@ -9,6 +9,7 @@ mod entrance;
 mod revocation;
 mod revocations;
 mod settings;
+mod tokens;
 
 pub use crate::telemetry::{Readiness, ReadinessReport};
 pub use revocation::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens, Revoker};

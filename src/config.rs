@@ -9,6 +9,7 @@
 //! items whose shape is right.
 
 mod compose;
+mod describe;
 mod document;
 mod empty;
 mod file;
@@ -18,11 +19,11 @@ mod mistakes;
 mod overridden;
 mod reference;
 mod report;
-mod scan;
 mod schema;
 mod section;
 mod shape;
 mod suggest;
+mod top_level;
 
 pub use compose::{
     Configuration, ListenerTerms, Memory, Running, Surroundings, compose, compose_after,

@@ -17,6 +17,7 @@ mod connection;
 mod drain;
 mod guard;
 mod head;
+mod http2;
 mod intake;
 pub(crate) mod lease;
 mod listener;
@@ -26,6 +27,7 @@ mod socket;
 mod streams;
 mod threads;
 mod tls;
+mod tls_error;
 
 use std::io;
 use std::net::SocketAddr;
@@ -44,8 +46,10 @@ use tokio::task::JoinHandle;
 pub use census::{ConnectionEvent, ConnectionObserver};
 pub(crate) use client_certificate::ClientCertificate;
 pub use client_certificate::ClientTrust;
+pub use http2::Http2;
 pub use listener::{InheritedSockets, ListenError, Listener};
-pub use tls::{Http2, TlsError, TlsTerms};
+pub use tls::TlsTerms;
+pub use tls_error::TlsError;
 
 use crate::gate::GateError;
 use accept::Shared;

@@ -10,6 +10,7 @@ mod claims;
 mod client;
 mod delegation;
 mod direct;
+mod lifetime;
 mod naming;
 mod operation;
 mod permit;
@@ -20,7 +21,7 @@ mod settings;
 mod told;
 
 pub use authorization_details::{AUTHORIZATION_DETAILS, DetailsRule};
-pub use claims::ClaimPolicy;
+pub use claims::{ClaimPolicy, ClaimSettings};
 pub use client::{
     AudienceRule, ClientCeilings, ClientChainSettings, ClientParts, ClientPolicy,
     ClientScopeSettings, ClientSettings, ClientSubject, Clients, Grant, ImpersonatedSubject,
@@ -31,10 +32,10 @@ pub use direct::DirectRequest;
 pub use operation::{Operation, OperationId, OperationSettings, Operations};
 pub use permit::{ExchangeRequest, Impersonation, PermittedExchange};
 pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
-pub use scope::{Excess, ScopePolicy};
+pub use scope::{Excess, ScopePolicy, ScopeSettings};
 pub use settings::{
-    AcceptSettings, AccessTokenForm, ActorSettings, ChainSettings, ClaimSettings, ExchangeSettings,
-    PolicyParts, Salt, ScopeSettings, SubjectForm, SubjectKinds, TokenSettings,
+    AcceptSettings, AccessTokenForm, ActorSettings, ChainSettings, ExchangeSettings, PolicyParts,
+    Salt, SubjectForm, SubjectKinds, TokenSettings,
 };
 
 use crate::{

@@ -8,6 +8,7 @@
 
 mod arrival;
 mod at_once;
+mod components;
 mod context;
 mod cors;
 mod departure;
@@ -26,7 +27,7 @@ mod settings;
 mod token_service;
 mod tunnel;
 
-pub use hooks::Hooks;
+pub use components::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub use local::{AdminApp, Site, SiteApp, connection_metrics};
 pub use peers::{Peers, UpstreamTlsError};

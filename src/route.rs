@@ -5,6 +5,7 @@
 
 mod chain;
 mod cors;
+mod dependencies;
 mod form;
 mod index;
 mod matcher;
@@ -16,9 +17,10 @@ mod terms;
 mod upstream;
 
 pub use cors::{Cors, CorsSettings, Speaker};
+pub use dependencies::RouteParts;
 pub use matcher::MatchSettings;
 pub use resource::{RESOURCE_METADATA_PATH, ResourceName};
-pub use settings::{RouteParts, RouteSettings, Upgrade};
+pub use settings::{RouteSettings, Upgrade};
 pub use table::RouteTable;
 pub use terms::{
     HeaderValueSettings, HeadersSettings, RequestSettings, RequestTerms, ResponseSettings,

@@ -8,6 +8,7 @@
 mod answer;
 mod authentication;
 mod description;
+mod document;
 mod documents;
 mod ended;
 mod endpoint;

@@ -13,6 +13,7 @@ mod json;
 mod labels;
 pub mod log;
 mod metrics;
+mod principal;
 mod readiness;
 mod settings;
 mod sink;
@@ -21,7 +22,7 @@ mod witness;
 
 pub use access::{AccessField, AccessFields, AccessFieldsSettings, AccessLog, AccessRecord};
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, AuditedBy, Revoked};
-pub use decision::{Decision, DecisionNames, Principal};
+pub use decision::{Decision, DecisionNames};
 pub use decisions::{Decisions, Found, Recorded, Remembered};
 pub use ids::{IdSource, RequestId, SpanId};
 pub use labels::{
@@ -29,6 +30,7 @@ pub use labels::{
     StatusClass,
 };
 pub use metrics::{CertificateUse, Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
+pub use principal::Principal;
 pub use readiness::{Readiness, ReadinessReport};
 pub use settings::{
     AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,

@@ -14,6 +14,7 @@ mod key_source;
 mod key_store;
 mod known_as;
 mod own;
+mod refetch;
 mod refresh;
 mod roles;
 mod settings;

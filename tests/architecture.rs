@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod circles;
 mod layers;
 mod names;
 mod proofs;
@@ -23,6 +24,12 @@ use tree::Tree;
 fn every_module_imports_only_from_those_before_it() {
     let breaches = layers::breaches(&Tree::read());
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+#[test]
+fn no_two_files_import_each_other() {
+    let circles = circles::circles(&Tree::read());
+    assert!(circles.is_empty(), "\n{}\n", circles.join("\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Access to the admin listener: by token if one is configured, otherwise by the host that the request names.
 
-use super::AdminTerms;
+use super::{AdminTerms, tokens::Tokens};
 use crate::settings::Secret;
 use http::{
     Request,
@@ -15,17 +15,6 @@ use subtle::ConstantTimeEq;
 pub(super) struct Entrance {
     tokens: Tokens,
     bound: SocketAddr,
-}
-
-/// The tokens for the admin listener.
-#[derive(Debug)]
-pub(super) enum Tokens {
-    /// No token: any caller on this machine that names the right host.
-    None,
-    /// One token for all requests.
-    One(Secret),
-    /// One token per purpose.
-    Separate { read: Secret, revoke: Secret },
 }
 
 /// The purpose of a request.

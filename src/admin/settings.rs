@@ -1,6 +1,6 @@
 //! The `admin` section of the configuration.
 
-use super::entrance::Tokens;
+use super::tokens::Tokens;
 use crate::settings::{Building, Secret, SecretSettings, listen_address, socket_address};
 use schemars::JsonSchema;
 use serde::Deserialize;

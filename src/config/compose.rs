@@ -12,7 +12,7 @@ pub use listeners::ListenerTerms;
 pub use running::{Memory, Running};
 use service::TokenEndpoint;
 
-use super::{Document, empty, schema::TopLevel};
+use super::{Document, empty, top_level::TopLevel};
 use crate::{
     admin::{AdminSettings, AdminTerms, Known, Revoker},
     cache::{CacheSettings, ExchangeCache},

@@ -4,10 +4,9 @@
 //! other content is [`Unreadable`], which contains the findings of the run.
 
 use super::{
-    marks::{Mark, Marks},
-    scan::Refused,
+    describe,
+    marks::{Mark, Marks, Refused},
     section::Section,
-    shape,
 };
 use crate::settings::{ConfigPath, Findings, Segment};
 use serde_yaml::{Mapping, Value};
@@ -90,7 +89,7 @@ impl Document {
                 marks.find_value(&ConfigPath::default()),
                 &format!(
                     "expected a mapping of sections, found {}",
-                    shape::describe(&value)
+                    describe::describe(&value)
                 ),
                 "write sections such as `listeners:` and `routes:` at the left margin",
             ));
@@ -233,7 +232,7 @@ fn name_keys_of_mapping(mapping: &Mapping, findings: &mut Findings) {
                 name_keys(value, findings);
             });
         } else {
-            let found = shape::describe(key);
+            let found = describe::describe(key);
             findings.within(Segment::Key(found.clone()), |findings| {
                 findings.error(
                     format!("expected a name as key, found {found}"),

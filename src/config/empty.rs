@@ -4,7 +4,6 @@
 //! switch off what the key is meant to enable: `tls:` would be plain http. Therefore empty values are refused at any
 //! depth, except where the documentation defines their meaning.
 
-use super::mistakes::within;
 use crate::settings::{Findings, Segment, Severity};
 use serde_yaml::{Mapping, Value};
 use std::collections::HashSet;
@@ -61,7 +60,7 @@ pub(super) fn refuse_nothing(value: &Value, before: usize, findings: &mut Findin
     let here = findings.path().segments().to_vec();
     for (place, _) in places {
         if !known.covers(&[here.as_slice(), place.as_slice()].concat()) {
-            within(&place, findings, refuse_null);
+            findings.within_path(&place, refuse_null);
         }
     }
 }
@@ -99,7 +98,7 @@ pub(super) fn refuse_blank(root: &Mapping, findings: &mut Findings) {
     let known = Known::since(0, findings);
     for (place, found) in places {
         if !known.covers(&place) {
-            within(&place, findings, |findings| refuse(found, findings));
+            findings.within_path(&place, |findings| refuse(found, findings));
         }
     }
 }
@@ -121,7 +120,7 @@ pub(super) fn refuse_stars(root: &Mapping, findings: &mut Findings) {
     let known = Known::since(0, findings);
     for (place, _) in places {
         if !known.covers(&place) {
-            within(&place, findings, |findings| {
+            findings.within_path(&place, |findings| {
                 findings.error_because(
                     "\"*\" is not a wildcard here",
                     "it would be compared literally, and match nothing",

@@ -5,7 +5,7 @@
 //! `expected …, found …`. Where a mapping was expected, the value in its place is not repeated, because it may be a
 //! secret.
 
-use super::shape::shown;
+use super::describe::shown;
 use crate::settings::Segment;
 
 /// serde's name for the type of a secret.

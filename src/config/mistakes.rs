@@ -5,10 +5,10 @@
 //! is not also reported as missing. A fix that shows a value shows only one that can be read.
 
 use super::{
+    describe::{describe, missing, shown},
     empty::refuse_null,
     mistake::{Mistake, expectation},
-    section::unknown,
-    shape::{describe, missing, shown},
+    suggest::unknown,
 };
 use crate::settings::{Findings, Segment};
 use serde::de::DeserializeOwned;
@@ -50,7 +50,7 @@ impl<'v> Mistakes<'v> {
             path.extend(mistake.inner_key(path.last()));
             if matches!(mistake, Mistake::MissingKey(_)) && self.is_in_nothing(&path) {
                 path.pop();
-                within(&self.in_file(&path), findings, refuse_null);
+                findings.within_path(&self.in_file(&path), refuse_null);
                 if !self.take_away(path) {
                     return;
                 }
@@ -60,7 +60,7 @@ impl<'v> Mistakes<'v> {
             let follows = matches!(mistake, Mistake::MissingKey(_)) && self.taken.contains(&place);
             if !follows {
                 let remedy = self.remedy::<T>(&mistake, &path);
-                within(&place, findings, |findings| {
+                findings.within_path(&place, |findings| {
                     self.report_one(mistake, &place, remedy, findings);
                 });
             }
@@ -267,17 +267,4 @@ fn at_mut<'v>(value: &'v mut Value, path: &[Segment]) -> Option<&'v mut Value> {
         Segment::Key(key) => value.as_mapping_mut()?.get_mut(key),
         Segment::Index(index) => value.as_sequence_mut()?.get_mut(*index),
     })
-}
-
-pub(super) fn within(
-    path: &[Segment],
-    findings: &mut Findings,
-    report: impl FnOnce(&mut Findings),
-) {
-    match path.split_first() {
-        Some((first, rest)) => {
-            findings.within(first.clone(), |findings| within(rest, findings, report));
-        }
-        None => report(findings),
-    }
 }

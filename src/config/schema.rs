@@ -3,7 +3,7 @@
 //! The schema always matches what is read. The function that reads the top level also collects the sections and their
 //! types here, and the types describe themselves, including their doc comments.
 
-use super::compose;
+use super::{compose, top_level::TopLevel};
 use crate::settings::Findings;
 use schemars::{
     JsonSchema, Schema, SchemaGenerator,
@@ -12,33 +12,6 @@ use schemars::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-
-/// Reads the top level of the file key by key. Implemented for the file, and for the generator of the schema.
-pub(super) trait TopLevel {
-    /// Returns the value of `key`, or the default if it is absent or has the wrong shape.
-    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
-        &mut self,
-        key: &'static str,
-    ) -> T;
-
-    /// Returns the value of `key`, which is required.
-    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T>;
-
-    /// Returns the items of the list `key` that have the right shape, each with its position.
-    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)>;
-
-    /// Returns the items of the list `key`, which needs at least one.
-    fn required_list<T: DeserializeOwned + JsonSchema>(
-        &mut self,
-        key: &'static str,
-    ) -> Vec<(usize, T)>;
-
-    /// Returns `true` if the value of `key` is uncertain. Must be called after all keys were read.
-    fn is_doubtful(&self, key: &'static str) -> bool;
-
-    /// Returns the findings.
-    fn findings(&mut self) -> &mut Findings;
-}
 
 /// Returns the schema as JSON.
 pub fn schema() -> Value {
@@ -221,37 +194,4 @@ fn in_plain_words(text: &str) -> String {
         .join("\n\n")
         .replace("[`", "`")
         .replace("`]", "`")
-}
-
-/// Delegates to the inherent methods. Through the trait, each type must also describe itself.
-impl TopLevel for super::Section<'_> {
-    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
-        &mut self,
-        key: &'static str,
-    ) -> T {
-        super::Section::take_or_default(self, key)
-    }
-
-    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T> {
-        super::Section::required(self, key)
-    }
-
-    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)> {
-        super::Section::list(self, key)
-    }
-
-    fn required_list<T: DeserializeOwned + JsonSchema>(
-        &mut self,
-        key: &'static str,
-    ) -> Vec<(usize, T)> {
-        super::Section::required_list(self, key)
-    }
-
-    fn is_doubtful(&self, key: &'static str) -> bool {
-        super::Section::is_doubtful(self, key)
-    }
-
-    fn findings(&mut self) -> &mut Findings {
-        super::Section::findings(self)
-    }
 }

@@ -3,7 +3,7 @@
 //! A key that the caller did not read is refused when the section ends, in any case. Each mistake in the shape of a
 //! value is one finding, at the exact key if serde reports it.
 
-use super::{empty, shape, suggest};
+use super::{describe, empty, shape, suggest};
 use crate::settings::{Findings, Segment};
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
@@ -176,7 +176,7 @@ impl<'a> Section<'a> {
             Some(other) => {
                 self.findings.within(key, |findings| {
                     findings.error(
-                        format!("expected a list, found {}", shape::describe(other)),
+                        format!("expected a list, found {}", describe::describe(other)),
                         "write it as a list: one line that starts with `- ` for each item",
                     );
                 });
@@ -191,7 +191,7 @@ impl<'a> Section<'a> {
             if !self.known.contains(&key) {
                 let segment = Segment::Key(key.to_owned());
                 let found = self.findings.within(segment, |findings| {
-                    unknown(key, &self.known, self.mapping, findings)
+                    suggest::unknown(key, &self.known, self.mapping, findings)
                 });
                 meant.extend(found);
             }
@@ -199,7 +199,7 @@ impl<'a> Section<'a> {
         for key in self.missing {
             if !meant.contains(&key) {
                 self.findings
-                    .within(key, |findings| shape::missing(key, findings));
+                    .within(key, |findings| describe::missing(key, findings));
             }
         }
     }
@@ -208,25 +208,6 @@ impl<'a> Section<'a> {
 /// With more unknown keys than this, they are not spelling mistakes.
 const MAX_SLIPS: usize = 64;
 
-/// Reports that `key` is unknown. Returns the name from `known` that is probably meant, if it is not a key of `beside`.
-pub(super) fn unknown<'k>(
-    key: &str,
-    known: &[&'k str],
-    beside: &Mapping,
-    findings: &mut Findings,
-) -> Option<&'k str> {
-    let nearest = suggest::nearest(key, known);
-    let meant = nearest.filter(|key| !beside.contains_key(*key));
-    let mend = match (meant, nearest) {
-        (Some(meant), _) => format!("write `{meant}` if that is meant, or remove it"),
-        (None, Some(written)) => format!("remove it: `{written}` is written already"),
-        (None, None) if known.is_empty() => "remove it".to_owned(),
-        (None, None) => format!("remove it; known keys: {}", known.join(", ")),
-    };
-    findings.error("unknown key", mend);
-    meant
-}
-
 fn descend<R>(
     value: &Value,
     findings: &mut Findings,
@@ -234,7 +215,7 @@ fn descend<R>(
 ) -> Option<R> {
     let Value::Mapping(mapping) = value else {
         findings.error(
-            format!("expected a mapping, found {}", shape::kind(value)),
+            format!("expected a mapping, found {}", describe::kind(value)),
             "write it as `key: value` lines, indented",
         );
         return None;

@@ -1,5 +1,8 @@
 //! Suggests the known name that is most similar to an unknown one.
 
+use crate::settings::Findings;
+use serde_yaml::Mapping;
+
 /// Returns the name from `known` that was most likely meant by `written`.
 pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     // Invalid input can be long; no key is.
@@ -13,6 +16,25 @@ pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
         .filter(|(distance, candidate)| *distance <= tolerated(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Reports that `key` is unknown. Returns the name from `known` that is probably meant, if it is not a key of `beside`.
+pub(super) fn unknown<'k>(
+    key: &str,
+    known: &[&'k str],
+    beside: &Mapping,
+    findings: &mut Findings,
+) -> Option<&'k str> {
+    let nearest = nearest(key, known);
+    let meant = nearest.filter(|key| !beside.contains_key(*key));
+    let mend = match (meant, nearest) {
+        (Some(meant), _) => format!("write `{meant}` if that is meant, or remove it"),
+        (None, Some(written)) => format!("remove it: `{written}` is written already"),
+        (None, None) if known.is_empty() => "remove it".to_owned(),
+        (None, None) => format!("remove it; known keys: {}", known.join(", ")),
+    };
+    findings.error("unknown key", mend);
+    meant
 }
 
 /// Returns the permitted number of edits: one for a short name, a third of the length for a longer one.

@@ -17,7 +17,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::tls::{Http2, TlsError};
+use super::{http2::Http2, tls_error::TlsError};
 use crate::settings::ClientCertificates;
 
 /// The authorities whose client certificates are accepted, and whether a certificate is required.

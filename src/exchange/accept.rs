@@ -1,9 +1,10 @@
 //! The acceptance check: an issued token is read again and compared with what was permitted. There is no way around it.
 
 mod bounds;
+mod error;
 mod reading;
 
-pub use bounds::Wider;
+pub use error::Wider;
 pub use reading::Reading;
 
 use super::TokenResponse;

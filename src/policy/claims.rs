@@ -1,8 +1,21 @@
 //! The additional claims of an issued token: an allow-list of copied claims, and constants.
 
-use super::ClaimSettings;
 use crate::{settings::Building, token::Claims};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Additional claims of the issued token. Claims that the gateway sets itself (`iss`, `sub`, `aud` …) cannot be
+/// named.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClaimSettings {
+    /// Claims to copy from the presented token if it has them, for example `[email]`.
+    pub copy: Vec<String>,
+    /// Claims with a fixed value, for example `{ tenant: acme }`.
+    pub set: BTreeMap<String, Value>,
+}
 
 /// Claims that the gateway sets itself. A route can neither copy nor set them.
 const RESERVED: [&str; 24] = [

@@ -80,7 +80,7 @@ impl ClientSettings {
             });
         }
         let lifetime = self.lifetime.map(HumanDuration::get);
-        if lifetime.is_some_and(|lifetime| lifetime < super::settings::SHORTEST_LIFETIME) {
+        if lifetime.is_some_and(|lifetime| lifetime < super::lifetime::SHORTEST_LIFETIME) {
             building.within("lifetime", |b| {
                 b.findings.error(
                     "expected at least 2s",

@@ -1,11 +1,10 @@
 //! The scope rules of a route: subject ∩ client ∩ route ∩ operation, checked after all names are expanded.
 
 use super::{
-    Operation, OperationId, Operations, PolicyError, RequestedScope,
+    Operation, OperationId, OperationSettings, Operations, PolicyError, RequestedScope, ScopeRule,
     client::ClientCeiling,
     requested::{UserScopes, check_names},
     scope_map::ScopeMap,
-    settings::ScopeSettings,
 };
 use crate::{
     settings::Building,
@@ -14,7 +13,33 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// Which scopes the issued token may have: never more than the presented token has, and never more than `allow`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeSettings {
+    /// The most scopes that this API ever gets. `[]` if the API uses no scopes: the issued token then has none.
+    pub allow: ScopeSet,
+    /// Scopes that the presented token must have. If one is missing, the request gets 403 `insufficient_scope`.
+    #[serde(default)]
+    pub require: ScopeSet,
+    /// How `allow`, the subject's scopes and the client's scopes are combined.
+    #[serde(default)]
+    pub rule: ScopeRule,
+    /// The prefix of the scopes that `user_only` applies to. Default: all scopes.
+    pub rule_prefix: Option<String>,
+    /// What to do if the presented token does not have all of `allow`. `refuse` returns 403 `insufficient_scope`.
+    #[serde(default)]
+    pub excess: Excess,
+    /// Translates scope names: from the name in the presented token to the names that the API uses. Names that are
+    /// not listed stay the same. All other settings use the API's names.
+    #[serde(default)]
+    pub map: BTreeMap<String, ScopeSet>,
+    /// Narrower scopes for some methods and paths. If there are any, a request that matches none of them is refused.
+    #[serde(default)]
+    pub operations: Vec<OperationSettings>,
+}
 
 /// What to do if the subject does not have all allowed scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

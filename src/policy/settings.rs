@@ -1,18 +1,18 @@
 //! The `routes[].exchange` section of the configuration, and how it becomes an [`ExchangePolicy`].
 
 use super::{
-    ClaimPolicy, ClientCeilings, DetailsRule, Excess, ExchangePolicy, GatewayIdentity,
-    OperationSettings, OutgoingActor, ScopePolicy, ScopeRule, naming::SubjectNaming,
+    ClaimPolicy, ClaimSettings, ClientCeilings, DetailsRule, Excess, ExchangePolicy,
+    GatewayIdentity, OutgoingActor, ScopePolicy, ScopeSettings, lifetime::SHORTEST_LIFETIME,
+    naming::SubjectNaming,
 };
 use crate::{
     jose::HmacKey,
     settings::{Building, HumanDuration, written_list},
-    token::{AccessTokenType, ActorChain, Audience, ScopeSet, TokenFormat},
+    token::{AccessTokenType, ActorChain, Audience, TokenFormat},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Which tokens a route accepts, and the most that the issued token may contain.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -72,32 +72,6 @@ pub enum SubjectKinds {
     Any,
 }
 
-/// Which scopes the issued token may have: never more than the presented token has, and never more than `allow`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScopeSettings {
-    /// The most scopes that this API ever gets. `[]` if the API uses no scopes: the issued token then has none.
-    pub allow: ScopeSet,
-    /// Scopes that the presented token must have. If one is missing, the request gets 403 `insufficient_scope`.
-    #[serde(default)]
-    pub require: ScopeSet,
-    /// How `allow`, the subject's scopes and the client's scopes are combined.
-    #[serde(default)]
-    pub rule: ScopeRule,
-    /// The prefix of the scopes that `user_only` applies to. Default: all scopes.
-    pub rule_prefix: Option<String>,
-    /// What to do if the presented token does not have all of `allow`. `refuse` returns 403 `insufficient_scope`.
-    #[serde(default)]
-    pub excess: Excess,
-    /// Translates scope names: from the name in the presented token to the names that the API uses. Names that are
-    /// not listed stay the same. All other settings use the API's names.
-    #[serde(default)]
-    pub map: BTreeMap<String, ScopeSet>,
-    /// Narrower scopes for some methods and paths. If there are any, a request that matches none of them is refused.
-    #[serde(default)]
-    pub operations: Vec<OperationSettings>,
-}
-
 /// Format, lifetime and claims of the issued token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -150,17 +124,6 @@ pub enum SubjectForm {
     Pairwise,
 }
 
-/// Additional claims of the issued token. Claims that the gateway sets itself (`iss`, `sub`, `aud` …) cannot be
-/// named.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClaimSettings {
-    /// Claims to copy from the presented token if it has them, for example `[email]`.
-    pub copy: Vec<String>,
-    /// Claims with a fixed value, for example `{ tenant: acme }`.
-    pub set: BTreeMap<String, Value>,
-}
-
 /// The actor that the issued token names (`act`, RFC 8693 §4.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -191,8 +154,6 @@ impl Default for ChainSettings {
     }
 }
 
-/// The shortest lifetime with which a token is usable.
-pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
 /// The longest lifetime that can be configured.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 

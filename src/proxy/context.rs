@@ -2,7 +2,6 @@
 
 use super::{
     Hooks,
-    ending::note_end,
     fault::{Failure, Stage},
 };
 use crate::{
@@ -13,10 +12,9 @@ use crate::{
     source::Imprint,
     telemetry::{Reason, RequestId, TraceContext},
 };
-use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use pingora::{Error, ErrorType, http::RequestHeader};
 use std::{
-    hint::cold_path,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -66,7 +64,7 @@ pub struct Context {
     /// The kind of the response that has begun: a stream or an ordinary body.
     pub(super) phase: Phase,
     /// Method, target and version, for the access log line of a request that pingora does not end itself.
-    kept: Option<(Method, Uri, Version)>,
+    pub(super) kept: Option<(Method, Uri, Version)>,
     /// `true` if the request was counted and logged.
     pub(super) noted: bool,
 }
@@ -163,24 +161,6 @@ impl Context {
         if self.kept.is_none() {
             self.kept = Some((head.method.clone(), head.uri.clone(), head.version));
         }
-    }
-}
-
-impl Drop for Context {
-    /// Counts and logs a request that was dropped because its credential ended: pingora calls no hook for it.
-    fn drop(&mut self) {
-        if self.noted || self.ended().is_none() {
-            return;
-        }
-        cold_path();
-        if self.ended() == Some(EndReason::Quiet) {
-            self.failure = Some(Failure::timed_out(self.stage));
-        }
-        let (mut head, ()) = Request::new(()).into_parts();
-        if let Some((method, uri, version)) = self.kept.take() {
-            (head.method, head.uri, head.version) = (method, uri, version);
-        }
-        note_end(&RequestHeader::from(head), self.status, self);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::route::{Cors, Speaker};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
 /// Responds to a preflight request. A refusal is a response without the permitting fields; the browser enforces it.
@@ -31,28 +31,6 @@ pub(super) fn open_refusal(
     }
     Ok(())
 }
-
-/// Replaces the CORS fields of the upstream's response with those that the operator configured.
-pub(super) fn replace(fields: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>) {
-    for name in DOWNSTREAMS {
-        fields.remove(*name);
-    }
-    for (name, value) in cors.fields(origin, Speaker::Downstream) {
-        fields.append(name, value);
-    }
-}
-
-/// Fields of the CORS protocol, and of its extension to private networks.
-const DOWNSTREAMS: &[&str] = &[
-    "access-control-allow-origin",
-    "access-control-allow-credentials",
-    "access-control-expose-headers",
-    "access-control-allow-methods",
-    "access-control-allow-headers",
-    "access-control-max-age",
-    "access-control-allow-private-network",
-    "access-control-allow-local-network",
-];
 
 /// Returns the origin that the request names.
 pub(super) fn origin(session: &Session) -> Option<&HeaderValue> {

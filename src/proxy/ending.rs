@@ -1,12 +1,15 @@
 //! Counts and logs each request when it ends.
 
-use super::context::{Answered, Context, Progress};
+use super::{
+    context::{Answered, Context, Progress},
+    fault::Failure,
+};
 use crate::{
     edge::lease::EndReason,
     source,
     telemetry::{AccessRecord, CacheResult, Decision, Outcome, Reason, Recorded, Remembered},
 };
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, Request, StatusCode, Version, header};
 use pingora::{http::RequestHeader, proxy::Session};
 use std::{error::Error, hint::cold_path, net::IpAddr, sync::Arc};
 
@@ -84,6 +87,24 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         decision: decision.map(Arc::clone),
     };
     ctx.hooks.decisions.record(outcome, reason, recorded);
+}
+
+impl Drop for Context {
+    /// Counts and logs a request that was dropped because its credential ended: pingora calls no hook for it.
+    fn drop(&mut self) {
+        if self.noted || self.ended().is_none() {
+            return;
+        }
+        cold_path();
+        if self.ended() == Some(EndReason::Quiet) {
+            self.failure = Some(Failure::timed_out(self.stage));
+        }
+        let (mut head, ()) = Request::new(()).into_parts();
+        if let Some((method, uri, version)) = self.kept.take() {
+            (head.method, head.uri, head.version) = (method, uri, version);
+        }
+        note_end(&RequestHeader::from(head), self.status, self);
+    }
 }
 
 /// Returns the status of the response that was written to the client; 0 if none was.

@@ -10,19 +10,14 @@ use super::{
     departure::attach,
     ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
-    peers::Peers,
     respond,
 };
 use crate::{
-    clock::SharedClock,
     edge::{
         self,
         lease::{EndReason, Lease},
     },
     error::{Refusal, UpstreamFault},
-    pipeline::Pipeline,
-    sts::TokenService,
-    telemetry::{AccessLog, Decisions, IdSource, RouteMetrics},
     verify::VerifyError,
 };
 use async_trait::async_trait;
@@ -36,28 +31,7 @@ use pingora::{
     proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session},
     upstreams::peer::{HttpPeer, Peer},
 };
-use std::{hint::cold_path, os::fd::RawFd, sync::Arc, time::Duration};
-
-/// The components that one configuration provides for requests.
-#[derive(Debug)]
-pub struct Hooks {
-    /// Decides on requests.
-    pub pipeline: Pipeline,
-    /// The gateway's own endpoints and documents.
-    pub service: TokenService,
-    /// The upstream servers of all routes.
-    pub peers: Peers,
-    /// The access log: one line per request.
-    pub access_log: AccessLog,
-    /// The decisions on recent requests.
-    pub decisions: Decisions,
-    /// Generates the ids of requests and trace spans.
-    pub ids: IdSource,
-    /// Metrics of requests that match no route.
-    pub no_route: Arc<RouteMetrics>,
-    /// The current time.
-    pub clock: SharedClock,
-}
+use std::{hint::cold_path, os::fd::RawFd, time::Duration};
 
 impl Serving {
     /// Logs why an attempt failed.

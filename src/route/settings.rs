@@ -2,21 +2,19 @@
 
 use super::{
     Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
-    ResponseSettings, ResponseTerms, Route, RouteTerms, Upstream, UpstreamSettings, chain, form,
-    matcher::Match, operations,
+    ResponseSettings, ResponseTerms, Route, RouteParts, RouteTerms, Upstream, UpstreamSettings,
+    chain, form, matcher::Match, operations,
 };
 use crate::{
-    clock::SharedClock,
-    exchange::{EngineParts, Exchange},
-    policy::{AcceptSettings, ClientCeilings, ExchangeSettings, PolicyParts, Salt},
+    exchange::Exchange,
+    policy::{AcceptSettings, ExchangeSettings, PolicyParts, Salt},
     settings::{Building, exactly_one},
-    telemetry::Metrics,
     token::Audience,
     verify::{Accepted, TrustedIssuer, Verifier},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// A route: which requests it matches, where it forwards them, and how it exchanges their tokens. Exactly one of
 /// `exchange` and `public: true` is required.
@@ -63,25 +61,6 @@ pub enum Upgrade {
     None,
     /// To a WebSocket (RFC 6455), until the token that opened it expires or is revoked.
     WebSocket,
-}
-
-/// The components from which routes are built.
-#[derive(Debug)]
-pub struct RouteParts<'a> {
-    /// The trusted issuers by name.
-    pub issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
-    /// The number of issuers in the file, including those that could not be built.
-    pub listed_issuers: usize,
-    /// The embedded engine. `None` if it could not be built, which was reported.
-    pub engine: Option<&'a EngineParts>,
-    /// The gateway itself as an issuer. `None` if it could not be built.
-    pub own: Option<&'a Arc<TrustedIssuer>>,
-    /// The ceilings of the calling applications.
-    pub clients: &'a Arc<ClientCeilings>,
-    /// The metrics of this process.
-    pub metrics: &'a Metrics,
-    /// The source of the current time.
-    pub clock: &'a SharedClock,
 }
 
 impl RouteSettings {

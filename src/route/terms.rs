@@ -5,10 +5,10 @@
 
 mod names;
 mod settings;
+mod value;
 
-pub use settings::{
-    HeaderValueSettings, HeadersSettings, RequestSettings, ResponseSettings, SetHeaderSettings,
-};
+pub use settings::{HeadersSettings, RequestSettings, ResponseSettings, SetHeaderSettings};
+pub use value::HeaderValueSettings;
 
 use super::Cors;
 use http::{HeaderName, HeaderValue};

@@ -113,6 +113,14 @@ impl Findings {
         result
     }
 
+    /// Runs `report` and places every finding below `path`.
+    pub fn within_path(&mut self, path: &[Segment], report: impl FnOnce(&mut Self)) {
+        let depth = self.at.0.len();
+        self.at.0.extend_from_slice(path);
+        report(self);
+        self.at.0.truncate(depth);
+    }
+
     /// Reports a mistake at the current path.
     pub fn error(&mut self, what: impl Into<String>, mend: impl Into<String>) {
         self.push(Severity::Error, what.into(), None, mend.into());

@@ -5,6 +5,7 @@
 
 use super::{
     description,
+    document::Document,
     endpoint::Endpoint,
     metadata::{About, Offered},
     protected_resource::{self, ProtectedResources},
@@ -15,7 +16,6 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// How long documents may be cached. After this time, no cache contains a key that was withdrawn. A new key is
@@ -36,12 +36,6 @@ pub struct Documents {
     base: Box<str>,
     /// The names of the gateway as the audience of an assertion.
     names: Vec<Box<str>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Document {
-    content_type: HeaderValue,
-    body: Bytes,
 }
 
 impl Documents {
@@ -149,29 +143,6 @@ impl Documents {
         headers.remove(header::PRAGMA);
         *response.body_mut() = document.body.clone();
         response
-    }
-}
-
-impl Document {
-    /// Creates a JSON document.
-    pub(super) fn json(members: Map<String, Value>) -> Self {
-        Self::new("application/json", Value::Object(members).to_string())
-    }
-
-    pub(super) fn new(content_type: &'static str, body: String) -> Self {
-        Self {
-            content_type: HeaderValue::from_static(content_type),
-            body: Bytes::from(body),
-        }
-    }
-}
-
-impl Clone for Document {
-    fn clone(&self) -> Self {
-        Self {
-            content_type: self.content_type.clone(),
-            body: self.body.clone(),
-        }
     }
 }
 

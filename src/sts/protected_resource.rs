@@ -2,7 +2,7 @@
 //!
 //! Routes that are one resource, such as two that share a path and differ in their methods, share one document.
 
-use super::documents::Document;
+use super::document::Document;
 use crate::route::{Access, Protected, RESOURCE_METADATA_PATH, ResourceName, Route};
 use http::{header, request::Parts};
 use serde_json::json;

@@ -2,19 +2,8 @@
 //!
 //! The names are encoded as JSON once, when the decision is made. Each request that uses the decision copies them.
 
-use super::{Step, json::escape};
+use super::{Principal, Step, json::escape};
 use serde_json::{Map, Value};
-
-/// The subject of a genuine token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// The issuer's name in the configuration.
-    pub issuer: Box<str>,
-    /// The subject, as the issuer names it. `None` if the token has no readable subject.
-    pub subject: Option<Box<str>>,
-    /// The application that the token was issued to, if the token names it.
-    pub client_id: Option<Box<str>>,
-}
 
 /// The names in a decision. Unknown names are absent.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,12 +6,14 @@
 //! client's keys is [`ClientError::Unavailable`], never a verdict about the client.
 
 mod assertion;
+mod assertion_error;
 mod certificate;
 mod distinguished_name;
 mod keys;
 mod settings;
 
-pub use assertion::{AssertionError, AssertionReuse, AssertionTerms, Uses, VerifiedAssertion};
+pub use assertion::{AssertionReuse, AssertionTerms, Uses, VerifiedAssertion};
+pub use assertion_error::AssertionError;
 pub use certificate::CertificateName;
 pub use distinguished_name::{DistinguishedName, NotADistinguishedName};
 pub use keys::ClientKeys;

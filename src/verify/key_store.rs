@@ -3,7 +3,7 @@
 use super::{
     VerifyError,
     key_source::{FetchedKeys, KeySource, SourceError},
-    refresh::{Refetch, Refetched},
+    refetch::{Refetch, Refetched},
 };
 use crate::{
     clock::{SharedClock, UnixTime},

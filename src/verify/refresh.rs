@@ -1,12 +1,8 @@
 //! The schedule of key fetches: in the background before keys are too old, and once more for an unknown key.
 
-use super::key_store::KeyStore;
+use super::{key_store::KeyStore, refetch::Refetched};
 use crate::clock::{Randomness, SystemRandomness};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-use tokio::sync::watch;
+use std::{sync::Arc, time::Duration};
 
 /// The minimum time between two fetches for unknown keys. A flood of such tokens causes one request to the provider.
 pub(super) const REFETCH_EVERY: Duration = Duration::from_secs(30);
@@ -14,30 +10,8 @@ pub(super) const REFETCH_EVERY: Duration = Duration::from_secs(30);
 /// How long a request waits for such a fetch.
 const REFETCH_WAIT: Duration = Duration::from_secs(5);
 
-/// The state of a fetch for an unknown key after waiting for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refetched {
-    /// No fetch is running.
-    Settled,
-    /// A fetch takes longer than a request waits. It may still return the key.
-    StillRunning,
-}
-
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
-
-/// The fetch for an unknown key.
-#[derive(Debug, Default)]
-pub(super) struct Refetch {
-    state: Mutex<RefetchState>,
-    done: watch::Sender<u64>,
-}
-
-#[derive(Debug, Default)]
-struct RefetchState {
-    started: Option<Instant>,
-    running: bool,
-}
 
 impl KeyStore {
     /// Refreshes the keys in the background until the store is dropped.
@@ -104,12 +78,6 @@ impl KeyStore {
             store.refetch.lock().running = false;
             store.refetch.done.send_modify(|count| *count += 1);
         });
-    }
-}
-
-impl Refetch {
-    fn lock(&self) -> std::sync::MutexGuard<'_, RefetchState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,6 +4,7 @@ mod actor;
 mod application;
 mod family;
 mod id_token;
+mod id_token_marks;
 mod kind;
 mod lineage;
 mod revocable;

@@ -42,6 +42,14 @@ impl Tree {
         }])
     }
 
+    /// A tree of these modules, with the text of each.
+    pub fn of_all(files: &[(&str, &str)]) -> Self {
+        let each = files
+            .iter()
+            .flat_map(|(module, text)| Self::of(module, text).0);
+        Self(each.collect())
+    }
+
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.0.iter()
     }

@@ -1,6 +1,6 @@
 //! One node of the schema, with its references resolved.
 
-use super::words::{kind_of, plural, shown};
+use super::words::{kind_of, names_of, plural, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -260,9 +260,4 @@ fn names(list: Option<&Value>) -> Vec<&str> {
     list.and_then(Value::as_array)
         .map(|names| names_of(names))
         .unwrap_or_default()
-}
-
-/// Returns the texts of a list.
-pub(super) fn names_of(list: &[Value]) -> Vec<&str> {
-    list.iter().filter_map(Value::as_str).collect()
 }

@@ -1,6 +1,5 @@
 //! Names of kinds and values.
 
-use super::node::names_of;
 use serde_json::Value;
 
 /// Returns the kind of value that a schema describes.
@@ -47,4 +46,9 @@ fn yaml(value: &Value) -> String {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// Returns the texts of a list.
+pub(super) fn names_of(list: &[Value]) -> Vec<&str> {
+    list.iter().filter_map(Value::as_str).collect()
 }

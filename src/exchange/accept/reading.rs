@@ -1,6 +1,6 @@
 //! Reading of issued tokens, by exchanger.
 
-use super::Wider;
+use super::error::Wider;
 use crate::{
     jose::encoding::from_base64url,
     own_token::TokenSeal,

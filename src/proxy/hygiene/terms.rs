@@ -1,8 +1,7 @@
 //! Applies the fields that a single route forwards or adds, beyond the rules for all routes.
 
 use crate::{
-    proxy::cors,
-    route::{RequestTerms, ResponseTerms},
+    route::{Cors, RequestTerms, ResponseTerms, Speaker},
     source::Imprint,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -94,9 +93,31 @@ pub(super) fn add_to_response(
         }
     }
     if let Some(rules) = terms.cors() {
-        cors::replace(kept, rules, origin);
+        replace_cors(kept, rules, origin);
     }
 }
+
+/// Replaces the CORS fields of the upstream's response with those that the operator configured.
+fn replace_cors(fields: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>) {
+    for name in FIELDS {
+        fields.remove(*name);
+    }
+    for (name, value) in cors.fields(origin, Speaker::Downstream) {
+        fields.append(name, value);
+    }
+}
+
+/// Fields of the CORS protocol, and of its extension to private networks.
+const FIELDS: &[&str] = &[
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-expose-headers",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-max-age",
+    "access-control-allow-private-network",
+    "access-control-allow-local-network",
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,17 +1,16 @@
 //! The `routes[].request` and `routes[].response` sections of the configuration.
 
 use super::{
-    Cors, RequestTerms, ResponseTerms,
+    Cors, HeaderValueSettings, RequestTerms, ResponseTerms,
     names::{
         check_cookie, check_passed, check_removed, check_set, check_underscored, name, names,
         warn_of_a_written_secret, with_hyphens,
     },
 };
-use crate::settings::{Building, SecretSettings};
+use crate::settings::Building;
 use http::{HeaderName, HeaderValue};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
-use std::{borrow::Cow, fmt};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// Changes to the headers and cookies that are forwarded to the API. By default the gateway forwards all headers
 /// except [the removed request headers](deployment.md#removed-request-headers).
@@ -49,29 +48,6 @@ pub struct SetHeaderSettings {
     pub name: String,
     /// The header's value: a text, or the source of a secret.
     pub value: HeaderValueSettings,
-}
-
-/// A field's value: written out, or `{ env: NAME }` or `{ file: PATH }`.
-#[derive(Debug, Clone)]
-pub enum HeaderValueSettings {
-    /// A literal value in the file.
-    Literal(String),
-    /// A secret from a variable or another file.
-    Secret(SecretSettings),
-}
-
-impl JsonSchema for HeaderValueSettings {
-    fn schema_name() -> Cow<'static, str> {
-        "HeaderValue".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let secret = generator.subschema_for::<SecretSettings>();
-        json_schema!({
-            "description": "A text, or the source of a secret.",
-            "anyOf": [{ "type": "string" }, secret],
-        })
-    }
 }
 
 /// Changes to the headers that are returned to the client. By default the gateway returns all headers except [the
@@ -187,49 +163,6 @@ fn is_read_as(one: &HeaderName, other: &HeaderName) -> bool {
     let (one, other) = (one.as_str().bytes(), other.as_str().bytes());
     let hyphen = |byte| if byte == b'_' { b'-' } else { byte };
     one.map(hyphen).eq(other.map(hyphen))
-}
-
-impl HeaderValueSettings {
-    fn build(&self, building: &mut Building<'_>) -> Option<HeaderValue> {
-        let value = match self {
-            Self::Literal(text) => HeaderValue::from_str(text).ok(),
-            Self::Secret(secret) => {
-                let secret = secret.build(building)?;
-                let mut value = HeaderValue::from_bytes(secret.expose()).ok();
-                if let Some(value) = &mut value {
-                    value.set_sensitive(true);
-                }
-                value
-            }
-        };
-        if value.is_none() {
-            building.findings.error(
-                "expected the value of a header field: one line of text",
-                "remove line breaks and control characters",
-            );
-        }
-        value
-    }
-}
-
-impl<'de> Deserialize<'de> for HeaderValueSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrSecret;
-        impl<'de> de::Visitor<'de> for TextOrSecret {
-            type Value = HeaderValueSettings;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, { env: NAME } or { file: PATH }")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(HeaderValueSettings::Literal(text.to_owned()))
-            }
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let keys = de::value::MapAccessDeserializer::new(map);
-                SecretSettings::deserialize(keys).map(HeaderValueSettings::Secret)
-            }
-        }
-        deserializer.deserialize_any(TextOrSecret)
-    }
 }
 
 impl ResponseSettings {

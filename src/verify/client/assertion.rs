@@ -1,9 +1,9 @@
 //! JWTs that a client signs itself (RFC 7523 §3): client assertions and self-signed subject tokens.
 
-use super::ClientKeys;
+use super::{AssertionError, ClientKeys};
 use crate::{
     clock::UnixTime,
-    jose::{Algorithm, FieldDigest, JoseError, UnverifiedJws, VerifiedJws, normalized_typ},
+    jose::{Algorithm, FieldDigest, UnverifiedJws, VerifiedJws, normalized_typ},
     store::{OnceOnly, Use},
     token::{Claims, ClaimsError, RawToken},
     verify::{KeyLease, VerifyError},
@@ -11,7 +11,6 @@ use crate::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
-use thiserror::Error;
 
 /// What such a JWT must contain.
 #[derive(Debug, Clone, Copy)]
@@ -61,53 +60,6 @@ pub struct VerifiedAssertion {
     issued_at: Option<UnixTime>,
     lifetime: Duration,
     lease: KeyLease,
-}
-
-/// The check that such a JWT did not pass.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum AssertionError {
-    /// It is not an acceptable compact JWS.
-    #[error("malformed")]
-    Malformed(#[source] JoseError),
-    /// The client has no such key.
-    #[error("signed with a key that is not the client's")]
-    Key,
-    /// The signature does not verify.
-    #[error("the signature is not valid")]
-    Signature,
-    /// The header's `typ` names a different type.
-    #[error("its type is another")]
-    Type,
-    /// A claim is missing or has the wrong type.
-    #[error("a claim is not acceptable")]
-    Claims(#[source] ClaimsError),
-    /// `iss` is not the client.
-    #[error("issued by somebody else")]
-    Issuer,
-    /// `sub` is empty, too long, or not the expected subject.
-    #[error("its subject is not acceptable")]
-    Subject,
-    /// `aud` is missing or contains a name that is not the gateway's.
-    #[error("addressed to somebody else")]
-    Audience,
-    /// `exp` is not in the future.
-    #[error("expired")]
-    Expired,
-    /// `nbf` or `iat` is in the future.
-    #[error("not valid yet")]
-    NotYetValid,
-    /// Its lifetime exceeds an hour.
-    #[error("lives longer than an hour")]
-    LivesTooLong,
-    /// It has no `jti`, and its lifetime exceeds five minutes.
-    #[error("has no jti and lives longer than five minutes")]
-    NoIdentifier,
-    /// Its `jti` was used before.
-    #[error("used before")]
-    Replayed,
-    /// The client's keys or the record of used JWTs are not available. This is a failure, not a verdict.
-    #[error("cannot be checked at the moment")]
-    Unavailable,
 }
 
 /// The maximum lifetime, whatever `iat` and `nbf` say.

@@ -4,9 +4,11 @@
 //! The token of a workload (a pod, a pipeline job, a cloud role) counts as an application's own too. For a provider
 //! whose tokens have no such mark, set `trusted_issuers[].user_claim` to a claim that only users' tokens have.
 
-use super::rules::CLIENT_CLAIMS;
 use crate::{token::Claims, verify::TrustedIssuer};
 use serde_json::Value;
+
+/// The claims in which providers name the application, in the order in which they are tried.
+pub(super) const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
 /// The mark of a token that the gateway issued or recorded for an application's own subject token.
 pub(super) const RECORDED: &str = "it was made from an application's own token";

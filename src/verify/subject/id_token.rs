@@ -2,6 +2,7 @@
 
 use super::{
     SubjectKindOfToken, SubjectToken, application,
+    id_token_marks::{KINDS, is_id_token, is_something_else},
     lineage::Ancestry,
     rules::{self, Proven},
 };
@@ -11,16 +12,10 @@ use crate::{
     token::{Audience, Claims, ClaimsError, ScopeSet},
     verify::{TrustedIssuer, VerifyError},
 };
-use serde_json::Value;
 use std::sync::Arc;
 
 /// The header types of ID tokens. A missing type means `JWT`.
 const TYPES: [&str; 2] = ["jwt", "id_token+jwt"];
-/// Claims that contain the kind of a token. If an issuer requires a value for access tokens, its ID tokens have another
-/// one.
-const KINDS: [&str; 2] = ["typ", "token_use"];
-/// Claims that only ID tokens have.
-const MARKS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 
 /// Checks type and claims of a token that was declared an ID token and whose signature was verified. It must be
 /// addressed to one of the issuer's audiences or to `client`.
@@ -89,41 +84,6 @@ pub(in crate::verify) fn accept_id_token(
         pseudonym_for: None,
         lease,
     })
-}
-
-/// Returns `true` if these are the claims of an ID token rather than of an access token, as far as that can be
-/// determined. Providers that sign both alike name the kind in a claim, or write scopes into access tokens and hashes
-/// into ID tokens.
-fn is_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    // Keycloak, Cognito
-    if let Some(kind) = text("typ").or_else(|| text("token_use")) {
-        return kind.eq_ignore_ascii_case("id");
-    }
-    !has_scope(issuer, claims) || has_mark(claims)
-}
-
-/// Returns `true` if these are the claims of an ID token and cannot be those of an access token: they contain no scope,
-/// but a nonce or a hash.
-pub(super) fn is_only_id_token(issuer: &TrustedIssuer, claims: &Claims) -> bool {
-    !has_scope(issuer, claims) && has_mark(claims)
-}
-
-fn has_scope(issuer: &TrustedIssuer, claims: &Claims) -> bool {
-    ["scope", "scp", issuer.scope_claim()]
-        .into_iter()
-        .any(|name| claims.at_path(name).is_some())
-}
-
-fn has_mark(claims: &Claims) -> bool {
-    MARKS.iter().any(|mark| claims.get(mark).is_some())
-}
-
-/// Returns `true` if the claims are those of an application's access token or of a logout token.
-fn is_something_else(claims: &Claims) -> bool {
-    ["events", "gty", "idtyp"]
-        .iter()
-        .any(|name| claims.get(name).is_some())
 }
 
 /// Returns the client that the token was issued to: the authorized party, or else the only audience.

@@ -119,7 +119,7 @@ pub(super) fn access_token(issuer: &TrustedIssuer, claims: &Claims) -> Result<()
     let is_other = says_another_kind(claims)
         || has_another_shape(claims)
         || is_assertion(claims)
-        || super::id_token::is_only_id_token(issuer, claims);
+        || super::id_token_marks::is_only_id_token(issuer, claims);
     match is_other {
         true => Err(VerifyError::NotAnAccessToken),
         false => Ok(()),

@@ -1,7 +1,7 @@
 //! A token of a trusted issuer that its client may revoke (RFC 7009).
 
 use super::{
-    id_token,
+    id_token, id_token_marks,
     lineage::{token_id, token_key},
     rules::{self, Proven},
 };
@@ -42,7 +42,7 @@ impl RevocableToken {
             return Err(VerifyError::Expired);
         }
         let audiences = rules::named(&claims)?;
-        let client_id = if id_token::is_only_id_token(issuer, &claims) {
+        let client_id = if id_token_marks::is_only_id_token(issuer, &claims) {
             id_token::authorized_party(issuer, &claims, &audiences)?
         } else {
             rules::client(issuer, &claims)?

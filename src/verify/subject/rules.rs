@@ -1,6 +1,11 @@
 //! The rules for the claims of a genuine token. They are pure: the same token at the same time has the same result.
 
-use super::{SubjectKindOfToken, SubjectToken, application, kind, lineage::Ancestry};
+use super::{
+    SubjectKindOfToken, SubjectToken,
+    application::{self, CLIENT_CLAIMS},
+    kind,
+    lineage::Ancestry,
+};
 use crate::{
     clock::UnixTime,
     jose::JoseError,
@@ -300,9 +305,6 @@ fn calling_client(issuer: &TrustedIssuer, claims: &Claims) -> Facts {
         Err(_) => Facts::new("not a text", "a text"),
     }
 }
-
-/// The claims in which providers name the application, in the order in which they are tried.
-pub(super) const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
 pub(super) fn client(
     issuer: &TrustedIssuer,

@@ -1,0 +1,38 @@
+//! How an issued token exceeds what was permitted.
+
+use thiserror::Error;
+
+/// The way in which an issued token exceeds what was permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Wider {
+    /// The token does not have the permitted form, or its claims cannot be read.
+    #[error("unreadable")]
+    Unreadable,
+    /// The token names a different issuer than the exchanger.
+    #[error("another issuer")]
+    Issuer,
+    /// The token names no audience, or an audience that was not permitted.
+    #[error("another audience")]
+    Audience,
+    /// The token has scopes that were not permitted.
+    #[error("more scope")]
+    Scope,
+    /// The token has expired, has no expiry, or expires later than permitted.
+    #[error("another lifetime")]
+    Lifetime,
+    /// The token names a different chain of actors.
+    #[error("another chain of actors")]
+    Actors,
+    /// The token is about a different subject or for a different client.
+    #[error("another subject or client")]
+    Subject,
+    /// The `authorization_details` of the token differ from those that were permitted.
+    #[error("other authorization details")]
+    AuthorizationDetails,
+    /// The token has a claim that was not permitted, a claim with a different value than permitted, or no `jti`.
+    #[error("a claim that was not permitted")]
+    Claim,
+    /// The sealed lineage of the token is missing, wrong or too long, so that a revocation would not reach the token.
+    #[error("another lineage")]
+    Lineage,
+}
