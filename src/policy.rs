@@ -57,19 +57,22 @@ pub enum PolicyError {
     #[error("the calling client is not admitted")]
     CallerNotAdmitted,
     /// The calling client may not get tokens for this route's audience.
-    #[error("the calling client gets no tokens for this audience")]
+    #[error("the calling client may not get tokens for this audience")]
     AudienceNotForClient,
     /// The route has operations, and the request matches none of them.
-    #[error("no operation of the route")]
+    #[error("the request matches no operation of the route")]
     NoOperation,
     /// The token was issued to an application itself, and the route serves only users.
-    #[error("an app-only token where a user is needed")]
+    #[error("an app-only token, but the route requires a user")]
     AppOnlySubject,
     /// A token has `authorization_details` (RFC 9396) that must not or cannot be copied.
-    #[error("authorization_details that are not carried over")]
+    #[error("the token has authorization_details that are not copied")]
     AuthorizationDetails,
     /// The subject token does not have all scopes that the route requires.
-    #[error("scope not held: {missing} of {wanted}; held {}", named(held))]
+    #[error(
+        "missing scope {missing}: required {wanted}, available {}",
+        named(held)
+    )]
     ScopeNotHeld {
         /// All required scopes.
         wanted: ScopeSet,
@@ -79,7 +82,7 @@ pub enum PolicyError {
         held: ScopeSet,
     },
     /// The subject token has none of the scopes that the route allows.
-    #[error("nothing is left of the scope: wanted {allowed}, held {}", named(held))]
+    #[error("no scope is left: requested {allowed}, available {}", named(held))]
     NoScopeLeft {
         /// The requested scopes: those of the operation, or the route's `allow`.
         allowed: ScopeSet,
@@ -90,7 +93,7 @@ pub enum PolicyError {
     #[error("may_act does not name the gateway")]
     NotAuthorizedActor,
     /// The issued token would name more actors than the route allows.
-    #[error("{depth} actors where {allowed} are allowed")]
+    #[error("{depth} actors, but at most {allowed} are allowed")]
     ActorChainTooDeep {
         /// The number of actors that the issued token would name.
         depth: usize,
@@ -105,31 +108,31 @@ pub enum PolicyError {
     SubjectNotExpressible,
     /// The token was neither issued nor addressed to the client that presents it, and the client may not exchange the
     /// tokens of other clients.
-    #[error("the token is another client's")]
+    #[error("the token belongs to another client")]
     NotThisClientsToken,
     /// A subject of this kind requires an actor token.
-    #[error("an actor is needed")]
+    #[error("an actor is required")]
     ActorNeeded,
     /// Neither the subject's issuer nor the directory permits the actor to act for the subject.
     #[error("the actor may not act for the subject")]
     ImpersonationNotAllowed,
     /// The subject or the actor is not in the directory.
-    #[error("the user is not known")]
+    #[error("the user is unknown")]
     UserUnknown,
     /// The client may not get tokens for the requested audience, or no audience is left that it could get.
     #[error("the target is not allowed")]
     TargetNotAllowed,
     /// The client requests more scope than its `allow` permits or the tokens have.
-    #[error("scope exceeds what is allowed and held: {wanted}")]
+    #[error("the scope exceeds what is allowed or what the tokens contain: {wanted}")]
     ScopeExceeds {
         /// The excess scopes.
         wanted: ScopeSet,
     },
     /// The client may not get tokens of this format.
-    #[error("tokens of this form are not for the client")]
+    #[error("the client may not get tokens of this form")]
     FormatNotAllowed,
     /// The lineage of the token would have more keys than the gateway stores.
-    #[error("the token would come from too much")]
+    #[error("the token's lineage would be too long")]
     Lineage(#[from] TooManyKeys),
 }
 

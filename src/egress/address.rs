@@ -19,7 +19,7 @@ pub enum Reach {
 
 /// A host has no address that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{host} leads to an address that is not called")]
+#[error("{host} resolves to an address that the gateway does not connect to")]
 pub(super) struct AddressRefused {
     host: String,
 }

@@ -29,25 +29,25 @@ pub struct Fetched {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EgressError {
     /// The host is, or resolves to, an address that is not allowed.
-    #[error("the host leads to an address that is not called")]
+    #[error("the host resolves to an address that the gateway does not connect to")]
     AddressRefused,
     /// There is no connection, or its certificate could not be verified.
     #[error("no connection: {0}")]
     Connect(String),
     /// The status is not 200. This includes redirects.
-    #[error("answered {0}, expected 200")]
+    #[error("the response has the status {0}, expected 200")]
     Status(u16),
     /// The body is larger than [`MAX_BODY`].
-    #[error("answered with more than 1 MiB")]
+    #[error("the response is larger than 1 MiB")]
     TooLarge,
     /// The connection was closed within the response.
-    #[error("the answer broke off")]
+    #[error("the response ended early")]
     BrokeOff,
     /// The request was not complete within [`DEADLINE`].
-    #[error("no answer within 5 s")]
+    #[error("no response within 5 s")]
     Deadline,
     /// No TLS library was installed at start.
-    #[error("tls is not set up")]
+    #[error("TLS is not set up")]
     NoTls,
     /// The runtime of the requests is shutting down.
     #[error("the gateway is shutting down")]

@@ -10,10 +10,10 @@ pub enum OwnTokenError {
     #[error("the token is malformed")]
     Malformed(#[source] JoseError),
     /// Its `iss` is not the gateway's.
-    #[error("the token was issued by somebody else")]
+    #[error("the token was not issued by this gateway")]
     UnknownIssuer,
     /// None of the gateway's keys signed or encrypted it.
-    #[error("the token was signed or encrypted with none of the gateway's keys")]
+    #[error("the token was not signed or encrypted with a key of the gateway")]
     NotIssuedHere,
     /// The signature is not valid.
     #[error("the token's signature is not valid")]
@@ -34,6 +34,6 @@ pub enum OwnTokenError {
     #[error("the token's audience is malformed")]
     Audience,
     /// Its `jti` does not say how its subject was named, or it comes from more than is recorded of a token.
-    #[error("the token's origin is not known")]
+    #[error("the token's origin is unknown")]
     Origin,
 }

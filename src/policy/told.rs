@@ -32,7 +32,7 @@ pub(super) fn subject_kind(policy: &ExchangePolicy, subject: &SubjectToken) -> F
 pub(super) fn authorization_details(policy: &ExchangePolicy, subject: &SubjectToken) -> Facts {
     let found = match subject.claims().get(AUTHORIZATION_DETAILS) {
         None => "none",
-        Some(_) => "the token has some",
+        Some(_) => "present",
     };
     let wanted = match policy.details {
         DetailsRule::Refuse => "none",
@@ -69,7 +69,7 @@ pub(super) fn lifetime(
 ) -> Facts {
     let of_client = client.and_then(|client| client.lifetime);
     let decided = if expires_at == subject.expires_at() {
-        "the presented token ends then"
+        "the presented token expires then"
     } else if of_client.is_some_and(|most| most < policy.lifetime) {
         "the caller's lifetime"
     } else {
@@ -88,6 +88,6 @@ pub(super) fn lifetime(
     let life = expires_at.since(now).as_secs();
     Facts::new(
         format!("{life} s: {decided}"),
-        format!("the least of {}", bounds.join(", ")),
+        format!("the shortest of {}", bounds.join(", ")),
     )
 }

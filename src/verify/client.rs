@@ -79,13 +79,13 @@ pub enum ClientError {
     #[error("no such client")]
     Unknown,
     /// The request uses a method other than the client's.
-    #[error("the client authenticates with {configured}")]
+    #[error("the client must authenticate with {configured}")]
     OtherMethod {
         /// The client's method.
         configured: ClientMethod,
     },
     /// The secret is wrong.
-    #[error("the client secret is another")]
+    #[error("the client secret does not match")]
     Secret,
     /// The assertion is not acceptable.
     #[error("the client assertion is not acceptable")]
@@ -94,7 +94,7 @@ pub enum ClientError {
     #[error("the connection has no client certificate")]
     NoCertificate,
     /// The certificate has a different name.
-    #[error("the client certificate names somebody else")]
+    #[error("the client certificate does not match")]
     Certificate,
     /// The client's keys or the record of used assertions are not available. This is a failure, not a verdict about the
     /// client.

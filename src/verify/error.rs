@@ -40,7 +40,7 @@ pub enum VerifyError {
         why: KeyLookup,
     },
     /// The token has the form of one of the gateway's own tokens, but none of the gateway's keys signed or sealed it.
-    #[error("the token was signed or sealed with none of the gateway's keys")]
+    #[error("the token was not signed or sealed with a key of the gateway")]
     NotIssuedHere,
     /// The issuer's keys are too old, or could not be fetched to look up an unknown key. This is a failure, not a
     /// verdict about the token.
@@ -68,16 +68,16 @@ pub enum VerifyError {
     #[error("the token is not valid yet")]
     NotYetValid,
     /// The lifetime exceeds the issuer's maximum.
-    #[error("the token lives longer than {} s", allowed.as_secs())]
+    #[error("the token's lifetime exceeds {} s", allowed.as_secs())]
     LivesTooLong {
         /// The maximum lifetime.
         allowed: Duration,
     },
     /// The token is not addressed to the gateway.
-    #[error("the token is not addressed to the gateway")]
+    #[error("the token's audience does not include the gateway")]
     Audience,
     /// `sub` is empty, longer than 255 characters, or contains control characters.
-    #[error("the token names no acceptable subject")]
+    #[error("the token has no acceptable subject")]
     Subject,
     /// The token is bound to a key (`cnf`), and the gateway cannot check the proof of possession.
     #[error("the token is bound to a key whose possession was not proven")]
@@ -101,25 +101,25 @@ pub enum VerifyError {
     #[error("the token is revoked")]
     Revoked,
     /// The lineage of the token has more keys than the gateway stores.
-    #[error("the token comes from too much")]
+    #[error("the token's lineage is too long")]
     Lineage(#[from] TooManyKeys),
     /// The declared token type is not accepted here.
-    #[error("tokens of this type are not taken")]
+    #[error("tokens of this type are not accepted")]
     NotTaken,
     /// The token was declared an ID token but is not one.
-    #[error("the token is not an id token")]
+    #[error("the token is not an ID token")]
     NotAnIdToken,
     /// The JWT that the client signed itself is not acceptable.
     #[error("the client's own token is not acceptable")]
     Assertion(#[source] AssertionError),
     /// The token was issued for an impersonation and is presented as an actor token.
-    #[error("a token got by impersonation is no actor's")]
+    #[error("a token obtained by impersonation cannot be an actor token")]
     Impersonated,
     /// The user is not in the directory.
-    #[error("the user is not known")]
+    #[error("the user is unknown")]
     UserUnknown,
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
-    #[error("the subject of the gateway's own token comes from no issuer that is accepted")]
+    #[error("the subject of the gateway's own token comes from an issuer that is not accepted")]
     Origin,
 }
 

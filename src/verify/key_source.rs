@@ -63,7 +63,7 @@ pub(super) enum SourceError {
         #[source]
         error: JwkSetError,
     },
-    #[error("the metadata at {url} is no json object with an issuer and a jwks_uri")]
+    #[error("the metadata at {url} is not a JSON object with an issuer and a jwks_uri")]
     Metadata { url: Box<str> },
     #[error("the metadata at {url} is that of the issuer {found:?}, expected {expected:?}")]
     OtherIssuer {
@@ -72,13 +72,15 @@ pub(super) enum SourceError {
         /// At most the first 200 characters.
         found: Box<str>,
     },
-    #[error("the metadata at {url} names a jwks_uri that is not fetched")]
+    #[error("the metadata at {url} names a jwks_uri that the gateway does not fetch")]
     JwksUri {
         url: Box<str>,
         #[source]
         error: UrlError,
     },
-    #[error("the metadata at {url}, of an issuer elsewhere, names a jwks_uri on this machine")]
+    #[error(
+        "the metadata at {url} belongs to an issuer on another machine, but names a jwks_uri on this machine"
+    )]
     LoopbackJwksUri { url: Box<str> },
 }
 

@@ -262,9 +262,9 @@ async fn what_is_left_of_no_scope_is_told_with_what_was_wanted_and_held() {
     })
     .await;
     for (scope, held) in [
-        ("profile mail", "held mail profile"),
-        ("", "held nothing"),
-        ("orders.reads", "held orders.reads"),
+        ("profile mail", "available mail profile"),
+        ("", "available nothing"),
+        ("orders.reads", "available orders.reads"),
     ] {
         let token = lab.token_with(json!({"scope": scope}));
         assert_eq!(lab.present(&token).await.status(), 403);
@@ -273,7 +273,7 @@ async fn what_is_left_of_no_scope_is_told_with_what_was_wanted_and_held() {
         let line = lines.last().unwrap();
         let detail = line["detail"].as_str().unwrap();
         assert!(
-            detail.contains("wanted orders.read orders.write"),
+            detail.contains("requested orders.read orders.write"),
             "{detail}"
         );
         until("the line of this request is there", || {

@@ -7,45 +7,45 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AssertionError {
     /// It is not an acceptable compact JWS.
-    #[error("malformed")]
+    #[error("it is malformed")]
     Malformed(#[source] JoseError),
     /// The client has no such key.
-    #[error("signed with a key that is not the client's")]
+    #[error("it is not signed with a key of the client")]
     Key,
     /// The signature does not verify.
-    #[error("the signature is not valid")]
+    #[error("its signature is not valid")]
     Signature,
     /// The header's `typ` names a different type.
-    #[error("its type is another")]
+    #[error("its type is not accepted")]
     Type,
     /// A claim is missing or has the wrong type.
     #[error("a claim is not acceptable")]
     Claims(#[source] ClaimsError),
     /// `iss` is not the client.
-    #[error("issued by somebody else")]
+    #[error("its issuer is not the client")]
     Issuer,
     /// `sub` is empty, too long, or not the expected subject.
     #[error("its subject is not acceptable")]
     Subject,
     /// `aud` is missing or contains a name that is not the gateway's.
-    #[error("addressed to somebody else")]
+    #[error("its audience is not this gateway")]
     Audience,
     /// `exp` is not in the future.
-    #[error("expired")]
+    #[error("it has expired")]
     Expired,
     /// `nbf` or `iat` is in the future.
-    #[error("not valid yet")]
+    #[error("it is not valid yet")]
     NotYetValid,
     /// Its lifetime exceeds an hour.
-    #[error("lives longer than an hour")]
+    #[error("its lifetime exceeds one hour")]
     LivesTooLong,
     /// It has no `jti`, and its lifetime exceeds five minutes.
-    #[error("has no jti and lives longer than five minutes")]
+    #[error("it has no jti, and its lifetime exceeds five minutes")]
     NoIdentifier,
     /// Its `jti` was used before.
-    #[error("used before")]
+    #[error("it was used before")]
     Replayed,
     /// The client's keys or the record of used JWTs are not available. This is a failure, not a verdict.
-    #[error("cannot be checked at the moment")]
+    #[error("it cannot be checked at the moment")]
     Unavailable,
 }

@@ -53,7 +53,7 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
         (
             |_, _| says("500 Internal Server Error", "{}"),
             METADATA,
-            "answered 500",
+            "the status 500",
         ),
         (
             |_, _| Does::Says(String::new()),
@@ -63,12 +63,12 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
         (
             |_, _| ok("<html>sign in</html>"),
             METADATA,
-            "no json object with an issuer and a jwks_uri",
+            "not a JSON object with an issuer and a jwks_uri",
         ),
         (
             |_, issuer| ok(&json!({"issuer": issuer}).to_string()),
             METADATA,
-            "no json object with an issuer and a jwks_uri",
+            "not a JSON object with an issuer and a jwks_uri",
         ),
         (
             |_, issuer| {
@@ -83,7 +83,7 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
                 _ => says("302 Found", ""),
             },
             "/keys",
-            "answered 302",
+            "the status 302",
         ),
         (
             |target, issuer| match target {
@@ -91,7 +91,7 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
                 _ => ok("[]"),
             },
             "/keys",
-            "not a json object with an array of keys",
+            "not a JSON object with an array of keys",
         ),
         (
             |target, issuer| match target {
@@ -190,7 +190,7 @@ async fn keys_that_were_good_once_are_said_to_be_kept() {
     failing.store(true, Ordering::SeqCst);
     let line = running.line("keys not refreshed").await;
     assert!(text(&line, "message").contains("last good"), "{line}");
-    assert!(text(&line, "why").contains("answered 503"), "{line}");
+    assert!(text(&line, "why").contains("the status 503"), "{line}");
 }
 
 async fn has_keys(process: &Process) {
