@@ -30,10 +30,10 @@ pub enum Refusal {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// No route matches.
-    #[error("no route")]
+    #[error("no route matches the request")]
     NoRoute,
     /// The target contains a copy of the presented token, which would be forwarded and logged.
-    #[error("the token stands in the request target")]
+    #[error("the request target contains the token")]
     TokenInTarget,
     /// The token is not acceptable, or the gateway cannot verify it now.
     #[error(transparent)]
@@ -48,16 +48,16 @@ pub enum Refusal {
     #[error("the audit event could not be written")]
     Audit,
     /// The exchange took too long.
-    #[error("waited too long for the exchange")]
+    #[error("the exchange took too long")]
     WaitedTooLong,
     /// An internal error of the gateway.
-    #[error("internal fault")]
+    #[error("internal error")]
     Fault,
     /// The response of the upstream contains the token that was sent to it.
-    #[error("the downstream repeats its token")]
+    #[error("the upstream's response contains the token that was sent to it")]
     Leak(LeakPlace),
     /// The upstream failed.
-    #[error("downstream: {0}")]
+    #[error("upstream: {0}")]
     Upstream(#[from] UpstreamFault),
 }
 
@@ -68,19 +68,19 @@ pub enum UpstreamFault {
     #[error("unreachable")]
     Unreachable,
     /// It does not respond in time.
-    #[error("no answer in time")]
+    #[error("no response in time")]
     Timeout,
     /// Its response is not valid HTTP.
-    #[error("unusable answer")]
+    #[error("the response is not valid HTTP")]
     Framing,
     /// It refuses a newly issued token.
-    #[error("refuses a fresh token")]
+    #[error("refuses a newly issued token")]
     Unauthorized,
     /// It refuses the token, and the request cannot be repeated.
-    #[error("refuses the token of a request that cannot be repeated")]
+    #[error("refuses the token, and the request cannot be repeated")]
     NotRepeatable,
     /// It switches protocols without a request to do so.
-    #[error("unasked protocol switch")]
+    #[error("switched protocols without a request to do so")]
     Upgrade,
 }
 

@@ -48,16 +48,16 @@ pub enum ExchangeError {
     #[error("the token could not be signed")]
     Signing(#[source] JoseError),
     /// No randomness was available for a `jti`.
-    #[error("the token could not be given an id")]
+    #[error("no id could be generated for the token")]
     Randomness(#[from] NoRandomness),
     /// An opaque token was permitted, but no keys to seal it with are configured.
-    #[error("there are no keys to seal opaque tokens with")]
+    #[error("there are no keys for sealing opaque tokens")]
     NoOpaqueKeys,
     /// Sealing failed.
     #[error("the token could not be sealed")]
     Sealing(#[from] SealingError),
     /// The issued token grants more than was permitted, or cannot be read.
-    #[error("the issued token is not what was permitted: {0}")]
+    #[error("the issued token differs from what was permitted: {0}")]
     NotAsPermitted(#[from] Wider),
 }
 

@@ -15,17 +15,17 @@ pub enum PathAmbiguity {
     #[error("a dot segment")]
     DotSegment,
     /// A character that servers interpret differently: `;`, `\`, control characters, or anything beyond ASCII.
-    #[error("a character that servers read differently")]
+    #[error("a character that servers interpret differently")]
     Character,
     /// A `%` that is not followed by two hexadecimal digits.
-    #[error("a broken percent-encoding")]
+    #[error("an invalid percent-encoding")]
     BrokenEncoding,
     /// An encoded delimiter, control character, or character that needs no encoding. Decoding before or after matching
     /// would result in different paths.
-    #[error("an encoding that hides a character of the path's structure")]
+    #[error("a percent-encoded character whose decoding could change the path")]
     HiddenCharacter,
     /// Encoded bytes that are not UTF-8, such as an overlong form of a dot or slash.
-    #[error("encoded bytes that are not utf-8")]
+    #[error("percent-encoded bytes that are not UTF-8")]
     NotUtf8,
 }
 

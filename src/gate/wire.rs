@@ -22,34 +22,34 @@ pub enum HeadFault {
     #[error("the target has a fragment or is neither a path nor an http URL")]
     Target,
     /// The target contains a character that RFC 3986 does not allow and that cannot be forwarded unchanged.
-    #[error("the target holds a character that has to be percent-encoded")]
+    #[error("the target contains a character that must be percent-encoded")]
     TargetCharacter,
     /// A line ends with a bare line feed, or contains a carriage return (RFC 9112 §2.2).
     #[error("a line does not end in CR LF")]
     LineEnd,
     /// A header field continues on the next line (RFC 9112 §5.2).
-    #[error("a folded field line")]
+    #[error("a field line is folded")]
     Folded,
     /// A field name is empty or not a token, or whitespace precedes the colon (RFC 9112 §5.1).
-    #[error("a field name that is no token")]
+    #[error("a field name is not a token")]
     FieldName,
     /// A header field contains a control character.
-    #[error("a control character")]
+    #[error("a field value contains a control character")]
     Control,
     /// Content-Length is not a plain decimal number.
     #[error("content-length is not one decimal number")]
     ContentLength,
     /// Both Content-Length and Transfer-Encoding are present (RFC 9112 §6.1).
-    #[error("content-length beside transfer-encoding")]
+    #[error("both content-length and transfer-encoding are present")]
     LengthAndCoding,
     /// Transfer-Encoding is not exactly `chunked`, or the request is HTTP/1.0.
     #[error("transfer-encoding is not exactly chunked")]
     TransferCoding,
     /// Expect is not exactly `100-continue` (RFC 9110 §10.1.1).
-    #[error("an expectation other than 100-continue")]
+    #[error("the expectation is not 100-continue")]
     Expectation,
     /// Connection names a field that every request needs, or something that is not a field name (RFC 9110 §7.6.1).
-    #[error("the connection field names what it may not")]
+    #[error("the connection field names a field that it must not name")]
     Connection,
 }
 

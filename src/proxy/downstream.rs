@@ -62,7 +62,10 @@ impl Serving {
             Some(Ok(())) => {
                 ctx.renewed = true;
                 ctx.repeat = true;
-                Error::explain(ErrorType::HTTPStatus(502), "repeating with a fresh token")
+                Error::explain(
+                    ErrorType::HTTPStatus(502),
+                    "repeating the request with a new token",
+                )
             }
         }
     }

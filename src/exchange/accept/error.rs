@@ -6,33 +6,33 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Wider {
     /// The token does not have the permitted form, or its claims cannot be read.
-    #[error("unreadable")]
+    #[error("it cannot be read")]
     Unreadable,
     /// The token names a different issuer than the exchanger.
-    #[error("another issuer")]
+    #[error("different issuer")]
     Issuer,
     /// The token names no audience, or an audience that was not permitted.
-    #[error("another audience")]
+    #[error("different audience")]
     Audience,
     /// The token has scopes that were not permitted.
-    #[error("more scope")]
+    #[error("additional scope")]
     Scope,
     /// The token has expired, has no expiry, or expires later than permitted.
-    #[error("another lifetime")]
+    #[error("different lifetime")]
     Lifetime,
     /// The token names a different chain of actors.
-    #[error("another chain of actors")]
+    #[error("different actor chain")]
     Actors,
     /// The token is about a different subject or for a different client.
-    #[error("another subject or client")]
+    #[error("different subject or client")]
     Subject,
     /// The `authorization_details` of the token differ from those that were permitted.
-    #[error("other authorization details")]
+    #[error("different authorization details")]
     AuthorizationDetails,
     /// The token has a claim that was not permitted, a claim with a different value than permitted, or no `jti`.
     #[error("a claim that was not permitted")]
     Claim,
     /// The sealed lineage of the token is missing, wrong or too long, so that a revocation would not reach the token.
-    #[error("another lineage")]
+    #[error("different lineage")]
     Lineage,
 }
