@@ -83,7 +83,7 @@ pub enum StoreError {
     #[error("the store is not available: {0}")]
     Unavailable(String),
     /// The stored data is not what was written.
-    #[error("the store holds something that was not put there so")]
+    #[error("the stored data is not what was written")]
     Corrupt,
     /// The store has reached its maximum size.
     #[error("the store is full")]

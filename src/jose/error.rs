@@ -8,16 +8,16 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JoseError {
     /// The token is not three non-empty parts of canonical base64url between two dots (RFC 7515 §7.1).
-    #[error("not a jws in compact serialization")]
+    #[error("not a JWS in compact serialization")]
     NotCompact,
     /// The header is not a small JSON object with distinct members, or a member has the wrong type.
-    #[error("the header is not a small json object whose members have their types")]
+    #[error("the header is not a small JSON object with members of the right types")]
     Header,
     /// `alg` is not a supported algorithm. `none` and HMAC are not supported.
-    #[error("the header names no asymmetric algorithm that is supported")]
+    #[error("the header does not name a supported asymmetric algorithm")]
     UnsupportedAlgorithm,
     /// The header requires an extension: `crit`, `b64` or `zip`.
-    #[error("the header asks for the extension {0}")]
+    #[error("the header requires the extension {0}")]
     Extension(&'static str),
     /// The payload is not a JSON object that is acceptable as claims.
     #[error("the payload is not acceptable")]
@@ -37,7 +37,7 @@ pub enum JoseError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum KeyError {
     /// The key is not a JSON object whose members have the right types.
-    #[error("not a jwk")]
+    #[error("not a JWK")]
     NotAJwk,
     /// `kty` or `crv` is not supported. Symmetric keys are not supported.
     #[error("its type is not supported")]
@@ -52,13 +52,13 @@ pub enum KeyError {
     #[error("its operations do not include verify")]
     NotForVerification,
     /// The numbers are malformed, or not a public key of that type.
-    #[error("its numbers are not a public key of its type")]
+    #[error("its parameters are not a public key of its type")]
     Material,
     /// The RSA key has fewer than 2048 or more than 8192 bits.
     #[error("it is shorter than 2048 or longer than 8192 bits")]
     Size,
     /// The key is known to be breakable: RSA of the ROCA family, or an Ed25519 point of small order.
-    #[error("it is of a kind that is known to be weak")]
+    #[error("it is known to be weak")]
     Weak,
     /// Another key of the set has the same `kid` but different material. Neither is used.
     #[error("another key of the set has the same kid")]
@@ -67,7 +67,7 @@ pub enum KeyError {
     #[error("its kid is longer than 128 bytes")]
     KidTooLong,
     /// The text contains no supported private key.
-    #[error("expected a pem file with an ec p-256, ec p-384, ed25519 or rsa private key")]
+    #[error("expected a PEM file with an EC P-256, EC P-384, Ed25519 or RSA private key")]
     NotAPrivateKey,
     /// The cryptographic library could not generate a key.
     #[error("no key could be generated")]

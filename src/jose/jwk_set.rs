@@ -31,7 +31,7 @@ pub struct SkippedKey {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JwkSetError {
     /// The text is not a JSON object with distinct members and an array `keys`, or is longer than 1 MiB.
-    #[error("not a json object with an array of keys")]
+    #[error("not a JSON object with an array of keys")]
     NotAKeySet,
     /// There are more than [`MAX_KEYS`] keys.
     #[error("more than {MAX_KEYS} keys")]
@@ -69,7 +69,7 @@ pub enum KeyLookup {
     #[error("no key has the kid that the token names")]
     UnknownKid,
     /// The token has no `kid`, and not exactly one key fits its algorithm.
-    #[error("the token names no kid and not exactly one key fits its algorithm")]
+    #[error("the token has no kid, and not exactly one key matches its algorithm")]
     NotExactlyOne,
     /// The key that the token names is not for the token's algorithm.
     #[error("the key that the token names is not for its algorithm")]

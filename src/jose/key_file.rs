@@ -194,7 +194,7 @@ mod tests {
         fs::set_permissions(file(&folder), fs::Permissions::from_mode(0o600)).unwrap();
         let (key, found) = build(&folder, Some(Algorithm::ES256), Effects::Allowed);
         assert!(key.is_none());
-        assert!(found[0].1.contains("expected a pem file"), "{found:?}");
+        assert!(found[0].1.contains("expected a PEM file"), "{found:?}");
         assert_eq!(fs::read_to_string(file(&folder)).unwrap(), "garbage");
     }
 

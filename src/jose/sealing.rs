@@ -44,7 +44,7 @@ pub enum SealingKeyError {
     #[error("expected 32 bytes as one line of base64")]
     NotAKey,
     /// All bytes are equal.
-    #[error("the key is one byte again and again")]
+    #[error("the key is one repeated byte")]
     Guessable,
     /// The cryptographic library could not generate a key.
     #[error("no key could be generated")]

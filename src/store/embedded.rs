@@ -88,7 +88,7 @@ impl Embedded {
             .map_err(|_| unavailable("too many operations wait for the disk"))?;
         timeout(DEADLINE, answered)
             .await
-            .map_err(|_| unavailable("the disk did not answer in time"))?
+            .map_err(|_| unavailable("the disk did not respond in time"))?
             .map_err(|_| unavailable("the writing thread has ended"))?
     }
 }

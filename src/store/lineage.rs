@@ -18,7 +18,10 @@ pub struct Lineage {
 
 /// The lineage of a token would have more keys than can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{found} things could end the token, more than {}", Lineage::MAX_KEYS)]
+#[error(
+    "the token depends on {found} revocable items, more than {}",
+    Lineage::MAX_KEYS
+)]
 pub struct TooManyKeys {
     /// The number of keys.
     pub found: usize,

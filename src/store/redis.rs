@@ -124,7 +124,7 @@ impl Redis {
             Ok(Ok(())) => Ok(store),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::Unavailable(
-                "it did not answer in five seconds".to_owned(),
+                "it did not respond within five seconds".to_owned(),
             )),
         }
     }
@@ -139,7 +139,9 @@ impl Redis {
         match done.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(lost)) => Err(lost.into()),
-            Err(_) => Err(StoreError::Unavailable("the runtime ends".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(
+                "the runtime is shutting down".to_owned(),
+            )),
         }
     }
 

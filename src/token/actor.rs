@@ -20,7 +20,7 @@ pub struct ActorChain(Vec<Actor>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ActorError {
     /// A level is not an object with a string `sub`.
-    #[error("an act claim is not an object that names its sub")]
+    #[error("an act claim is not an object with a sub")]
     Malformed,
     /// There are more levels than any policy allows.
     #[error("more than {allowed} actors")]

@@ -34,13 +34,13 @@ pub enum ClaimsError {
     #[error("more than {0} bytes of claims")]
     TooLong(usize),
     /// The text is not one JSON object, has duplicate members, or has too many levels.
-    #[error("not a json object with distinct members of bounded depth")]
+    #[error("not a JSON object with unique members and limited depth")]
     NotAnObject,
     /// The claim is missing.
     #[error("the claim {0} is missing")]
     Missing(&'static str),
     /// The claim has the wrong type, or its number is out of range.
-    #[error("the claim {0} is not of its type")]
+    #[error("the claim {0} has the wrong type")]
     WrongType(&'static str),
 }
 
@@ -225,7 +225,7 @@ impl<'de> Visitor<'de> for Distinct {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a json value with distinct members")
+        f.write_str("a JSON value with unique members")
     }
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)

@@ -369,7 +369,7 @@ async fn nothing_on_the_server_says_whom_or_what_it_is_about_and_nobody_else_can
     // a gateway with other keys does not start: it would know none of the revocations
     let url = format!("redis://127.0.0.1:{}/0", server.port);
     let other = build(&url, "redis: { url: URL }", Some(&self::keys()), clock());
-    assert!(other.unwrap_err().contains("not put there"));
+    assert!(other.unwrap_err().contains("not what was written"));
 }
 
 #[tokio::test]

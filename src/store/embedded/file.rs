@@ -27,7 +27,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another process has the file open, or this process under another name.
-    #[error("the store is open elsewhere")]
+    #[error("the store is open in another process")]
     Locked,
     /// The file is empty. It was truncated, because a store is never empty.
     #[error("the file is empty, so it is not a store")]
@@ -314,7 +314,7 @@ impl From<DatabaseError> for OpenError {
 impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Damaged => Self::Damaged("an entry is not what was put there".to_owned()),
+            Fault::Damaged => Self::Damaged("an entry is not what was written".to_owned()),
             Fault::Closed(why) => Self::Damaged(why),
             Fault::File(redb::Error::Io(error)) => Self::Io(error),
             Fault::File(error) => Self::Damaged(error.to_string()),

@@ -46,7 +46,7 @@ enum Connection {
 #[derive(Debug, Error)]
 pub(super) enum Lost {
     /// The response did not arrive in time.
-    #[error("the server did not answer in time")]
+    #[error("the server did not respond in time")]
     Deadline,
     /// A connection attempt failed a moment ago.
     #[error("the server could not be reached a moment ago")]

@@ -97,7 +97,7 @@ impl Followed {
         match read {
             Ok(Ok(_)) => Ok(()),
             _ => Err(StoreError::Unavailable(
-                "it was written, and could not be read back in time".to_owned(),
+                "it was written, but could not be read back in time".to_owned(),
             )),
         }
     }
