@@ -155,7 +155,7 @@ fn assertion(form: &Form) -> Result<Option<RawToken>, OAuthError> {
         // RFC 7521 §4.2.1: with an unknown type, the client is not authenticated
         (Some(_), Some(_)) => Err(OAuthError::invalid_client(Tried::Otherwise)),
         (Some(_), None) | (None, Some(_)) => Err(OAuthError::invalid_request(
-            "client_assertion and client_assertion_type go together",
+            "client_assertion and client_assertion_type must be sent together",
         )),
     }
 }
@@ -172,7 +172,7 @@ fn claim<'a>(
             let ids: Vec<String> = basic.ids().map(str::to_owned).collect();
             if named.is_some_and(|named| !ids.iter().any(|id| id == named)) {
                 return Err(OAuthError::invalid_request(
-                    "client_id names another client than the Authorization field",
+                    "client_id and the Authorization field name different clients",
                 ));
             }
             Ok(Claim {
@@ -213,5 +213,5 @@ fn issuer_of(token: &RawToken) -> Option<String> {
 }
 
 fn several() -> OAuthError {
-    OAuthError::invalid_request("a client authenticates in one way")
+    OAuthError::invalid_request("a client must authenticate in exactly one way")
 }

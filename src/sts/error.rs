@@ -77,7 +77,7 @@ impl OAuthError {
     pub(super) fn unsupported_response_type() -> Self {
         Self::bad_request(
             "unsupported_response_type",
-            "there is no sign-in here",
+            "this service has no sign-in",
             Reason::GrantNotOffered,
         )
     }
@@ -88,7 +88,7 @@ impl OAuthError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             told: Some((
                 "temporarily_unavailable",
-                "the request cannot be answered at the moment",
+                "the request cannot be processed at the moment",
             )),
             extra: Some((header::RETRY_AFTER, RETRY_AFTER.into())),
             reason,
@@ -123,7 +123,10 @@ impl OAuthError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is longer than 64 KiB",
             ),
-            Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+            Unread::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "the body was not received in time",
+            ),
         };
         Self {
             status,

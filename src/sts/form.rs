@@ -58,7 +58,7 @@ pub(super) fn check_query(query: &[u8]) -> Result<(), OAuthError> {
             return Err(OAuthError::invalid_request("too many parameters"));
         }
         let (name, value) = decoded(parameter)
-            .ok_or_else(|| OAuthError::invalid_request("the query is no UTF-8 form"))?;
+            .ok_or_else(|| OAuthError::invalid_request("the query is not a UTF-8 form"))?;
         if !value.is_empty() && IN_THE_BODY.contains(&name.as_str()) {
             return Err(OAuthError::invalid_request(
                 "parameters belong in the body, not in the query",
@@ -96,7 +96,7 @@ impl Form {
                 return Err(OAuthError::invalid_request("too many parameters"));
             }
             let (name, value) = decoded(parameter)
-                .ok_or_else(|| OAuthError::invalid_request("the body is no UTF-8 form"))?;
+                .ok_or_else(|| OAuthError::invalid_request("the body is not a UTF-8 form"))?;
             if value.is_empty() {
                 continue;
             }

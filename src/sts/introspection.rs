@@ -183,7 +183,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 fn unavailable() -> Response<Bytes> {
     let body = json!({
         "error": "temporarily_unavailable",
-        "error_description": "the answer could not be signed",
+        "error_description": "the response could not be signed",
     });
     let mut response = answer(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -33,20 +33,24 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
     let (code, description) = match &error {
         PolicyError::ScopeExceeds { .. } | PolicyError::ScopeNotHeld { .. } => (
             "invalid_scope",
-            "the scope exceeds what the tokens hold or the client may have",
+            "the scope exceeds what the tokens contain or the client may have",
         ),
         PolicyError::NoScopeLeft { .. } => (
             "invalid_scope",
-            "the tokens hold no scope that the client may have",
+            "the tokens contain no scope that the client may have",
         ),
-        PolicyError::TargetNotAllowed | PolicyError::AudienceNotForClient => {
-            ("invalid_target", "the client gets no token for this target")
-        }
+        PolicyError::TargetNotAllowed | PolicyError::AudienceNotForClient => (
+            "invalid_target",
+            "the client may not get a token for this target",
+        ),
         PolicyError::ActorNeeded => (
             unacceptable,
-            "a subject token of this type needs an actor token",
+            "a subject token of this type requires an actor token",
         ),
-        PolicyError::FormatNotAllowed => (INVALID_REQUEST, "the client gets no token of this type"),
+        PolicyError::FormatNotAllowed => (
+            INVALID_REQUEST,
+            "the client may not get a token of this type",
+        ),
         PolicyError::NoLifetimeLeft => (unacceptable, "the token is not acceptable"),
         PolicyError::CallerNotAdmitted
         | PolicyError::NoOperation

@@ -183,5 +183,5 @@ async fn end(
 
 /// RFC 7009 §2.1: the request is refused, and the client is told why.
 fn another_clients() -> OAuthError {
-    OAuthError::invalid_request("the token is another client's")
+    OAuthError::invalid_request("the token belongs to another client")
 }

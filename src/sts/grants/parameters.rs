@@ -50,7 +50,7 @@ pub(super) fn resources(form: &Form) -> Result<Vec<String>, OAuthError> {
     let malformed = || {
         OAuthError::bad_request(
             "invalid_target",
-            "a resource is an absolute URI without a fragment",
+            "a resource must be an absolute URI without a fragment",
             Reason::MalformedForm,
         )
     };
@@ -69,7 +69,7 @@ pub(super) fn no_authorization_details(form: &Form) -> Result<(), OAuthError> {
         None => Ok(()),
         Some(_) => Err(OAuthError::bad_request(
             "invalid_authorization_details",
-            "authorization_details cannot be asked for",
+            "authorization_details cannot be requested",
             Reason::AuthorizationDetails,
         )),
     }

@@ -83,7 +83,7 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
     let needs_actor = |subject| match &actor {
         Some(_) => Ok(subject),
         None => Err(OAuthError::invalid_request(
-            "a subject token of this type needs an actor token",
+            "a subject token of this type requires an actor token",
         )),
     };
     let subject = match TokenTypeUri::parse(declared) {
@@ -103,7 +103,7 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
         Some(TokenTypeUri::UserId) => needs_actor(Subject::User(subject))?,
         Some(TokenTypeUri::RefreshToken | TokenTypeUri::Saml1 | TokenTypeUri::Saml2) | None => {
             return Err(OAuthError::invalid_request(
-                "a subject token of this type is not taken",
+                "subject tokens of this type are not accepted",
             ));
         }
     };
@@ -124,7 +124,7 @@ fn actor_parameters(
     match (form.get("actor_token"), form.get("actor_token_type")) {
         (None, None) => Ok(None),
         (Some(_), None) | (None, Some(_)) => Err(OAuthError::invalid_request(
-            "actor_token and actor_token_type go together",
+            "actor_token and actor_token_type must be sent together",
         )),
         (Some(token), Some(declared)) => match TokenTypeUri::parse(declared) {
             Some(declared @ (TokenTypeUri::AccessToken | TokenTypeUri::IdToken)) => Ok(Some((
@@ -139,7 +139,7 @@ fn actor_parameters(
                 | TokenTypeUri::Saml2,
             )
             | None => Err(OAuthError::invalid_request(
-                "an actor token of this type is not taken",
+                "actor tokens of this type are not accepted",
             )),
         },
     }
@@ -150,7 +150,7 @@ fn requested(
     form: &Form,
     client: &ClientPolicy,
 ) -> Result<(TokenTypeUri, TokenFormat), OAuthError> {
-    let not_issued = || OAuthError::invalid_request("a token of this type is not issued");
+    let not_issued = || OAuthError::invalid_request("tokens of this type are not issued");
     let requested = match form.get("requested_token_type") {
         None => TokenTypeUri::AccessToken,
         Some(text) => TokenTypeUri::parse(text).ok_or_else(not_issued)?,

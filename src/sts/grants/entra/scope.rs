@@ -60,11 +60,13 @@ pub(in crate::sts::grants) fn asked(
         return Err(unusable("a scope of an API is missing"));
     };
     if named.iter().any(|other| other.prefix != first.prefix) {
-        return Err(unusable("the scopes are those of more than one audience"));
+        return Err(unusable("the scopes belong to more than one audience"));
     }
     let default = named.iter().any(|named| named.scope == DEFAULT);
     if default && named.len() > 1 {
-        return Err(unusable(".default stands for all scopes, and beside none"));
+        return Err(unusable(
+            ".default means all scopes and cannot be combined with others",
+        ));
     }
     let audience = first
         .prefix
