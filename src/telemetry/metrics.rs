@@ -101,13 +101,13 @@ impl Metrics {
         let connection_events = CounterFamily::register(
             &registry,
             "obo_connection_events_total",
-            "Connections accepted, closed, refused and cut.",
+            "Connection events, by event.",
             &["event"],
         );
         let reloads = CounterFamily::register(
             &registry,
             "obo_config_reload_total",
-            "Configurations that were to replace the running one.",
+            "Configuration reloads, by outcome.",
             &["outcome"],
         );
         let log_dropped = CounterFamily::register(
@@ -119,7 +119,7 @@ impl Metrics {
         let libraries = CounterFamily::register(
             &registry,
             "obo_library_events_total",
-            "Errors and warnings of the libraries that the gateway is made of.",
+            "Errors and warnings of the gateway's libraries.",
             &["library", "level"],
         );
         register_process(&registry);
@@ -135,13 +135,13 @@ impl Metrics {
             last_reload_successful: Gauge::register(
                 &registry,
                 "obo_config_last_reload_successful",
-                "1 where the last configuration that was to be served is served.",
+                "1 if the last configuration reload succeeded, otherwise 0.",
                 &[],
             ),
             last_reload_success: Gauge::register(
                 &registry,
                 "obo_config_last_reload_success_timestamp_seconds",
-                "When the configuration that is served was read, in seconds since 1970.",
+                "Time at which the running configuration was read, in seconds since 1970.",
                 &[],
             ),
             log_dropped: log_dropped.with(&[]),
@@ -284,17 +284,17 @@ impl Families {
         let counter = |name, help, labels| CounterFamily::register(registry, name, help, labels);
         let histogram = |name, help, labels, buckets| HistogramFamily::register(registry, name, help, labels, buckets);
         Self {
-            requests: counter("obo_requests_total", "Requests by how they ended.", &["route", "outcome"]),
-            request_duration: histogram("obo_request_duration_seconds", "From the end of a request's head to the end of its answer.", &["route"], REQUEST_BUCKETS),
-            exchanges: counter("obo_exchange_total", "Exchanges made.", &["route", "exchanger", "outcome"]),
-            exchange_duration: histogram("obo_exchange_duration_seconds", "How long an exchange took.", &["exchanger"], EXCHANGE_BUCKETS),
-            cache: counter("obo_cache_total", "Lookups in the cache of exchanges.", &["route", "result"]),
+            requests: counter("obo_requests_total", "Requests, by outcome.", &["route", "outcome"]),
+            request_duration: histogram("obo_request_duration_seconds", "Time from the end of the request head to the end of the response, in seconds.", &["route"], REQUEST_BUCKETS),
+            exchanges: counter("obo_exchange_total", "Token exchanges, by outcome.", &["route", "exchanger", "outcome"]),
+            exchange_duration: histogram("obo_exchange_duration_seconds", "Duration of token exchanges, in seconds.", &["exchanger"], EXCHANGE_BUCKETS),
+            cache: counter("obo_cache_total", "Lookups in the token cache, by result.", &["route", "result"]),
             denied: counter("obo_denied_total", "Requests not forwarded, by reason.", &["route", "reason"]),
-            upstream_requests: counter("obo_upstream_requests_total", "Answers of downstream APIs.", &["route", "status_class"]),
-            upstream_duration: histogram("obo_upstream_duration_seconds", "How long a downstream API took to answer.", &["route"], REQUEST_BUCKETS),
-            leaks: counter("obo_leak_blocked_total", "Tokens found where they must not pass.", &["route", "place"]),
-            subject_tokens: counter("obo_subject_tokens_total", "Subject tokens checked.", &["issuer", "outcome"]),
-            jwks_refreshes: counter("obo_jwks_refresh_total", "Fetches of an issuer's keys.", &["issuer", "outcome"]),
+            upstream_requests: counter("obo_upstream_requests_total", "Responses of the upstream, by status class.", &["route", "status_class"]),
+            upstream_duration: histogram("obo_upstream_duration_seconds", "Time from forwarding a request to the head of the upstream's response, in seconds.", &["route"], REQUEST_BUCKETS),
+            leaks: counter("obo_leak_blocked_total", "Tokens found and blocked where they must not be forwarded.", &["route", "place"]),
+            subject_tokens: counter("obo_subject_tokens_total", "Subject tokens verified, by outcome.", &["issuer", "outcome"]),
+            jwks_refreshes: counter("obo_jwks_refresh_total", "Fetches of an issuer's keys, by outcome.", &["issuer", "outcome"]),
             routes: Mutex::default(),
             issuers: Mutex::default(),
         }

@@ -36,22 +36,25 @@ impl Gauges {
     pub(super) fn register(registry: &Registry) -> Self {
         let gauge = |name, help| Gauge::register(registry, name, help, &[]);
         Self {
-            cache_bytes: gauge("obo_cache_bytes", "Bytes that remembered exchanges take."),
-            cache_entries: gauge("obo_cache_entries", "Remembered exchanges."),
+            cache_bytes: gauge(
+                "obo_cache_bytes",
+                "Memory that cached exchanges use, in bytes.",
+            ),
+            cache_entries: gauge("obo_cache_entries", "Cached exchanges."),
             revocations_stale: gauge(
                 "obo_revocations_stale",
-                "1 where others may have revoked what is still accepted here.",
+                "1 if this gateway may accept tokens that other gateways have revoked, otherwise 0.",
             ),
             key_ages: GaugeFamily::register(
                 registry,
                 "obo_jwks_age_seconds",
-                "Time since the keys in use were fetched.",
+                "Time since the keys in use were fetched, in seconds.",
                 &["issuer"],
             ),
             certificates: GaugeFamily::register(
                 registry,
                 "obo_certificate_expiry_timestamp_seconds",
-                "When a certificate of the gateway's own expires, in seconds since 1970.",
+                "Expiry of the gateway's own certificates, in seconds since 1970.",
                 &["use", "name"],
             ),
         }

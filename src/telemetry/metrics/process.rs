@@ -47,7 +47,10 @@ impl Process {
         ))?;
         let mut process = Self {
             open_fds: gauge("process_open_fds", "Open file descriptors.")?,
-            max_fds: gauge("process_max_fds", "Most file descriptors that may be open.")?,
+            max_fds: gauge(
+                "process_max_fds",
+                "Maximum number of open file descriptors.",
+            )?,
             virtual_memory: gauge("process_virtual_memory_bytes", "Virtual memory size.")?,
             resident_memory: gauge("process_resident_memory_bytes", "Resident memory size.")?,
             threads: gauge("process_threads", "Threads of the process.")?,
