@@ -10,7 +10,7 @@ pub enum OverrideError {
     #[error("invalid YAML")]
     Syntax(#[from] serde_yaml::Error),
     /// The path leads through a value that is neither a mapping nor a list with that item.
-    #[error("{path} leads to nothing")]
+    #[error("the key {path} does not exist")]
     NoSuchPlace {
         /// The path.
         path: String,

@@ -42,7 +42,7 @@ pub enum TlsError {
         cause: rustls::Error,
     },
     /// The authorities for client certificates cannot be read.
-    #[error("cannot read the authorities {}: {}", file.display(), reason(cause))]
+    #[error("cannot read the CA certificates {}: {}", file.display(), reason(cause))]
     ClientCa {
         /// The configured file.
         file: PathBuf,
@@ -51,7 +51,7 @@ pub enum TlsError {
         cause: pem::Error,
     },
     /// The file contains no certificate that can be an authority.
-    #[error("no certificate of an authority in {}", file.display())]
+    #[error("no CA certificate in {}", file.display())]
     NoClientCa {
         /// The configured file.
         file: PathBuf,
