@@ -1,7 +1,7 @@
 //! The commands of the program.
 //!
 //! A command takes its arguments, writes text to the given writers, and returns an exit status (0: success, 1: failure,
-//! 2: the configuration or the arguments are invalid). `run` also runs a gateway until it is told to stop. Because the
+//! 2: the configuration or the arguments are invalid). `run` also runs a gateway until it is stopped. Because the
 //! writers are parameters, tests see what a user would see.
 
 mod check;

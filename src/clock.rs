@@ -122,7 +122,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told, for tests and for replaying a decision at another time.
+/// A clock that moves only when a test or a caller advances it, for tests and for replaying a decision at another time.
 #[derive(Debug)]
 pub struct ManualClock {
     started: Instant,

@@ -1,7 +1,7 @@
 //! The reasons why a request is not forwarded, and the one table with the responses to the client.
 //!
 //! Every stage has its own error type, and [`Refusal`] wraps them all. The public text is fixed. It is the same for
-//! every reason why a token is not acceptable, so that a response tells an attacker nothing. The reason goes to the log
+//! every reason why a token is not acceptable, so that an attacker learns nothing from a response. The reason goes to the log
 //! and the metrics.
 
 mod answer;

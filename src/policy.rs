@@ -169,7 +169,7 @@ impl ExchangePolicy {
         self.permit_before(request, now, &mut ())
     }
 
-    /// Decides like [`Self::permit`], and tells `witness` about each rule before it is applied.
+    /// Decides like [`Self::permit`], and reports each rule to `witness` before it is applied.
     ///
     /// # Errors
     /// Those of [`Self::permit`].

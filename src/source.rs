@@ -84,7 +84,7 @@ impl fmt::Debug for Bearer<'_> {
 /// Finds the bearer token in a head.
 ///
 /// # Errors
-/// [`SourceError`]. The request must then be refused, whatever else it contains.
+/// [`SourceError`]. The request must then be refused, regardless of its other content.
 pub fn bearer<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,

@@ -34,7 +34,7 @@ pub struct AdminSettings {
 }
 
 /// The certificate of the admin listener. The commands `revoke` and `explain` trust exactly this certificate,
-/// whatever host names it contains.
+/// regardless of the host names in it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTlsSettings {

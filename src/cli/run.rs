@@ -1,4 +1,4 @@
-//! `run`: runs the gateway until it is told to stop, and reloads the configuration on request.
+//! `run`: runs the gateway until it is stopped, and reloads the configuration on request.
 
 use super::{Gateway, Terminal};
 use crate::{

@@ -94,7 +94,7 @@ impl StartError {
 const LAST_LINES: Duration = Duration::from_secs(2);
 /// Maximum number of connections to the admin listener.
 const ADMIN_CONNECTIONS: usize = 256;
-/// Stands for a missing listener. The admin listener always exists.
+/// The address of a missing listener. The admin listener always exists.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Gateway {

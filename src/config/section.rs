@@ -10,7 +10,7 @@ use serde_yaml::{Mapping, Value};
 
 /// A mapping that is being read; it ends when the closure that reads it returns.
 ///
-/// A key is known once it was read, so a closure reads all its keys, whatever it finds in the first.
+/// A key is known once it was read, so a closure reads all its keys, even if the first one has an error.
 ///
 /// ```
 /// use obo_gateway::{config::Document, settings::{Findings, HumanDuration}};

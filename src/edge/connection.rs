@@ -43,7 +43,7 @@ where
     }
 }
 
-/// Does what `ServerApp::process_new` does for HTTP/1, and tells the guard when one request ends and the next begins.
+/// Does what `ServerApp::process_new` does for HTTP/1, and notifies the guard when one request ends and the next begins.
 async fn serve_http1<A, S>(app: &Arc<A>, guard: Box<Guard<S>>, shutdown: &ShutdownWatch)
 where
     A: HttpServerApp + Send + Sync + 'static,

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use pingora::server::ShutdownWatch;
 use tokio::sync::watch;
 
-/// Tells connections and accept loops to end.
+/// The signal for connections and accept loops to end.
 pub(crate) struct DrainSignal {
     begun: AtomicBool,
     announce: watch::Sender<bool>,

@@ -1,7 +1,7 @@
 //! Guards the stream between a connection (plain or TLS) and the HTTP/1 parser. The parser gets one request at a time.
 //! A head is kept back until it is complete and its raw bytes have been checked; a body is passed exactly to its end. A
 //! head that exceeds its deadline closes the connection. A head that can be read in more than one way is replaced by a
-//! substitute, and the app is told that the request is refused ([`RequestState`]).
+//! substitute, and [`RequestState`] reports to the app that the request is refused.
 //!
 //! The deadline covers the whole head, not each read: from accept for the first one (including the TLS handshake), and
 //! from its first byte for every later one. The pause between two requests is limited by pingora's keep-alive timeout.
@@ -49,7 +49,7 @@ pub(crate) struct Guard<S> {
     body: Body,
     /// Bytes that the client sent beyond this request.
     ahead: Vec<u8>,
-    /// What the app is told about this request.
+    /// The state of this request, which the app reads.
     request: Arc<RequestState>,
     /// `None` on HTTP/2, where each stream has a lease.
     lease: Option<Arc<Lease>>,
@@ -324,7 +324,7 @@ impl<S: IO> Guard<S> {
         }
     }
 
-    /// Once the client is told that its request became a tunnel, all further bytes from it pass.
+    /// After the response that turns the request into a tunnel, all further bytes from the client pass.
     fn note_tunnel(&mut self) {
         if self.request.is_tunnel() && self.body != Body::Endless {
             cold_path();

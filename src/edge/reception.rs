@@ -41,7 +41,7 @@ impl Reception {
         })
     }
 
-    /// Returns the signal that tells the accept loop and the connections of this listener to end.
+    /// Returns the signal for the accept loop and the connections of this listener to end.
     pub(crate) fn drain(&self) -> &Arc<DrainSignal> {
         &self.drain
     }

@@ -1,6 +1,6 @@
 //! TLS to a server whose certificate is in a local file: the gateway's own admin listener, for its commands.
 //!
-//! Exactly this certificate is trusted, whatever names and issuer it has, because only the gateway has its key.
+//! Exactly this certificate is trusted, regardless of its names and issuer, because only the gateway has its key.
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,

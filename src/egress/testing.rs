@@ -25,7 +25,7 @@ struct Shared {
 
 impl Provider {
     pub(crate) async fn start() -> Self {
-        // The first call installs the provider. Later calls fail and would have installed the same one.
+        // The first call installs the provider. Later calls fail, which is harmless: the provider is the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -154,8 +154,8 @@ impl SealingKeys {
         Ok(sealed)
     }
 
-    /// Opens what was sealed with this purpose and associated data. Returns `None` for anything else, whatever is wrong
-    /// with it.
+    /// Opens what was sealed with this purpose and associated data. Returns `None` for anything else, without
+    /// the reason.
     pub fn open(&self, domain: &'static str, bound_to: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (head, text) = sealed.split_first_chunk::<HEAD>()?;
         let (version, head) = head.split_first()?;

@@ -88,7 +88,7 @@ impl ScopePolicy {
             building.within("rule", |b| {
                 b.findings.warn(
                     "user_only, but no scope is required",
-                    "any user's token with one allowed scope is accepted, whatever the client may have",
+                    "any user's token with one allowed scope is accepted, regardless of the client's scopes",
                     "add require with a scope that users must have here",
                 );
             });

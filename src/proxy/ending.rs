@@ -115,7 +115,7 @@ pub(super) fn status_of(session: &Session, ctx: &Context) -> u16 {
         .map_or(0, |status| status.as_u16())
 }
 
-/// Returns the decision about the token of a request, whatever happened to the request afterwards.
+/// Returns the decision about the token of a request, regardless of what happened to the request afterwards.
 fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
     match &ctx.progress {
         Progress::Authorized(authorized) => Some(authorized.credential.decision()),

@@ -105,7 +105,7 @@ fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
 }
 
 /// Refuses a request whose body was not read to its end. The connection is closed, because the next request could not
-/// be told from the rest of the body.
+/// be distinguished from the rest of the body.
 fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> {
     session.set_keepalive(None);
     let mut answer = Response::new(Vec::new());

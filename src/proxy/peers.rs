@@ -177,7 +177,7 @@ impl Peers {
     }
 }
 
-/// Counts a name as looked up when dropped, whatever the result was.
+/// Counts a name as looked up when dropped, regardless of the result.
 struct FirstLook(watch::Sender<usize>);
 
 impl Drop for FirstLook {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header;
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-/// Writes `answer`. The connection is kept open unless the answer says otherwise.
+/// Writes `answer`. The connection is kept open unless [`Answer::closes`] is set.
 pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context) -> Result<()> {
     if answer.closes {
         session.set_keepalive(None);

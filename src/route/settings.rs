@@ -103,7 +103,7 @@ impl RouteSettings {
         if self.public {
             building.findings.error_because(
                 "a public route is not a protected resource",
-                "clients would be told where to get a token that this route does not need",
+                "the metadata would name a source of tokens that this route does not need",
                 "remove resource, or remove public",
             );
             return None;

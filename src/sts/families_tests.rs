@@ -81,7 +81,7 @@ impl Rig {
         let member = self.current(token).await;
         match self.families.rotate(member, TERMS).await.unwrap() {
             Rotated::To(next) => next,
-            Rotated::Reused(..) => panic!("somebody was faster"),
+            Rotated::Reused(..) => panic!("another request was faster"),
         }
     }
 

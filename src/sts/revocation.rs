@@ -181,7 +181,7 @@ async fn end(
     Ok(until)
 }
 
-/// RFC 7009 §2.1: the request is refused, and the client is told why.
+/// RFC 7009 §2.1: the request is refused, and the response contains the reason.
 fn another_clients() -> OAuthError {
     OAuthError::invalid_request("the token belongs to another client")
 }

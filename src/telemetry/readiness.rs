@@ -54,7 +54,7 @@ impl Readiness {
         *self.conditions() = conditions;
     }
 
-    /// Makes the gateway not ready from now on, whatever the conditions are.
+    /// Makes the gateway not ready from now on, regardless of the conditions.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
     }

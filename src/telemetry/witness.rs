@@ -1,8 +1,8 @@
 //! Observation of how a decision is made, for `explain`.
 //!
 //! The functions that decide report their steps to a [`Witness`] while they decide. Requests use the witness `()`,
-//! which does nothing and costs nothing: no description is built for it. A witness is only told and never asked, so
-//! that it cannot change a decision.
+//! which does nothing and costs nothing: no description is built for it. A witness only receives reports and
+//! returns nothing, so that it cannot change a decision.
 
 use super::Principal;
 use crate::token::{Claims, ScopeSet};

@@ -231,7 +231,7 @@ impl Discovery {
     }
 
     /// The operator configured only the issuer's host. Any other host that a document names must have a public address.
-    /// Returns `None` if the URL leads to this machine.
+    /// Returns `None` if the URL is loopback, but the issuer is on another machine.
     fn reach(&self, jwks_uri: &OutboundUrl) -> Option<Reach> {
         if jwks_uri.is_loopback() && !self.base.is_loopback() {
             return None;

@@ -95,7 +95,7 @@ impl OwnTokens {
         let format = claims.and_then(|claims| format_of(typ.as_deref(), claims));
         Ok(Proven {
             made_from,
-            // it is an access token, whatever `typ` its route is configured to write
+            // it is an access token, regardless of the `typ` that its route is configured to write
             typ: match format {
                 Some(TokenFormat::Jwt) => Some(ACCESS_TOKEN_TYPE.into()),
                 Some(TokenFormat::Opaque | TokenFormat::IdToken) | None => proven.typ,

@@ -279,11 +279,11 @@ mod tests {
     fn a_broken_promise_is_shown_and_counted() {
         let (text, tally) = page(Paint::Plain, |page| {
             page.promise(true, "the audience is orders-api").unwrap();
-            page.promise(false, "the life is two minutes").unwrap();
+            page.promise(false, "the lifetime is two minutes").unwrap();
         });
         assert_eq!(tally, (2, 1));
         assert!(text.contains("✔ the audience"), "{text}");
-        assert!(text.contains("✘ failed: the life"), "{text}");
+        assert!(text.contains("✘ failed: the lifetime"), "{text}");
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl ClientPolicy {
             .or_else(|| self.resource(name))
     }
 
-    /// Returns the audience that `resource` stands for (RFC 8707).
+    /// Returns the audience that `resource` maps to (RFC 8707).
     pub(in crate::policy) fn resource(&self, resource: &str) -> Option<&Audience> {
         self.resources.get(resource)
     }

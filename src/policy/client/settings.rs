@@ -152,7 +152,7 @@ pub struct ClientChainSettings {
 pub struct ResourceSettings {
     /// The value of the `resource` parameter: an absolute URI without a fragment, compared character by character.
     pub resource: String,
-    /// The audience that this resource stands for. It must be one of the client's `audiences`.
+    /// The audience that this resource maps to. It must be one of the client's `audiences`.
     pub audience: Audience,
 }
 

@@ -147,7 +147,7 @@ fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
     }
     if text == "null" {
         return Err(mistake(
-            "null is the origin of every sandboxed page, whatever its author",
+            "null is the origin of every sandboxed page, regardless of its author",
             "serve the application from a separate origin",
         ));
     }

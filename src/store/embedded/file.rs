@@ -293,7 +293,7 @@ fn entries(transaction: &redb::ReadTransaction) -> Result<Vec<Revocation>, Fault
 impl From<DatabaseError> for OpenError {
     #[allow(
         clippy::wildcard_enum_match_arm,
-        reason = "the library's enum is non-exhaustive; whatever else there will be is no store that opens"
+        reason = "the library's enum is non-exhaustive; any other error means that the store does not open"
     )]
     fn from(error: DatabaseError) -> Self {
         match error {

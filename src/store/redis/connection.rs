@@ -152,7 +152,7 @@ impl Lost {
                     || error.is_unrecoverable_error()
                     || error.is_connection_dropped()
                     || error.is_timeout()
-                    // the connection leads to a former master and must be replaced
+                    // the connection is to a former master and must be replaced
                     || error.code() == Some("READONLY")
             }
         }

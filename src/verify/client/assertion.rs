@@ -62,7 +62,7 @@ pub struct VerifiedAssertion {
     lease: KeyLease,
 }
 
-/// The maximum lifetime, whatever `iat` and `nbf` say.
+/// The maximum lifetime, regardless of `iat` and `nbf`.
 const LONGEST_LIFE: Duration = Duration::from_secs(3_600);
 /// The maximum lifetime of a JWT that can be presented again because it has no `jti`.
 const SHORT_LIFE: Duration = Duration::from_secs(300);

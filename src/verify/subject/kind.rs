@@ -1,4 +1,4 @@
-//! The kinds of token that are never access tokens, whatever an issuer's `typ` allows.
+//! The kinds of token that are never access tokens, regardless of an issuer's `typ`.
 
 use crate::{
     jose::normalized_typ,

@@ -131,7 +131,7 @@ pub(in crate::verify) fn accept(
     })
 }
 
-/// Returns the subject of a genuine token for the logs, whatever else is wrong with the token.
+/// Returns the subject of a genuine token for the logs, regardless of other errors in the token.
 fn principal(issuer: &TrustedIssuer, claims: &Claims) -> Principal {
     let sub = claims.at_path(issuer.subject_claim().unwrap_or("sub"));
     Principal {

@@ -42,7 +42,7 @@ pub(in crate::cli::demo) async fn refusals(
     let kept = kept.unwrap_or_else(|| RawToken::from(String::new()));
     let outcome = try_all(world, page, &attempts(&world.tokens, &kept)).await?;
     page.space()?;
-    page.text("The response to a bad token, whatever is wrong with it:")?;
+    page.text("The response is the same for every bad token:")?;
     if let Some((_, body)) = outcome.unauthorized.first() {
         page.line(Ink::Faint, &format!("  {}", body.trim_end()))?;
     }
@@ -58,7 +58,7 @@ pub(in crate::cli::demo) async fn refusals(
     )?;
     page.promise(
         outcome.forbidden.contains("scope=\"orders.read\""),
-        "Bob's token is valid, so he is told the missing scope: orders.read.",
+        "Bob's token is valid, so the response names the missing scope: orders.read.",
     )?;
     page.promise(
         requests() == reached,

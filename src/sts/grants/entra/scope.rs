@@ -16,7 +16,7 @@ use crate::{
 
 /// MSAL always requests these. They are granted if the subject has them, and never cause an error.
 const RESERVED: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-/// Stands for all permitted scopes.
+/// The name for all permitted scopes.
 const DEFAULT: &str = ".default";
 
 /// The requested scope in the gateway's own names.
