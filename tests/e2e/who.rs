@@ -364,7 +364,7 @@ async fn the_decision_on_a_request_is_found_by_its_id() {
         text.contains("✘ required scope") && text.contains("subject      alice"),
         "{text}"
     );
-    assert!(text.contains("held mail"), "{text}");
+    assert!(text.contains("available mail"), "{text}");
     let ran = explain(&lab, &["--request-id", &id(1), "--json"]).await;
     assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
     let ran = explain(&lab, &["--request-id", &"0".repeat(32)]).await;

@@ -112,7 +112,7 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
         assert!(why.contains(expected), "{expected} is not in {why}");
         assert!(!line.to_string().contains("secret"), "{line}");
         // nothing is kept where nothing was there
-        assert!(!text(&line, "message").contains("last good"), "{line}");
+        assert!(!text(&line, "message").contains("last fetched"), "{line}");
     }
 }
 
@@ -189,7 +189,7 @@ async fn keys_that_were_good_once_are_said_to_be_kept() {
     has_keys(&running.process).await;
     failing.store(true, Ordering::SeqCst);
     let line = running.line("keys not refreshed").await;
-    assert!(text(&line, "message").contains("last good"), "{line}");
+    assert!(text(&line, "message").contains("last fetched"), "{line}");
     assert!(text(&line, "why").contains("the status 503"), "{line}");
 }
 
