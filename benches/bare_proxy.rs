@@ -1,6 +1,6 @@
-//! What the gateway is measured against: pingora on the gateway's own edge, with its allocator, its kind of runtime and
-//! its upstream timeouts, and with nothing else. Forwards everything to one address. Prints `listening <address>` and
-//! serves until it is killed.
+//! The baseline for measurements of the gateway: pingora on the gateway's own edge, with its allocator, runtime and
+//! upstream timeouts, and nothing else. Forwards all requests to one address. Prints `listening <address>` and serves
+//! until it is killed.
 #![allow(clippy::print_stdout, reason = "the address is this program's output")]
 
 use std::error::Error;
@@ -23,10 +23,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 is a free one.
+    /// The address to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Where everything is forwarded to.
+    /// The address that all requests are forwarded to.
     #[arg(long)]
     upstream: SocketAddr,
     /// Threads that serve connections.

@@ -1,5 +1,5 @@
-//! What token work costs: a warm lookup, a cold exchange, and for each algorithm the verification and the signature that
-//! a cold exchange cannot do without, beside the library's bare signature.
+//! Measures the cost of token work: a cache hit, an exchange without the cache, and, for each algorithm, the verification
+//! and the signature that such an exchange needs, compared with the bare signature of the library.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -190,7 +190,7 @@ fn present(headers: &HeaderMap) -> PresentedToken {
     bearer.present().unwrap()
 }
 
-/// The future of a lookup or an embedded exchange never waits; a runtime would cost more than the lookup.
+/// The future of a lookup or an embedded exchange is always ready at once. A runtime would cost more than the lookup.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
@@ -248,7 +248,7 @@ fn cold(c: &mut Criterion) {
 
 type Signer = Box<dyn Fn(&[u8])>;
 
-/// What the library alone takes for a signature over the bytes of a token.
+/// Measures the library alone: one signature over the bytes of a token.
 fn bare_signature(alg: Algorithm) -> Signer {
     match alg {
         Algorithm::ES256 => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),

@@ -1,4 +1,4 @@
-//! What the forms of a token cost: to make one of each, whatever the key, to ask about one, and to seal and open.
+//! Measures the cost of the token forms: issuing one of each with every kind of key, introspection, sealing and opening.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -72,7 +72,7 @@ impl Service {
         }
     }
 
-    /// From the presented token to the issued one, as the token endpoint does it.
+    /// The whole exchange from the presented token to the issued one, as the token endpoint does it.
     async fn exchange(&self, format: TokenFormat) -> IssuedToken {
         let declared = TokenTypeUri::AccessToken;
         let verified = self

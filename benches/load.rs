@@ -1,5 +1,5 @@
-//! Sends requests over kept-alive connections, each as soon as its connection's last answer is read, and prints one line:
-//! `requests=… errors=… non_2xx=… seconds=…`. Ends with status 1 unless every request was answered with 2xx.
+//! Sends requests over keep-alive connections, each as soon as the previous response on its connection was read, and
+//! prints one line: `requests=… errors=… non_2xx=… seconds=…`. The exit status is 1 unless every response was 2xx.
 #![allow(clippy::print_stdout, reason = "the line is this program's output")]
 #![allow(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -19,7 +19,7 @@ use tokio::task::LocalSet;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where requests are sent to.
+    /// The address that requests are sent to.
     #[arg(long)]
     target: SocketAddr,
     /// Connections that are kept alive.
@@ -28,10 +28,10 @@ struct Arguments {
     /// Requests over all connections.
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
-    /// Requests a second over all connections, evenly spread; as fast as they are answered without.
+    /// Requests per second over all connections, evenly spread. Default: as fast as responses arrive.
     #[arg(long)]
     rate: Option<f64>,
-    /// Send until this file is there, however many requests that are.
+    /// Send requests until this file exists, instead of a fixed number.
     #[arg(long, conflicts_with = "requests")]
     until: Option<PathBuf>,
     /// Origin-form request target.
@@ -46,11 +46,11 @@ struct Arguments {
     /// A file of header lines.
     #[arg(long)]
     header_file: Option<PathBuf>,
-    /// A file with one bearer token a line; requests take them in turn, from the first again behind the last.
+    /// A file with one bearer token per line. Requests use them in turn, starting over after the last one.
     #[arg(long)]
     tokens: Option<PathBuf>,
-    /// Never sleep: a proxy that wakes this process up pays for it, in a virtual machine dearly, and how often it has to
-    /// says nothing about the proxy.
+    /// Never sleep. Otherwise the proxy pays for waking this process up, which is expensive in a virtual machine and says
+    /// nothing about the proxy.
     #[arg(long)]
     awake: bool,
 }
@@ -68,7 +68,7 @@ struct Plan {
     requests: Cell<usize>,
     rate: Option<f64>,
     began: Instant,
-    /// Whole requests, sent in turn.
+    /// Complete requests, sent in turn.
     heads: Vec<Vec<u8>>,
 }
 
@@ -158,7 +158,7 @@ impl Plan {
     }
 }
 
-/// Has the last request sent when `file` is there.
+/// Stops sending requests when `file` exists.
 async fn end_with(file: PathBuf, plan: Rc<Plan>) {
     while !file.exists() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -166,12 +166,12 @@ async fn end_with(file: PathBuf, plan: Rc<Plan>) {
     plan.requests.set(0);
 }
 
-/// Sends requests on one connection until the last is sent or the other side closes after an answer.
+/// Sends requests on one connection until the last one is sent or the other side closes after a response.
 async fn run_connection(plan: &Plan, tally: &Tally) -> Result<(), Box<dyn Error>> {
     let sent = tally.sent.get();
     let stream = TcpStream::connect(plan.target).await;
     if stream.is_err() {
-        // Nobody is there: each attempt stands for a request, or this would never end.
+        // No server is listening: each attempt counts as a request, otherwise this would never end.
         tally.sent.set(sent + 1);
     }
     let mut stream = stream?;
@@ -206,14 +206,14 @@ struct Answer {
     closes: bool,
 }
 
-/// Reads one answer with a `Content-Length`, or without a body, and leaves the buffer empty.
+/// Reads one response with a `Content-Length`, or without a body, and leaves the buffer empty.
 async fn read_answer(
     stream: &mut TcpStream,
     received: &mut Vec<u8>,
 ) -> Result<Answer, Box<dyn Error>> {
     loop {
         if stream.read_buf(received).await? == 0 {
-            return Err("closed before the answer".into());
+            return Err("closed before the response".into());
         }
         let Some(end) = memmem::find(received, b"\r\n\r\n") else {
             continue;
@@ -230,7 +230,7 @@ async fn read_answer(
         let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         while received.len() < end + 4 + length {
             if stream.read_buf(received).await? == 0 {
-                return Err("closed inside the answer".into());
+                return Err("closed within the response".into());
             }
         }
         received.clear();

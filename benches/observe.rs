@@ -1,4 +1,4 @@
-//! What observing one forwarded request costs: id, trace context, metrics and the access-log line.
+//! Measures the cost of observing one forwarded request: id, trace context, metrics and the access-log line.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};

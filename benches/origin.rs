@@ -1,4 +1,4 @@
-//! The API behind the proxies of the benchmark: HTTP/1.1, keep-alive, always the same answer, as little work as possible.
+//! The API behind the proxies of the benchmark: HTTP/1.1, keep-alive, always the same response, as little work as possible.
 //! Prints `listening <address>` and serves until it is killed.
 #![allow(clippy::print_stdout, reason = "the address is this program's output")]
 
@@ -12,14 +12,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where to listen; port 0 is a free one.
+    /// The address to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The shortest answer that HTTP allows, instead of one as APIs give it.
+    /// Send the shortest response that HTTP allows, instead of one that is typical for APIs.
     #[arg(long)]
     short: bool,
-    /// Never sleep: a proxy that wakes this process up pays for it, in a virtual machine dearly, and how often it has to
-    /// says nothing about the proxy.
+    /// Never sleep. Otherwise the proxy pays for waking this process up, which is expensive in a virtual machine and says
+    /// nothing about the proxy.
     #[arg(long)]
     awake: bool,
 }
@@ -50,7 +50,7 @@ fn short() -> String {
     )
 }
 
-/// 1 KiB of JSON behind the fields that frameworks write.
+/// 1 KiB of JSON, after the fields that frameworks write.
 fn usual() -> String {
     format!(
         "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nServer: orders/2.7\r\n\
@@ -67,7 +67,7 @@ async fn stay_awake() {
     }
 }
 
-/// Answers every head; requests of the benchmark have no body.
+/// Responds to every head, because requests of the benchmark have no body.
 async fn answer(mut stream: TcpStream, response: String) {
     let end = memmem::Finder::new(b"\r\n\r\n");
     let mut received = Vec::with_capacity(16 * 1024);

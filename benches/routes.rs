@@ -1,5 +1,5 @@
-//! What finding a route costs with 10, 1,000 and 10,000 routes: the same requests against tables of each size, in turns,
-//! so that whatever else the machine does falls on all of them. Prints each cost, and its ratio to that of 10 routes.
+//! Measures the cost of finding a route with 10, 1,000 and 10,000 routes: the same requests against tables of each size, in
+//! turns, so that other load on the machine affects all of them. Prints each cost, and its ratio to that of 10 routes.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 #![allow(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -23,7 +23,7 @@ use obo_gateway::{
 use serde_json::json;
 
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
-/// Routes that requests arrive for at the same time; fewer where there are fewer.
+/// Number of routes that get requests at the same time, unless the table has fewer.
 const BUSY: usize = 256;
 const ROUNDS: usize = 201;
 
@@ -34,7 +34,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// Routes as one file has them: by prefix, every fourth on a host of its own, every tenth for some methods.
+    /// Routes as in one file: by prefix, every fourth with its own host, every tenth for some methods.
     fn new(routes: usize) -> Self {
         let metrics = Metrics::new();
         let clock: SharedClock = Arc::new(SystemClock);
@@ -72,7 +72,7 @@ impl Subject {
         let built = built.collect();
         let table = RouteTable::build(built, &mut findings);
         assert_eq!(findings.errors(), 0);
-        // spread over the table, in no order that a prefetcher could learn; the same number of heads for each size
+        // spread over the table in an order that a prefetcher cannot learn, with the same number of heads for each size
         let heads = (0..BUSY).map(|turn| head((turn * 7_919 + 13) % routes));
         Self {
             heads: heads.collect(),
@@ -121,13 +121,13 @@ fn routes(c: &mut Criterion) {
     compare(&subjects);
 }
 
-/// The median over the rounds of each size's cost, and of its ratio to that of the smallest in the same round.
+/// The median over the rounds of the cost for each size, and of its ratio to the smallest size in the same round.
 fn compare(subjects: &[Subject]) {
     let targets: Vec<_> = subjects.iter().map(Subject::targets).collect();
     let mut costs = vec![Vec::new(); subjects.len()];
     for _ in 0..ROUNDS {
         for ((subject, targets), costs) in subjects.iter().zip(&targets).zip(&mut costs) {
-            // once for the caches that the others emptied
+            // one run refills the CPU caches that the other sizes emptied
             find_all(&subject.table, targets);
             let began = Instant::now();
             for _ in 0..20 {

@@ -1,4 +1,5 @@
-//! What sealing costs: an opaque token's claims, a refresh token's family, a revocation; and asking for revocations.
+//! Measures the cost of sealing an opaque token's claims, a refresh token's family and a revocation, and of looking up
+//! revocations.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# CPU per request of each proxy, measured side by side: the variants take turns within each round, so that whatever else
-# the machine does meanwhile falls on all of them; the figure is the median over the rounds, and so is each ratio to
-# `bare`. Beside them stand the lower quartiles, and their ratio: the rounds in which others on the same hardware left the
-# caches alone. The proxies are pinned to one core, the load and the API behind them to another.
+# Measures the CPU time per request of each proxy. The variants take turns within each round, so that other load on the
+# machine affects all of them. The result is the median over the rounds, and so is each ratio to `bare`. The output also
+# contains the lower quartiles and their ratio: the rounds in which other programs on the same hardware used the caches least.
+# The proxies are pinned to one core, the load generator and the API to another.
 #
 #   benches/side_by_side.sh [rounds] [requests per round] [connections]
 #
-# `warm` is the gateway in its default configuration, access log to a file; `warm-no-log` the same without that log;
-# `cold` a gateway that sees every token for the first time, beside what it cannot do without: one request of `bare`,
-# one signature checked and one made (ALGORITHM, ES256 by default).
-# Requests and answers are such as HTTP clients and API frameworks write (HEADS=short: two fields each and 128 bytes, the
-# least that a proxy can be given to do, which makes the most of what the gateway adds). Load and API never sleep: what it
-# costs to wake them up, in a virtual machine a lot, is their idleness and no proxy's work.
-# Every other round goes through the list backwards, so that no variant is always the first on a cold core. Rounds are short,
-# a tenth of a second for each variant, and many: what else is on the hardware changes from one second to the next, and tells
-# less on two variants the sooner they follow each other (ten times the length in a tenth of the rounds is four times as vague).
-# A process keeps for its life what luck it had with where its memory lies, which can be a few hundredths: all are started anew
-# GENERATIONS times in a run, 9 unless said otherwise.
-# `bare` stands in the list twice: how far its own ratio is from 1.00 is the noise of this run.
+# `warm` is the gateway in its default configuration, with the access log in a file; `warm-no-log` is the same without that
+# log; `cold` is a gateway that gets a new token with every request. It is compared with the minimum that it needs: one
+# request of `bare`, one signature verified and one made (ALGORITHM, ES256 by default).
+# Requests and responses are typical of HTTP clients and API frameworks. HEADS=short selects two fields each and 128 bytes,
+# the least work for a proxy, so that the share of the gateway is largest. The load generator and the API never sleep,
+# because waking them up costs a lot in a virtual machine and is not the proxy's work.
+# Every second round runs in reverse order, so that no variant is always the first on a cold core. There are many rounds, and
+# they are short (a tenth of a second for each variant), because the other load on the hardware changes from second to second
+# and distorts a comparison less if two variants run close together. (Rounds that are ten times as long, with a tenth of the
+# number, are four times as noisy.) The memory layout of a process is constant while it runs and can change the result
+# by a few percent. Therefore all processes are restarted GENERATIONS times in a run (default: 9).
+# `bare` is in the list twice: the distance of its own ratio from 1.00 is the noise of this run.
 set -euo pipefail
 
 ROUNDS=${1:-180} REQUESTS=${2:-2000} CONNECTIONS=${3:-32}
@@ -36,7 +36,7 @@ finish() {
 }
 trap finish EXIT
 
-# ── The variants: name, process, port, file of header lines, and where each round has tokens of its own their folder ───
+# ── The variants: name, process, port, file of header lines, and the folder of tokens if each round has its own ────────
 PIDS=()
 variant() { NAMES+=("$1") PIDS+=("$2") PORTS+=("$3") HEADERS+=("$4") TOKENS+=("${5:-}"); }
 
@@ -46,7 +46,7 @@ make_requests() {
     { cat "$WORK/plain"; head -1 "$WORK/tokens.0" | sed 's/^/Authorization: Bearer /'; } >"$WORK/one-token"
 }
 
-# Starts every variant, instead of those that run.
+# Stops the running variants and starts every variant.
 start_variants() {
     [ ${#PIDS[@]} = 0 ] || { kill "${PIDS[@]}" && wait "${PIDS[@]}"; } 2>/dev/null || true
     NAMES=() PIDS=() PORTS=() HEADERS=() TOKENS=()
@@ -69,8 +69,8 @@ Content-Type: application/json
 FIELDS
 }
 
-# The gateway's own: the same gateway thrice, for requests with one token, without the access log, and for requests of
-# which no two have one token. `bare` is sent a token as well and forwards it, so that heads are of one length.
+# The variants of the gateway: with one token for all requests, the same without the access log, and with a different token
+# for each request. `bare` also gets a token and forwards it, so that all heads have the same length.
 add_gateway_variants() {
     gateway warm "{ file: warm.jsonl }"
     variant warm "$PID" "$PORT" "$WORK/one-token"
@@ -101,13 +101,13 @@ YAML
     start "$1" "$PROXY_CORE" "$BIN/obo-gateway" run --config "$WORK/$1.yaml"
 }
 
-# ── How it is measured ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Measurement ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # start NAME CORE COMMAND…: runs a program that prints `listening <address>`, or logs that as JSON; sets PID and PORT.
 start() {
     local name=$1 core=$2
     shift 2
-    # one that ran before said another port
+    # an earlier process printed a different port
     : >"$WORK/$name.log"
     taskset -c "$core" "$@" >"$WORK/$name.log" 2>&1 &
     PID=$!
@@ -181,7 +181,7 @@ for name in "${NAMES[@]}"; do
         "$lower" "$(awk -v a="$lower" -v b="$calm" 'BEGIN { print a / b }')"
 done
 
-# The cold path costs what it must: one bare request, one signature checked, one made.
+# The minimum cost of the cold path: one bare request, one signature verified and one made.
 ratio=$(paste "$WORK/cold.us" "$WORK/bare.us" "$WORK/verify-and-sign.us" | awk '{ printf "%.4f\n", $1 / ($2 + $3) }' | median)
 printf '%-24s %12.2f\n' "verify and sign $ALGORITHM" "$(median <"$WORK/verify-and-sign.us")"
 printf '%-24s %12s %10.3f\n' 'cold over that and bare' '' "$ratio"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How long the gateway takes from its start until it is ready, with many routes: the time from the moment the program is
-# run to the first 200 of /readyz, asked every millisecond, in each of several runs, and their median.
+# Measures the time from the start of the gateway until it is ready, with many routes: until the first 200 from /readyz, which
+# is requested every millisecond. Prints the time of several runs and their median.
 #
 #   benches/start.sh [routes] [runs]        PROFILE=debug or release for another build than dist
 set -euo pipefail
@@ -21,7 +21,7 @@ build=(cargo build --quiet --features side-by-side --bin obo-gateway --example t
 [ "$PROFILE" = debug ] || build+=(--profile "$PROFILE")
 [ -n "${BUILT:-}" ] || "${build[@]}"
 "$BIN/examples/tokens" --out "$WORK" --algorithm EdDSA
-# a port that is free now; another program would have to take it within the second
+# a port that is free now; it is unlikely that another program takes it within the next second
 ADMIN=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 {
     cat <<YAML

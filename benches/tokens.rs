@@ -1,5 +1,5 @@
-//! The identity provider of the benchmark: writes its key set and signed subject tokens into a folder, or times what a
-//! cold exchange cannot do without.
+//! The identity provider of the benchmark: writes its key set and signed subject tokens into a folder, or measures the
+//! minimum cost of an exchange without the cache.
 #![allow(clippy::print_stdout, reason = "the figure is this program's output")]
 
 use std::error::Error;
@@ -15,19 +15,19 @@ use serde_json::{Map, Value, json};
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where `jwks.json` and the files of tokens are written, `tokens.0`, `tokens.1` and so on, one token a line.
+    /// The folder for `jwks.json` and the files of tokens, `tokens.0`, `tokens.1` and so on, with one token per line.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Files of tokens; no two tokens are equal.
+    /// Number of files of tokens. All tokens are different.
     #[arg(long, default_value_t = 1)]
     files: usize,
     /// Tokens in each file.
     #[arg(long, default_value_t = 1)]
     tokens: usize,
-    /// What the tokens are signed with.
+    /// The algorithm of the tokens' signatures.
     #[arg(long, value_enum, default_value_t = Signature::EdDSA)]
     algorithm: Signature,
-    /// Instead of writing: verify a token and sign one this often, and print the CPU time of one such pair in µs.
+    /// Instead of writing: verify and sign a token this many times, and print the CPU time of one such pair in µs.
     #[arg(long)]
     time: Option<u32>,
 }
