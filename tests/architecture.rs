@@ -1,7 +1,7 @@
-//! The shape of the library, read from its source: which module may name which, which crate stays behind which door, and
-//! who may make a proof.
+//! Checks of the library's structure, read from its source: which module may import which, which module may use which
+//! crate, and where a proof may be constructed.
 //!
-//! What enters is `src/`, followed from `lib.rs` and `main.rs` through every `mod`; what leaves is one line per breach.
+//! The checks read all of `src/`, from `lib.rs` and `main.rs` through every `mod`, and report one line for each violation.
 //! Unit tests inside files (`#[cfg(test)]`) may name anything. Each checker is tested on sources that break its rule.
 #![allow(
     clippy::unwrap_used,

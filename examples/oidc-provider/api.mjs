@@ -1,6 +1,6 @@
-// The API behind the gateway, as an untrusted party writes it: it verifies the token it gets with a standard library, through
-// the gateway's published keys, and answers with everything that it received. Prints its URL once it listens.
-// PORT: where (default: a free port); ISSUER: the gateway's issuer.url.
+// The API behind the gateway. It uses only a standard library and the gateway's published keys to verify the token that it
+// gets, and returns everything that it received. Prints its URL once it listens.
+// PORT: the port to listen on (default: a free port); ISSUER: the gateway's issuer.url.
 
 import { createServer } from 'node:http';
 import { createRemoteJWKSet, jwtVerify } from 'jose';

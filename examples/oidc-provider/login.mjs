@@ -1,4 +1,4 @@
-// Prints the access token of whoever is named: `node login.mjs alice`. ISSUER: the provider's URL.
+// Signs a user in and prints the access token: `node login.mjs alice`. ISSUER: the provider's URL.
 
 import { login } from './portal.mjs';
 

@@ -1,16 +1,16 @@
-// The application that the user signs in to: an authorization code with PKCE (RFC 7636), without a browser. What a browser
-// would do is done by fetch and a few cookies: follow redirects, and send the provider's two forms.
+// The application that the user signs in to: the authorization code flow with PKCE (RFC 7636), without a browser. `fetch` and a
+// few cookies replace the browser: they follow redirects and send the provider's two forms.
 
 import { createHash, randomBytes } from 'node:crypto';
 
 export const CLIENT = 'portal';
 export const RESOURCE = 'https://portal.example.com';
-// nobody listens there: the redirect is caught before it is followed
+// no server listens on this port: the redirect is read but not followed
 export const REDIRECT_URI = 'http://127.0.0.1/callback';
 
 const MOST_REDIRECTS = 20;
 
-// Signs `user` in and gives the provider's answer: access_token, id_token, scope and so on.
+// Signs `user` in and returns the provider's response: access_token, id_token, scope and so on.
 export async function login(issuer, user) {
   const metadata = await json(await fetch(`${issuer}/.well-known/openid-configuration`));
   const verifier = randomBytes(32).toString('base64url');
@@ -27,8 +27,8 @@ export async function login(issuer, user) {
   });
   const callback = await authorize(new URL(`${metadata.authorization_endpoint}?${query}`), user);
   const answer = callback.searchParams;
-  if (answer.get('state') !== state) throw new Error('the answer belongs to another login');
-  // RFC 9207: an answer of another provider is not taken
+  if (answer.get('state') !== state) throw new Error('the response belongs to another login');
+  // RFC 9207: a response of another provider is refused
   if (answer.get('iss') !== issuer) throw new Error(`the answer came from ${answer.get('iss')}`);
   if (!answer.has('code')) throw new Error(`no code: ${answer.get('error')}`);
   return json(await fetch(metadata.token_endpoint, {
@@ -44,7 +44,7 @@ export async function login(issuer, user) {
   }));
 }
 
-// From the authorization endpoint to the redirect that ends the login.
+// Follows redirects from the authorization endpoint to the one that ends the login.
 async function authorize(url, user) {
   const cookies = new Cookies();
   let form;
@@ -70,7 +70,7 @@ async function authorize(url, user) {
   throw new Error('the login does not end');
 }
 
-// The form of a page as a user would send it: the name, any password, and what the page itself put in.
+// Returns the form of a page as a user would send it: the name, any password, and the hidden fields.
 function filled(page, url, user) {
   const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1];
   if (!action) throw new Error(`no form in ${page}`);

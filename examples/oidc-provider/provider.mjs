@@ -1,5 +1,5 @@
-// The identity provider: oidc-provider as its own documentation sets it up, with one client, one resource and ES256 keys.
-// Prints its URL once it listens. PORT: where (default: a free port).
+// The identity provider: oidc-provider, configured as in its documentation, with one client, one resource and ES256 keys.
+// Prints its URL once it listens. PORT: the port to listen on (default: a free port).
 
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -10,7 +10,7 @@ const server = createServer();
 await new Promise((listening) => server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', listening));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
-// What the directory knows of everybody who signs in here.
+// The claims of every user who signs in here.
 const account = (id) => ({
   accountId: id,
   claims: () => ({ sub: id, email: `${id}@example.com`, department: 'purchasing' }),
@@ -28,7 +28,7 @@ const provider = new Provider(issuer, {
     id_token_signed_response_alg: 'ES256',
   }],
   findAccount: (_context, id) => account(id),
-  // access tokens carry these beside the claims of RFC 9068
+  // access tokens contain these in addition to the claims of RFC 9068
   extraTokenClaims: (_context, { accountId }) => ({
     email: `${accountId}@example.com`,
     department: 'purchasing',

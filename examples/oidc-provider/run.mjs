@@ -1,5 +1,5 @@
-// The whole story on free ports: provider, API and gateway start, a user signs in, the access token is sent through the
-// gateway, and what went in is held against what came out. Ends with 0 where every assertion held, else with 1.
+// Runs the whole example on free ports: starts provider, API and gateway, signs a user in, sends the access token through
+// the gateway, and compares it with the token that the API got. The exit status is 0 if all assertions succeed, otherwise 1.
 // Usage: node run.mjs GATEWAY_BINARY
 
 import { spawn } from 'node:child_process';
@@ -47,7 +47,7 @@ async function story() {
   const answer = await orders(gateway, subject);
   const now = Date.now() / 1000;
   const body = await answer.json();
-  if (answer.status !== 200) throw new Error(`the API answered ${answer.status}: ${JSON.stringify(body)}`);
+  if (answer.status !== 200) throw new Error(`the API returned ${answer.status}: ${JSON.stringify(body)}`);
   const before = decodeJwt(subject);
   const after = body.claims;
   show(before, after);
@@ -72,12 +72,12 @@ async function story() {
   const unsigned = `${subject.slice(0, subject.lastIndexOf('.'))}.${'A'.repeat(86)}`;
   await refused(gateway, 'no token', undefined);
   await refused(gateway, "the provider's ID token", granted.id_token);
-  await refused(gateway, 'a signature of nobody', unsigned);
+  await refused(gateway, 'a token with an invalid signature', unsigned);
   await refused(gateway, "the API's own token", /Bearer (\S+)/.exec(body.received)[1]);
   const last = await (await orders(gateway, subject)).json();
   expect('the API saw nothing of what was refused', last.served, body.served + 1);
-  expect('the second time the exchange was remembered', last.claims.jti, after.jti);
-  if (failed === 0) console.log('\nEverything held.');
+  expect('the second time the cached token was used', last.claims.jti, after.jti);
+  if (failed === 0) console.log('\nAll assertions succeeded.');
 }
 
 function orders(gateway, token) {
@@ -92,7 +92,7 @@ async function refused(gateway, what, token) {
   expect(`refused: ${what}`, [answer.status, error], expected);
 }
 
-// Whether any part of `token` that could be used, its signature first of all, stands in `text`.
+// Returns `true` if `text` contains a part of `token` that could be used, especially its signature.
 function leaks(text, token) {
   return token.split('.').slice(1).some((part) => text.includes(part));
 }
@@ -106,7 +106,7 @@ function holds(what, held, found) {
   console.log(held ? `✔ ${what}` : `✘ ${what}: ${found}`);
 }
 
-// Both tokens' claims side by side.
+// Prints the claims of both tokens side by side.
 function show(before, after) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   const text = (claims, name) => (name in claims ? JSON.stringify(claims[name]) : '–');
@@ -135,7 +135,7 @@ async function startGateway({ gateway, provider, api, port, adminPort }) {
   }
 }
 
-// Starts one of the programs beside this file; gives the URL that it prints.
+// Starts one of the programs in this folder; returns the URL that it prints.
 async function start(name, variables) {
   const { child } = run(name, process.execPath, [new URL(name, import.meta.url).pathname], variables);
   const lines = createInterface({ input: child.stdout });
@@ -155,7 +155,7 @@ function run(name, program, args, variables) {
   return { child };
 }
 
-// Ports that nothing listens on, as many as asked for at once: none is given twice.
+// Returns two different free ports.
 async function freePorts() {
   const servers = [createServer(), createServer()];
   for (const server of servers) {

@@ -1,4 +1,4 @@
-"""An API that answers with the claims of the token it was given."""
+"""An API that returns the claims of the token that it receives."""
 import base64, http.server, json
 
 

@@ -64,7 +64,7 @@ title() { printf '\n━━ %s\n' "$1"; }
 # Shortens what is too long to read, and what must stay secret.
 short() { sed -E 's/[A-Za-z0-9_.-]{48,}/\x00/g; s/\x00/…/g; s/(secret=|:)[A-Za-z0-9_-]{40,}/\1…/g'; }
 
-# ask STATUS PATH CURL-ARGUMENTS…: sends one request and shows its response, which is then in ANSWER.
+# ask STATUS PATH CURL-ARGUMENTS…: sends one request and shows its response; stores the body in ANSWER.
 ask() {
     local wanted=$1 path=$2 status
     shift 2
@@ -87,14 +87,14 @@ refuse() {
 }
 introspect() { ask 200 /oauth/v2/introspect -u "$1" -d "token=$2"; }
 
-# holds JQ-ARGUMENTS…: an assertion about the response.
+# holds JQ-ARGUMENTS…: fails unless the filter is true for the response.
 holds() {
     jq -e "$@" <<<"$ANSWER" >/dev/null || { echo "✘ assertion failed: ${*: -1}"; exit 1; }
     CHECKS=$((CHECKS + 1))
 }
 member() { jq -er --arg name "$1" '.[$name]' <<<"$ANSWER"; }
 
-# claims_of MEMBER: shows the claims of a JWT in the response; they are then in ANSWER.
+# claims_of MEMBER: shows the claims of a JWT in the response; stores them in ANSWER.
 claims_of() {
     ANSWER=$(member "$1" | cut -d. -f2 | tr '_-' '/+' | awk '{ print $0 substr("===", 1, (4 - length($0) % 4) % 4) }' | openssl base64 -d -A)
     echo "its claims ($1):"

@@ -63,7 +63,7 @@ impl Files {
         }
     }
 
-    /// Returns `path`, as it is written in `module`, from the root of the library; `None` if it leads elsewhere.
+    /// Returns `path`, as it is written in `module`, from the root of the library; `None` if it names something outside.
     fn absolute(&self, module: &Module, path: &[String]) -> Option<Module> {
         let mut at = module.clone();
         let mut rest = path;

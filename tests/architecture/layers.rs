@@ -1,4 +1,4 @@
-//! The order of the layers, and the crates that stay behind one door.
+//! The order of the layers, and the crates that only certain modules may use.
 
 use crate::architecture::names::{Name, named_in};
 use crate::architecture::tree::{Source, Tree};
@@ -26,10 +26,10 @@ const LAYERS: [&[&str]; 19] = [
     &["main"],
 ];
 
-/// The vocabulary: everything may use it, so do its own modules among themselves.
+/// The vocabulary: all modules may use it, and its own modules may use each other.
 const VOCABULARY: [&str; 3] = ["settings", "token", "clock"];
 
-/// Foreign crates, by the beginning of their names, and who may name them.
+/// External crates, by the start of their names, and the modules that may use them.
 const DOORS: [(&str, &[&str]); 7] = [
     ("pingora", &["edge", "proxy"]),
     ("jsonwebtoken", &["jose"]),
@@ -41,7 +41,7 @@ const DOORS: [(&str, &[&str]); 7] = [
     ("rustls", &["main", "edge", "proxy", "egress"]),
 ];
 
-/// Types that carry no decision, and so need no door.
+/// Types that contain no decision, so every module may use them.
 const OPEN: [&str; 1] = ["rustls_pki_types"];
 
 /// All modules in order.
@@ -53,14 +53,14 @@ fn rank(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// Whether module `from` may name module `to`.
+/// Returns `true` if module `from` may use module `to`.
 pub fn may_import(from: &str, to: &str) -> bool {
     from == to
         || VOCABULARY.contains(&to)
         || matches!((rank(from), rank(to)), (Some(from), Some(to)) if to < from)
 }
 
-/// One line for each breach, in the order of the files.
+/// Returns one line for each violation, in the order of the files.
 pub fn breaches(tree: &Tree) -> Vec<String> {
     let mut breaches: Vec<String> = tree.sources().flat_map(breaches_in).collect();
     breaches.sort();
@@ -74,10 +74,7 @@ fn breaches_in(source: &Source) -> Vec<String> {
         return Vec::new();
     };
     if rank(home).is_none() {
-        return vec![format!(
-            "{}: {home} stands in no layer",
-            source.path.display()
-        )];
+        return vec![format!("{}: {home} is in no layer", source.path.display())];
     }
     let breach = |name: &Name| {
         let why = beyond(home, name)?;
@@ -90,23 +87,23 @@ fn breaches_in(source: &Source) -> Vec<String> {
     named_in(source).iter().filter_map(breach).collect()
 }
 
-/// Why module `home` may not use `name`.
+/// Returns the reason why module `home` may not use `name`.
 fn beyond(home: &str, name: &Name) -> Option<String> {
     match reached(name) {
         Reached::Module(to) if may_import(home, &to) => None,
-        Reached::Module(to) if rank(&to).is_some() => {
-            Some(format!("{home} stands before {to}, or beside it"))
-        }
-        Reached::Module(to) => Some(format!("{to} is no module of the library's root")),
-        Reached::Root => Some("names the root, and so every module".to_owned()),
+        Reached::Module(to) if rank(&to).is_some() => Some(format!(
+            "{home} is in an earlier layer than {to}, or in the same one"
+        )),
+        Reached::Module(to) => Some(format!("{to} is not a module of the library's root")),
+        Reached::Root => Some("imports the root, and therefore every module".to_owned()),
         Reached::Foreign(to) => {
             let (door, may) = DOORS.iter().find(|(begins, _)| begins_crate(&to, begins))?;
-            (!may.contains(&home)).then(|| format!("{door} stays behind {}", may.join(", ")))
+            (!may.contains(&home)).then(|| format!("only {} may use {door}", may.join(", ")))
         }
     }
 }
 
-/// `pingora` begins `pingora` and `pingora_core`.
+/// Returns `true` for a crate or a family of crates: `pingora` matches `pingora` and `pingora_core`.
 fn begins_crate(name: &str, begins: &str) -> bool {
     let rest = name.strip_prefix(begins);
     !OPEN.contains(&name) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))

@@ -9,14 +9,14 @@ use syn::{
 
 use crate::architecture::tree::{Source, attributes_of, is_for_tests};
 
-/// A path as it is written, and the module in which it stands.
+/// A path as it is written, and the module that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     pub path: Vec<String>,
     pub module: Vec<String>,
 }
 
-/// All names in `source` but for those in tests.
+/// Returns all names in `source`, except those in tests.
 pub fn named_in(source: &Source) -> Vec<Name> {
     let mut collector = Collector {
         names: Vec::new(),

@@ -1,9 +1,9 @@
-//! Who may make a proof.
+//! Where a proof may be constructed.
 //!
-//! A proof is a type that says that a check was passed. It has private fields and one home module. A function that others
-//! can call and that returns a proof stands in that home, and either consumes the proof before it or returns the `Result`
-//! of the check. What the compiler keeps by itself (private fields) is not looked at twice, except that the fields are
-//! private indeed and that no derived constructor stands beside the check.
+//! A proof is a type whose values exist only after a check was passed. It has private fields and one home module. A function
+//! that other modules can call and that returns a proof is in that home module. It either consumes the previous proof or
+//! returns the `Result` of the check. The compiler already enforces private fields. These tests check that the fields are
+//! private, and that no derived trait is a second constructor.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -13,7 +13,7 @@ use syn::{
 
 use crate::architecture::tree::{Source, Tree, attributes_of, is_for_tests};
 
-/// Each proof with its home, in the order in which a request earns them.
+/// Each proof with its home module, in the order in which a request obtains them.
 const PROOFS: [(&str, &str); 10] = [
     ("PresentedToken", "source"),
     ("SubjectToken", "verify"),
@@ -27,10 +27,10 @@ const PROOFS: [(&str, &str); 10] = [
     ("AuthenticatedClient", "sts"),
 ];
 
-/// What may be derived on a proof; `Default` or `Deserialize` would make one without a check.
+/// The traits that may be derived for a proof. `Default` or `Deserialize` would construct one without a check.
 const DERIVES: [&str; 5] = ["Debug", "Clone", "Copy", "PartialEq", "Eq"];
 
-/// One line for each way around a check.
+/// Returns one line for each way around a check.
 pub fn breaches(tree: &Tree) -> Vec<String> {
     let mut breaches = Vec::new();
     let mut declared = Vec::new();
@@ -61,7 +61,7 @@ pub fn breaches(tree: &Tree) -> Vec<String> {
 struct Reader<'a> {
     source: &'a Source,
     module: Vec<String>,
-    /// The type whose `impl` is read, which `Self` stands for, and the trait.
+    /// The type whose `impl` is being read (the meaning of `Self`), and the trait.
     of: Option<(String, Option<String>)>,
     breaches: Vec<String>,
     declared: Vec<String>,
@@ -150,7 +150,7 @@ impl Reader<'_> {
 
     fn constant(&mut self, ty: &Type) {
         if let Some((proof, _)) = self.proof_in(ty) {
-            self.breach(proof, "stands in a constant, which no check made");
+            self.breach(proof, "is in a constant, which no check constructed");
         }
     }
 
@@ -176,12 +176,12 @@ impl Reader<'_> {
         }
     }
 
-    /// `Clone` gives another hold of a check that was passed.
+    /// `Clone` copies the proof of a check that was passed.
     fn is_clone(&self, proof: &str) -> bool {
         matches!(&self.of, Some((of, Some(implemented))) if of == proof && implemented == "Clone")
     }
 
-    /// Whether what has this visibility can be reached from outside the module `home`.
+    /// Returns `true` if an item with this visibility can be used outside the module `home`.
     fn leaves(&self, vis: &Visibility, home: &str) -> bool {
         let reach = match vis {
             Visibility::Public(_) => return true,
@@ -199,12 +199,12 @@ impl Reader<'_> {
                 reach
             }
         };
-        // what is private in another module cannot be called from beyond it, and what it calls is looked at there
+        // a private function of another module cannot be called from outside, and the functions that it calls are checked there
         let inherited = matches!(vis, Visibility::Inherited);
         !inherited && reach.first().is_none_or(|module| module != home)
     }
 
-    /// Whether a parameter takes, by value, a proof that comes before `proof`.
+    /// Returns `true` if a parameter takes, by value, a proof that comes before `proof`.
     fn consumes_earlier(&self, signature: &Signature, proof: &str) -> bool {
         let position = |name: &str| PROOFS.iter().position(|(known, _)| *known == name);
         let earlier = |taken: &str| position(taken) < position(proof);
@@ -222,7 +222,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The proof that `ty` holds by value, and whether only the good half of a `Result` holds it.
+    /// Returns the proof that `ty` contains by value, and `true` if only the `Ok` of a `Result` contains it.
     fn proof_in(&self, ty: &Type) -> Option<(&'static str, bool)> {
         let mut finder = Finder {
             of: self.of.as_ref().map(|(of, _)| of.as_str()),
@@ -241,7 +241,7 @@ struct Finder<'a> {
 }
 
 impl<'a> Visit<'a> for Finder<'_> {
-    // what is borrowed was made elsewhere
+    // a borrowed proof was constructed elsewhere
     fn visit_type_reference(&mut self, _: &'a syn::TypeReference) {}
 
     fn visit_path_segment(&mut self, segment: &'a syn::PathSegment) {

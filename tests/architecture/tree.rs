@@ -1,4 +1,4 @@
-//! The source tree as the compiler sees it: files reached through `mod`, without what only tests see.
+//! The source tree as the compiler sees it: files reached through `mod`, without code that only tests use.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub struct Source {
 pub struct Tree(Vec<Source>);
 
 impl Tree {
-    /// Follows `src/lib.rs` and `src/main.rs`.
+    /// Reads `src/lib.rs` and `src/main.rs` and all their modules.
     pub fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut tree = Self::default();
@@ -88,7 +88,7 @@ impl From<Source> for Tree {
     }
 }
 
-/// The modules that `items` declare outside tests, and whether their text stands elsewhere.
+/// Returns the modules that `items` declare outside tests, and `true` for each whose text is in another file.
 fn modules_of(items: &[Item]) -> Vec<(String, bool)> {
     let mut modules = Vec::new();
     for item in items {
@@ -101,7 +101,7 @@ fn modules_of(items: &[Item]) -> Vec<(String, bool)> {
     modules
 }
 
-/// Whether `#[cfg(test)]`, or `#[cfg(all(test, …))]`, stands among `attributes`.
+/// Returns `true` if `#[cfg(test)]` or `#[cfg(all(test, …))]` is among `attributes`.
 pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     fn needs_test(meta: &Meta) -> bool {
         match meta {
@@ -122,7 +122,7 @@ pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// The attributes of an item, so that what is for tests alone can be passed over.
+/// Returns the attributes of an item, so that items for tests can be skipped.
 #[allow(
     clippy::wildcard_enum_match_arm,
     reason = "syn::Item is non-exhaustive; the other kinds name nothing"

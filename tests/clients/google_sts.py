@@ -10,7 +10,7 @@ from lab import Lab, binary, half_hash
 TYPE = "urn:ietf:params:oauth:token-type:"
 USER_ID = "urn:zitadel:params:oauth:token-type:user_id"
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
-# what a client that encodes nothing must be able to send: this library writes both into the field as they are
+# this library does not form-encode the id and the secret, and such a client must be able to authenticate
 SECRET = "s3cret-with-40-characters_and-no-encoding!"
 
 CLIENTS = """
@@ -74,7 +74,7 @@ def main():
 
         answer = exchange(resource="https://aggregates.example.com", scopes=["openid"], requested_token_type=TYPE + "jwt")
         claims = lab.verified(answer["access_token"], "aggregates")
-        lab.holds("a resource stands for its audience", claims["aud"] == "aggregates", claims)
+        lab.holds("a resource maps to its audience", claims["aud"] == "aggregates", claims)
         identity = lab.verified(answer["id_token"], "web@portal")
         lab.holds("openid adds an ID token", identity["azp"] == "web@portal", identity)
         lab.holds("… of that access token", identity["at_hash"] == half_hash(answer["access_token"]), identity)
@@ -95,7 +95,7 @@ def main():
         identity = lab.verified(refreshed["id_token"], "web@portal")
         lab.holds("… and keeps who acts", identity["act"] == claims["act"], identity)
         gone = client.revoke_token(request, refreshed["refresh_token"], "refresh_token", lab.url + "/oauth/v2/revoke")
-        lab.holds("a revocation has an empty answer", gone == {}, gone)
+        lab.holds("a revocation has an empty response", gone == {}, gone)
         last = refreshed["refresh_token"]
         refused(lab, "a revoked refresh token", "invalid_grant", lambda: client.refresh_token(request, last))
 
@@ -104,8 +104,8 @@ def main():
         lab.holds("the secret in the form", lab.verified(answer["access_token"], "aggregates")["client_id"] == "form")
 
         refused(lab, "a scope that the user does not have", "invalid_scope", lambda: exchange(scopes=["offline_access"]))
-        refused(lab, "an audience of nobody's", "invalid_target", lambda: exchange(audience="payroll"))
-        refused(lab, "a token of nobody's", "invalid_request", lambda: exchange(token=subject[:-8] + "AAAAAAAA"))
+        refused(lab, "an unknown audience", "invalid_target", lambda: exchange(audience="payroll"))
+        refused(lab, "a token with an invalid signature", "invalid_request", lambda: exchange(token=subject[:-8] + "AAAAAAAA"))
         wrong = utils.ClientAuthentication(utils.ClientAuthType.basic, "web@portal", urllib.parse.quote("wrong"))
         refused(lab, "a wrong secret", "invalid_client", lambda: exchange(by=sts.Client(endpoint, wrong)))
         options = exchange(audience="aggregates", scopes=["aggregates.read"], additional_options={"userProject": "1"})

@@ -1,4 +1,4 @@
-"""A provider that signs, and the real gateway in front of it: what every client of this folder talks to.
+"""A provider that signs tokens, and the real gateway, for every client in this folder.
 
 The provider is this process; the gateway is the program, with a configuration of the caller's, in a folder that is removed
 at the end. Everything listens on free ports of loopback.
@@ -120,10 +120,10 @@ class Lab:
             sys.stderr.write((self.at / "log").read_text())
         self.folder.cleanup()
         if not error:
-            print(f"{self.checks} checks, all held.")
+            print(f"{self.checks} checks, all succeeded.")
 
     def holds(self, what, held, found=None):
-        """One thing that was promised."""
+        """Checks one assertion."""
         if not held:
             print(f"✘ {what}: {found!r}")
             raise AssertionError(what)
@@ -177,7 +177,7 @@ class Lab:
         return f"http://127.0.0.1:{server.server_port}"
 
     def _certificate(self):
-        """A certificate for localhost; the file that clients trust it by."""
+        """Creates a certificate for localhost; returns the file that clients need to trust it."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -212,7 +212,7 @@ class Lab:
 
 
 def free_ports(count):
-    """Ports that nothing listens on; none is given twice."""
+    """Returns different ports that are free."""
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in taken]
     for one in taken:

@@ -1,4 +1,4 @@
-// @azure/msal-node on behalf of a user: what `msal_node.py` prepared is in GIVEN. The last line names the tokens it got.
+// @azure/msal-node on behalf of a user. GIVEN contains what `msal_node.py` prepared. The last line lists the received tokens.
 import { ConfidentialClientApplication } from '@azure/msal-node'
 
 const given = JSON.parse(process.env.GIVEN)

@@ -8,7 +8,7 @@ import uuid
 import msal
 from lab import Certified, Lab, Signer, binary
 
-# `requests` prefers these to the file that it is told to trust
+# `requests` prefers these variables to the CA file that it gets as an argument
 for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
     os.environ.pop(name, None)
 
@@ -66,7 +66,7 @@ def main():
         lab.holds("… issued to the middle tier", claims["client_id"] == "portal", claims)
         lab.holds("… within what the client may have", "email" not in claims["scope"], claims)
         lab.holds("… by `.default`, all of it", "aggregates.read" in claims["scope"].split(), claims)
-        lab.holds("… with a life as a number", 0 < int(answer["expires_in"]) <= 3600, answer)
+        lab.holds("… with a lifetime as a number", 0 < int(answer["expires_in"]) <= 3600, answer)
 
         answer = on_behalf_of(portal, ["aggregates/aggregates.read"])
         claims = lab.verified(answer["access_token"], "aggregates")
@@ -114,7 +114,7 @@ def main():
 
         refused("a token that has expired", on_behalf_of(portal, exp=int(time.time()) - 1), "invalid_grant")
         refused("an application's own token", on_behalf_of(portal, sub="portal"), "invalid_grant")
-        refused("a token for somebody else", on_behalf_of(portal, aud="payroll", client_id="payroll"), "invalid_grant")
+        refused("a token for another client", on_behalf_of(portal, aud="payroll", client_id="payroll"), "invalid_grant")
         answer = on_behalf_of(application("portal", "wrong"))
         lab.holds("refused: a wrong secret", answer.get("error") == "invalid_client", answer)
 

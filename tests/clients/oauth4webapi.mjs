@@ -1,5 +1,5 @@
 // A relying party written with oauth4webapi: discovery, exchange, introspection, refresh and revocation, by private_key_jwt.
-// Started by node.py, which says in GIVEN where the gateway is and whose token there is to exchange.
+// Started by node.py, which passes the gateway's URL and the token to exchange in GIVEN.
 
 import * as oauth from 'oauth4webapi';
 
@@ -36,7 +36,7 @@ holds('it names the exchange among its grants', as.grant_types_supported.include
 holds('it names private_key_jwt', as.token_endpoint_auth_methods_supported.includes('private_key_jwt'), as);
 holds('… with its algorithms', as.token_endpoint_auth_signing_alg_values_supported?.includes('ES256'), as);
 
-// A token exchange; what the library's own checks find ends the run.
+// Exchanges a token. An error that the library finds ends the run.
 async function exchange(parameters, recognized) {
   const form = { subject_token: given.subject, subject_token_type: `${TYPE}access_token`, ...parameters };
   const answer = await oauth.genericTokenEndpointRequest(as, app, signed, GRANT, new URLSearchParams(form), http);
@@ -64,7 +64,7 @@ holds('the ID token beside it is for this client', identity.azp === 'app' && ide
 
 const told = await introspect(opaque.access_token);
 holds('the API may ask what it says', told.active && told.sub === 'alice' && told.client_id === 'app', told);
-holds('… and is told its scope', told.scope.split(' ').sort().join(' ') === 'aggregates.read openid', told);
+holds('… and gets its scope', told.scope.split(' ').sort().join(' ') === 'aggregates.read openid', told);
 const proven = await introspect(opaque.access_token, true);
 holds('… the same, signed', JSON.stringify(proven) === JSON.stringify(told), proven);
 
@@ -77,8 +77,8 @@ let seen;
 const noAccessToken = await exchange({ requested_token_type: `${TYPE}id_token` }, { n_a: (_, members) => { seen = members.issued_token_type; } });
 holds('an ID token comes as N_A', seen === `${TYPE}id_token` && noAccessToken.token_type === 'n_a', noAccessToken);
 await exchange({ requested_token_type: `${TYPE}id_token` }).then(
-  (found) => holds('… and nobody takes it for an access token', false, found),
-  (error) => holds('… and nobody takes it for an access token', error.code === oauth.UNSUPPORTED_OPERATION, error),
+  (found) => holds('… and the library does not accept it as an access token', false, found),
+  (error) => holds('… and the library does not accept it as an access token', error.code === oauth.UNSUPPORTED_OPERATION, error),
 );
 
 const offline = await exchange({ audience: 'aggregates', scope: 'openid profile offline_access' });
@@ -100,10 +100,10 @@ await refused('the revoked refresh token', 'invalid_grant', async () => {
   await oauth.processRefreshTokenResponse(as, app, await oauth.refreshTokenGrantRequest(as, app, signed, refreshed.refresh_token, http));
 });
 await refused('a scope that the user does not have', 'invalid_scope', () => exchange({ scope: 'settings.write' }));
-await refused('an audience of nobody\'s', 'invalid_target', () => exchange({ audience: 'payroll' }));
+await refused('an unknown audience', 'invalid_target', () => exchange({ audience: 'payroll' }));
 await refused('a changed token', 'invalid_request', () => exchange({ subject_token: `${given.subject.slice(0, -8)}AAAAAAAA` }));
 const assertion = { [oauth.modifyAssertion]: (_header, payload) => { payload.aud = 'https://elsewhere.example'; } };
 const elsewhere = oauth.PrivateKeyJwt({ key, kid: given.key.kid }, assertion);
-await refused('an assertion for somebody else', 'invalid_client', async () => {
+await refused('an assertion for another audience', 'invalid_client', async () => {
   await oauth.processRefreshTokenResponse(as, app, await oauth.refreshTokenGrantRequest(as, app, elsewhere, offline.refresh_token, http));
 });

@@ -1,4 +1,4 @@
-"""schemathesis over the description that the gateway serves: whatever is sent, no fault of the gateway's, no answer undescribed."""
+"""Runs schemathesis on the description that the gateway serves: no request causes an error 500 or an undescribed response."""
 
 import collections
 import json
@@ -32,8 +32,8 @@ users:
   - { id: sam, permissions: [ { name: impersonate, within: own_organizations } ], organizations: [ { id: acme, roles: [] } ] }
 """
 
-# What no description can say: which tokens are good, and for what. Most of what is generated gets that, so that it is not
-# refused for that alone.
+# A description cannot state which tokens are valid, and for what. Most generated requests get valid ones, so that they are
+# not refused only because of the token.
 HOOKS = """
 import itertools, json, os
 import schemathesis
@@ -67,7 +67,7 @@ def map_body(context, body):
             changed["subject_token_type"] = TYPE + "access_token"
     return changed
 
-# what was issued is used further on
+# issued tokens are used in later requests
 @schemathesis.hook
 def after_call(context, case, response):
     try:
@@ -82,7 +82,7 @@ def after_call(context, case, response):
 
 
 def statuses(lab):
-    """How often each status stands in the access log, and how often a token in the audit log."""
+    """Returns how often the access log contains each status, and how often the audit log contains an issued token."""
     seen = collections.Counter()
     for line in (lab.at / "log").read_text().splitlines():
         entry = json.loads(line) if line.startswith("{") else {}
@@ -103,7 +103,7 @@ def main():
             [
                 Path(sys.executable).with_name("st"), "run", f"{lab.url}/oauth/v2/openapi.json", "--auth", f"web:{SECRET}",
                 "--phases", "examples,coverage,fuzzing", "--max-examples", "200", "--max-time", str(SECONDS),
-                # good data may be refused: a token is not good because its form is; and a form has texts only
+                # valid data may be refused: a token with a valid form is not necessarily valid; and a form contains only texts
                 "--exclude-checks", "positive_data_acceptance,negative_data_rejection",
                 "--warnings", "off", "--no-color", "--continue-on-failure", "--seed", "1",
             ],
@@ -113,7 +113,7 @@ def main():
         lab.holds("schemathesis found nothing", done.returncode == 0, done.returncode)
         lab.holds("the gateway still runs", lab.gateway.poll() is None)
         seen = statuses(lab)
-        print("what was answered:", ", ".join(f"{status} ({times} times)" for status, times in sorted(seen.items(), key=str)))
+        print("responses:", ", ".join(f"{status} ({times} times)" for status, times in sorted(seen.items(), key=str)))
         lab.holds("tokens were issued, and requests refused", seen[200] > 0 and seen[400] > 0 and seen["issued"] > 0, seen)
 
 

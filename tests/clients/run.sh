@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A client of others' making completes its flows against the program.
+# Runs a third-party client against the program.
 #
 #   tests/clients/run.sh google|msal|msal-node|oauth4webapi|spring|schemathesis GATEWAY_BINARY
 #
-# What it needs of PyPI, npm and Maven Central is installed once, in the folder that CLIENTS names, or else in one that is removed at the end.
-# Exit status: 0, 1, or 77 where it cannot run here ("skipped: …").
+# Packages of PyPI, npm and Maven Central are installed once, in the folder that CLIENTS names, or in a folder that is removed
+# at the end. Exit status: 0, 1, or 77 if it cannot run here ("skipped: …").
 set -euo pipefail
 name=${1:?which client} binary=$(realpath "${2:?which gateway}")
 here=$(realpath "$(dirname "$0")")
@@ -19,7 +19,7 @@ if [ -z "${CLIENTS:-}" ]; then
     trap 'rm -rf "$CLIENTS"' EXIT
 fi
 
-# no way to a registry is no fault of this repository's; anything else is
+# an unreachable registry is not an error of this repository; anything else is
 unreachable() {
     grep -qE 'E(NOTFOUND|CONN[A-Z]+|TIMEDOUT|AI_AGAIN|HOSTUNREACH|NETUNREACH|SOCKETTIMEDOUT)|ERR_SOCKET_TIMEOUT|NewConnectionError|NameResolutionError|ConnectTimeoutError|Max retries exceeded|UnknownHostException|Unknown host|Connection (refused|timed out|reset)|Network is unreachable|Temporary failure in name resolution' "$1"
 }
@@ -53,7 +53,7 @@ install_node() {
     fi
 }
 
-# The client and all that it needs, as one folder of jars; what Maven downloads is kept beside it.
+# The client and its dependencies, as one folder of jars; Maven's downloads are kept in the same place.
 install_spring() {
     local to=$CLIENTS/spring
     [ -e "$to/complete" ] && return
@@ -93,6 +93,6 @@ schemathesis) script=openapi.py ;;
     exit 2
     ;;
 esac
-# nothing is written beside the scripts
+# nothing is written to the folder of the scripts
 export PYTHONDONTWRITEBYTECODE=1 PATH=$CLIENTS/python/bin:$PATH CLIENTS
 "$CLIENTS/python/bin/python" "$here/$script" "$binary"

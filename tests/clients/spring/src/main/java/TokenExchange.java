@@ -31,7 +31,7 @@ public final class TokenExchange {
         ClientRegistration basic = client("basic", ClientAuthenticationMethod.CLIENT_SECRET_BASIC, "secret");
         ClientRegistration post = client("post", ClientAuthenticationMethod.CLIENT_SECRET_POST, "secret");
 
-        // a Jwt is what its resource server makes of a bearer token: subject_token_type is …:jwt
+        // a resource server parses a bearer token as a Jwt, so subject_token_type is …:jwt
         OAuth2AccessToken token = authorize(basic, jwt(user), null).getAccessToken();
         ISSUED.add(token.getTokenValue());
         holds("a token for a Jwt, with nothing but defaults", token.getTokenValue() != null);
@@ -46,8 +46,8 @@ public final class TokenExchange {
 
         refused("a token that has expired", "invalid_request", basic, jwt(given.get("expired").asText()), null);
         refused("another client's token", "invalid_request", basic, jwt(given.get("anothers").asText()), null);
-        refused("an audience of nobody's", "invalid_target", basic, jwt(user), "payroll");
-        // its own code: it reads the body of a 400 alone
+        refused("an unknown audience", "invalid_target", basic, jwt(user), "payroll");
+        // Spring's own code: it reads only the body of a 400
         ClientRegistration wrong = client("basic", ClientAuthenticationMethod.CLIENT_SECRET_BASIC, "wrong");
         refused("a wrong secret", "invalid_token_response", wrong, jwt(user), null);
         System.out.println("issued: " + new ObjectMapper().writeValueAsString(ISSUED));
