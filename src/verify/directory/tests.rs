@@ -62,7 +62,7 @@ fn a_mistake_is_told_with_its_place() {
         ("users: [ { id: '' } ]", "users[0].id: expected"),
         (
             "users: [ { id: a }, { id: a } ]",
-            "users[1].id: a second user called \"a\"",
+            "users[1].id: a second user with the id \"a\"",
         ),
         ("users: [ { id: a, name: x } ]", "unknown field `name`"),
         ("users: [ { id: a, connected: [x] } ]", "unknown field"),
