@@ -117,11 +117,6 @@ impl TokenService {
         self.endpoint(path).is_some() || self.documents.serves(path)
     }
 
-    /// Returns `true` if `path` is an endpoint, whose requests may have a body.
-    pub fn is_endpoint(&self, path: &str) -> bool {
-        self.endpoint(path).is_some()
-    }
-
     /// Returns all paths of the token service.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let endpoints = self.endpoints.iter().map(|(path, _)| &**path);

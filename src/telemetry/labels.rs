@@ -158,12 +158,8 @@ labels! {
         StoreUnavailable = "store_unavailable",
         /// The audit event could not be written.
         AuditUnwritable = "audit_unwritable",
-        /// Reserved for exchanges at remote providers. This version never reports it.
-        ExchangeFault = "exchange_fault",
         /// The exchange took too long.
         WaitedTooLong = "waited_too_long",
-        /// Reserved for workload limits. This version never reports it.
-        Overload = "overload",
         /// The upstream's response contains the on-behalf-of token.
         ResponseLeak = "response_leak",
         /// The upstream refused a newly issued token.
@@ -190,8 +186,6 @@ labels! {
         TokenRevoked = "token_revoked",
         /// The body is too large or unreadable.
         BodyRefused = "body_refused",
-        /// Reserved. This version reports only the outcome [`Outcome::ClientGone`].
-        ClientGone = "client_gone",
         /// An internal error of the gateway.
         Internal = "internal",
     }
@@ -282,8 +276,6 @@ labels! {
         RequestHeader = "request_header",
         /// A copy of the original token in the request target.
         RequestTarget = "request_target",
-        /// Reserved: a copy of the original token in a trailer of the request. Request trailers are always dropped.
-        RequestTrailer = "request_trailer",
         /// The on-behalf-of token in a response head, including interim responses.
         ResponseHead = "response_head",
         /// The on-behalf-of token in a trailer of a response.
