@@ -21,7 +21,9 @@ use aws_lc_rs::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use obo_gateway::{
-    cache::{AuthorizationContext, CacheKey, CacheSettings, ExchangeCache, Occasion, Terms},
+    cache::{
+        AuthorizationContext, CacheKey, CacheSettings, ExchangeCache, ExchangeReason, PolicyContext,
+    },
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
     exchange::{Embedded, Exchange, IssuedToken},
@@ -53,7 +55,7 @@ struct Stages {
     policy: ExchangePolicy,
     engine: Exchange,
     signing: Arc<SigningKeys>,
-    terms: Terms,
+    terms: PolicyContext,
     headers: HeaderMap,
     presented: PresentedToken,
     clock: SharedClock,
@@ -83,7 +85,7 @@ impl Stages {
             policy: policy(&gateway),
             engine: Exchange::Embedded(Arc::new(engine)),
             signing,
-            terms: Terms::new("orders", "", 1, TokenTypeUri::AccessToken),
+            terms: PolicyContext::new("orders", "", 1, TokenTypeUri::AccessToken),
             presented: present(&headers),
             headers,
             clock,
@@ -212,7 +214,7 @@ fn warm(c: &mut Criterion) {
     let granted = cache.exchange_once(
         key,
         stages.presented.clone(),
-        Occasion::FirstUse,
+        ExchangeReason::FirstUse,
         async move { Ok(exchange.exchange().await) },
     );
     runtime.block_on(granted).unwrap();

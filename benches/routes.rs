@@ -16,7 +16,7 @@ use http::request::Parts;
 use obo_gateway::{
     clock::{SharedClock, SystemClock},
     gate::{CleanTarget, Gate, LimitsSettings},
-    route::{RouteParts, RouteSettings, RouteTable},
+    route::{RouteDependencies, RouteSettings, RouteTable},
     settings::{BaseDir, Building, Effects, Findings},
     telemetry::Metrics,
 };
@@ -38,7 +38,7 @@ impl Subject {
     fn new(routes: usize) -> Self {
         let metrics = Metrics::new();
         let clock: SharedClock = Arc::new(SystemClock);
-        let parts = RouteParts {
+        let parts = RouteDependencies {
             issuers: &BTreeMap::new(),
             listed_issuers: 0,
             engine: None,

@@ -12,7 +12,7 @@ mod recent;
 mod refused;
 
 pub use entry::{ForwardCredential, RefreshDue};
-pub use key::{AuthorizationContext, CacheKey, Terms};
+pub use key::{AuthorizationContext, CacheKey, PolicyContext};
 pub use refused::RefusedExchange;
 
 use crate::{
@@ -181,7 +181,7 @@ impl ExchangeCache {
         &self,
         key: CacheKey,
         presented: PresentedToken,
-        occasion: Occasion,
+        occasion: ExchangeReason,
         exchange: F,
     ) -> Result<Granted, RefusedExchange>
     where
@@ -210,7 +210,7 @@ impl ExchangeCache {
         let inner = Arc::clone(&self.inner);
         self.inner.in_flight.start(key, async move {
             inner
-                .perform(key, presented, Occasion::RefreshAhead, exchange)
+                .perform(key, presented, ExchangeReason::RefreshAhead, exchange)
                 .await
         });
     }
@@ -245,7 +245,7 @@ impl ExchangeCache {
 
 /// The reason for an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
+pub enum ExchangeReason {
     /// No usable entry was cached.
     FirstUse,
     /// The upstream refused the cached credential.
@@ -287,14 +287,14 @@ impl Inner {
         &self,
         key: CacheKey,
         presented: PresentedToken,
-        occasion: Occasion,
+        occasion: ExchangeReason,
         exchange: F,
     ) -> Result<Granted, RefusedExchange>
     where
         F: Future<Output = Result<IssuedToken, RefusedExchange>> + Send,
     {
         // another exchange may have completed between this request's lookup and now
-        if occasion != Occasion::RefreshAhead
+        if occasion != ExchangeReason::RefreshAhead
             && let Some(entry) = self.usable(&key, self.clock.now())
         {
             return Ok(Granted {

@@ -13,7 +13,7 @@ mod schema;
 mod serve;
 mod wrap;
 
-pub use explain::{Asked, AskedError, Explainer, Explanation, Unexplained};
+pub use explain::{Explainer, Explanation, ImaginedRequest, ImaginedRequestError, Unexplained};
 pub use serve::{Gateway, Listening, ReloadError, Reloaded, StartError};
 
 use crate::{

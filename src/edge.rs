@@ -5,15 +5,15 @@
 //! routes. [`Edge::drain`] ends it without losing a request that was received.
 //!
 //! ```text
-//! Listener ─► accept ─► census ─► Socket ─► (TLS) ─► Guard ─► pingora's session ─► app
+//! Listener ─► accept ─► connection_limiter ─► Socket ─► (TLS) ─► Guard ─► pingora's session ─► app
 //!             loop      caps      counted   deadline  head
 //! ```
 
 mod accept;
-mod census;
 pub(crate) mod certificate;
 mod client_certificate;
 mod connection;
+mod connection_limiter;
 mod drain;
 mod guard;
 mod head;
@@ -21,7 +21,7 @@ mod http2;
 mod intake;
 pub(crate) mod lease;
 mod listener;
-mod reception;
+mod listener_state;
 mod request_state;
 mod socket;
 mod streams;
@@ -43,9 +43,9 @@ use pingora::server::configuration::ServerConf;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use census::{ConnectionEvent, ConnectionObserver};
 pub(crate) use client_certificate::ClientCertificate;
 pub use client_certificate::ClientTrust;
+pub use connection_limiter::{ConnectionEvent, ConnectionObserver};
 pub use http2::Http2;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::TlsTerms;
@@ -53,8 +53,8 @@ pub use tls_error::TlsError;
 
 use crate::gate::GateError;
 use accept::Shared;
-use census::Census;
-use reception::Reception;
+use connection_limiter::ConnectionLimiter;
+use listener_state::ListenerState;
 use request_state::RequestState;
 use threads::Threads;
 
@@ -97,7 +97,7 @@ struct Open {
 
 struct Listening {
     address: SocketAddr,
-    reception: Arc<Reception>,
+    reception: Arc<ListenerState>,
     accepting: JoinHandle<()>,
 }
 
@@ -156,14 +156,14 @@ impl Edge {
             ThreadCount::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             ThreadCount::Exactly(threads) => threads,
         };
-        let census = Census::new(
+        let connection_limiter = ConnectionLimiter::new(
             limits.connections,
             limits.connections_per_address,
             Arc::clone(&observer),
         );
         let shared = Shared {
             threads: Threads::start(threads)?,
-            census,
+            connection_limiter,
             turn: AtomicUsize::new(0),
         };
         Ok(Self {
@@ -193,7 +193,7 @@ impl Edge {
             let _inside = thread.enter();
             TcpListener::from_std(socket)?
         };
-        let reception = Reception::new(open.limits, tls, Arc::clone(&self.observer));
+        let reception = ListenerState::new(open.limits, tls, Arc::clone(&self.observer));
         let shared = Arc::clone(&self.shared);
         let accepting = thread.spawn(accept::accept(
             shared,
@@ -213,7 +213,7 @@ impl Edge {
     /// closed because the new number is lower.
     pub fn limit(&self, limits: EdgeLimits) {
         self.shared
-            .census
+            .connection_limiter
             .limit(limits.connections, limits.connections_per_address);
         let mut open = self.open();
         open.limits = limits;
@@ -259,7 +259,7 @@ impl Edge {
     /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.shared.census.open()
+        self.shared.connection_limiter.open()
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -284,12 +284,12 @@ impl Edge {
             for listening in listeners {
                 listening.end().await;
             }
-            self.shared.census.until_empty().await;
+            self.shared.connection_limiter.until_empty().await;
         };
         match tokio::time::timeout(grace, ended).await {
             Ok(()) => Drained { remaining: 0 },
             Err(_) => Drained {
-                remaining: self.shared.census.open(),
+                remaining: self.shared.connection_limiter.open(),
             },
         }
     }

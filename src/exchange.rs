@@ -8,7 +8,7 @@ mod accept;
 mod embedded;
 mod settings;
 
-pub use accept::{IssuedToken, Reading, Wider};
+pub use accept::{AttenuationError, IssuedToken, Reading};
 pub use embedded::Embedded;
 pub use settings::{EngineParts, EngineSettings};
 
@@ -58,7 +58,7 @@ pub enum ExchangeError {
     Sealing(#[from] SealingError),
     /// The issued token grants more than was permitted, or cannot be read.
     #[error("the issued token differs from what was permitted: {0}")]
-    NotAsPermitted(#[from] Wider),
+    NotAsPermitted(#[from] AttenuationError),
 }
 
 /// The exchangers that a route can use.

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod digest;
+mod digest_cache;
 pub mod encoding;
 mod error;
 mod half_hash;
@@ -18,7 +19,6 @@ mod key;
 mod key_file;
 mod material;
 mod pem;
-mod recall;
 mod sealing;
 mod sealing_key_file;
 mod secret_digest;
@@ -28,6 +28,7 @@ mod weak;
 
 pub use algorithm::Algorithm;
 pub use digest::FieldDigest;
+pub use digest_cache::cached_digest;
 pub use error::{JoseError, KeyError};
 pub use hmac::HmacKey;
 pub use jwk_set::{JwkSet, JwkSetError, KeyLookup, MAX_KEYS, SkippedKey};
@@ -35,7 +36,6 @@ pub use jws::{MAX_HEADER, MAX_KID, UnverifiedJws, VerifiedJws, normalized_typ};
 pub use key::VerificationKey;
 pub use key_file::KeyFileSettings;
 pub use pem::Pem;
-pub use recall::recalled;
 pub use sealing::{GeneratedSealingKey, SealingError, SealingKey, SealingKeyError, SealingKeys};
 pub use sealing_key_file::SealingKeyFileSettings;
 pub use secret_digest::SecretDigest;

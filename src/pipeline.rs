@@ -7,15 +7,15 @@
 
 mod preflight;
 mod record;
+mod request_record;
 mod target;
-mod trail;
 
 pub use record::Recorder;
-pub use trail::Trail;
+pub use request_record::RequestRecord;
 
 use crate::{
     cache::{
-        AuthorizationContext, CacheKey, ExchangeCache, ForwardCredential, Hit, Occasion,
+        AuthorizationContext, CacheKey, ExchangeCache, ExchangeReason, ForwardCredential, Hit,
         RefreshDue, RefusedExchange, Renewal,
     },
     clock::SharedClock,
@@ -24,13 +24,13 @@ use crate::{
     gate::Gate,
     policy::{ExchangeRequest, OperationId},
     route::{Access, Protected, Public, Route, RouteTable},
-    source::{self, Bearer, Imprint, PresentedToken},
+    source::{self, Bearer, PresentedToken, TokenNeedle},
     store::{Lineage, Revocations},
-    telemetry::{CacheResult, Facts, RequestId, Step, Witness},
+    telemetry::{CacheResult, DecisionObserver, DecisionStep, Facts, RequestId},
     verify::VerifyError,
 };
 use http::request::Parts;
-use record::Noting;
+use record::RecordingObserver;
 use std::{hint::cold_path, pin::Pin, sync::Arc};
 use target::keep_out_of_target;
 
@@ -60,7 +60,7 @@ pub enum Admission {
     Authorized(Authorized),
     /// The route is configured to need no token. The gateway removes any token that the client presents anyway,
     /// wherever it is in the request.
-    Public(Public, Vec<Imprint>),
+    Public(Public, Vec<TokenNeedle>),
     /// The request is a CORS preflight. The gateway responds by the CORS rules of the route and forwards nothing.
     Preflight,
 }
@@ -71,7 +71,7 @@ pub enum Decided {
     /// The request is admitted.
     Now(Admission),
     /// The token has to be exchanged first.
-    AfterExchange(Errand),
+    AfterExchange(PendingExchange),
 }
 
 /// The proof that the token of a request was exchanged.
@@ -85,7 +85,7 @@ pub struct Authorized {
 
 /// An exchange that has to be made for one request.
 #[derive(Debug)]
-pub struct Errand {
+pub struct PendingExchange {
     id: RequestId,
     route: Arc<Route>,
     stages: Arc<Protected>,
@@ -103,11 +103,11 @@ impl Pipeline {
         &self,
         head: &Parts,
         id: RequestId,
-        trail: &mut Trail<impl Witness>,
+        record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<Admission, Refusal> {
-        match self.decide(head, id, trail)? {
+        match self.decide(head, id, record)? {
             Decided::Now(admission) => Ok(admission),
-            Decided::AfterExchange(errand) => self.conclude(head, errand, trail).await,
+            Decided::AfterExchange(pending) => self.conclude(head, pending, record).await,
         }
     }
 
@@ -119,21 +119,21 @@ impl Pipeline {
         &self,
         head: &Parts,
         id: RequestId,
-        trail: &mut Trail<impl Witness>,
+        record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<Decided, Refusal> {
         let target = self.gate.pass(head)?;
         if let Some(asked) = preflight::answering(&self.routes, head, &target) {
-            trail.route = Some(Arc::clone(asked));
+            record.route = Some(Arc::clone(asked));
             return Ok(Decided::Now(Admission::Preflight));
         }
         let route = self
             .routes
             .find(&target, &head.method)
             .ok_or(Refusal::NoRoute)?;
-        trail.route = Some(Arc::clone(route));
+        record.route = Some(Arc::clone(route));
         let stages = match route.access() {
             Access::Public(public) => {
-                let unread = source::imprints(&head.headers)?;
+                let unread = source::needles(&head.headers)?;
                 keep_out_of_target(&unread, head, &target, route)?;
                 return Ok(Decided::Now(Admission::Public(*public, unread)));
             }
@@ -147,22 +147,24 @@ impl Pipeline {
         let Some(Hit {
             credential,
             refresh,
-        }) = self.remembered(&key, id, route, trail)?
+        }) = self.remembered(&key, id, route, record)?
         else {
             cold_path();
-            let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
-            return Ok(Decided::AfterExchange(errand));
+            let pending =
+                PendingExchange::new(id, route, stages, bearer.present()?, operation, key);
+            return Ok(Decided::AfterExchange(pending));
         };
         if let Some(due) = refresh {
             cold_path();
-            let errand = Errand::new(id, route, stages, bearer.present()?, operation, key);
-            self.refresh_ahead(due, errand);
+            let pending =
+                PendingExchange::new(id, route, stages, bearer.present()?, operation, key);
+            self.refresh_ahead(due, pending);
         }
         if let Err(refusal) =
             keep_out_of_target(credential.presented().as_slice(), head, &target, route)
         {
             cold_path();
-            trail.decision = Some(Arc::clone(credential.decision()));
+            record.decision = Some(Arc::clone(credential.decision()));
             return Err(refusal);
         }
         Ok(Decided::Now(Admission::Authorized(Authorized {
@@ -179,13 +181,15 @@ impl Pipeline {
     pub async fn conclude(
         &self,
         head: &Parts,
-        errand: Errand,
-        trail: &mut Trail<impl Witness>,
+        pending: PendingExchange,
+        record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<Admission, Refusal> {
-        let (route, operation, key) = (Arc::clone(&errand.route), errand.operation, errand.key);
-        let credential = self.exchange(errand, Occasion::FirstUse, trail).await?;
+        let (route, operation, key) = (Arc::clone(&pending.route), pending.operation, pending.key);
+        let credential = self
+            .exchange(pending, ExchangeReason::FirstUse, record)
+            .await?;
         let target = self.gate.pass(head)?;
-        trail.decision = Some(Arc::clone(credential.decision()));
+        record.decision = Some(Arc::clone(credential.decision()));
         keep_out_of_target(credential.presented().as_slice(), head, &target, &route)?;
         Ok(Admission::Authorized(Authorized {
             credential,
@@ -204,7 +208,7 @@ impl Pipeline {
         head: &Parts,
         id: RequestId,
         authorized: &mut Authorized,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Option<Result<(), Refusal>> {
         let Authorized {
             credential,
@@ -214,7 +218,7 @@ impl Pipeline {
         match self.cache.refused_by_downstream(key, credential) {
             Renewal::Pointless => None,
             Renewal::Exchange => {
-                let renewed = self.exchange_anew(head, id, *operation, *key, trail).await;
+                let renewed = self.exchange_anew(head, id, *operation, *key, record).await;
                 Some(renewed.map(|renewed| *credential = renewed))
             }
         }
@@ -226,16 +230,16 @@ impl Pipeline {
         id: RequestId,
         operation: Option<OperationId>,
         key: CacheKey,
-        trail: &mut Trail,
+        record: &mut RequestRecord,
     ) -> Result<ForwardCredential, Refusal> {
-        let route = trail.route.clone().ok_or(Refusal::Fault)?;
+        let route = record.route.clone().ok_or(Refusal::Fault)?;
         let Access::Protected(stages) = route.access() else {
             return Err(Refusal::Fault);
         };
         let presented =
             source::bearer(&head.headers, head.uri.query(), self.token_limit)?.present()?;
-        let errand = Errand::new(id, &route, stages, presented, operation, key);
-        self.exchange(errand, Occasion::DownstreamRefused, trail)
+        let pending = PendingExchange::new(id, &route, stages, presented, operation, key);
+        self.exchange(pending, ExchangeReason::DownstreamRefused, record)
             .await
     }
 
@@ -244,21 +248,21 @@ impl Pipeline {
         key: &CacheKey,
         id: RequestId,
         route: &Route,
-        trail: &mut Trail<impl Witness>,
+        record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<Option<Hit>, Refusal> {
-        match self.cache.hit(key, trail.started) {
+        match self.cache.hit(key, record.started) {
             Ok(found) => {
                 if found.is_some() {
-                    trail.note(route, CacheResult::Hit);
+                    record.note(route, CacheResult::Hit);
                 }
                 Ok(found)
             }
             Err(refused) => {
                 cold_path();
-                trail.note(route, CacheResult::Negative);
+                record.note(route, CacheResult::Negative);
                 let (principal, refusal) = (refused.principal.as_deref(), refused.refusal);
                 self.recorder.refused(route, id, principal, &refusal);
-                trail.decision = refused.decision;
+                record.decision = refused.decision;
                 Err(refusal)
             }
         }
@@ -266,10 +270,10 @@ impl Pipeline {
 
     /// Starts a background exchange that replaces a cached one. The request that presents the token does not wait for
     /// it.
-    fn refresh_ahead(&self, due: RefreshDue, errand: Errand) {
-        let route = Arc::clone(&errand.route);
-        let (key, presented) = (errand.key, errand.presented.clone());
-        let exchange = self.begin(errand, ());
+    fn refresh_ahead(&self, due: RefreshDue, pending: PendingExchange) {
+        let route = Arc::clone(&pending.route);
+        let (key, presented) = (pending.key, pending.presented.clone());
+        let exchange = self.begin(pending, ());
         self.cache.refresh_ahead(due, key, presented, async move {
             let exchanged = exchange.await;
             if exchanged.is_ok() {
@@ -281,45 +285,45 @@ impl Pipeline {
 
     /// Prepares one exchange without starting it. It is boxed because it takes kilobytes and is moved several times
     /// before it starts.
-    fn begin<W: Witness>(
+    fn begin<W: DecisionObserver>(
         &self,
-        errand: Errand,
-        witness: W,
+        pending: PendingExchange,
+        observer: W,
     ) -> Pin<
         Box<impl Future<Output = Result<IssuedToken, RefusedExchange>> + Send + 'static + use<W>>,
     > {
         Box::pin(exchange(
-            errand,
+            pending,
             self.recorder.clone(),
             self.revocations.clone(),
             Arc::clone(&self.clock),
-            witness,
+            observer,
         ))
     }
 
     async fn exchange(
         &self,
-        errand: Errand,
-        occasion: Occasion,
-        trail: &mut Trail<impl Witness>,
+        pending: PendingExchange,
+        occasion: ExchangeReason,
+        record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<ForwardCredential, Refusal> {
         let started = self.clock.instant();
-        let route = Arc::clone(&errand.route);
-        let (key, presented) = (errand.key, errand.presented.clone());
-        let exchange = self.begin(errand, trail.witness.clone());
+        let route = Arc::clone(&pending.route);
+        let (key, presented) = (pending.key, pending.presented.clone());
+        let exchange = self.begin(pending, record.observer.clone());
         let exchanged = self
             .cache
             .exchange_once(key, presented, occasion, exchange)
             .await;
-        trail.exchange = Some(self.clock.instant().saturating_duration_since(started));
+        record.exchange = Some(self.clock.instant().saturating_duration_since(started));
         let result = exchanged
             .as_ref()
             .map_or(CacheResult::Miss, |granted| granted.result);
-        trail.note(&route, result);
+        record.note(&route, result);
         match exchanged {
             Ok(granted) => Ok(granted.credential),
             Err(refused) => {
-                trail.decision = refused.decision;
+                record.decision = refused.decision;
                 Err(refused.refusal)
             }
         }
@@ -336,51 +340,53 @@ fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(),
 
 /// Performs one exchange: verifies the token, applies the policy, exchanges it, and records the result.
 async fn exchange(
-    errand: Errand,
+    pending: PendingExchange,
     recorder: Recorder,
     revocations: Revocations,
     clock: SharedClock,
-    witness: impl Witness,
+    observer: impl DecisionObserver,
 ) -> Result<IssuedToken, RefusedExchange> {
-    let Errand {
+    let PendingExchange {
         id,
         route,
         stages,
         presented,
         operation,
         ..
-    } = errand;
+    } = pending;
     let started = clock.instant();
-    let mut witness = Noting::new(witness);
+    let mut observer = RecordingObserver::new(observer);
     let steps = async {
         let subject = stages
             .verifier
-            .verify_before(&presented, &mut witness)
+            .verify_before(&presented, &mut observer)
             .await?;
-        witness.verified(&subject);
-        witness.begin(Step::Revocation, Facts::default);
+        observer.verified(&subject);
+        observer.begin(DecisionStep::Revocation, Facts::default);
         keep_from_revoked(&revocations, subject.lineage())?;
         let permitted = stages.policy.permit_before(
             ExchangeRequest::for_operation(subject, operation),
             clock.now(),
-            &mut witness,
+            &mut observer,
         )?;
-        witness.begin(Step::Exchange, || Facts::found(stages.exchange.name()));
+        observer.begin(DecisionStep::Exchange, || {
+            Facts::found(stages.exchange.name())
+        });
         let response = stages.exchange.exchange(&permitted).await?;
-        witness.begin(Step::Accept, Facts::default);
+        observer.begin(DecisionStep::Accept, Facts::default);
         let issued =
             IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
                 .map_err(ExchangeError::from)?;
         // checked again, because the exchange may have waited for a provider
         keep_from_revoked(&revocations, issued.lineage())?;
         recorder.issued(&route, id, &issued)?;
-        witness.issued(|| Some(issued.claims().clone()));
+        observer.issued(|| Some(issued.claims().clone()));
         Ok(issued)
     };
     let result = steps.await;
     let took = clock.instant().saturating_duration_since(started);
-    recorder.ended(&route, id, witness.principal(), &result, took);
-    result.map_err(|refusal| witness.refused(refusal))
+    recorder.ended(&route, id, observer.principal(), &result, took);
+    result.map_err(|refusal| observer.refused(refusal))
 }
 
 /// The cache key of the exchange for `bearer` on a route with these stages.
@@ -394,7 +400,7 @@ fn key_of(stages: &Protected, operation: Option<OperationId>, bearer: Bearer<'_>
     context.key()
 }
 
-impl Errand {
+impl PendingExchange {
     fn new(
         id: RequestId,
         route: &Arc<Route>,

@@ -41,7 +41,7 @@ pub use settings::{
 use crate::{
     clock::UnixTime,
     store::TooManyKeys,
-    telemetry::Witness,
+    telemetry::DecisionObserver,
     token::{AccessTokenType, Audience, ScopeSet, TokenFormat},
     verify::SubjectToken,
 };
@@ -177,9 +177,9 @@ impl ExchangePolicy {
         &self,
         request: ExchangeRequest,
         now: UnixTime,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<PermittedExchange, PolicyError> {
-        permit::permit(self, request, now, witness)
+        permit::permit(self, request, now, observer)
     }
 
     /// Returns the operation that a request matches, by its method and by its path below the route's prefix. Returns

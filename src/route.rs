@@ -11,27 +11,27 @@ mod index;
 mod matcher;
 mod operations;
 mod resource;
+mod rules;
 mod settings;
 mod table;
-mod terms;
 mod upstream;
 
 pub use cors::{Cors, CorsSettings, Speaker};
-pub use dependencies::RouteParts;
+pub use dependencies::RouteDependencies;
 pub use matcher::MatchSettings;
 pub use resource::{RESOURCE_METADATA_PATH, ResourceName};
+pub use rules::{
+    HeaderValueSettings, HeadersSettings, RequestRules, RequestSettings, ResponseRules,
+    ResponseSettings, SetHeaderSettings,
+};
 pub use settings::{RouteSettings, Upgrade};
 pub use table::RouteTable;
-pub use terms::{
-    HeaderValueSettings, HeadersSettings, RequestSettings, RequestTerms, ResponseSettings,
-    ResponseTerms, SetHeaderSettings,
-};
 pub use upstream::{
     TargetSettings, TimeoutSettings, Upstream, UpstreamHost, UpstreamSettings, UpstreamTarget,
 };
 
 use crate::{
-    cache::Terms,
+    cache::PolicyContext,
     exchange::Exchange,
     policy::{ExchangePolicy, OperationId},
     settings::PublicUrl,
@@ -50,8 +50,8 @@ pub struct Route {
     matches: Match,
     upstream: Upstream,
     access: Access,
-    request: Option<Box<RequestTerms>>,
-    response: Option<Box<ResponseTerms>>,
+    request: Option<Box<RequestRules>>,
+    response: Option<Box<ResponseRules>>,
     resource: Option<Box<ResourceName>>,
     upgrade: Upgrade,
     metrics: Arc<RouteMetrics>,
@@ -80,21 +80,22 @@ pub struct Protected {
     /// Issues the new token.
     pub exchange: Exchange,
     /// The parts of the cache key that are the same for all requests of the route.
-    pub terms: RouteTerms,
+    pub terms: RouteRules,
 }
 
 /// The parts of cache keys that are the same for all requests of an operation, digested when the route is built.
 #[derive(Debug, Clone)]
-pub struct RouteTerms {
+pub struct RouteRules {
     /// For requests without an operation.
-    none: Terms,
-    operations: Box<[Terms]>,
+    none: PolicyContext,
+    operations: Box<[PolicyContext]>,
 }
 
-impl RouteTerms {
+impl RouteRules {
     /// Returns the terms of the route `name` with this policy, which has changed `generation` times.
     pub fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
-        let terms = |operation| Terms::new(name, operation, generation, TokenTypeUri::AccessToken);
+        let terms =
+            |operation| PolicyContext::new(name, operation, generation, TokenTypeUri::AccessToken);
         Self {
             none: terms(""),
             operations: policy.operation_labels().map(terms).collect(),
@@ -102,7 +103,7 @@ impl RouteTerms {
     }
 
     /// Returns the terms for requests of this operation.
-    pub fn of(&self, operation: Option<OperationId>) -> &Terms {
+    pub fn of(&self, operation: Option<OperationId>) -> &PolicyContext {
         operation
             .and_then(|id| self.operations.get(id.position()))
             .unwrap_or(&self.none)
@@ -137,7 +138,7 @@ impl Route {
     #[must_use]
     pub fn in_generation(mut self, generation: u64) -> Self {
         if let Access::Protected(stages) = &mut self.access {
-            let terms = RouteTerms::new(&self.name, &stages.policy, generation);
+            let terms = RouteRules::new(&self.name, &stages.policy, generation);
             Arc::make_mut(stages).terms = terms;
         }
         self
@@ -159,12 +160,12 @@ impl Route {
     }
 
     /// The changes to requests, if any.
-    pub fn request_terms(&self) -> Option<&RequestTerms> {
+    pub fn request_rules(&self) -> Option<&RequestRules> {
         self.request.as_deref()
     }
 
     /// The changes to responses, if any.
-    pub fn response_terms(&self) -> Option<&ResponseTerms> {
+    pub fn response_rules(&self) -> Option<&ResponseRules> {
         self.response.as_deref()
     }
 

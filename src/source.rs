@@ -4,7 +4,7 @@
 //! [`PresentedToken`] of it. A request without exactly one token gets a [`SourceError`]. A presented token is not
 //! verified and cannot be forwarded: no function turns it back into a header field.
 
-mod imprint;
+mod needle;
 
 use crate::token::RawToken;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, header};
 use std::fmt;
 use thiserror::Error;
 
-pub use imprint::Imprint;
+pub use needle::TokenNeedle;
 
 /// The only Bearer credential of a request, borrowed from the head.
 ///
@@ -122,18 +122,18 @@ pub fn form_token(text: &str, limit: usize) -> Result<PresentedToken, SourceErro
 ///
 /// # Errors
 /// [`SourceError::Several`] if there are more than eight words.
-pub fn imprints(headers: &HeaderMap) -> Result<Vec<Imprint>, SourceError> {
+pub fn needles(headers: &HeaderMap) -> Result<Vec<TokenNeedle>, SourceError> {
     let fields = headers.get_all(header::AUTHORIZATION).iter();
     let words = fields.flat_map(|field| field.as_bytes().split(|&byte| !is_b64token_byte(byte)));
-    let mut imprints = Vec::new();
-    for imprint in words.filter_map(Imprint::of_bytes) {
+    let mut needles = Vec::new();
+    for needle in words.filter_map(TokenNeedle::of_bytes) {
         // each one costs a search of the whole head
-        if imprints.len() == MOST_WORDS {
+        if needles.len() == MOST_WORDS {
             return Err(SourceError::Several);
         }
-        imprints.push(imprint);
+        needles.push(needle);
     }
-    Ok(imprints)
+    Ok(needles)
 }
 
 /// The maximum number of credentials to search for in one head.
@@ -195,7 +195,7 @@ fn names_access_token(query: &str) -> bool {
         let name = parameter.split('=').next().unwrap_or_default();
         // the shortest spelling is the plain one, and the longest percent-encodes every character
         (NAME.len()..=NAME.len() * 3).contains(&name.len())
-            && imprint::percent_decoded(name.as_bytes()).eq_ignore_ascii_case(NAME)
+            && needle::percent_decoded(name.as_bytes()).eq_ignore_ascii_case(NAME)
     })
 }
 
@@ -327,11 +327,9 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append(header::AUTHORIZATION, "Basic YTpi".parse().unwrap());
             headers.append(header::AUTHORIZATION, field.parse().unwrap());
-            let imprints = imprints(&headers).unwrap();
+            let needles = needles(&headers).unwrap();
             for token in [&first, &second] {
-                let found = imprints
-                    .iter()
-                    .any(|imprint| imprint.is_in(token.as_bytes()));
+                let found = needles.iter().any(|needle| needle.is_in(token.as_bytes()));
                 assert!(found, "{field}");
             }
         }
@@ -340,7 +338,7 @@ mod tests {
             header::AUTHORIZATION,
             format!("{first} ").repeat(9).parse().unwrap(),
         );
-        assert_eq!(imprints(&headers).err(), Some(SourceError::Several));
+        assert_eq!(needles(&headers).err(), Some(SourceError::Several));
     }
 
     #[test]

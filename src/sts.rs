@@ -232,7 +232,7 @@ impl TokenService {
             ..
         } = &self.service;
         let clients = &issuing.clients;
-        let terms = authentication::Terms {
+        let terms = authentication::ProofContext {
             audiences: self.documents.names(),
             once,
             now: clock.now(),

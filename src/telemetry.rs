@@ -13,12 +13,12 @@ mod json;
 mod labels;
 pub mod log;
 mod metrics;
+mod observer;
 mod principal;
 mod readiness;
 mod settings;
 mod sink;
 mod trace_context;
-mod witness;
 
 pub use access::{AccessField, AccessFields, AccessFieldsSettings, AccessLog, AccessRecord};
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, AuditedBy, Revoked};
@@ -30,10 +30,10 @@ pub use labels::{
     StatusClass,
 };
 pub use metrics::{CertificateUse, Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
+pub use observer::{DecisionObserver, DecisionStep, Facts, ScopeSteps};
 pub use principal::Principal;
 pub use readiness::{Readiness, ReadinessReport};
 pub use settings::{
     AccessSettings, AuditSettings, LogFormat, LogLevel, LogSettings, TelemetrySettings,
 };
 pub use trace_context::{TraceContext, TraceParent};
-pub use witness::{Facts, ScopeSteps, Step, Witness};

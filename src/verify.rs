@@ -44,7 +44,7 @@ use crate::{
     own_token::TokenSeal,
     source::PresentedToken,
     store::Revocations,
-    telemetry::{Facts, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts},
     token::{Audience, RawToken},
 };
 use std::sync::Arc;
@@ -145,30 +145,32 @@ impl Verifier {
     pub async fn verify_before(
         &self,
         presented: &PresentedToken,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<SubjectToken, VerifyError> {
-        self.verify_token(presented.token(), witness).await
+        self.verify_token(presented.token(), observer).await
     }
 
     async fn verify_token(
         &self,
         token: &RawToken,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<SubjectToken, VerifyError> {
-        witness.begin(Step::Form, Facts::default);
+        observer.begin(DecisionStep::Form, Facts::default);
         if TokenSeal::is_opaque(token) {
-            witness.begin(Step::Issuer, || self.compared_issuers(&self.own_issuer));
-            return self.verify_own(token, None, witness).await;
+            observer.begin(DecisionStep::Issuer, || {
+                self.compared_issuers(&self.own_issuer)
+            });
+            return self.verify_own(token, None, observer).await;
         }
         let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
         let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
-        witness.begin(Step::Issuer, || self.compared_issuers(claimed));
+        observer.begin(DecisionStep::Issuer, || self.compared_issuers(claimed));
         if claimed == &*self.own_issuer {
-            return self.verify_own(token, Some(jws), witness).await;
+            return self.verify_own(token, Some(jws), observer).await;
         }
         let accepted = self.accepted(claimed)?;
         let verified = self
-            .verify_from(&accepted.issuer, accepted.audiences(), token, jws, witness)
+            .verify_from(&accepted.issuer, accepted.audiences(), token, jws, observer)
             .await;
         counted(
             &accepted.issuer,
@@ -181,15 +183,15 @@ impl Verifier {
         &self,
         token: &RawToken,
         jws: Option<UnverifiedJws<'_>>,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<SubjectToken, VerifyError> {
         let own = self.own.as_ref().ok_or(VerifyError::SelfIssued)?;
         let now = self.clock.now();
-        let proven = own.prove(token, jws, witness).await;
+        let proven = own.prove(token, jws, observer).await;
         let traced = proven.and_then(|proven| {
             let addressee = Addressee::OneOf(&own.audiences);
-            let subject = subject::accept(&own.issuer, addressee, proven, now, witness)?;
-            witness.begin(Step::Origin, Facts::default);
+            let subject = subject::accept(&own.issuer, addressee, proven, now, observer)?;
+            observer.begin(DecisionStep::Origin, Facts::default);
             self.unrevoked(subject.traced(own, &self.accepted)?)
         });
         counted(&own.issuer, traced)
@@ -223,11 +225,11 @@ impl Verifier {
         audiences: &[Audience],
         token: &RawToken,
         jws: UnverifiedJws<'_>,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<SubjectToken, VerifyError> {
-        let proven = issuer.prove(token, jws, witness).await?;
+        let proven = issuer.prove(token, jws, observer).await?;
         let addressee = Addressee::OneOf(audiences);
-        subject::accept(issuer, addressee, proven, self.clock.now(), witness)
+        subject::accept(issuer, addressee, proven, self.clock.now(), observer)
     }
 }
 
@@ -237,23 +239,23 @@ impl TrustedIssuer {
         self: &Arc<Self>,
         token: &'a RawToken,
         jws: UnverifiedJws<'a>,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<Proven<'a>, VerifyError> {
         let issuer = self;
         let alg = jws.alg();
-        witness.begin(Step::Algorithm, || {
+        observer.begin(DecisionStep::Algorithm, || {
             Facts::new(alg, listed(issuer.algorithms()))
         });
         if !issuer.algorithms().contains(&alg) {
             let issuer = issuer.shared_name();
             return Err(VerifyError::AlgorithmNotAccepted { issuer, alg });
         }
-        witness.begin(Step::Key, || {
+        observer.begin(DecisionStep::Key, || {
             let kid = jws.kid().unwrap_or("none named");
             Facts::new(kid, format!("a key of {} for {alg}", issuer.name()))
         });
         let key = issuer.keys().key(jws.kid(), alg).await?;
-        witness.begin(Step::Signature, Facts::default);
+        observer.begin(DecisionStep::Signature, Facts::default);
         let verified = key
             .verify(jws, issuer.algorithms())
             .map_err(VerifyError::Signature)?;

@@ -1,7 +1,7 @@
 //! `GET /decisions/{request id}`: the decision on a recent request.
 
 use super::{Admin, JSON, answer, error, not_allowed};
-use crate::telemetry::{Decision, Decisions, Found, Step};
+use crate::telemetry::{Decision, DecisionStep, Decisions, Found};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -63,6 +63,6 @@ fn told(admin: &Admin, found: &Found) -> Value {
 fn steps(decision: &Decision) -> Vec<Value> {
     let last = decision.steps().len().saturating_sub(1);
     let steps = decision.steps().iter().enumerate();
-    let told = |(position, step): (usize, &Step)| json!({"step": step.as_str(), "passed": position < last});
+    let told = |(position, step): (usize, &DecisionStep)| json!({"step": step.as_str(), "passed": position < last});
     steps.map(told).collect()
 }

@@ -1,11 +1,11 @@
 //! A cache entry, and the credential made from it.
 
-use super::{CacheKey, Occasion};
+use super::{CacheKey, ExchangeReason};
 use crate::{
     clock::UnixTime,
     exchange::IssuedToken,
     settings::Percentage,
-    source::{Imprint, PresentedToken},
+    source::{PresentedToken, TokenNeedle},
     store::{Lineage, Revocations},
     telemetry::{Decision, DecisionNames},
     verify::KeyLease,
@@ -33,10 +33,10 @@ pub(super) struct Entry {
     decision: Arc<Decision>,
     /// The epoch of the revocations at which the entry was last found not revoked.
     epoch: AtomicU64,
-    presented: Option<Imprint>,
-    issued: Option<Imprint>,
+    presented: Option<TokenNeedle>,
+    issued: Option<TokenNeedle>,
     made_at: Instant,
-    occasion: Occasion,
+    occasion: ExchangeReason,
     /// The time after which a hit starts a background exchange. `None` if a new token would not be valid for longer.
     refresh_from: Option<UnixTime>,
     /// `true` if a hit has started that exchange.
@@ -66,7 +66,7 @@ impl Entry {
         (policy_generation, epoch): (u64, u64),
         (now, made_at): (UnixTime, Instant),
         refresh_ahead: Percentage,
-        occasion: Occasion,
+        occasion: ExchangeReason,
     ) -> Option<Self> {
         let subject_ends = issued.permitted().subject().expires_at();
         let usable_until = issued.expires_at().min(subject_ends).minus(SAFETY_MARGIN);
@@ -81,8 +81,8 @@ impl Entry {
             lineage: issued.lineage().clone(),
             decision: Arc::new(decision(&issued)),
             epoch: AtomicU64::new(epoch),
-            presented: Imprint::of(presented.token()),
-            issued: Imprint::of(issued.token()),
+            presented: TokenNeedle::of(presented.token()),
+            issued: TokenNeedle::of(issued.token()),
             made_at,
             occasion,
             refresh_from: refresh_from.filter(|_| outlived),
@@ -131,7 +131,7 @@ impl Entry {
 
     /// When the entry was made, if the upstream had refused its predecessor.
     pub(super) fn renewed_at(&self) -> Option<Instant> {
-        (self.occasion == Occasion::DownstreamRefused).then_some(self.made_at)
+        (self.occasion == ExchangeReason::DownstreamRefused).then_some(self.made_at)
     }
 
     /// Returns `true` if the entry has not expired, in monotonic time.
@@ -234,12 +234,12 @@ impl ForwardCredential {
     }
 
     /// Recognizes copies of the token that the client presented.
-    pub fn presented(&self) -> Option<&Imprint> {
+    pub fn presented(&self) -> Option<&TokenNeedle> {
         self.0.presented.as_ref()
     }
 
     /// Recognizes copies of the token that is sent to the upstream.
-    pub fn issued(&self) -> Option<&Imprint> {
+    pub fn issued(&self) -> Option<&TokenNeedle> {
         self.0.issued.as_ref()
     }
 }

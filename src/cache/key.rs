@@ -1,7 +1,7 @@
 //! The key of a cache entry: a digest of everything that an authorization depends on.
 
 use crate::{
-    jose::{FieldDigest, recalled},
+    jose::{FieldDigest, cached_digest},
     source::Bearer,
     token::TokenTypeUri,
 };
@@ -12,7 +12,7 @@ use std::{
 
 /// The parts of a cache key that are the same for all requests of a route or operation. They are digested once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct PolicyContext {
     digest: [u8; 32],
     policy_generation: u64,
 }
@@ -23,7 +23,7 @@ pub struct Terms {
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationContext<'a> {
     /// The route and operation.
-    pub terms: &'a Terms,
+    pub terms: &'a PolicyContext,
     /// The presented token.
     pub presented: Bearer<'a>,
     /// The calling workload's token or certificate.
@@ -39,7 +39,7 @@ pub struct CacheKey {
     policy_generation: u64,
 }
 
-impl Terms {
+impl PolicyContext {
     /// Digests the terms for `route` and `operation` (empty if there is none), with the number of changes of the
     /// route's policy, for tokens of `token_type`.
     pub fn new(
@@ -70,7 +70,9 @@ impl AuthorizationContext<'_> {
     pub fn key(&self) -> CacheKey {
         let digest = match (self.actor, self.confirmation) {
             // the key depends only on the terms and the token
-            (None, None) => recalled(&self.terms.digest, self.presented.bytes(), || self.digest()),
+            (None, None) => {
+                cached_digest(&self.terms.digest, self.presented.bytes(), || self.digest())
+            }
             (Some(_), _) | (None, Some(_)) => self.digest(),
         };
         CacheKey {
@@ -134,9 +136,9 @@ impl Hasher for AsItIs {
     }
 }
 
-impl fmt::Debug for Terms {
+impl fmt::Debug for PolicyContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terms")
+        f.debug_struct("PolicyContext")
             .field("policy_generation", &self.policy_generation)
             .finish_non_exhaustive()
     }

@@ -54,10 +54,10 @@ pub(super) fn remember(cache: CacheId, key: &CacheKey, entry: &Arc<Entry>) {
 /// The values of one thread, each in the slot that its key selects.
 struct Recent<V> {
     cache: CacheId,
-    places: Vec<Option<Place<V>>>,
+    places: Vec<Option<Slot<V>>>,
 }
 
-struct Place<V> {
+struct Slot<V> {
     key: CacheKey,
     value: V,
     /// The number of lookups that may still bypass the shared cache.
@@ -91,7 +91,7 @@ impl<V: Clone> Recent<V> {
             self.places.resize_with(PLACES, || None);
         }
         if let Some(place) = self.places.get_mut(place_of(key)) {
-            *place = Some(Place {
+            *place = Some(Slot {
                 key: *key,
                 value,
                 left: UNSEEN,
@@ -110,7 +110,7 @@ fn place_of(key: &CacheKey) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        cache::{AuthorizationContext, Terms},
+        cache::{AuthorizationContext, PolicyContext},
         source::bearer,
         token::TokenTypeUri,
     };
@@ -119,7 +119,7 @@ mod tests {
         let mut headers = http::HeaderMap::new();
         let value = format!("Bearer {token}").parse().unwrap();
         headers.insert(http::header::AUTHORIZATION, value);
-        let terms = Terms::new("route", "", 0, TokenTypeUri::AccessToken);
+        let terms = PolicyContext::new("route", "", 0, TokenTypeUri::AccessToken);
         let context = AuthorizationContext {
             terms: &terms,
             presented: bearer(&headers, None, 64).unwrap(),
@@ -143,8 +143,8 @@ mod tests {
     fn one_look_in_sixteen_is_sent_on() {
         let (mut recent, cache) = (Recent::new(), CacheId::new());
         recent.remember(cache, &key(1), ());
-        let recalled = (0..15).filter(|_| recent.recall(cache, &key(1)).is_some());
-        assert_eq!(recalled.count(), 15);
+        let cached_digest = (0..15).filter(|_| recent.recall(cache, &key(1)).is_some());
+        assert_eq!(cached_digest.count(), 15);
         assert_eq!(recent.recall(cache, &key(1)), None);
     }
 

@@ -7,12 +7,12 @@
 
 mod asked;
 mod explanation;
+mod observer;
 mod page;
 mod recorded;
 mod scopes;
-mod witness;
 
-pub use asked::{Asked, AskedError};
+pub use asked::{ImaginedRequest, ImaginedRequestError};
 pub use explanation::Explanation;
 
 use super::{Terminal, check::Loaded, demo::paint, revoke::listener::Listener};
@@ -21,14 +21,15 @@ use crate::{
     clock::{ManualClock, UnixTime},
     config::{ConfigFile, Configuration, Paint, Surroundings},
     error::Refusal,
-    pipeline::{Recorder, Trail},
-    proxy::{Ending, Hooks, NoRequest},
+    pipeline::{Recorder, RequestRecord},
+    proxy::{Hooks, NoRequest, RehearsedOutcome},
     settings::Effects,
     store::{Revocation, Revocations},
     telemetry::AuditLog,
     verify::{TrustedIssuer, VerifyError},
 };
 use explanation::Known;
+use observer::Account;
 use std::{
     io,
     net::SocketAddr,
@@ -39,7 +40,6 @@ use std::{
 };
 use thiserror::Error;
 use tokio::{runtime::Runtime, time::timeout};
-use witness::Account;
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ pub enum Unexplained {
     },
     /// The arguments do not describe a request.
     #[error(transparent)]
-    Asked(#[from] AskedError),
+    ImaginedRequest(#[from] ImaginedRequestError),
     /// The path and query of the URL cannot be part of a request line.
     #[error(transparent)]
     NoRequest(#[from] NoRequest),
@@ -153,9 +153,9 @@ impl Arguments {
         self.token_file.as_deref()
     }
 
-    fn asked(&self) -> Result<Asked, AskedError> {
+    fn asked(&self) -> Result<ImaginedRequest, ImaginedRequestError> {
         let url = self.url.as_deref().unwrap_or_default();
-        let mut asked = Asked::new(&self.method, url)?;
+        let mut asked = ImaginedRequest::new(&self.method, url)?;
         for header in &self.headers {
             asked = asked.header(header)?;
         }
@@ -213,9 +213,9 @@ impl Explainer {
     ///
     /// # Errors
     /// [`Unexplained::NoRequest`].
-    pub async fn explain(&mut self, asked: &Asked) -> Result<Explanation, Unexplained> {
+    pub async fn explain(&mut self, asked: &ImaginedRequest) -> Result<Explanation, Unexplained> {
         let mut known = self.rehearse(asked).await?;
-        if let Ending::Refused(Refusal::Verify(VerifyError::KeysUnavailable { issuer })) =
+        if let RehearsedOutcome::Refused(Refusal::Verify(VerifyError::KeysUnavailable { issuer })) =
             &known.ending
         {
             match self.fetch_keys(issuer).await {
@@ -226,7 +226,7 @@ impl Explainer {
         Ok(known.told(asked))
     }
 
-    async fn rehearse(&mut self, asked: &Asked) -> Result<Known, NoRequest> {
+    async fn rehearse(&mut self, asked: &ImaginedRequest) -> Result<Known, NoRequest> {
         let clock = Arc::clone(&self.hooks.clock);
         // an earlier replay must not affect this one
         self.hooks.pipeline.cache = ExchangeCache::new(
@@ -235,12 +235,12 @@ impl Explainer {
             clock,
         );
         let started = self.hooks.clock.instant();
-        let mut trail = Trail::told_to(Account::default(), started);
-        let ending = self.hooks.rehearse(asked.head(), &mut trail).await?;
+        let mut record = RequestRecord::told_to(Account::default(), started);
+        let ending = self.hooks.rehearse(asked.head(), &mut record).await?;
         Ok(Known {
             ending,
-            account: trail.witness.taken(),
-            route: trail.route,
+            account: record.observer.taken(),
+            route: record.route,
             at: self.hooks.clock.now(),
             no_keys: None,
         })

@@ -1,9 +1,9 @@
 //! Builds the components of a gateway from the sections of `gateway.yaml`.
 
+mod fingerprints;
 mod listeners;
 mod own_upstreams;
 mod parts;
-mod prints;
 mod running;
 mod service;
 mod token_service;
@@ -30,9 +30,9 @@ use crate::{
     },
     verify::{DirectorySettings, IssuerSettings, TrustedIssuer},
 };
-use parts::Ground;
-use prints::Prints;
-use running::Succession;
+use fingerprints::ConfigFingerprint;
+use parts::SharedComponents;
+use running::ReloadPlan;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use token_service::{ServiceGround, known_to_revoke};
 
@@ -133,9 +133,9 @@ pub fn compose_after(
 ) -> Option<Configuration> {
     let read = document.sections(findings, |top| read(top));
     // without effects, no configuration follows this one
-    let prints = match effects {
-        Effects::Allowed => Prints::of(document, base),
-        Effects::None | Effects::Imagined => Prints::default(),
+    let fingerprints = match effects {
+        Effects::Allowed => ConfigFingerprint::of(document, base),
+        Effects::None | Effects::Imagined => ConfigFingerprint::default(),
     };
     let mut building = Building {
         base,
@@ -145,7 +145,7 @@ pub fn compose_after(
     let composed = Composer {
         surroundings,
         metrics: running.map_or_else(Metrics::new, |running| running.metrics.clone()),
-        succession: Succession::new(running, prints),
+        succession: ReloadPlan::new(running, fingerprints),
     }
     .compose(read, &mut building);
     empty::refuse_blank(document.root(), findings);
@@ -236,7 +236,7 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(3_600);
 struct Composer<'a> {
     surroundings: &'a Surroundings,
     metrics: Metrics,
-    succession: Succession<'a>,
+    succession: ReloadPlan<'a>,
 }
 
 impl Composer<'_> {
@@ -275,7 +275,7 @@ impl Composer<'_> {
             self.succession.keys(engine);
         }
         let routes = building.within("routes", |b| {
-            let ground = Ground {
+            let ground = SharedComponents {
                 issuers: &issuers,
                 engine: engine.as_ref(),
                 service: service.as_ref(),

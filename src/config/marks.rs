@@ -23,12 +23,12 @@ pub struct Mark {
 #[derive(Debug, Clone)]
 pub struct Marks {
     file: String,
-    root: Box<Place>,
+    root: Box<Position>,
 }
 
 /// The positions of a value and of the key before it.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) key: Option<Mark>,
     pub(super) value: Mark,
     pub(super) inside: Inside,
@@ -38,8 +38,8 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 pub(super) enum Inside {
     Scalar,
-    List(Vec<Place>),
-    Mapping(HashMap<String, Place>),
+    List(Vec<Position>),
+    Mapping(HashMap<String, Position>),
 }
 
 impl Marks {
@@ -54,7 +54,7 @@ impl Marks {
 
     /// Returns the marks of a file of which only one position is known.
     pub(super) fn only(file: &str, value: Mark) -> Self {
-        let root = Place {
+        let root = Position {
             key: None,
             value,
             inside: Inside::Scalar,
@@ -82,7 +82,7 @@ impl Marks {
         self.nearest(path).value
     }
 
-    fn nearest(&self, path: &ConfigPath) -> &Place {
+    fn nearest(&self, path: &ConfigPath) -> &Position {
         let mut place = self.root.as_ref();
         for segment in path.segments() {
             let Some(inner) = place.step(segment) else {
@@ -94,7 +94,7 @@ impl Marks {
     }
 }
 
-impl Place {
+impl Position {
     fn step(&self, segment: &Segment) -> Option<&Self> {
         match (&self.inside, segment) {
             (Inside::List(items), Segment::Index(index)) => items.get(*index),
@@ -119,7 +119,7 @@ pub(super) struct Refused {
 }
 
 /// Returns the positions of everything in `text`, or `None` if it is empty.
-fn places(text: &str) -> Result<Option<Place>, Refused> {
+fn places(text: &str) -> Result<Option<Position>, Refused> {
     Scan::new(text).document()
 }
 
@@ -183,7 +183,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn document(&mut self) -> Result<Option<Place>, Refused> {
+    fn document(&mut self) -> Result<Option<Position>, Refused> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -214,7 +214,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn value(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Place, Refused> {
+    fn value(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Position, Refused> {
         self.values += 1;
         if depth > MAX_DEPTH || self.values > MAX_VALUES {
             return Err(Refused::at(
@@ -247,14 +247,14 @@ impl<'t> Scan<'t> {
                 return Err(Refused::at(span, "invalid YAML", "write a value here"));
             }
         };
-        Ok(Place {
+        Ok(Position {
             key: None,
             value: mark(span.start),
             inside,
         })
     }
 
-    fn list(&mut self, depth: usize) -> Result<Vec<Place>, Refused> {
+    fn list(&mut self, depth: usize) -> Result<Vec<Position>, Refused> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -265,7 +265,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<HashMap<String, Place>, Refused> {
+    fn mapping(&mut self, depth: usize) -> Result<HashMap<String, Position>, Refused> {
         let mut entries = HashMap::new();
         loop {
             let (event, span) = self.next()?;
@@ -332,7 +332,7 @@ fn no_anchor(span: Span) -> Refused {
     .because("each value must be in exactly one place, for review and for findings about it")
 }
 
-fn twice(span: Span, key: &str, first: &Place) -> Refused {
+fn twice(span: Span, key: &str, first: &Position) -> Refused {
     let line = first.key.unwrap_or(first.value).line;
     Refused::at(
         span,

@@ -11,16 +11,16 @@ use std::time::Duration;
 use pingora::apps::HttpServerApp;
 use tokio::net::TcpListener;
 
-use super::census::{Census, ConnectionEvent};
 use super::connection;
-use super::reception::Reception;
+use super::connection_limiter::{ConnectionEvent, ConnectionLimiter};
+use super::listener_state::ListenerState;
 use super::socket::Socket;
 use super::threads::Threads;
 
 /// State that all accept loops of an edge share.
 pub(crate) struct Shared {
     pub(crate) threads: Threads,
-    pub(crate) census: Arc<Census>,
+    pub(crate) connection_limiter: Arc<ConnectionLimiter>,
     pub(crate) turn: AtomicUsize,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
 pub(crate) async fn accept<A>(
     shared: Arc<Shared>,
     listener: TcpListener,
-    reception: Arc<Reception>,
+    reception: Arc<ListenerState>,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
@@ -48,7 +48,9 @@ pub(crate) async fn accept<A>(
             Err(cause) if concerns_one_client(&cause) => {}
             Err(_) => {
                 // No descriptors or memory are left. The connection stays queued; an immediate retry would only spin.
-                shared.census.report(ConnectionEvent::AcceptFailed);
+                shared
+                    .connection_limiter
+                    .report(ConnectionEvent::AcceptFailed);
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
         }
@@ -65,12 +67,12 @@ fn dispatch<A>(
     shared: &Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
-    reception: &Reception,
+    reception: &ListenerState,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let Some(place) = shared.census.admit(peer.ip()) else {
+    let Some(place) = shared.connection_limiter.admit(peer.ip()) else {
         return;
     };
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
@@ -107,7 +109,7 @@ mod tests {
     use pingora::server::ShutdownWatch;
 
     use super::super::EdgeLimits;
-    use super::super::census::ConnectionObserver;
+    use super::super::connection_limiter::ConnectionObserver;
     use super::*;
 
     struct Closes;
@@ -148,11 +150,11 @@ mod tests {
             connections: 9,
             connections_per_address: 9,
         };
-        let reception = Reception::new(limits, None, accepted.clone());
+        let reception = ListenerState::new(limits, None, accepted.clone());
         reception.drain().begin();
         let shared = Shared {
             threads: Threads::start(NonZeroUsize::MIN).unwrap(),
-            census: Census::new(9, 9, accepted.clone()),
+            connection_limiter: ConnectionLimiter::new(9, 9, accepted.clone()),
             turn: AtomicUsize::new(0),
         };
         accept(Arc::new(shared), listener, reception, Arc::new(Closes)).await;

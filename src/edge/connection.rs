@@ -10,15 +10,19 @@ use pingora::protocols::{ALPN, IO, Ssl};
 use pingora::server::ShutdownWatch;
 use tokio::time::sleep;
 
-use super::census::ConnectionEvent;
-use super::guard::{Guard, KEEP_ALIVE_SECONDS, Terms};
+use super::connection_limiter::ConnectionEvent;
+use super::guard::{ConnectionLimits, Guard, KEEP_ALIVE_SECONDS};
 use super::socket::Socket;
 use super::streams;
 use super::tls::TlsTerms;
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve<A>(app: Arc<A>, socket: Socket, tls: Option<TlsTerms>, terms: Arc<Terms>)
-where
+pub(crate) async fn serve<A>(
+    app: Arc<A>,
+    socket: Socket,
+    tls: Option<TlsTerms>,
+    terms: Arc<ConnectionLimits>,
+) where
     A: HttpServerApp + Send + Sync + 'static,
 {
     let mut deadline = Box::pin(sleep(terms.header_timeout));

@@ -24,7 +24,7 @@ use pingora::protocols::IO;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::census::ConnectionEvent;
+use super::connection_limiter::ConnectionEvent;
 use super::drain::DrainSignal;
 use super::head::{Head, Progress};
 use super::intake::{Body, Intake, stand_in, take_in};
@@ -35,7 +35,7 @@ use crate::gate::{GateError, wire::HeadFault};
 /// A stream whose requests are limited in time and size and can be read in only one way.
 pub(crate) struct Guard<S> {
     stream: S,
-    terms: Arc<Terms>,
+    terms: Arc<ConnectionLimits>,
     /// The head that the client still has to send; `None` while a request is served.
     owed: Option<Head>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -56,7 +56,7 @@ pub(crate) struct Guard<S> {
 }
 
 /// The limits of every connection of an edge.
-pub(crate) struct Terms {
+pub(crate) struct ConnectionLimits {
     pub(crate) head_bytes: usize,
     pub(crate) header_timeout: Duration,
     pub(crate) drain: Arc<DrainSignal>,
@@ -65,7 +65,11 @@ pub(crate) struct Terms {
 
 impl<S: IO> Guard<S> {
     /// Guards an HTTP/1 connection before its first request head. `deadline` began at accept.
-    pub(crate) fn http1(stream: S, terms: Arc<Terms>, deadline: Pin<Box<Sleep>>) -> Box<Self> {
+    pub(crate) fn http1(
+        stream: S,
+        terms: Arc<ConnectionLimits>,
+        deadline: Pin<Box<Sleep>>,
+    ) -> Box<Self> {
         let head = Head::request(terms.head_bytes);
         let mut guard = Self::owing(stream, terms, head, deadline);
         guard.lease = Some(Lease::of_connection());
@@ -73,7 +77,11 @@ impl<S: IO> Guard<S> {
     }
 
     /// Guards a connection before its HTTP/2 preface. Later heads are limited by pingora's HTTP/2 options.
-    pub(crate) fn http2(stream: S, terms: Arc<Terms>, deadline: Pin<Box<Sleep>>) -> Box<Self> {
+    pub(crate) fn http2(
+        stream: S,
+        terms: Arc<ConnectionLimits>,
+        deadline: Pin<Box<Sleep>>,
+    ) -> Box<Self> {
         Self::owing(stream, terms, Head::preface(), deadline)
     }
 
@@ -91,7 +99,12 @@ impl<S: IO> Guard<S> {
         Some(self)
     }
 
-    fn owing(stream: S, terms: Arc<Terms>, head: Head, deadline: Pin<Box<Sleep>>) -> Box<Self> {
+    fn owing(
+        stream: S,
+        terms: Arc<ConnectionLimits>,
+        head: Head,
+        deadline: Pin<Box<Sleep>>,
+    ) -> Box<Self> {
         let (owed, deadline) = (Some(head), Some(deadline));
         Box::new(Self {
             stream,
@@ -393,7 +406,7 @@ mod tests {
         let (client, server) = duplex(4096);
         let (events, reported) = mpsc::unbounded_channel();
         let drain = Arc::new(DrainSignal::new());
-        let terms = Arc::new(Terms {
+        let terms = Arc::new(ConnectionLimits {
             head_bytes: 64,
             header_timeout: Duration::from_secs(10),
             drain: Arc::clone(&drain),

@@ -18,7 +18,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::census::Place;
+use super::connection_limiter::ConnectionPermit;
 
 /// A TCP stream that is counted and whose writes are buffered.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Socket {
     stream: BufWriter<TcpStream>,
     digest: Arc<SocketDigest>,
     // Last: the descriptor must be closed before the connection is no longer counted.
-    _place: Place,
+    _place: ConnectionPermit,
 }
 
 impl Socket {
@@ -34,7 +34,7 @@ impl Socket {
     pub(crate) fn adopt(
         stream: std::net::TcpStream,
         peer: SocketAddr,
-        place: Place,
+        place: ConnectionPermit,
     ) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;

@@ -4,8 +4,8 @@
 //! stream gets a bare 400 or a reset, and no hook is called. Such streams are counted here.
 
 use super::{
-    census::ConnectionEvent,
-    guard::{KEEP_ALIVE_SECONDS, Terms},
+    connection_limiter::ConnectionEvent,
+    guard::{ConnectionLimits, KEEP_ALIVE_SECONDS},
 };
 use crate::edge::lease::Lease;
 use pingora::{
@@ -27,8 +27,12 @@ const MOST_REFUSED: usize = 32;
 
 /// Serves the streams of a connection until the client closes it, or until it has had no stream for the time that
 /// an HTTP/1 connection may be idle.
-pub(super) async fn serve<A>(app: Arc<A>, stream: Stream, terms: &Terms, shutdown: &ShutdownWatch)
-where
+pub(super) async fn serve<A>(
+    app: Arc<A>,
+    stream: Stream,
+    terms: &ConnectionLimits,
+    shutdown: &ShutdownWatch,
+) where
     A: HttpServerApp + Send + Sync + 'static,
 {
     let digest = Arc::new(Digest {
@@ -131,7 +135,7 @@ mod tests {
     async fn a_connection_without_a_stream_is_closed_after_the_idle_time_and_not_before() {
         let (client, server) = duplex(1 << 16);
         let drain = Arc::new(DrainSignal::new());
-        let terms = Terms {
+        let terms = ConnectionLimits {
             head_bytes: 1_000,
             header_timeout: Duration::from_secs(10),
             drain: Arc::clone(&drain),

@@ -216,7 +216,7 @@ fn bad_gateway() -> Answer {
 mod tests {
     use super::*;
     use crate::{
-        exchange::{ExchangeError, Wider},
+        exchange::{AttenuationError, ExchangeError},
         gate::{ChunkFault, PathAmbiguity},
         telemetry::LeakPlace,
     };
@@ -301,7 +301,10 @@ mod tests {
             (PolicyError::AuthorizationDetails.into(), 403),
             (PolicyError::NotAuthorizedActor.into(), 403),
             (PolicyError::NoLifetimeLeft.into(), 401),
-            (ExchangeError::NotAsPermitted(Wider::Scope).into(), 503),
+            (
+                ExchangeError::NotAsPermitted(AttenuationError::Scope).into(),
+                503,
+            ),
             (Refusal::Audit, 503),
             (Refusal::WaitedTooLong, 503),
             (Refusal::Fault, 503),

@@ -4,7 +4,7 @@ mod bounds;
 mod error;
 mod reading;
 
-pub use error::Wider;
+pub use error::AttenuationError;
 pub use reading::Reading;
 
 use super::TokenResponse;
@@ -33,13 +33,13 @@ impl IssuedToken {
     /// tokens.
     ///
     /// # Errors
-    /// [`Wider`] says how the token exceeds what was permitted. It must not be used.
+    /// [`AttenuationError`] says how the token exceeds what was permitted. It must not be used.
     pub fn accept<'a>(
         permitted: PermittedExchange,
         response: TokenResponse,
         by: impl Into<Reading<'a>>,
         now: UnixTime,
-    ) -> Result<Self, Wider> {
+    ) -> Result<Self, AttenuationError> {
         let by = by.into();
         let read = by.read(&response.access_token, permitted.format())?;
         let bounds = Bounds {
@@ -109,7 +109,7 @@ impl IssuedToken {
         at_hash: &str,
         by: &Reading<'_>,
         now: UnixTime,
-    ) -> Result<RawToken, Wider> {
+    ) -> Result<RawToken, AttenuationError> {
         let read = by.read(&id_token, TokenFormat::IdToken)?;
         let bounds = Bounds {
             permitted: &self.permitted,

@@ -14,7 +14,7 @@ use crate::{
     store::Lineage,
     token::{RawToken, TokenFormat, TokenTypeUri},
 };
-use claims::Occasion;
+use claims::Issuance;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl Embedded {
     pub fn id_token(&self, issued: &IssuedToken) -> Result<RawToken, ExchangeError> {
         let now = self.clock.now();
         let at_hash = self.keys.signing().half_hash(issued.token().expose());
-        let occasion = Occasion {
+        let occasion = Issuance {
             issuer: &self.issuer,
             id: self.token_id(issued.permitted(), issued.lineage())?,
             now,
@@ -85,7 +85,7 @@ impl Embedded {
 
     fn mint(&self, permitted: &PermittedExchange) -> Result<RawToken, ExchangeError> {
         let lineage = permitted.lineage();
-        let occasion = |id| Occasion {
+        let occasion = |id| Issuance {
             issuer: &self.issuer,
             id,
             now: self.clock.now(),

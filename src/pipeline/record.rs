@@ -6,8 +6,8 @@ use crate::{
     exchange::IssuedToken,
     route::{Access, Route},
     telemetry::{
-        AuditEvent, AuditLog, AuditedAct, Decision, ExchangeOutcome, Facts, Outcome, Principal,
-        RequestId, ScopeSteps, Step, Witness,
+        AuditEvent, AuditLog, AuditedAct, Decision, DecisionObserver, DecisionStep,
+        ExchangeOutcome, Facts, Outcome, Principal, RequestId, ScopeSteps,
     },
     token::Claims,
     verify::SubjectToken,
@@ -20,20 +20,20 @@ pub struct Recorder {
     audit: AuditLog,
 }
 
-/// Records the subject of a token and the checks for the logs, and passes everything on to another witness.
+/// Records the subject of a token and the checks for the logs, and passes everything on to another observer.
 #[derive(Debug, Clone)]
-pub(super) struct Noting<W> {
+pub(super) struct RecordingObserver<W> {
     inner: W,
     principal: Option<Principal>,
-    steps: Vec<Step>,
+    steps: Vec<DecisionStep>,
 }
 
-impl<W> Noting<W> {
+impl<W> RecordingObserver<W> {
     pub(super) fn new(inner: W) -> Self {
         Self {
             inner,
             principal: None,
-            steps: Vec::with_capacity(Step::ALL.len()),
+            steps: Vec::with_capacity(DecisionStep::ALL.len()),
         }
     }
 
@@ -61,8 +61,8 @@ impl<W> Noting<W> {
     }
 }
 
-impl<W: Witness> Witness for Noting<W> {
-    fn begin(&mut self, step: Step, facts: impl FnOnce() -> Facts) {
+impl<W: DecisionObserver> DecisionObserver for RecordingObserver<W> {
+    fn begin(&mut self, step: DecisionStep, facts: impl FnOnce() -> Facts) {
         self.steps.push(step);
         self.inner.begin(step, facts);
     }

@@ -1,13 +1,13 @@
 //! The search for the presented token in the request target.
 
 use crate::{
-    error::Refusal, gate::CleanTarget, route::Route, source::Imprint, telemetry::LeakPlace,
+    error::Refusal, gate::CleanTarget, route::Route, source::TokenNeedle, telemetry::LeakPlace,
 };
 use http::request::Parts;
 
 /// Refuses a request whose target contains a copy of the presented token. The request line is forwarded unchanged, and
 /// the host is forwarded as X-Forwarded-Host, so the upstream and its logs would receive the token.
-pub(super) fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
+pub(super) fn keep_out_of_target<I: std::borrow::Borrow<TokenNeedle>>(
     presented: &[I],
     head: &Parts,
     target: &CleanTarget<'_>,
@@ -20,7 +20,7 @@ pub(super) fn keep_out_of_target<I: std::borrow::Borrow<Imprint>>(
         // a Host field that is spelled differently is not forwarded
         target.authority().as_bytes(),
     ];
-    let repeats = |imprint: &I| parts.iter().any(|part| imprint.borrow().is_in(part));
+    let repeats = |needle: &I| parts.iter().any(|part| needle.borrow().is_in(part));
     if presented.iter().any(repeats) {
         route.metrics().leak(LeakPlace::RequestTarget);
         return Err(Refusal::TokenInTarget);

@@ -2,7 +2,7 @@
 
 use super::PolicyError;
 use crate::{
-    telemetry::{Facts, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts},
     token::{Actor, ActorChain},
     verify::SubjectToken,
 };
@@ -70,9 +70,9 @@ impl OutgoingActor {
         known_as: KnownAs<'_>,
         gateway: &GatewayIdentity,
         max_depth: usize,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<ActorChain, PolicyError> {
-        witness.begin(Step::MayAct, || {
+        observer.begin(DecisionStep::MayAct, || {
             let found = may_act.map_or_else(|| "absent".to_owned(), Value::to_string);
             Facts::new(
                 found,
@@ -88,7 +88,7 @@ impl OutgoingActor {
             Self::Gateway => earlier.acted_by(Actor::new(&gateway.issuer, &gateway.actor)),
             Self::None => earlier.clone(),
         };
-        witness.begin(Step::ChainDepth, || {
+        observer.begin(DecisionStep::ChainDepth, || {
             Facts::new(chain.depth(), format!("at most {max_depth}"))
         });
         if chain.depth() > max_depth {

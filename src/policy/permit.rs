@@ -9,7 +9,7 @@ use crate::{
     clock::UnixTime,
     own_token::Provenance,
     store::Lineage,
-    telemetry::{Facts, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts},
     token::{AccessTokenType, ActorChain, Audience, ScopeSet, TokenFormat},
     verify::{Impersonator, SubjectToken},
 };
@@ -158,48 +158,52 @@ pub(super) fn permit(
     policy: &ExchangePolicy,
     request: ExchangeRequest,
     now: UnixTime,
-    witness: &mut impl Witness,
+    observer: &mut impl DecisionObserver,
 ) -> Result<PermittedExchange, PolicyError> {
     let ExchangeRequest { subject, operation } = request;
-    witness.begin(Step::Caller, || told::caller(policy, &subject));
+    observer.begin(DecisionStep::Caller, || told::caller(policy, &subject));
     policy.admit_caller(&subject)?;
-    witness.begin(Step::SubjectKind, || told::subject_kind(policy, &subject));
+    observer.begin(DecisionStep::SubjectKind, || {
+        told::subject_kind(policy, &subject)
+    });
     policy.admit_subject_kind(&subject)?;
-    witness.begin(Step::AuthorizationDetails, || {
+    observer.begin(DecisionStep::AuthorizationDetails, || {
         told::authorization_details(policy, &subject)
     });
     let details = policy.details.carried([subject.claims()])?;
     let client = policy.ceilings.of(subject.client_id());
-    witness.begin(Step::ClientAudience, || {
+    observer.begin(DecisionStep::ClientAudience, || {
         told::client_audience(policy, client)
     });
     if client.is_some_and(|client| !client.admits(&policy.audience)) {
         return Err(PolicyError::AudienceNotForClient);
     }
-    witness.begin(Step::Operation, || told::operation(policy, operation));
+    observer.begin(DecisionStep::Operation, || {
+        told::operation(policy, operation)
+    });
     let operation = policy.scope.operation(operation)?;
     let scope = policy
         .scope
-        .narrow(subject.scopes(), operation, client, witness)?;
+        .narrow(subject.scopes(), operation, client, observer)?;
     let actors = policy.actor.extend(
         subject.actor_chain(),
         subject.may_act(),
         policy.gateway.known_to(&subject),
         &policy.gateway,
         policy.max_depth,
-        witness,
+        observer,
     )?;
     let lifetime = client
         .and_then(|client| client.lifetime)
         .map_or(policy.lifetime, |most| most.min(policy.lifetime));
     let expires_at = now.plus(lifetime).min(subject.expires_at());
-    witness.begin(Step::Lifetime, || {
+    observer.begin(DecisionStep::Lifetime, || {
         told::lifetime(policy, client, &subject, now, expires_at)
     });
     if expires_at <= now {
         return Err(PolicyError::NoLifetimeLeft);
     }
-    witness.begin(Step::SubjectForm, || {
+    observer.begin(DecisionStep::SubjectForm, || {
         Facts::found(policy.naming.naming().as_str())
     });
     let sub = policy.naming.express(&subject, &policy.audience)?;

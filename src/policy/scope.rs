@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     settings::Building,
-    telemetry::{Facts, ScopeSteps, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts, ScopeSteps},
     token::ScopeSet,
 };
 use schemars::JsonSchema;
@@ -152,7 +152,7 @@ impl ScopePolicy {
         held: &ScopeSet,
         operation: Option<&Operation>,
         client: Option<&ClientCeiling>,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<ScopeSet, PolicyError> {
         let mapped = self.map.apply(held);
         let limited = match client {
@@ -170,7 +170,7 @@ impl ScopePolicy {
             Excess::Drop => required,
             Excess::Refuse => Cow::Owned(required.union(requested.named())),
         };
-        witness.scopes(|| ScopeSteps {
+        observer.scopes(|| ScopeSteps {
             held: held.clone(),
             replaced: self.map.told(held),
             mapped: ScopeSet::clone(&mapped),
@@ -179,7 +179,7 @@ impl ScopePolicy {
             requested: requested.named().clone(),
             required: ScopeSet::clone(&wanted),
         });
-        witness.begin(Step::RequiredScope, || {
+        observer.begin(DecisionStep::RequiredScope, || {
             Facts::new(wanted.intersection(&limited), &*wanted)
         });
         let missing = wanted.difference(&limited);
@@ -193,7 +193,9 @@ impl ScopePolicy {
             });
         }
         let granted = requested.within(&self.allow, &limited);
-        witness.begin(Step::ScopeLeft, || Facts::new(&granted, requested.named()));
+        observer.begin(DecisionStep::ScopeLeft, || {
+            Facts::new(&granted, requested.named())
+        });
         if granted.is_empty() && !self.allow.is_empty() {
             return Err(PolicyError::NoScopeLeft {
                 allowed: requested.named().clone(),

@@ -15,7 +15,7 @@ use crate::{
     edge,
     error::Refusal,
     gate::{GateError, PathAmbiguity, check_host, wire},
-    pipeline::{Admission, Decided, Errand},
+    pipeline::{Admission, Decided, PendingExchange},
     telemetry::TraceContext,
 };
 use http::{Version, header};
@@ -59,7 +59,7 @@ pub(super) enum Received {
     /// What is done with the request is known.
     Step(Step),
     /// The token has to be exchanged first; the exchange decides.
-    Exchange(Errand),
+    Exchange(PendingExchange),
 }
 
 /// What is done with a request.
@@ -83,9 +83,9 @@ pub(super) fn receive(session: &Session, ctx: &mut Context) -> Received {
     Received::Step(match ctx.hooks.first_look(head) {
         FirstLook::Service => Step::Serve,
         FirstLook::Refused(refusal) => Step::Refuse(refusal),
-        FirstLook::Request => match ctx.hooks.pipeline.decide(head, ctx.id, &mut ctx.trail) {
+        FirstLook::Request => match ctx.hooks.pipeline.decide(head, ctx.id, &mut ctx.record) {
             Ok(Decided::Now(admission)) => Step::after(Ok(admission), ctx),
-            Ok(Decided::AfterExchange(errand)) => return Received::Exchange(errand),
+            Ok(Decided::AfterExchange(pending)) => return Received::Exchange(pending),
             Err(refusal) => Step::Refuse(refusal),
         },
     })
@@ -116,9 +116,9 @@ pub(super) async fn go_on(
 ) -> Result<bool> {
     let step = match received {
         Received::Step(step) => step,
-        Received::Exchange(errand) => {
-            let (head, trail) = (session.req_header(), &mut ctx.trail);
-            let admitted = ctx.hooks.pipeline.conclude(head, errand, trail).await;
+        Received::Exchange(pending) => {
+            let (head, record) = (session.req_header(), &mut ctx.record);
+            let admitted = ctx.hooks.pipeline.conclude(head, pending, record).await;
             Step::after(admitted, ctx)
         }
     };

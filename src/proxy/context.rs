@@ -7,9 +7,9 @@ use super::{
 use crate::{
     edge::lease::{EndReason, LeaseGuard, Phase},
     error::Refusal,
-    pipeline::{Authorized, Trail},
+    pipeline::{Authorized, RequestRecord},
     route::Public,
-    source::Imprint,
+    source::TokenNeedle,
     telemetry::{Reason, RequestId, TraceContext},
 };
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
@@ -26,7 +26,7 @@ pub struct Context {
     /// The hooks of the configuration with which the request began. A reload does not replace them.
     pub(super) hooks: Arc<Hooks>,
     pub(super) id: RequestId,
-    pub(super) trail: Trail,
+    pub(super) record: RequestRecord,
     pub(super) progress: Progress,
     pub(super) trace: Option<TraceContext>,
     /// The client's address.
@@ -77,7 +77,7 @@ pub(super) enum Progress {
     /// The token was exchanged.
     Authorized(Authorized),
     /// The request is on a public route.
-    Public(#[allow(dead_code)] Public, Vec<Imprint>), // a proof that is never read
+    Public(#[allow(dead_code)] Public, Vec<TokenNeedle>), // a proof that is never read
     /// The gateway itself sends the response.
     Answered(Answered),
 }
@@ -97,7 +97,7 @@ impl Context {
     pub(super) fn new(hooks: Arc<Hooks>) -> Self {
         Self {
             id: hooks.ids.request_id(),
-            trail: Trail::since(hooks.clock.instant()),
+            record: RequestRecord::since(hooks.clock.instant()),
             hooks,
             progress: Progress::Received,
             trace: None,
@@ -136,7 +136,7 @@ impl Context {
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         if let Progress::Authorized(authorized) = &self.progress {
-            self.trail.decision = Some(Arc::clone(authorized.credential.decision()));
+            self.record.decision = Some(Arc::clone(authorized.credential.decision()));
         }
         self.progress = Progress::Answered(Answered::Refused(refusal));
     }

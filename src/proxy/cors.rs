@@ -38,5 +38,5 @@ pub(super) fn origin(session: &Session) -> Option<&HeaderValue> {
 }
 
 fn cors(ctx: &Context) -> Option<&Cors> {
-    ctx.trail.route.as_ref()?.cors()
+    ctx.record.route.as_ref()?.cors()
 }

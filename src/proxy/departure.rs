@@ -30,7 +30,7 @@ pub(super) fn attach(session: &Session, head: &mut RequestHeader, ctx: &mut Cont
             return Err(refused(ctx, Refusal::Fault));
         }
     };
-    let (Some(route), Some(authority)) = (&ctx.trail.route, ctx.authority.take()) else {
+    let (Some(route), Some(authority)) = (&ctx.record.route, ctx.authority.take()) else {
         return Err(refused(ctx, Refusal::Fault));
     };
     let outgoing = Outgoing {

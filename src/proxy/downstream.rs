@@ -12,7 +12,7 @@ use super::{
 use crate::{
     edge::lease::{Lease, Phase},
     error::{Refusal, UpstreamFault},
-    source::Imprint,
+    source::TokenNeedle,
     telemetry::{LeakPlace, StatusClass},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -26,7 +26,7 @@ impl Serving {
             .sent
             .map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent));
         ctx.upstream = Some(took);
-        if let Some(route) = &ctx.trail.route {
+        if let Some(route) = &ctx.record.route {
             route
                 .metrics()
                 .upstream(StatusClass::of(status.as_u16()), took);
@@ -54,7 +54,7 @@ impl Serving {
         let renewed = ctx
             .hooks
             .pipeline
-            .renew(head, ctx.id, authorized, &mut ctx.trail)
+            .renew(head, ctx.id, authorized, &mut ctx.record)
             .await;
         match renewed {
             None => refused(ctx, UpstreamFault::Unauthorized.into()),
@@ -97,7 +97,7 @@ impl Serving {
                 lease.head_came();
             }
         }
-        let terms = ctx.trail.route.as_ref().and_then(|r| r.response_terms());
+        let terms = ctx.record.route.as_ref().and_then(|r| r.response_rules());
         let terms = terms.map(|terms| (terms, cors::origin(session)));
         ctx.phase = match media::is_stream_type(look.media_type) {
             true => Phase::Stream,
@@ -110,7 +110,7 @@ impl Serving {
             // if the upstream fails before it sends any of the body, the gateway sends a response of its own
             Lease::hold_head();
         }
-        if let (true, Some(route)) = (leads, &ctx.trail.route) {
+        if let (true, Some(route)) = (leads, &ctx.record.route) {
             lead_back(head, route, || asked_host(session));
         }
         Ok(())
@@ -157,7 +157,7 @@ fn asked_host(session: &Session) -> Option<&str> {
 }
 
 /// Returns the tokens that the upstream must not send to the client.
-fn tokens(ctx: &Context) -> [Option<&Imprint>; 2] {
+fn tokens(ctx: &Context) -> [Option<&TokenNeedle>; 2] {
     match &ctx.progress {
         Progress::Authorized(authorized) => {
             let credential = &authorized.credential;
@@ -168,7 +168,7 @@ fn tokens(ctx: &Context) -> [Option<&Imprint>; 2] {
 }
 
 fn leak(place: LeakPlace, ctx: &mut Context) -> Box<Error> {
-    if let Some(route) = &ctx.trail.route {
+    if let Some(route) = &ctx.record.route {
         route.metrics().leak(place);
     }
     refused(ctx, Refusal::Leak(place))

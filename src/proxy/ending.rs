@@ -17,10 +17,10 @@ use std::{error::Error, hint::cold_path, net::IpAddr, sync::Arc};
 /// response that the client received; 0 if it received none.
 pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     let ended = ctx.hooks.clock.instant();
-    let duration = ended.saturating_duration_since(ctx.trail.started);
+    let duration = ended.saturating_duration_since(ctx.record.started);
     let (outcome, reason) = outcome(ctx);
     let metrics = ctx
-        .trail
+        .record
         .route
         .as_ref()
         .map_or(ctx.hooks.no_route.as_ref(), |route| route.metrics());
@@ -32,7 +32,7 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
     let decision = decision(ctx);
     let mut record = AccessRecord {
         route: ctx
-            .trail
+            .record
             .route
             .as_ref()
             .map_or("none", |route| route.name()),
@@ -47,10 +47,10 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         status,
         outcome,
         reason,
-        cache: ctx.trail.cache,
+        cache: ctx.record.cache,
         duration,
         ended,
-        exchange: ctx.trail.exchange,
+        exchange: ctx.record.exchange,
         upstream: ctx.upstream,
         upstream_error: ctx.failure.as_ref().map(|failure| failure.cause),
         request_id: ctx.id,
@@ -58,7 +58,7 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         client: ctx.client,
     };
     let from_memory = ctx
-        .trail
+        .record
         .cache
         .is_none_or(|cache| cache == CacheResult::Hit);
     if outcome == Outcome::Forwarded && from_memory {
@@ -120,7 +120,7 @@ fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
     match &ctx.progress {
         Progress::Authorized(authorized) => Some(authorized.credential.decision()),
         Progress::Received | Progress::Public(..) | Progress::Answered(_) => {
-            ctx.trail.decision.as_ref()
+            ctx.record.decision.as_ref()
         }
     }
 }
@@ -130,7 +130,7 @@ fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
 fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
     const WITHHELD: &str = "(withheld: contains the token)";
     let shown = [record.host, record.path].map(Option::unwrap_or_default);
-    let holds = match source::imprints(headers) {
+    let holds = match source::needles(headers) {
         Ok(presented) => presented
             .iter()
             .any(|token| shown.iter().any(|text| token.is_in(text.as_bytes()))),

@@ -37,7 +37,7 @@ impl Serving {
     /// Logs why an attempt failed.
     #[cold]
     fn tell(&self, failure: &Failure, peer: Option<&HttpPeer>, ctx: &Context) {
-        let route = ctx.trail.route.as_ref();
+        let route = ctx.record.route.as_ref();
         let attempt = Attempt {
             route: route.map_or("none", |route| route.name()),
             request_id: ctx.id,
@@ -156,7 +156,7 @@ impl ProxyHttp for Serving {
         ctx.informational = 0;
         ctx.failure = None;
         let chosen = ctx
-            .trail
+            .record
             .route
             .as_ref()
             .and_then(|route| ctx.hooks.peers.choose(route));
@@ -293,7 +293,7 @@ impl ProxyHttp for Serving {
         }
         // nothing was sent: any request can go to another target
         let others = ctx
-            .trail
+            .record
             .route
             .as_ref()
             .is_some_and(|route| ctx.attempts < ctx.hooks.peers.targets(route));

@@ -9,7 +9,7 @@ mod location;
 mod names;
 mod request;
 mod response;
-mod terms;
+mod route_rules;
 mod words;
 
 pub(super) use framing::{Follows, Sole, Unreadable, check_framing};

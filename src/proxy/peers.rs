@@ -4,7 +4,7 @@
 //! known addresses remain in use.
 
 mod files;
-mod terms;
+mod options;
 
 pub use files::UpstreamTlsError;
 
@@ -15,6 +15,7 @@ use crate::{
 };
 use files::{authorities, identity};
 use http::HeaderValue;
+use options::PeerOptions;
 use pingora::upstreams::peer::HttpPeer;
 use std::{
     fmt,
@@ -25,7 +26,6 @@ use std::{
     },
     time::Duration,
 };
-use terms::Terms;
 use tokio::sync::watch;
 use url::Host;
 
@@ -71,7 +71,7 @@ struct Target {
 /// A target at one address.
 enum Fixed {
     /// Without TLS: creating a peer costs half as much as copying one.
-    Plain(SocketAddr, Terms),
+    Plain(SocketAddr, PeerOptions),
     /// With TLS.
     Secured(Box<HttpPeer>),
 }
@@ -219,7 +219,7 @@ impl Balancer {
         let mut targets = Vec::new();
         for (index, target) in upstream.targets().iter().enumerate() {
             turns.extend(std::iter::repeat_n(index, usize::from(target.weight)));
-            let terms = Terms::of(upstream, group);
+            let terms = PeerOptions::of(upstream, group);
             let mut template = template(upstream, target);
             terms.bind(&mut template);
             template.options.ca = ca.clone();
@@ -250,7 +250,7 @@ impl Balancer {
 }
 
 impl Target {
-    fn new(target: &UpstreamTarget, template: HttpPeer, terms: Terms) -> Self {
+    fn new(target: &UpstreamTarget, template: HttpPeer, terms: PeerOptions) -> Self {
         let host = target
             .url
             .url()

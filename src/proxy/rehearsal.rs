@@ -6,9 +6,9 @@
 use super::{Hooks, arrival::FirstLook};
 use crate::{
     error::Refusal,
-    pipeline::{Admission, Trail},
+    pipeline::{Admission, RequestRecord},
     sts::Peer,
-    telemetry::Witness,
+    telemetry::DecisionObserver,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -28,7 +28,7 @@ pub struct ImaginedHead {
 
 /// How the gateway would handle a request.
 #[derive(Debug)]
-pub enum Ending {
+pub enum RehearsedOutcome {
     /// It would forward the request to the upstream, with an on-behalf-of token.
     Forwarded,
     /// It would forward the request to the upstream of a public route, without a token.
@@ -47,15 +47,15 @@ pub enum Ending {
 pub struct NoRequest;
 
 impl Hooks {
-    /// Decides on `imagined` and returns the result; `trail` records the steps of the decision.
+    /// Decides on `imagined` and returns the result; `record` records the steps of the decision.
     ///
     /// # Errors
     /// [`NoRequest`] if such a request cannot exist.
     pub async fn rehearse(
         &self,
         imagined: &ImaginedHead,
-        trail: &mut Trail<impl Witness>,
-    ) -> Result<Ending, NoRequest> {
+        record: &mut RequestRecord<impl DecisionObserver>,
+    ) -> Result<RehearsedOutcome, NoRequest> {
         let mut head = RequestHeader::build(imagined.method.clone(), &imagined.target, None)
             .map_err(|_| NoRequest)?;
         for (name, value) in &imagined.fields {
@@ -67,28 +67,28 @@ impl Hooks {
                 let (peer, body) = (self.nobody(), Bytes::new());
                 let request = Request::from_parts(head.as_owned_parts(), body);
                 let answer = self.service.answer(request, &peer).await;
-                return Ok(Ending::Document(answer.status()));
+                return Ok(RehearsedOutcome::Document(answer.status()));
             }
             FirstLook::Refused(refusal) => refusal,
             FirstLook::Request => {
                 match self
                     .pipeline
-                    .admit(&head, self.ids.request_id(), trail)
+                    .admit(&head, self.ids.request_id(), record)
                     .await
                 {
-                    Ok(Admission::Authorized(_)) => return Ok(Ending::Forwarded),
-                    Ok(Admission::Public(..)) => return Ok(Ending::ForwardedBare),
+                    Ok(Admission::Authorized(_)) => return Ok(RehearsedOutcome::Forwarded),
+                    Ok(Admission::Public(..)) => return Ok(RehearsedOutcome::ForwardedBare),
                     Ok(Admission::Preflight) => {
-                        let cors = trail.route.as_ref().and_then(|route| route.cors());
+                        let cors = record.route.as_ref().and_then(|route| route.cors());
                         let origin = head.headers.get(header::ORIGIN);
                         let fields = cors.map(|cors| cors.preflight(origin));
-                        return Ok(Ending::Preflight(fields.unwrap_or_default()));
+                        return Ok(RehearsedOutcome::Preflight(fields.unwrap_or_default()));
                     }
                     Err(refusal) => refusal,
                 }
             }
         };
-        Ok(Ending::Refused(refusal))
+        Ok(RehearsedOutcome::Refused(refusal))
     }
 
     /// Returns the peer of an imagined request.

@@ -36,7 +36,7 @@ pub(super) fn whole(session: &Session, answer: &Answer, ctx: &Context) -> Bytes 
 
 fn head_of(session: &Session, answer: &Answer, ctx: &Context) -> Result<ResponseHeader> {
     let mut head = ResponseHeader::build(answer.status, Some(6))?;
-    let resource = ctx.trail.route.as_ref().and_then(|route| route.resource());
+    let resource = ctx.record.route.as_ref().and_then(|route| route.resource());
     for (name, value) in answer.headers(resource.map(|resource| resource.metadata_url())) {
         head.insert_header(name, value)?;
     }

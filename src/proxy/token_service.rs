@@ -40,7 +40,7 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
     };
     let reason = response.extensions().get::<Reason>().copied();
     let decision = response.extensions_mut().remove::<Arc<Decision>>();
-    ctx.trail.decision = decision;
+    ctx.record.decision = decision;
     ctx.progress = Progress::Answered(Answered::Service(response.status(), reason));
     if let Ok(id) = HeaderValue::from_str(ctx.id.as_str()) {
         response.headers_mut().insert("x-request-id", id);

@@ -26,7 +26,7 @@ use std::time::Duration;
 impl Serving {
     /// Prepares `peer` for a request, and registers the request with its lease.
     pub(super) fn expect(&self, asked: &RequestHeader, ctx: &mut Context, peer: &mut HttpPeer) {
-        let upgrade = ctx.trail.route.as_ref().map(|route| route.upgrade());
+        let upgrade = ctx.record.route.as_ref().map(|route| route.upgrade());
         ctx.tunnel = upgrade == Some(Upgrade::WebSocket) && opens_websocket(asked);
         let streams = ctx.tunnel || expects_stream(asked);
         let options = &mut peer.options;

@@ -1,6 +1,6 @@
 //! The gateway's own tokens that a route accepts as subject tokens (`chain.accept_own`).
 
-use super::RouteParts;
+use super::RouteDependencies;
 use crate::{
     exchange::EngineParts,
     policy::ExchangeSettings,
@@ -17,7 +17,7 @@ pub(super) fn own_tokens(
     resource: Option<&str>,
     engine: &EngineParts,
     building: &mut Building<'_>,
-    parts: &RouteParts<'_>,
+    parts: &RouteDependencies<'_>,
 ) -> Option<OwnTokens> {
     if !settings.chain.accept_own {
         return None;

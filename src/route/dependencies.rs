@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// The components from which routes are built.
 #[derive(Debug)]
-pub struct RouteParts<'a> {
+pub struct RouteDependencies<'a> {
     /// The trusted issuers by name.
     pub issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
     /// The number of issuers in the file, including those that could not be built.

@@ -2,8 +2,8 @@
 
 use super::{
     Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
-    ResponseSettings, ResponseTerms, Route, RouteParts, RouteTerms, Upstream, UpstreamSettings,
-    chain, form, matcher::Match, operations,
+    ResponseRules, ResponseSettings, Route, RouteDependencies, RouteRules, Upstream,
+    UpstreamSettings, chain, form, matcher::Match, operations,
 };
 use crate::{
     exchange::Exchange,
@@ -65,7 +65,11 @@ pub enum Upgrade {
 
 impl RouteSettings {
     /// Compiles the route.
-    pub fn build(&self, building: &mut Building<'_>, parts: &RouteParts<'_>) -> Option<Route> {
+    pub fn build(
+        &self,
+        building: &mut Building<'_>,
+        parts: &RouteDependencies<'_>,
+    ) -> Option<Route> {
         building.within("name", |b| check_name(&self.name, b));
         let matches = building.within("match", |b| self.matches.build(b));
         let upstream = building.within("upstream", |b| self.upstream.build(b));
@@ -79,7 +83,7 @@ impl RouteSettings {
         }
         let resource = building.within("resource", |b| self.resource(b));
         let request = building.within("request", |b| self.request.build(b));
-        let response = self.response_terms(matches.as_ref(), building);
+        let response = self.response_rules(matches.as_ref(), building);
         self.check_upgrade(building);
         if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
             warn_of_exposed_claims(exchange, upstream, building);
@@ -111,11 +115,11 @@ impl RouteSettings {
         ResourceName::read(written, building)
     }
 
-    fn response_terms(
+    fn response_rules(
         &self,
         matches: Option<&Match>,
         building: &mut Building<'_>,
-    ) -> Option<ResponseTerms> {
+    ) -> Option<ResponseRules> {
         let served = matches.map_or(&[][..], |matches| &matches.methods);
         let cors = building.within("cors", |b| {
             self.cors.as_ref()?.build(served, !self.public, b)
@@ -135,7 +139,7 @@ impl RouteSettings {
         }
     }
 
-    fn access(&self, building: &mut Building<'_>, parts: &RouteParts<'_>) -> Option<Access> {
+    fn access(&self, building: &mut Building<'_>, parts: &RouteDependencies<'_>) -> Option<Access> {
         match (&self.exchange, self.public) {
             (None, true) => Some(Access::Public(Public(()))),
             (Some(exchange), false) => {
@@ -170,7 +174,7 @@ fn protect(
     settings: &ExchangeSettings,
     resource: Option<&str>,
     building: &mut Building<'_>,
-    parts: &RouteParts<'_>,
+    parts: &RouteDependencies<'_>,
 ) -> Option<Protected> {
     let issuers = building.within("accepts", |b| accepted(settings, b, parts));
     let engine = parts.engine;
@@ -210,7 +214,7 @@ fn protect(
     let verifier = verifier.accepting(own);
     Some(Protected {
         verifier: Arc::new(verifier),
-        terms: RouteTerms::new(route, &policy, 1),
+        terms: RouteRules::new(route, &policy, 1),
         policy: Arc::new(policy),
         exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
     })
@@ -220,7 +224,7 @@ fn protect(
 fn accepted(
     settings: &ExchangeSettings,
     building: &mut Building<'_>,
-    parts: &RouteParts<'_>,
+    parts: &RouteDependencies<'_>,
 ) -> Option<Vec<Accepted>> {
     if parts.listed_issuers == 0 {
         building.findings.error(

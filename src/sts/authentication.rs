@@ -38,7 +38,7 @@ pub(super) struct AuthenticatedClient {
 
 /// The conditions for every proof.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms<'a> {
+pub(super) struct ProofContext<'a> {
     /// The names of the gateway as the audience of an assertion.
     pub(super) audiences: &'a [Box<str>],
     /// The identifiers that were used already.
@@ -89,7 +89,7 @@ pub(super) async fn authenticate(
     head: &Parts,
     form: &Form,
     peer: &Peer,
-    terms: Terms<'_>,
+    terms: ProofContext<'_>,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let basic = authorization(head)?;
     let assertion = assertion(form)?;

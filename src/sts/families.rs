@@ -55,7 +55,7 @@ pub(super) struct Handle {
 /// The protocol in which the clients of a family make requests and get responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Manner {
+pub(super) enum ErrorDialect {
     /// RFC 6749.
     Standard,
     /// Microsoft Entra.
@@ -68,7 +68,7 @@ pub(super) enum Manner {
 struct FamilyRecord {
     /// The generation of the one valid token.
     generation: u64,
-    manner: Manner,
+    dialect: ErrorDialect,
     /// When that token expires if it is not used, as a Unix time in seconds.
     idle_until: i64,
     /// When everything that was made from the family has expired, as a Unix time in seconds.
@@ -115,7 +115,7 @@ impl Families {
         &self,
         id: FamilyId,
         subject: FamilySubject,
-        manner: Manner,
+        dialect: ErrorDialect,
         terms: RefreshTerms,
         ends: UnixTime,
     ) -> Result<RawToken, StoreError> {
@@ -126,7 +126,7 @@ impl Families {
         };
         let record = FamilyRecord {
             generation: handle.generation,
-            manner,
+            dialect,
             idle_until: self.clock.now().plus(terms.idle).as_secs(),
             ends: ends.as_secs().max(subject.expires_at),
             subject,
@@ -322,8 +322,8 @@ impl Member {
     }
 
     /// Returns the protocol of the family's client.
-    pub(super) fn manner(&self) -> Manner {
-        self.record.manner
+    pub(super) fn dialect(&self) -> ErrorDialect {
+        self.record.dialect
     }
 }
 

@@ -61,7 +61,7 @@ impl Rig {
         };
         let begun = self
             .families
-            .begin(id, subject, Manner::Standard, TERMS, ends);
+            .begin(id, subject, ErrorDialect::Standard, TERMS, ends);
         (id, begun.await.unwrap())
     }
 

@@ -7,8 +7,8 @@ mod refresh;
 mod token_exchange;
 
 use super::{
-    Issuing, Peer, TokenAnswer, error::OAuthError, families::Manner, form::Form, issuing::Who,
-    refused,
+    Issuing, Peer, TokenAnswer, error::OAuthError, families::ErrorDialect, form::Form,
+    issuing::Who, refused,
 };
 use crate::{
     clock::UnixTime,
@@ -61,17 +61,22 @@ pub(super) async fn answer(
         Ok(answer) => answer.response(),
         Err(error) => {
             issuing.refused(client.id(), &who, error.reason(), peer.id);
-            let mut response = refusal(error, who.manner, peer, issuing.clock.now());
+            let mut response = refusal(error, who.dialect, peer, issuing.clock.now());
             response.extensions_mut().insert(who.refused(client.id()));
             response
         }
     }
 }
 
-fn refusal(error: OAuthError, manner: Manner, peer: &Peer, now: UnixTime) -> Response<Bytes> {
-    match manner {
-        Manner::Standard => error.response(),
-        Manner::Entra => entra::response(error, peer.id, now),
+fn refusal(
+    error: OAuthError,
+    dialect: ErrorDialect,
+    peer: &Peer,
+    now: UnixTime,
+) -> Response<Bytes> {
+    match dialect {
+        ErrorDialect::Standard => error.response(),
+        ErrorDialect::Entra => entra::response(error, peer.id, now),
     }
 }
 
@@ -84,7 +89,7 @@ async fn dispatch(
 ) -> Result<TokenAnswer, OAuthError> {
     let grant = asked(form)?;
     if grant == Grant::EntraObo {
-        who.manner = Manner::Entra;
+        who.dialect = ErrorDialect::Entra;
     }
     if !client.may_use(grant) {
         return Err(refused::unauthorized_client());

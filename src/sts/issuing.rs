@@ -7,7 +7,7 @@
 use super::{
     Peer, TokenAnswer,
     error::OAuthError,
-    families::{Families, Manner},
+    families::{ErrorDialect, Families},
     refused,
 };
 use crate::{
@@ -57,7 +57,7 @@ pub(super) struct Who {
     pub(super) issuer: Option<String>,
     pub(super) subject: Option<String>,
     /// The error format that the client expects.
-    pub(super) manner: Manner,
+    pub(super) dialect: ErrorDialect,
 }
 
 impl Default for Who {
@@ -65,7 +65,7 @@ impl Default for Who {
         Self {
             issuer: None,
             subject: None,
-            manner: Manner::Standard,
+            dialect: ErrorDialect::Standard,
         }
     }
 }

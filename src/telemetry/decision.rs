@@ -2,7 +2,7 @@
 //!
 //! The names are encoded as JSON once, when the decision is made. Each request that uses the decision copies them.
 
-use super::{Principal, Step, json::escape};
+use super::{DecisionStep, Principal, json::escape};
 use serde_json::{Map, Value};
 
 /// The names in a decision. Unknown names are absent.
@@ -30,7 +30,7 @@ pub struct Decision {
     /// The end of each name's piece in the text.
     ends: [u16; NAMES.len()],
     /// The checks that were started. All except the last one were passed. Empty for an issued token, which passed all.
-    steps: Box<[Step]>,
+    steps: Box<[DecisionStep]>,
 }
 
 /// The names, in the order of their pieces.
@@ -40,7 +40,7 @@ const LONGEST: [usize; NAMES.len()] = [255, 255, 255, 255, 255, 1024];
 
 impl Decision {
     /// Creates a decision about `names` that was made by `steps`.
-    pub fn new(names: &DecisionNames<'_>, steps: &[Step]) -> Self {
+    pub fn new(names: &DecisionNames<'_>, steps: &[DecisionStep]) -> Self {
         let values = [
             names.issuer,
             names.subject,
@@ -68,7 +68,7 @@ impl Decision {
     }
 
     /// Creates a refusal of a token of `principal`, if it was verified.
-    pub fn refused(principal: Option<&Principal>, steps: &[Step]) -> Self {
+    pub fn refused(principal: Option<&Principal>, steps: &[DecisionStep]) -> Self {
         let names = principal.map(|principal| DecisionNames {
             issuer: Some(&principal.issuer),
             subject: principal.subject.as_deref(),
@@ -84,7 +84,7 @@ impl Decision {
     }
 
     /// The checks that were started. The last one refused.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[DecisionStep] {
         &self.steps
     }
 
@@ -176,12 +176,18 @@ mod tests {
             subject: Some("al\"ice".into()),
             client_id: None,
         };
-        let decision = Decision::refused(Some(&principal), &[Step::Form, Step::Audience]);
+        let decision = Decision::refused(
+            Some(&principal),
+            &[DecisionStep::Form, DecisionStep::Audience],
+        );
         assert_eq!(
             read(decision.text()),
             json!({"x": 0, "issuer": "corp", "subject": "al\"ice"})
         );
-        assert_eq!(decision.steps(), [Step::Form, Step::Audience]);
+        assert_eq!(
+            decision.steps(),
+            [DecisionStep::Form, DecisionStep::Audience]
+        );
         assert_eq!(
             json!(decision.names()),
             json!({"issuer": "corp", "subject": "al\"ice"})

@@ -15,7 +15,7 @@ use crate::{
     egress::Egress,
     jose::{JwkSet, SigningKeys, UnverifiedJws, normalized_typ},
     own_token::{OwnTokenReader, format_of},
-    telemetry::{IssuerMetrics, Witness},
+    telemetry::{DecisionObserver, IssuerMetrics},
     token::{Audience, RawToken, TokenFormat},
 };
 use std::{sync::Arc, time::Duration};
@@ -70,7 +70,7 @@ impl OwnTokens {
         &self,
         token: &'a RawToken,
         jws: Option<UnverifiedJws<'a>>,
-        witness: &mut impl Witness,
+        observer: &mut impl DecisionObserver,
     ) -> Result<Proven<'a>, VerifyError> {
         let Some(jws) = jws else {
             let reader = self.reader.as_ref().ok_or(VerifyError::NotIssuedHere)?;
@@ -85,7 +85,7 @@ impl OwnTokens {
                 made_from: Some(made_from),
             });
         };
-        let proven = self.issuer.prove(token, jws, witness).await?;
+        let proven = self.issuer.prove(token, jws, observer).await?;
         let made_from = match (&self.reader, &proven.claims) {
             (Some(reader), Ok(claims)) => reader.made_from(claims)?,
             (None, _) | (_, Err(_)) => None,

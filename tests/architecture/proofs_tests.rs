@@ -37,7 +37,7 @@ fn a_check_that_can_fail_may_return_its_proof() {
     );
     accepted(
         "exchange::accept",
-        "impl IssuedToken { pub fn accept(p: PermittedExchange) -> Result<Self, Wider> {} }",
+        "impl IssuedToken { pub fn accept(p: PermittedExchange) -> Result<Self, AttenuationError> {} }",
     );
 }
 

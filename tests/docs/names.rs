@@ -3,8 +3,8 @@
 use super::files::{path, text};
 use obo_gateway::clock::UnixTime;
 use obo_gateway::telemetry::{
-    AccessField, CacheResult, CertificateUse, ConnectionEvent, ExchangeOutcome, LeakPlace, Metrics,
-    Outcome, Reason, StatusClass, Step,
+    AccessField, CacheResult, CertificateUse, ConnectionEvent, DecisionStep, ExchangeOutcome,
+    LeakPlace, Metrics, Outcome, Reason, StatusClass,
 };
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -34,7 +34,7 @@ fn every_label_value_is_described() {
 #[test]
 fn every_step_of_a_decision_is_named() {
     let page = text("docs/explain.md");
-    for value in names(Step::ALL, Step::as_str) {
+    for value in names(DecisionStep::ALL, DecisionStep::as_str) {
         assert!(page.contains(&format!("`{value}`")), "{value}");
     }
 }

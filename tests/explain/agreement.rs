@@ -7,7 +7,7 @@ use crate::explain::{
     support::{Answer, Lab, until},
 };
 use obo_gateway::{
-    cli::{Asked, Explainer},
+    cli::{Explainer, ImaginedRequest},
     clock::SystemRandomness,
     config::Surroundings,
 };
@@ -85,7 +85,8 @@ async fn agree(seed: u64, tally: &mut Tally) {
         let Request { ask, what } = requests::any(&mut chance, &lab, own.as_deref());
         let what = format!("gateway {seed}, request {number}: {what}");
         let mut asked =
-            Asked::new(&ask.method, &format!("http://{}{}", ask.host, ask.target)).unwrap();
+            ImaginedRequest::new(&ask.method, &format!("http://{}{}", ask.host, ask.target))
+                .unwrap();
         for (name, value) in &ask.fields {
             asked = asked.header(&format!("{name}: {value}")).unwrap();
         }

@@ -8,7 +8,7 @@ use crate::properties::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use obo_gateway::{
-    exchange::{IssuedToken, TokenResponse, Wider},
+    exchange::{AttenuationError, IssuedToken, TokenResponse},
     policy::PermittedExchange,
     token::RawToken,
 };
@@ -78,7 +78,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 impl Change {
     /// Makes the change, and says how it must be refused.
     #[allow(clippy::too_many_lines)] // one arm a change
-    fn apply(&self, claims: &mut Map<String, Value>) -> Option<Wider> {
+    fn apply(&self, claims: &mut Map<String, Value>) -> Option<AttenuationError> {
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         Some(match self {
             Self::Nothing => return None,
@@ -90,52 +90,52 @@ impl Change {
                     None => more,
                 };
                 claims.insert("scope".to_owned(), json!(scope));
-                Wider::Scope
+                AttenuationError::Scope
             }
             Self::ScopeOfAnotherType => {
                 put("scope", json!(["read", "everything"]));
-                Wider::Scope
+                AttenuationError::Scope
             }
             Self::SecondAudience(name) => {
                 put("aud", json!(["orders-api", name]));
-                Wider::Audience
+                AttenuationError::Audience
             }
             Self::OtherAudience(name) => {
                 put("aud", json!(name));
-                Wider::Audience
+                AttenuationError::Audience
             }
             Self::NoAudience => {
                 claims.remove("aud");
-                Wider::Audience
+                AttenuationError::Audience
             }
             Self::LaterEnd(by) => {
                 let exp = claims["exp"].as_i64().unwrap() + i64::from(*by);
                 claims.insert("exp".to_owned(), json!(exp));
-                Wider::Lifetime
+                AttenuationError::Lifetime
             }
             Self::NoEnd => {
                 claims.remove("exp");
-                Wider::Lifetime
+                AttenuationError::Lifetime
             }
             Self::Ended => {
                 put("exp", json!(NOW.as_secs()));
-                Wider::Lifetime
+                AttenuationError::Lifetime
             }
             Self::EndOfAnotherType => {
                 put("exp", json!(NOW.as_secs().to_string()));
-                Wider::Lifetime
+                AttenuationError::Lifetime
             }
             Self::OtherSubject(name) => {
                 put("sub", json!(format!("{name} else")));
-                Wider::Subject
+                AttenuationError::Subject
             }
             Self::NoSubject => {
                 claims.remove("sub");
-                Wider::Subject
+                AttenuationError::Subject
             }
             Self::OtherClient(name) => {
                 put("client_id", json!(format!("{name} else")));
-                Wider::Subject
+                AttenuationError::Subject
             }
             Self::NewerActor(name) => {
                 let mut act = json!({ "iss": "https://else.example", "sub": name });
@@ -143,52 +143,52 @@ impl Change {
                     act["act"] = earlier.clone();
                 }
                 claims.insert("act".to_owned(), act);
-                Wider::Actors
+                AttenuationError::Actors
             }
             Self::OtherActor(name) => {
                 let act = claims.entry("act").or_insert(json!({}));
                 act["sub"] = json!(format!("{name} else"));
-                Wider::Actors
+                AttenuationError::Actors
             }
-            Self::ActorsLost => return claims.remove("act").map(|_| Wider::Actors),
+            Self::ActorsLost => return claims.remove("act").map(|_| AttenuationError::Actors),
             Self::FurtherClaim(name) => {
                 put(&format!("x-{name}"), json!(true));
-                Wider::Claim
+                AttenuationError::Claim
             }
             Self::NoId => {
                 claims.remove("jti");
-                Wider::Claim
+                AttenuationError::Claim
             }
             Self::OtherIssuer(name) => {
                 put("iss", json!(format!("https://{name}.example")));
-                Wider::Issuer
+                AttenuationError::Issuer
             }
             Self::NoIssuer => {
                 claims.remove("iss");
-                Wider::Issuer
+                AttenuationError::Issuer
             }
             Self::MoreInTheActor(name) => {
                 let act = claims.get_mut("act").and_then(Value::as_object_mut)?;
                 act.insert(format!("x-{name}"), json!(true));
-                Wider::Actors
+                AttenuationError::Actors
             }
             Self::DetailsLost => {
                 let lost = claims.remove("authorization_details");
-                return lost.map(|_| Wider::AuthorizationDetails);
+                return lost.map(|_| AttenuationError::AuthorizationDetails);
             }
             Self::OtherDetails(name) => {
                 put("authorization_details", json!([{ "type": name }]));
-                Wider::AuthorizationDetails
+                AttenuationError::AuthorizationDetails
             }
             Self::NoDetails => {
                 put("authorization_details", json!(null));
-                Wider::AuthorizationDetails
+                AttenuationError::AuthorizationDetails
             }
             Self::OtherValue => {
                 let chosen = |name: &&String| !STANDARD.contains(&name.as_str());
                 let name = claims.keys().find(chosen)?.clone();
                 claims.insert(name, json!({ "another": "value" }));
-                Wider::Claim
+                AttenuationError::Claim
             }
         })
     }

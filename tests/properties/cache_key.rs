@@ -2,7 +2,7 @@
 
 use crate::properties::{cases, subject::presenting};
 use obo_gateway::{
-    cache::{AuthorizationContext, CacheKey, Terms},
+    cache::{AuthorizationContext, CacheKey, PolicyContext},
     source,
     token::TokenTypeUri,
 };
@@ -28,7 +28,7 @@ impl Fields {
         };
         let headers = presenting(&self.token);
         AuthorizationContext {
-            terms: &Terms::new(
+            terms: &PolicyContext::new(
                 &self.route,
                 &self.operation,
                 self.policy_generation,

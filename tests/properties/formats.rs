@@ -7,7 +7,7 @@ use crate::properties::{
 };
 use obo_gateway::{
     clock::SystemRandomness,
-    exchange::{Embedded, Exchange, IssuedToken, TokenResponse, Wider},
+    exchange::{AttenuationError, Embedded, Exchange, IssuedToken, TokenResponse},
     jose::{Algorithm, SealingKey, SealingKeys, SigningKey, SigningKeys},
     own_token::{OwnToken, OwnTokenError, OwnTokenReader, TokenSeal},
     store::RevocationKey,
@@ -191,7 +191,7 @@ proptest! {
             issued_token_type: TokenTypeUri::AccessToken,
         };
         let accepted = IssuedToken::accept(permitted, response, MINT.engine.reading(), other.now());
-        prop_assert_eq!(accepted.err(), Some(Wider::Lineage));
+        prop_assert_eq!(accepted.err(), Some(AttenuationError::Lineage));
     }
 
     #[test]
@@ -204,6 +204,6 @@ proptest! {
         };
         let permitted = case.permit_in(other).expect("a case that is permitted");
         let accepted = IssuedToken::accept(permitted, response, MINT.engine.reading(), case.now());
-        prop_assert_eq!(accepted.err(), Some(Wider::Unreadable));
+        prop_assert_eq!(accepted.err(), Some(AttenuationError::Unreadable));
     }
 }

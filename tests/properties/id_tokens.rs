@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use obo_gateway::{
     clock::{ManualClock, SharedClock},
     egress::Egress,
-    exchange::{IssuedToken, TokenResponse, Wider},
+    exchange::{AttenuationError, IssuedToken, TokenResponse},
     own_token::OwnToken,
     policy::{
         ClientParts, ClientPolicy, ClientSettings, Clients, DirectRequest, PermittedExchange,
@@ -240,22 +240,22 @@ fn an_id_token_that_says_more_or_less_than_was_permitted_is_refused() {
     };
     let honest = issue(ask.permit(TokenFormat::IdToken)).claims().clone();
     for (name, value, refusal) in [
-        ("scope", json!("openid"), Wider::Scope),
-        ("aud", json!("aggregates"), Wider::Audience),
+        ("scope", json!("openid"), AttenuationError::Scope),
+        ("aud", json!("aggregates"), AttenuationError::Audience),
         (
             "aud",
             json!(["aggregates", "portal", "settings"]),
-            Wider::Audience,
+            AttenuationError::Audience,
         ),
-        ("azp", json!("else"), Wider::Subject),
-        ("azp", Value::Null, Wider::Subject),
-        ("at_hash", json!("AAAA"), Wider::Claim),
-        ("name", json!("Mallory"), Wider::Claim),
-        ("email", json!({"of": "email"}), Wider::Claim),
-        ("nonce", json!("n"), Wider::Claim),
-        ("auth_time", json!(1), Wider::Claim),
-        ("jti", json!("s.1"), Wider::Lineage),
-        ("act", json!({"sub": "agent"}), Wider::Actors),
+        ("azp", json!("else"), AttenuationError::Subject),
+        ("azp", Value::Null, AttenuationError::Subject),
+        ("at_hash", json!("AAAA"), AttenuationError::Claim),
+        ("name", json!("Mallory"), AttenuationError::Claim),
+        ("email", json!({"of": "email"}), AttenuationError::Claim),
+        ("nonce", json!("n"), AttenuationError::Claim),
+        ("auth_time", json!(1), AttenuationError::Claim),
+        ("jti", json!("s.1"), AttenuationError::Lineage),
+        ("act", json!({"sub": "agent"}), AttenuationError::Actors),
     ] {
         let mut claims = honest.as_object().clone();
         claims.insert(name.to_owned(), value.clone());

@@ -5,7 +5,7 @@ use http::Method;
 use obo_gateway::{
     clock::{SharedClock, SystemClock},
     gate::{Gate, LimitsSettings},
-    route::{RouteParts, RouteSettings, RouteTable},
+    route::{RouteDependencies, RouteSettings, RouteTable},
     settings::{BaseDir, Building, Effects, Findings},
     telemetry::Metrics,
 };
@@ -131,7 +131,7 @@ pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
     let clock: SharedClock = Arc::new(SystemClock);
     let issuers = BTreeMap::new();
     let clients = Default::default();
-    let parts = RouteParts {
+    let parts = RouteDependencies {
         own: None,
         clients: &clients,
         issuers: &issuers,

@@ -1,6 +1,6 @@
 //! The imagined request to explain.
 
-use crate::{proxy::ImaginedHead, source::Imprint, token::RawToken};
+use crate::{proxy::ImaginedHead, source::TokenNeedle, token::RawToken};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::{
@@ -12,15 +12,15 @@ use thiserror::Error;
 
 /// An imagined request. Its `Debug` output shows no value that may be a token.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ImaginedRequest {
     head: ImaginedHead,
     host: String,
-    imprint: Option<Imprint>,
+    needle: Option<TokenNeedle>,
 }
 
 /// Why the arguments do not describe a request. Never contains a token.
 #[derive(Debug, Error)]
-pub enum AskedError {
+pub enum ImaginedRequestError {
     /// The method is invalid.
     #[error("--method: expected a method such as GET, found {found:?}")]
     Method {
@@ -48,18 +48,19 @@ pub enum AskedError {
     Token,
 }
 
-impl Asked {
+impl ImaginedRequest {
     /// Creates a request with `method` for `url`, whose path and query are used as they are written.
     ///
     /// # Errors
-    /// [`AskedError::Method`] and [`AskedError::Url`].
-    pub fn new(method: &str, url: &str) -> Result<Self, AskedError> {
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| AskedError::Method {
-            found: method.to_owned(),
-        })?;
-        let (host, target) = split(url).ok_or(AskedError::Url)?;
+    /// [`ImaginedRequestError::Method`] and [`ImaginedRequestError::Url`].
+    pub fn new(method: &str, url: &str) -> Result<Self, ImaginedRequestError> {
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| ImaginedRequestError::Method {
+                found: method.to_owned(),
+            })?;
+        let (host, target) = split(url).ok_or(ImaginedRequestError::Url)?;
         let mut fields = HeaderMap::new();
-        let value = HeaderValue::from_str(host).map_err(|_| AskedError::Url)?;
+        let value = HeaderValue::from_str(host).map_err(|_| ImaginedRequestError::Url)?;
         fields.insert(header::HOST, value);
         Ok(Self {
             head: ImaginedHead {
@@ -68,18 +69,20 @@ impl Asked {
                 fields,
             },
             host: host.to_owned(),
-            imprint: None,
+            needle: None,
         })
     }
 
     /// Adds a field, written `Name: value`. A `Host` field replaces the host of the URL.
     ///
     /// # Errors
-    /// [`AskedError::Header`].
-    pub fn header(mut self, field: &str) -> Result<Self, AskedError> {
-        let (name, value) = field.split_once(':').ok_or(AskedError::Header)?;
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| AskedError::Header)?;
-        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| AskedError::Header)?;
+    /// [`ImaginedRequestError::Header`].
+    pub fn header(mut self, field: &str) -> Result<Self, ImaginedRequestError> {
+        let (name, value) = field.split_once(':').ok_or(ImaginedRequestError::Header)?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| ImaginedRequestError::Header)?;
+        let mut value =
+            HeaderValue::from_str(value.trim()).map_err(|_| ImaginedRequestError::Header)?;
         if name == header::HOST {
             self.host = String::from_utf8_lossy(value.as_bytes()).into_owned();
             self.head.fields.insert(name, value);
@@ -87,7 +90,10 @@ impl Asked {
         }
         if name == header::AUTHORIZATION {
             let words = value.as_bytes().rsplit(|byte| *byte == b' ');
-            self.imprint = words.take(1).find_map(Imprint::of_bytes).or(self.imprint);
+            self.needle = words
+                .take(1)
+                .find_map(TokenNeedle::of_bytes)
+                .or(self.needle);
         }
         value.set_sensitive(true);
         self.head.fields.append(name, value);
@@ -97,26 +103,26 @@ impl Asked {
     /// Adds `Authorization: Bearer` with `token`.
     ///
     /// # Errors
-    /// [`AskedError::Token`].
-    pub fn bearer(mut self, token: &RawToken) -> Result<Self, AskedError> {
+    /// [`ImaginedRequestError::Token`].
+    pub fn bearer(mut self, token: &RawToken) -> Result<Self, ImaginedRequestError> {
         // the only place that needs the token's text: the field that a client would send
         let field = [b"Bearer ", token.expose()].concat();
-        let mut value = HeaderValue::from_bytes(&field).map_err(|_| AskedError::Token)?;
+        let mut value = HeaderValue::from_bytes(&field).map_err(|_| ImaginedRequestError::Token)?;
         value.set_sensitive(true);
         self.head.fields.append(header::AUTHORIZATION, value);
-        self.imprint = Imprint::of(token);
+        self.needle = TokenNeedle::of(token);
         Ok(self)
     }
 
     /// Adds the token in `file`; `-` is standard input. Surrounding white space is ignored.
-    pub(super) fn bearer_in(self, file: &Path) -> Result<Self, AskedError> {
+    pub(super) fn bearer_in(self, file: &Path) -> Result<Self, ImaginedRequestError> {
         let read = if file == Path::new("-") {
             let mut text = Vec::new();
             io::stdin().read_to_end(&mut text).map(|_| text)
         } else {
             fs::read(file)
         };
-        let text = read.map_err(|error| AskedError::TokenFile {
+        let text = read.map_err(|error| ImaginedRequestError::TokenFile {
             file: file.display().to_string(),
             error,
         })?;
@@ -140,8 +146,8 @@ impl Asked {
     /// Returns `text` for display, or a placeholder if it contains the token.
     pub(super) fn shown(&self, text: &str) -> String {
         let holds = self
-            .imprint
-            .is_some_and(|imprint| imprint.is_in(text.as_bytes()));
+            .needle
+            .is_some_and(|needle| needle.is_in(text.as_bytes()));
         if holds {
             return "(contains the token)".to_owned();
         }
@@ -198,15 +204,15 @@ mod tests {
             "http://u@a/x",
             "http://a/x y",
         ] {
-            assert!(Asked::new("GET", url).is_err(), "{url}");
+            assert!(ImaginedRequest::new("GET", url).is_err(), "{url}");
         }
-        assert!(Asked::new("G ET", "http://a").is_err());
+        assert!(ImaginedRequest::new("G ET", "http://a").is_err());
     }
 
     #[test]
     fn a_copy_of_the_token_is_not_shown() {
         let token = RawToken::from("0123456789abcdef0123456789abcdef".to_owned());
-        let asked = Asked::new("GET", "http://a/")
+        let asked = ImaginedRequest::new("GET", "http://a/")
             .unwrap()
             .bearer(&token)
             .unwrap();

@@ -1,14 +1,14 @@
 //! The explanation of a decision.
 
 use super::{
-    Asked,
+    ImaginedRequest,
+    observer::ObservedDecision,
     scopes::{ScopeTold, fates},
-    witness::Told,
 };
 use crate::{
     clock::UnixTime,
     error::{Answer, Refusal},
-    proxy::Ending,
+    proxy::RehearsedOutcome,
     route::{Access, Route},
     telemetry::Facts,
 };
@@ -19,8 +19,8 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 /// The result of a replay.
 pub(super) struct Known {
-    pub(super) ending: Ending,
-    pub(super) account: Told,
+    pub(super) ending: RehearsedOutcome,
+    pub(super) account: ObservedDecision,
     pub(super) route: Option<Arc<Route>>,
     pub(super) at: UnixTime,
     /// Why the issuer's keys could not be fetched.
@@ -115,18 +115,18 @@ impl Explanation {
 
 impl Known {
     /// Builds the explanation, and omits what must not be shown.
-    pub(super) fn told(self, asked: &Asked) -> Explanation {
+    pub(super) fn told(self, asked: &ImaginedRequest) -> Explanation {
         let refusal = match &self.ending {
-            Ending::Refused(refusal) => Some(refusal),
-            Ending::Forwarded
-            | Ending::ForwardedBare
-            | Ending::Document(_)
-            | Ending::Preflight(_) => None,
+            RehearsedOutcome::Refused(refusal) => Some(refusal),
+            RehearsedOutcome::Forwarded
+            | RehearsedOutcome::ForwardedBare
+            | RehearsedOutcome::Document(_)
+            | RehearsedOutcome::Preflight(_) => None,
         };
         let verdict = match &self.ending {
-            Ending::Forwarded | Ending::ForwardedBare => Verdict::Forwarded,
-            Ending::Document(_) | Ending::Preflight(_) => Verdict::Answered,
-            Ending::Refused(_) => Verdict::Refused,
+            RehearsedOutcome::Forwarded | RehearsedOutcome::ForwardedBare => Verdict::Forwarded,
+            RehearsedOutcome::Document(_) | RehearsedOutcome::Preflight(_) => Verdict::Answered,
+            RehearsedOutcome::Refused(_) => Verdict::Refused,
         };
         let route = self.route.as_deref();
         let steps = steps(&self, refusal, asked);
@@ -153,12 +153,12 @@ impl Known {
 
     fn answer(&self) -> Option<AnswerTold> {
         match &self.ending {
-            Ending::Forwarded | Ending::ForwardedBare => None,
-            Ending::Document(status) => Some(AnswerTold::plain(*status, Vec::new())),
-            Ending::Preflight(fields) => {
+            RehearsedOutcome::Forwarded | RehearsedOutcome::ForwardedBare => None,
+            RehearsedOutcome::Document(status) => Some(AnswerTold::plain(*status, Vec::new())),
+            RehearsedOutcome::Preflight(fields) => {
                 Some(AnswerTold::plain(StatusCode::NO_CONTENT, fields.clone()))
             }
-            Ending::Refused(refusal) => {
+            RehearsedOutcome::Refused(refusal) => {
                 let answer = refusal.answer();
                 let route = self.route.as_ref();
                 let resource = route.and_then(|route| route.resource());
@@ -182,7 +182,7 @@ impl Known {
 }
 
 impl RouteTold {
-    fn of(route: &Route, asked: &Asked) -> Self {
+    fn of(route: &Route, asked: &ImaginedRequest) -> Self {
         let path = asked.path();
         let operation = match route.access() {
             Access::Public(_) => None,
@@ -222,10 +222,10 @@ impl AnswerTold {
 
 /// Returns the steps before the token is examined, those that the stages reported, and the one after them. The last
 /// step of a refused request is the one that refused it.
-fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTold> {
+fn steps(known: &Known, refusal: Option<&Refusal>, asked: &ImaginedRequest) -> Vec<StepTold> {
     let mut steps = Vec::new();
     let mut step = |step, words, facts: Facts| steps.push(StepTold::new(step, words, facts, asked));
-    if matches!(known.ending, Ending::Document(_)) {
+    if matches!(known.ending, RehearsedOutcome::Document(_)) {
         let found = Facts::found("a document or endpoint of the gateway, on any host");
         step("document", "document", found);
         return steps;
@@ -238,7 +238,7 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTol
         step("route", "route", found);
     }
     if let Some(route) = &known.route {
-        if let Ending::Preflight(_) = known.ending {
+        if let RehearsedOutcome::Preflight(_) = known.ending {
             step(
                 "cors",
                 "preflight",
@@ -258,7 +258,8 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTol
     for (taken, facts) in &known.account.steps {
         step(taken.as_str(), taken.words(), facts.clone());
     }
-    if matches!(known.ending, Ending::Forwarded) || matches!(refusal, Some(Refusal::TokenInTarget))
+    if matches!(known.ending, RehearsedOutcome::Forwarded)
+        || matches!(refusal, Some(Refusal::TokenInTarget))
     {
         step("target", "token not in target", Facts::default());
     }
@@ -269,7 +270,7 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &Asked) -> Vec<StepTol
 }
 
 impl StepTold {
-    fn new(step: &'static str, words: &'static str, facts: Facts, asked: &Asked) -> Self {
+    fn new(step: &'static str, words: &'static str, facts: Facts, asked: &ImaginedRequest) -> Self {
         let shown = |text: &str| asked.shown(&shortened(text));
         Self {
             step,

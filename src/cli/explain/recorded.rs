@@ -9,7 +9,7 @@ use crate::{
     config::ConfigFile,
     settings::Findings,
     store::{Revocation, RevocationKey},
-    telemetry::Step,
+    telemetry::DecisionStep,
 };
 use serde_json::Value;
 use std::{fmt::Write as _, io, process::ExitCode};
@@ -58,7 +58,9 @@ fn page(told: &Value) -> String {
     let steps = told.get("steps").and_then(Value::as_array);
     for step in steps.into_iter().flatten() {
         let name = step.get("step").and_then(Value::as_str).unwrap_or_default();
-        let known = Step::ALL.iter().find(|known| known.as_str() == name);
+        let known = DecisionStep::ALL
+            .iter()
+            .find(|known| known.as_str() == name);
         let mark = match step.get("passed") == Some(&Value::Bool(true)) {
             true => "✔",
             false => "✘",

@@ -13,11 +13,11 @@ use std::{io, net::SocketAddr};
 
 /// The listeners of one configuration, in its order.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(Vec<Place>);
+pub(super) struct Listeners(Vec<BoundListener>);
 
 /// One listener.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct BoundListener {
     /// The address in the file; port 0 means any free port.
     asked: SocketAddr,
     bound: SocketAddr,
@@ -38,7 +38,7 @@ pub struct Listening {
 /// The change from the listeners of one configuration to those of another.
 #[derive(Debug)]
 pub(super) struct Change {
-    places: Vec<Place>,
+    places: Vec<BoundListener>,
     secured: Vec<(SocketAddr, Option<TlsTerms>)>,
     new: Vec<Listener>,
     gone: Vec<SocketAddr>,
@@ -65,7 +65,7 @@ impl Listeners {
             let place = if let Some(known) = known {
                 let place = there.remove(known);
                 change.secured.push((place.bound, tls));
-                Place {
+                BoundListener {
                     tls: is_encrypted,
                     expires_at,
                     ..place
@@ -77,7 +77,7 @@ impl Listeners {
                 };
                 let bound = listener.local_address();
                 change.new.push(listener);
-                Place {
+                BoundListener {
                     asked: address,
                     bound,
                     tls: is_encrypted,
@@ -138,7 +138,7 @@ impl Change {
     }
 }
 
-fn certificates(places: &[Place]) -> impl Iterator<Item = (String, UnixTime)> {
+fn certificates(places: &[BoundListener]) -> impl Iterator<Item = (String, UnixTime)> {
     let places = places.iter();
     places.filter_map(|place| Some((place.asked.to_string(), place.expires_at?)))
 }

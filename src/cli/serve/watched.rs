@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 /// The parts of the configuration that are not in the [`Hooks`]; replaced together with them. Clones share them.
 #[derive(Clone)]
-pub(super) struct Watched(Arc<ArcSwap<Parts>>);
+pub(super) struct Watched(Arc<ArcSwap<Snapshot>>);
 
-struct Parts {
+struct Snapshot {
     issuers: Vec<Arc<TrustedIssuer>>,
     /// Each listener that has a certificate, and when the certificate expires.
     listeners: Vec<(String, UnixTime)>,
@@ -21,7 +21,7 @@ struct Parts {
 
 impl Watched {
     pub(super) fn new(issuers: &[Arc<TrustedIssuer>], listeners: Vec<(String, UnixTime)>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Parts {
+        Self(Arc::new(ArcSwap::from_pointee(Snapshot {
             issuers: issuers.to_vec(),
             listeners,
         })))
@@ -33,7 +33,7 @@ impl Watched {
         issuers: &[Arc<TrustedIssuer>],
         listeners: Vec<(String, UnixTime)>,
     ) {
-        self.0.store(Arc::new(Parts {
+        self.0.store(Arc::new(Snapshot {
             issuers: issuers.to_vec(),
             listeners,
         }));
@@ -52,7 +52,7 @@ impl Watched {
     }
 }
 
-impl Parts {
+impl Snapshot {
     fn show(&self, hooks: &Hooks, gauges: &Gauges) {
         let issuers = self.issuers.iter();
         gauges.key_ages(issuers.filter_map(|issuer| Some((issuer.name(), issuer.keys_age()?))));

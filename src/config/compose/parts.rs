@@ -6,7 +6,7 @@ use crate::{
     exchange::EngineParts,
     policy::{ClientCeilings, SubjectKinds},
     proxy::{self, Peers},
-    route::{Route, RouteParts, RouteSettings, RouteTable},
+    route::{Route, RouteDependencies, RouteSettings, RouteTable},
     settings::{Building, Effects, PublicUrl},
     sts::TokenService,
     verify::{IssuerSettings, TrustedIssuer},
@@ -14,7 +14,7 @@ use crate::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The components that all routes use.
-pub(super) struct Ground<'a> {
+pub(super) struct SharedComponents<'a> {
     /// The trusted issuers by name.
     pub(super) issuers: &'a BTreeMap<String, Arc<TrustedIssuer>>,
     pub(super) engine: Option<&'a EngineParts>,
@@ -114,10 +114,10 @@ impl Composer<'_> {
     pub(super) fn routes(
         &mut self,
         read: &Read,
-        ground: &Ground<'_>,
+        ground: &SharedComponents<'_>,
         building: &mut Building<'_>,
     ) -> Option<(RouteTable, Peers)> {
-        let Ground {
+        let SharedComponents {
             issuers,
             engine,
             service,
@@ -136,7 +136,7 @@ impl Composer<'_> {
                     self.metrics.issuer(TrustedIssuer::OWN),
                 )
             });
-        let parts = RouteParts {
+        let parts = RouteDependencies {
             issuers,
             listed_issuers: read.listed_issuers,
             engine,

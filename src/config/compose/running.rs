@@ -4,7 +4,7 @@
 //! A cache entry remains valid while its route keeps its generation. A route keeps it only if nothing has changed that
 //! affects its tokens.
 
-use super::prints::{Print, Prints, RoutePrints};
+use super::fingerprints::{ConfigFingerprint, Fingerprint, RouteFingerprints};
 use crate::{
     cache::ExchangeCache,
     exchange::EngineParts,
@@ -40,7 +40,7 @@ pub struct Running {
 /// What is remembered of a configuration to find out what the next one changes.
 #[derive(Debug, Default)]
 pub struct Memory {
-    prints: Prints,
+    fingerprints: ConfigFingerprint,
     routes: HashMap<Box<str>, Known>,
     /// The ids of the published keys.
     keys: BTreeSet<Box<str>>,
@@ -51,25 +51,25 @@ pub struct Memory {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     position: usize,
-    prints: RoutePrints,
+    fingerprints: RouteFingerprints,
     generation: u64,
 }
 
 /// A configuration that is being built, and the running one that it may replace.
-pub(super) struct Succession<'a> {
+pub(super) struct ReloadPlan<'a> {
     running: Option<&'a Running>,
     next: Memory,
     /// `true` if a signing key was withdrawn, so that upstreams may no longer be able to verify earlier tokens.
     keys_gone: bool,
 }
 
-impl<'a> Succession<'a> {
-    pub(super) fn new(running: Option<&'a Running>, prints: Prints) -> Self {
+impl<'a> ReloadPlan<'a> {
+    pub(super) fn new(running: Option<&'a Running>, fingerprints: ConfigFingerprint) -> Self {
         let generation = running.map_or(0, |running| running.memory.generation);
         Self {
             running,
             next: Memory {
-                prints,
+                fingerprints,
                 generation,
                 ..Memory::default()
             },
@@ -107,9 +107,9 @@ impl<'a> Succession<'a> {
     /// Returns the running issuer `name`, which is listed at `position`, if nothing about it has changed.
     pub(super) fn issuer(&self, name: &str, position: usize) -> Option<Arc<TrustedIssuer>> {
         let running = self.running?;
-        let print = self.next.prints.issuers.get(position)?;
-        let same = |other: &Print| other == print;
-        let unchanged = running.memory.prints.issuers.iter().any(same);
+        let fingerprint = self.next.fingerprints.issuers.get(position)?;
+        let same = |other: &Fingerprint| other == fingerprint;
+        let unchanged = running.memory.fingerprints.issuers.iter().any(same);
         let issuer = running
             .issuers
             .iter()
@@ -120,7 +120,7 @@ impl<'a> Succession<'a> {
     /// Returns the cache with its entries, if neither its settings nor the store of the revocations have changed.
     pub(super) fn cache(&self) -> Option<ExchangeCache> {
         let running = self.running?;
-        let (known, next) = (&running.memory.prints, &self.next.prints);
+        let (known, next) = (&running.memory.fingerprints, &self.next.fingerprints);
         let unchanged = known.cache == next.cache && known.store == next.store;
         unchanged.then(|| running.hooks.pipeline.cache.clone())
     }
@@ -128,7 +128,7 @@ impl<'a> Succession<'a> {
     /// Returns the store, if its settings have not changed.
     pub(super) fn store(&self) -> Option<Stores> {
         let running = self.running?;
-        let unchanged = running.memory.prints.store == self.next.prints.store;
+        let unchanged = running.memory.fingerprints.store == self.next.fingerprints.store;
         running.store.clone().filter(|_| unchanged)
     }
 
@@ -140,12 +140,14 @@ impl<'a> Succession<'a> {
     /// Assigns a generation to `route`: its current one if nothing has changed that affects its tokens, otherwise one
     /// that no route has had.
     pub(super) fn generation(&mut self, route: Route) -> Route {
-        let Some(prints) = self.next.prints.routes.get(route.position()).copied() else {
+        let Some(fingerprints) = self.next.fingerprints.routes.get(route.position()).copied()
+        else {
             return route;
         };
         let known = self.known(route.name());
-        let unchanged =
-            known.filter(|known| known.prints.exchange == prints.exchange && !self.keys_gone);
+        let unchanged = known.filter(|known| {
+            known.fingerprints.exchange == fingerprints.exchange && !self.keys_gone
+        });
         let generation = unchanged.map_or_else(
             || {
                 self.next.generation += 1;
@@ -155,7 +157,7 @@ impl<'a> Succession<'a> {
         );
         let known = Known {
             position: route.position(),
-            prints,
+            fingerprints,
             generation,
         };
         self.next.routes.insert(route.name().into(), known);
@@ -164,11 +166,11 @@ impl<'a> Succession<'a> {
 
     /// Makes `route` use its running servers. Returns `true` if nothing about them has changed.
     pub(super) fn keep_peers(&self, route: &Route, peers: &mut Peers) -> bool {
-        let prints = self.next.prints.routes.get(route.position());
+        let fingerprints = self.next.fingerprints.routes.get(route.position());
         let known = self.known(route.name());
-        match (self.running, known, prints) {
-            (Some(running), Some(known), Some(prints))
-                if known.prints.upstream == prints.upstream =>
+        match (self.running, known, fingerprints) {
+            (Some(running), Some(known), Some(fingerprints))
+                if known.fingerprints.upstream == fingerprints.upstream =>
             {
                 peers.keep(route, &running.hooks.peers, known.position)
             }

@@ -1,7 +1,7 @@
 //! The comparison of an issued token with what was permitted.
 
 use super::{
-    error::Wider,
+    error::AttenuationError,
     reading::{Read, Reading},
 };
 use crate::{
@@ -47,10 +47,10 @@ pub(super) struct Held {
 }
 
 impl Bounds<'_> {
-    pub(super) fn hold(&self, read: &Read, by: &Reading<'_>) -> Result<Held, Wider> {
+    pub(super) fn hold(&self, read: &Read, by: &Reading<'_>) -> Result<Held, AttenuationError> {
         let claims = &read.claims;
         if claims.text("iss") != Ok(Some(by.issuer)) {
-            return Err(Wider::Issuer);
+            return Err(AttenuationError::Issuer);
         }
         let expires_at = self.lifetime(claims)?;
         let scope = self.scope(claims)?;
@@ -59,13 +59,15 @@ impl Bounds<'_> {
         // without the claim, an API would see no restriction
         let details = |claims: &Map<String, Value>| claims.get(AUTHORIZATION_DETAILS).cloned();
         if details(claims.as_object()) != details(self.permitted.claims()) {
-            return Err(Wider::AuthorizationDetails);
+            return Err(AttenuationError::AuthorizationDetails);
         }
         let may_have = |(name, value): (&String, &Value)| self.may_have(name, value);
         if !claims.as_object().iter().all(may_have) {
-            return Err(Wider::Claim);
+            return Err(AttenuationError::Claim);
         }
-        let id = claims.required_text("jti").map_err(|_| Wider::Claim)?;
+        let id = claims
+            .required_text("jti")
+            .map_err(|_| AttenuationError::Claim)?;
         Ok(Held {
             expires_at,
             scope,
@@ -74,34 +76,36 @@ impl Bounds<'_> {
         })
     }
 
-    fn lifetime(&self, claims: &Claims) -> Result<UnixTime, Wider> {
+    fn lifetime(&self, claims: &Claims) -> Result<UnixTime, AttenuationError> {
         let subject_ends = self.permitted.subject().expires_at();
         let latest = self.permitted.expires_at().min(subject_ends);
         let exp = claims.time("exp").ok().flatten();
         exp.filter(|&exp| self.now < exp && exp <= latest)
-            .ok_or(Wider::Lifetime)
+            .ok_or(AttenuationError::Lifetime)
     }
 
-    fn scope(&self, claims: &Claims) -> Result<ScopeSet, Wider> {
+    fn scope(&self, claims: &Claims) -> Result<ScopeSet, AttenuationError> {
         let permitted = self.permitted.scope();
         if self.format == TokenFormat::IdToken {
             // an ID token grants no access, so it must not have a scope
             return match claims.get("scope") {
                 None => Ok(permitted.clone()),
-                Some(_) => Err(Wider::Scope),
+                Some(_) => Err(AttenuationError::Scope),
             };
         }
-        let text = claims.text("scope").map_err(|_| Wider::Scope)?;
+        let text = claims.text("scope").map_err(|_| AttenuationError::Scope)?;
         ScopeSet::parse(text.unwrap_or_default())
             .ok()
             .filter(|scope| scope.is_subset(permitted))
-            .ok_or(Wider::Scope)
+            .ok_or(AttenuationError::Scope)
     }
 
     /// Requires at least one audience, and only permitted ones. An ID token is also for the client (OpenID Connect Core
     /// §2).
-    fn audiences(&self, claims: &Claims) -> Result<(), Wider> {
-        let named = claims.one_or_many("aud").map_err(|_| Wider::Audience)?;
+    fn audiences(&self, claims: &Claims) -> Result<(), AttenuationError> {
+        let named = claims
+            .one_or_many("aud")
+            .map_err(|_| AttenuationError::Audience)?;
         let is_client = |name: &str| name == self.permitted.client_id();
         let is_permitted = |name: &&str| {
             let permitted = self.permitted.audiences();
@@ -109,26 +113,26 @@ impl Bounds<'_> {
                 || (self.format == TokenFormat::IdToken && is_client(name))
         };
         if named.is_empty() || !named.iter().all(is_permitted) {
-            return Err(Wider::Audience);
+            return Err(AttenuationError::Audience);
         }
         if self.format == TokenFormat::IdToken && !named.iter().any(|name| is_client(name)) {
-            return Err(Wider::Audience);
+            return Err(AttenuationError::Audience);
         }
         Ok(())
     }
 
-    fn parties(&self, claims: &Claims) -> Result<(), Wider> {
+    fn parties(&self, claims: &Claims) -> Result<(), AttenuationError> {
         let permitted = self.permitted;
         let is = |name: &'static str, expected: &str| claims.text(name) == Ok(Some(expected));
         if !is("sub", permitted.sub()) || !is("client_id", permitted.client_id()) {
-            return Err(Wider::Subject);
+            return Err(AttenuationError::Subject);
         }
         if self.format == TokenFormat::IdToken && !is("azp", permitted.client_id()) {
-            return Err(Wider::Subject);
+            return Err(AttenuationError::Subject);
         }
         // compared as a whole: the chain must not contain anything besides what was permitted
         if claims.get("act") != permitted.actors().to_claim().as_ref() {
-            return Err(Wider::Actors);
+            return Err(AttenuationError::Actors);
         }
         Ok(())
     }
@@ -146,7 +150,12 @@ impl Bounds<'_> {
     }
 
     /// Returns the lineage of the token, with which revocations are compared.
-    fn lineage(&self, read: &Read, id: &str, by: &Reading<'_>) -> Result<Lineage, Wider> {
+    fn lineage(
+        &self,
+        read: &Read,
+        id: &str,
+        by: &Reading<'_>,
+    ) -> Result<Lineage, AttenuationError> {
         let is_said = match (&read.lineage, by.seal) {
             (Some(sealed), _) => sealed == self.made_from,
             (None, Some(seal)) => seal.lineage(id).as_ref() == Some(self.made_from),
@@ -156,6 +165,6 @@ impl Bounds<'_> {
         is_said
             .then(|| own_lineage(&read.claims, read.kid.as_deref(), Some(self.made_from)))
             .flatten()
-            .ok_or(Wider::Lineage)
+            .ok_or(AttenuationError::Lineage)
     }
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// The way in which an issued token exceeds what was permitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Wider {
+pub enum AttenuationError {
     /// The token does not have the permitted form, or its claims cannot be read.
     #[error("it cannot be read")]
     Unreadable,

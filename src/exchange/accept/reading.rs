@@ -1,6 +1,6 @@
 //! Reading of issued tokens, by exchanger.
 
-use super::error::Wider;
+use super::error::AttenuationError;
 use crate::{
     jose::encoding::from_base64url,
     own_token::TokenSeal,
@@ -33,11 +33,15 @@ impl<'a> Reading<'a> {
 
     /// Reads the claims of a token. The signature needs no check, because the token came from the exchanger and not
     /// from a client.
-    pub(super) fn read(&self, token: &RawToken, format: TokenFormat) -> Result<Read, Wider> {
+    pub(super) fn read(
+        &self,
+        token: &RawToken,
+        format: TokenFormat,
+    ) -> Result<Read, AttenuationError> {
         match format {
             TokenFormat::Opaque => {
                 let opened = self.seal.and_then(|seal| seal.open(token));
-                let (claims, lineage) = opened.ok_or(Wider::Unreadable)?;
+                let (claims, lineage) = opened.ok_or(AttenuationError::Unreadable)?;
                 Ok(Read {
                     claims,
                     kid: None,
@@ -50,7 +54,7 @@ impl<'a> Reading<'a> {
                 let claims = parts.next().and_then(claims_of);
                 let kid = header.and_then(|header| Some(header.text("kid").ok()??.into()));
                 Ok(Read {
-                    claims: claims.ok_or(Wider::Unreadable)?,
+                    claims: claims.ok_or(AttenuationError::Unreadable)?,
                     kid,
                     lineage: None,
                 })

@@ -4,14 +4,14 @@ use crate::{clock::UnixTime, policy::PermittedExchange, token::Audience};
 use serde_json::{Map, Value};
 
 /// The facts about one token that are not part of the permitted exchange.
-pub(super) struct Occasion<'a> {
+pub(super) struct Issuance<'a> {
     pub(super) issuer: &'a str,
     /// `jti`.
     pub(super) id: String,
     pub(super) now: UnixTime,
 }
 
-impl Occasion<'_> {
+impl Issuance<'_> {
     /// The claims of an access token, signed or sealed (RFC 9068 §2.2).
     pub(super) fn access_token(self, permitted: &PermittedExchange) -> Map<String, Value> {
         let now = self.now;

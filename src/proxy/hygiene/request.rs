@@ -2,11 +2,11 @@
 
 use super::{
     names::is_dropped_from_request,
-    terms::{Copies, add_to_request},
+    route_rules::{Copies, add_to_request},
 };
 use crate::{
     route::{Route, UpstreamHost},
-    source::Imprint,
+    source::TokenNeedle,
     telemetry::{LeakPlace, RequestId, TraceContext, TraceParent},
 };
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
@@ -31,7 +31,7 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// The only credential of the outgoing request.
     pub(in crate::proxy) authorization: Option<&'a HeaderValue>,
     /// Finds copies of the presented token.
-    pub(in crate::proxy) presented: &'a [Imprint],
+    pub(in crate::proxy) presented: &'a [TokenNeedle],
     /// The Host field that names the target.
     pub(in crate::proxy) authority: HeaderValue,
     pub(in crate::proxy) client: Option<IpAddr>,
@@ -56,7 +56,7 @@ pub(in crate::proxy) fn clean_request(
         asked = respelled.authority;
     }
     // copied only if a route configures further fields to forward
-    let received = outgoing.route.request_terms();
+    let received = outgoing.route.request_rules();
     let received = received.map(|terms| {
         cold_path();
         (terms, parts.headers.clone())
@@ -120,7 +120,7 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
             dropped.push(name.clone());
             continue;
         }
-        let repeats = |token: &Imprint| token.is_in(value.as_bytes()) || token.is_in_name(text);
+        let repeats = |token: &TokenNeedle| token.is_in(value.as_bytes()) || token.is_in_name(text);
         if outgoing.presented.iter().any(repeats) {
             cold_path();
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);

@@ -3,9 +3,9 @@
 use super::{
     framing::{MAX_HEAD, Sole, Unreadable, is_one_line},
     names::{Fate, fate, is_dropped_from_response},
-    terms::add_to_response,
+    route_rules::add_to_response,
 };
-use crate::{route::ResponseTerms, source::Imprint, telemetry::RequestId};
+use crate::{route::ResponseRules, source::TokenNeedle, telemetry::RequestId};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts};
 use pingora::http::ResponseHeader;
 use std::{hint::cold_path, mem};
@@ -52,7 +52,7 @@ impl<'a> Look<'a> {
     /// client presented. Or a value has more than one line, or the fields are too large together.
     pub(in crate::proxy) fn at(
         fields: &'a HeaderMap,
-        tokens: [Option<&Imprint>; 2],
+        tokens: [Option<&TokenNeedle>; 2],
     ) -> Result<Self, Unfit> {
         let tokens = tokens.iter().flatten();
         let shortest = tokens.clone().map(|token| token.length()).min();
@@ -66,7 +66,7 @@ impl<'a> Look<'a> {
                 return Err(Unfit::Unreadable(Unreadable::FieldValue));
             }
             // nearly every field is too short to contain a token
-            let holds = |token: &&Imprint| token.is_in(value) || token.is_in_name(text);
+            let holds = |token: &&TokenNeedle| token.is_in(value) || token.is_in_name(text);
             if shortest.is_some_and(|least| value.len().max(text.len()) >= least)
                 && tokens.clone().any(holds)
             {
@@ -118,7 +118,7 @@ impl Drops {
 pub(in crate::proxy) fn clean_response(
     head: &mut ResponseHeader,
     id: RequestId,
-    terms: Option<(&ResponseTerms, Option<&HeaderValue>)>,
+    terms: Option<(&ResponseRules, Option<&HeaderValue>)>,
     mut drops: Drops,
 ) {
     let (placeholder, ()) = http::Response::new(()).into_parts();

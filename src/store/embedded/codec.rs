@@ -23,7 +23,7 @@ pub(super) const END: usize = 8 + 1 + 32;
 
 /// The kind of an entry that expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum ExpiringKey {
     Record([u8; 32]),
     Revocation([u8; 16]),
 }
@@ -126,7 +126,7 @@ fn note(bytes: &[u8]) -> Result<(Option<Arc<str>>, &[u8]), Damaged> {
     Ok(((!about.is_empty()).then(|| about.into()), rest))
 }
 
-impl Ending {
+impl ExpiringKey {
     /// Returns the position in the order of expiry.
     pub(super) fn at(self, until: UnixTime) -> [u8; END] {
         let (kind, key): (u8, &[u8]) = match &self {
@@ -157,7 +157,7 @@ impl Ending {
 
 /// Returns the first position of entries that expire after `now`.
 pub(super) fn first_after(now: UnixTime) -> [u8; END] {
-    Ending::Record([0; 32]).at(now.plus(std::time::Duration::from_secs(1)))
+    ExpiringKey::Record([0; 32]).at(now.plus(std::time::Duration::from_secs(1)))
 }
 
 /// Encodes a time as bytes with the same order.
@@ -253,9 +253,12 @@ mod tests {
 
     #[test]
     fn places_stand_in_the_order_of_time_also_before_1970() {
-        let place = |at| Ending::Revocation([9; 16]).at(UnixTime::from_secs(at));
+        let place = |at| ExpiringKey::Revocation([9; 16]).at(UnixTime::from_secs(at));
         assert!(place(-5) < place(0) && place(0) < place(1) && place(1) < place(i64::MAX));
-        assert_eq!(Ending::of(&place(1)), Ok(Ending::Revocation([9; 16])));
+        assert_eq!(
+            ExpiringKey::of(&place(1)),
+            Ok(ExpiringKey::Revocation([9; 16]))
+        );
         let ended = first_after(UnixTime::from_secs(1));
         assert!(place(1) < ended && ended < place(2));
     }

@@ -1,6 +1,6 @@
 //! The effects of operations within one transaction of the file.
 
-use super::codec::{self, Damaged, END, Ending, Kept};
+use super::codec::{self, Damaged, END, ExpiringKey, Kept};
 use crate::{
     clock::UnixTime,
     store::{Lift, RecordKey, Revocation, StoreError},
@@ -147,14 +147,14 @@ impl Writing<'_> {
         self.records
             .insert(key.as_bytes(), kept.encode(key).as_slice())?;
         self.ends
-            .insert(&Ending::Record(*key.as_bytes()).at(until), ())?;
+            .insert(&ExpiringKey::Record(*key.as_bytes()).at(until), ())?;
         Ok(true)
     }
 
     fn forget(&mut self, key: &RecordKey) -> Result<(), Fault> {
         if let Some(kept) = self.record(key)? {
             self.ends
-                .remove(&Ending::Record(*key.as_bytes()).at(kept.until))?;
+                .remove(&ExpiringKey::Record(*key.as_bytes()).at(kept.until))?;
             self.records.remove(key.as_bytes())?;
         }
         Ok(())
@@ -191,13 +191,14 @@ impl Writing<'_> {
     /// Replaces all stored revocations of `key`. The entry expires when the last of them expires.
     fn keep_revocations(&mut self, key: &[u8; 16], kept: &[Revocation]) -> Result<(), Fault> {
         if let Some(until) = last_end(&self.revocations_of(key)?) {
-            self.ends.remove(&Ending::Revocation(*key).at(until))?;
+            self.ends.remove(&ExpiringKey::Revocation(*key).at(until))?;
         }
         match last_end(kept) {
             Some(until) => {
                 self.revocations
                     .insert(key, codec::encode(key, kept).as_slice())?;
-                self.ends.insert(&Ending::Revocation(*key).at(until), ())?;
+                self.ends
+                    .insert(&ExpiringKey::Revocation(*key).at(until), ())?;
             }
             None => drop(self.revocations.remove(key)?),
         }
@@ -212,9 +213,9 @@ impl Writing<'_> {
             ended.push(*place?.0.value());
         }
         for place in &ended {
-            match Ending::of(place)? {
-                Ending::Record(key) => drop(self.records.remove(&key)?),
-                Ending::Revocation(key) => drop(self.revocations.remove(&key)?),
+            match ExpiringKey::of(place)? {
+                ExpiringKey::Record(key) => drop(self.records.remove(&key)?),
+                ExpiringKey::Revocation(key) => drop(self.revocations.remove(&key)?),
             }
             self.ends.remove(place)?;
         }

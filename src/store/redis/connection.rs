@@ -14,7 +14,7 @@ use tokio::{sync::Mutex, time::timeout};
 use crate::clock::SharedClock;
 
 /// The kind of server.
-pub(super) enum Place {
+pub(super) enum Topology {
     /// A single server.
     Node(Box<Client>),
     /// The current master according to sentinels.
@@ -25,7 +25,7 @@ pub(super) enum Place {
 
 /// A server, whether it can be reached or not.
 pub(super) struct Server {
-    place: Place,
+    place: Topology,
     clock: SharedClock,
     state: Mutex<State>,
 }
@@ -62,7 +62,7 @@ const DEADLINE: Duration = Duration::from_millis(900);
 const PAUSE: Duration = Duration::from_millis(250);
 
 impl Server {
-    pub(super) fn new(place: Place, clock: SharedClock) -> Self {
+    pub(super) fn new(place: Topology, clock: SharedClock) -> Self {
         Self {
             place,
             clock,
@@ -113,12 +113,12 @@ impl Server {
 
     async fn connect(&self) -> Result<Connection, RedisError> {
         Ok(match &self.place {
-            Place::Node(client) => Connection::Node(multiplexed(client).await?),
-            Place::Sentinel(client) => {
+            Topology::Node(client) => Connection::Node(multiplexed(client).await?),
+            Topology::Sentinel(client) => {
                 let master = client.lock().await.async_get_client().await?;
                 Connection::Node(multiplexed(&master).await?)
             }
-            Place::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
+            Topology::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
         })
     }
 
@@ -129,9 +129,9 @@ impl Server {
     ) -> Result<Option<redis::aio::PubSub>, Lost> {
         let subscribed = timeout(DEADLINE, async {
             let client = match &self.place {
-                Place::Node(client) => (**client).clone(),
-                Place::Sentinel(client) => client.lock().await.async_get_client().await?,
-                Place::Cluster(_) => return Ok(None),
+                Topology::Node(client) => (**client).clone(),
+                Topology::Sentinel(client) => client.lock().await.async_get_client().await?,
+                Topology::Cluster(_) => return Ok(None),
             };
             let mut subscription = client.get_async_pubsub().await?;
             subscription.subscribe(channel).await?;
@@ -171,9 +171,9 @@ async fn multiplexed(client: &Client) -> Result<MultiplexedConnection, RedisErro
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.place {
-            Place::Node(_) => "Server(one)",
-            Place::Sentinel(_) => "Server(behind sentinels)",
-            Place::Cluster(_) => "Server(cluster)",
+            Topology::Node(_) => "Server(one)",
+            Topology::Sentinel(_) => "Server(behind sentinels)",
+            Topology::Cluster(_) => "Server(cluster)",
         })
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     clock::{Clock, ManualClock, UnixTime},
     jose::SealingKey,
-    store::{STALE_AFTER, redis::connection::Place},
+    store::{STALE_AFTER, redis::connection::Topology},
 };
 use std::{io, sync::Mutex};
 
@@ -36,7 +36,7 @@ fn logged(log: impl FnOnce()) -> String {
 fn that_it_is_stale_and_that_it_is_current_again_is_said_once_each() {
     let clock = Arc::new(ManualClock::at(UnixTime::from_secs(1_800_000_000)));
     let revocations = Revocations::of_replicas(STALE_AFTER, clock.instant());
-    let nowhere = Place::Node(Box::new(
+    let nowhere = Topology::Node(Box::new(
         redis::Client::open("redis://127.0.0.1:1").unwrap(),
     ));
     let mut follower = Follower::new(

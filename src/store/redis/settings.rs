@@ -2,7 +2,7 @@
 
 use super::{
     Redis, Surroundings,
-    connection::{Place, Server},
+    connection::{Server, Topology},
 };
 use crate::settings::{Building, Effects, SecretSettings};
 use redis::{
@@ -171,7 +171,7 @@ impl RedisSettings {
         servers: Vec<ConnectionInfo>,
         certificates: TlsCertificates,
         building: &mut Building<'_>,
-    ) -> Option<Result<Place, RedisError>> {
+    ) -> Option<Result<Topology, RedisError>> {
         if let Some(sentinel) = &self.sentinel {
             return building.within("sentinel", |b| sentinel.place(&servers, certificates, b));
         }
@@ -187,7 +187,7 @@ impl RedisSettings {
                 .response_timeout(WAIT)
                 .retries(1)
                 .build();
-            return Some(cluster.map(|cluster| Place::Cluster(Box::new(cluster))));
+            return Some(cluster.map(|cluster| Topology::Cluster(Box::new(cluster))));
         }
         let server = servers.into_iter().next()?;
         let client = if is_encrypted(&server) {
@@ -195,7 +195,7 @@ impl RedisSettings {
         } else {
             Client::open(server)
         };
-        Some(client.map(|client| Place::Node(Box::new(client))))
+        Some(client.map(|client| Topology::Node(Box::new(client))))
     }
 }
 
@@ -205,7 +205,7 @@ impl SentinelSettings {
         servers: &[ConnectionInfo],
         certificates: TlsCertificates,
         building: &mut Building<'_>,
-    ) -> Option<Result<Place, RedisError>> {
+    ) -> Option<Result<Topology, RedisError>> {
         let password = match &self.password {
             Some(password) => {
                 let secret = building.within("password", |b| password.build(b))?;
@@ -240,7 +240,7 @@ impl SentinelSettings {
                     .set_client_to_sentinel_certificates(certificates);
             }
             let client = builder.build()?;
-            Ok(Place::Sentinel(Box::new(Mutex::new(client))))
+            Ok(Topology::Sentinel(Box::new(Mutex::new(client))))
         }))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
-        families::Manner,
+        families::ErrorDialect,
         form::Form,
         issuing::{Minted, Who},
         refused::{self, INVALID_GRANT},
@@ -61,7 +61,14 @@ pub(super) async fn answer(
         scope: Some(asked.scope),
         format: format(client).ok_or_else(not_issued)?,
     };
-    let issued = offline::issue(issuing, client, request, Manner::Entra, peer, INVALID_GRANT);
+    let issued = offline::issue(
+        issuing,
+        client,
+        request,
+        ErrorDialect::Entra,
+        peer,
+        INVALID_GRANT,
+    );
     let (minted, refresh_token) = issued.await?;
     Ok(self::success(
         &minted,

@@ -9,7 +9,7 @@ use crate::{
     sts::{
         Issuing, Peer,
         error::OAuthError,
-        families::{FamilyId, Manner},
+        families::{ErrorDialect, FamilyId},
         issuing::Minted,
         refused,
     },
@@ -22,7 +22,7 @@ pub(super) async fn issue(
     issuing: &Issuing,
     client: &ClientPolicy,
     request: DirectRequest,
-    manner: Manner,
+    dialect: ErrorDialect,
     peer: &Peer,
     code: &'static str,
 ) -> Result<(Minted, Option<RawToken>), OAuthError> {
@@ -34,7 +34,7 @@ pub(super) async fn issue(
     let permitted = permitted
         .in_family(family.map(FamilyId::key))
         .map_err(refused)?;
-    let refresh_token = begin(issuing, client, &permitted, family, manner).await;
+    let refresh_token = begin(issuing, client, &permitted, family, dialect).await;
     let permitted = match &refresh_token {
         Some(_) => permitted,
         None => client.without_refresh_token(permitted).map_err(refused)?,
@@ -63,12 +63,12 @@ async fn begin(
     client: &ClientPolicy,
     permitted: &PermittedExchange,
     family: Option<FamilyId>,
-    manner: Manner,
+    dialect: ErrorDialect,
 ) -> Option<RawToken> {
     let (families, id) = issuing.families.as_ref().zip(family)?;
     let (now, terms) = (issuing.clock.now(), client.refresh());
     let subject = permitted.family(now.plus(terms.absolute));
-    let begun = families.begin(id, subject, manner, terms, permitted.expires_at());
+    let begun = families.begin(id, subject, dialect, terms, permitted.expires_at());
     match begun.await {
         Ok(token) => Some(token),
         Err(error) => {

@@ -12,7 +12,7 @@ use crate::{
         Issuing, Peer, TokenAnswer,
         ended::{Ended, What},
         error::OAuthError,
-        families::{Families, FamilyId, Found, Manner, Member, Rotated},
+        families::{ErrorDialect, Families, FamilyId, Found, Member, Rotated},
         form::Form,
         issuing::Who,
         refused::{self, INVALID_GRANT},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The parameters of a refresh request.
-struct Asked {
+struct RefreshRequest {
     audience: Vec<Audience>,
     scope: Option<RequestedScope>,
     format: TokenFormat,
@@ -45,7 +45,7 @@ pub(super) async fn answer(
     let presented =
         presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing"))?;
     let member = newest(issuing, families, client, presented, peer).await?;
-    who.manner = member.manner();
+    who.dialect = member.dialect();
     refresh(issuing, families, client, member, form, peer, who).await
 }
 
@@ -82,7 +82,7 @@ async fn refresh(
     let subject = issuing.verifier.family(member.subject(), client.terms());
     let subject = subject.map_err(|error| refused::token(error, INVALID_GRANT, UNACCEPTABLE))?;
     who.is(&subject);
-    let asked = asked(form, client, &subject, member.manner())?;
+    let asked = asked(form, client, &subject, member.dialect())?;
     let request = DirectRequest {
         subject,
         actor: None,
@@ -113,20 +113,20 @@ fn asked(
     form: &Form,
     client: &ClientPolicy,
     subject: &SubjectToken,
-    manner: Manner,
-) -> Result<Asked, OAuthError> {
+    dialect: ErrorDialect,
+) -> Result<RefreshRequest, OAuthError> {
     let not_issued = || refused::policy(PolicyError::FormatNotAllowed, INVALID_GRANT);
     let elsewhere = || refused::policy(PolicyError::TargetNotAllowed, INVALID_GRANT);
-    let asked = match manner {
-        Manner::Standard => Asked {
+    let asked = match dialect {
+        ErrorDialect::Standard => RefreshRequest {
             audience: parameters::audiences(form)?,
             scope: parameters::scope(form)?,
             format: client.access_format().ok_or_else(not_issued)?,
             names: None,
         },
-        Manner::Entra => {
+        ErrorDialect::Entra => {
             let asked = entra::asked(form, client, subject)?;
-            Asked {
+            RefreshRequest {
                 audience: asked.audience,
                 scope: Some(asked.scope),
                 format: entra::format(client).ok_or_else(not_issued)?,

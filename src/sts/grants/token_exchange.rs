@@ -10,7 +10,7 @@ use crate::{
     sts::{
         Issuing, Peer, TokenAnswer,
         error::OAuthError,
-        families::Manner,
+        families::ErrorDialect,
         form::Form,
         issuing::Who,
         refused::{self, INVALID_REQUEST},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The parameters of the form before anything is verified.
-struct Asked<'a> {
+struct ExchangeForm<'a> {
     subject: Subject<'a>,
     actor: Option<(PresentedToken, TokenTypeUri)>,
     format: TokenFormat,
@@ -65,7 +65,7 @@ pub(super) async fn answer(
         issuing,
         client,
         request,
-        Manner::Standard,
+        ErrorDialect::Standard,
         peer,
         INVALID_REQUEST,
     );
@@ -73,7 +73,11 @@ pub(super) async fn answer(
     Ok(minted.exchange_answer(asked.requested, refresh_token.as_ref(), &issuing.clock))
 }
 
-fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Asked<'a>, OAuthError> {
+fn asked<'a>(
+    form: &'a Form,
+    client: &ClientPolicy,
+    limit: usize,
+) -> Result<ExchangeForm<'a>, OAuthError> {
     let subject = form.get("subject_token");
     let subject = subject.ok_or_else(|| OAuthError::invalid_request("subject_token is missing"))?;
     let declared = form.get("subject_token_type");
@@ -108,7 +112,7 @@ fn asked<'a>(form: &'a Form, client: &ClientPolicy, limit: usize) -> Result<Aske
         }
     };
     let (requested, format) = requested(form, client)?;
-    Ok(Asked {
+    Ok(ExchangeForm {
         subject,
         actor,
         format,

@@ -25,11 +25,11 @@ const PLACES: usize = 16;
 /// The parts of earlier lines that a thread stores.
 pub(super) struct Phrases {
     stamp: Stamp,
-    beginnings: Vec<Option<Beginning>>,
+    beginnings: Vec<Option<LineStart>>,
     host: Vec<u8>,
     host_text: Vec<u8>,
     target: Option<Target>,
-    ending: Option<Ending>,
+    ending: Option<LineEnd>,
 }
 
 /// The last upstream server, as it is shown.
@@ -46,7 +46,7 @@ const LONGEST_HOST: usize = 255;
 const LONGEST_DETAIL: usize = 1024;
 
 /// The part of a line between its timestamp and the host.
-struct Beginning {
+struct LineStart {
     route: Box<str>,
     /// The method as it is shown.
     method: Box<str>,
@@ -61,7 +61,7 @@ struct Beginning {
 }
 
 /// The part of a line after its ids.
-struct Ending {
+struct LineEnd {
     client: Option<IpAddr>,
     text: Vec<u8>,
 }
@@ -182,7 +182,7 @@ impl Phrases {
             Some(known) if known.is_of(record, fields) => out.extend_from_slice(&known.text),
             _ => {
                 cold_path();
-                out.extend_from_slice(&place.insert(Beginning::of(record, fields)).text);
+                out.extend_from_slice(&place.insert(LineStart::of(record, fields)).text);
             }
         }
     }
@@ -192,13 +192,13 @@ impl Phrases {
             Some(known) if known.client == client => out.extend_from_slice(&known.text),
             _ => {
                 cold_path();
-                out.extend_from_slice(&self.ending.insert(Ending::of(client)).text);
+                out.extend_from_slice(&self.ending.insert(LineEnd::of(client)).text);
             }
         }
     }
 }
 
-impl Beginning {
+impl LineStart {
     fn of(record: &AccessRecord<'_>, fields: AccessFields) -> Self {
         let (method, mut out) = (method(record.method), Vec::with_capacity(160));
         out.extend_from_slice(b"\",\"route\":\"");
@@ -252,7 +252,7 @@ impl Beginning {
     }
 }
 
-impl Ending {
+impl LineEnd {
     fn of(client: Option<IpAddr>) -> Self {
         let mut out = Vec::with_capacity(64);
         if let Some(client) = client {

@@ -73,7 +73,7 @@ struct WrittenUser {
 #[serde(deny_unknown_fields)]
 struct WrittenPermission {
     name: PermissionName,
-    within: Option<Place>,
+    within: Option<ImpersonationScope>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +85,7 @@ enum PermissionName {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Place {
+enum ImpersonationScope {
     OwnOrganizations,
 }
 
@@ -172,7 +172,7 @@ impl WrittenUser {
             },
             within: match permission.within {
                 None => Within::Everywhere,
-                Some(Place::OwnOrganizations) => Within::OwnOrganizations,
+                Some(ImpersonationScope::OwnOrganizations) => Within::OwnOrganizations,
             },
         });
         Ok(User {

@@ -10,7 +10,7 @@ use crate::{
     clock::UnixTime,
     jose::JoseError,
     store::Lineage,
-    telemetry::{Facts, Principal, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts, Principal},
     token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
     verify::{KeyLease, TrustedIssuer, VerifyError, listed},
 };
@@ -56,7 +56,7 @@ pub(in crate::verify) fn accept(
     addressee: Addressee<'_>,
     proven: Proven<'_>,
     now: UnixTime,
-    witness: &mut impl Witness,
+    observer: &mut impl DecisionObserver,
 ) -> Result<SubjectToken, VerifyError> {
     let Proven {
         token,
@@ -68,40 +68,42 @@ pub(in crate::verify) fn accept(
     } = proven;
     let typ = typ.as_deref();
     if let Ok(claims) = &claims {
-        witness.proven(|| principal(issuer, claims));
+        observer.proven(|| principal(issuer, claims));
     }
-    witness.begin(Step::Type, || {
+    observer.begin(DecisionStep::Type, || {
         Facts::new(typ.unwrap_or("none"), listed(&issuer.typ))
     });
     if !issuer.accepts_typ(typ) {
         return Err(VerifyError::TokenType);
     }
     kind::access_token_type(typ)?;
-    witness.begin(Step::Claims, Facts::default);
+    observer.begin(DecisionStep::Claims, Facts::default);
     let claims = claims.map_err(VerifyError::Malformed)?;
-    let (expires_at, issued_at) = lifetime(issuer, &claims, now, witness)?;
-    witness.begin(Step::Audience, || {
+    let (expires_at, issued_at) = lifetime(issuer, &claims, now, observer)?;
+    observer.begin(DecisionStep::Audience, || {
         Facts::new(shown(claims.get("aud")), addressee.told())
     });
     if let Addressee::OneOf(audiences) = addressee {
         addressed(&claims, audiences)?;
     }
-    witness.begin(Step::Subject, || {
+    observer.begin(DecisionStep::Subject, || {
         let claim = issuer.subject_claim().unwrap_or("sub");
         Facts::new(shown(claims.at_path(claim)), format!("a name in {claim}"))
     });
     let sub = subject(issuer, &claims)?;
-    witness.begin(Step::SenderConstraint, || match claims.get("cnf") {
+    observer.begin(DecisionStep::SenderConstraint, || match claims.get("cnf") {
         None => Facts::found("no"),
         Some(_) => Facts::new("yes", "no: its proof cannot be checked"),
     });
     unbound(&claims)?;
-    witness.begin(Step::Kind, Facts::default);
+    observer.begin(DecisionStep::Kind, Facts::default);
     kind::access_token(issuer, &claims)?;
-    required(issuer, &claims, |_| true, witness)?;
-    witness.begin(Step::ActorChain, || Facts::found(shown(claims.get("act"))));
+    required(issuer, &claims, |_| true, observer)?;
+    observer.begin(DecisionStep::ActorChain, || {
+        Facts::found(shown(claims.get("act")))
+    });
     let actor_chain = actors(&claims)?;
-    witness.begin(Step::Client, || calling_client(issuer, &claims));
+    observer.begin(DecisionStep::Client, || calling_client(issuer, &claims));
     let client_id = client(issuer, &claims)?;
     let lineage = Ancestry {
         iss: issuer.url(),
@@ -116,7 +118,7 @@ pub(in crate::verify) fn accept(
         kind: SubjectKindOfToken::AccessToken,
         issuer: Arc::clone(issuer),
         audiences: named(&claims)?,
-        scopes: scopes(issuer, &claims, witness)?,
+        scopes: scopes(issuer, &claims, observer)?,
         application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
         sub,
@@ -152,9 +154,9 @@ pub(super) fn lifetime(
     issuer: &TrustedIssuer,
     claims: &Claims,
     now: UnixTime,
-    witness: &mut impl Witness,
+    observer: &mut impl DecisionObserver,
 ) -> Result<(UnixTime, Option<UnixTime>), VerifyError> {
-    witness.begin(Step::Expiry, || {
+    observer.begin(DecisionStep::Expiry, || {
         Facts::new(shown(claims.get("exp")), format!("later than {now}"))
     });
     let time = |name| claims.time(name).map_err(VerifyError::Claims);
@@ -167,7 +169,7 @@ pub(super) fn lifetime(
         return Err(VerifyError::Expired);
     }
     let latest = now.plus(issuer.leeway());
-    witness.begin(Step::Start, || {
+    observer.begin(DecisionStep::Start, || {
         let times = [claims.get("nbf"), claims.get("iat")].map(shown);
         Facts::new(times.join(", "), format!("no later than {latest}"))
     });
@@ -178,7 +180,7 @@ pub(super) fn lifetime(
     let issued_at = claims.second_of("iat").map_err(VerifyError::Claims)?;
     let allowed = issuer.max_lifetime();
     let life = expires_at.since(issued_at.unwrap_or(now));
-    witness.begin(Step::LongestLife, || {
+    observer.begin(DecisionStep::LongestLife, || {
         let seconds = |life: Duration| format!("{} s", life.as_secs());
         Facts::new(seconds(life), format!("at most {}", seconds(allowed)))
     });
@@ -234,11 +236,11 @@ pub(super) fn required(
     issuer: &TrustedIssuer,
     claims: &Claims,
     concerns: impl Fn(&str) -> bool,
-    witness: &mut impl Witness,
+    observer: &mut impl DecisionObserver,
 ) -> Result<(), VerifyError> {
     let required = issuer.required_claims().iter();
     for (name, wanted) in required.filter(|(name, _)| concerns(name)) {
-        witness.begin(Step::RequiredClaim, || {
+        observer.begin(DecisionStep::RequiredClaim, || {
             let found = shown(claims.at_path(name));
             Facts::new(
                 format!("{name}: {found}"),
@@ -257,9 +259,9 @@ pub(super) fn required(
 fn scopes(
     issuer: &TrustedIssuer,
     claims: &Claims,
-    witness: &mut impl Witness,
+    observer: &mut impl DecisionObserver,
 ) -> Result<ScopeSet, VerifyError> {
-    witness.begin(Step::Scope, || {
+    observer.begin(DecisionStep::Scope, || {
         let claim = issuer.scope_claim();
         Facts::new(shown(claims.at_path(claim)), format!("scopes in {claim}"))
     });
@@ -279,7 +281,7 @@ fn scopes(
     match issuer.roles() {
         None => Ok(said),
         Some(roles) => {
-            witness.begin(Step::Roles, || roles.told(claims));
+            observer.begin(DecisionStep::Roles, || roles.told(claims));
             Ok(said.union(&roles.granted(claims)?))
         }
     }

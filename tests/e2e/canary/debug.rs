@@ -7,7 +7,7 @@ use obo_gateway::{
     clock::{Clock, SystemClock, SystemRandomness},
     config::{Document, Surroundings, compose},
     exchange::IssuedToken,
-    pipeline::Trail,
+    pipeline::RequestRecord,
     policy::ExchangeRequest,
     route::Access,
     settings::{BaseDir, Effects, Findings},
@@ -71,15 +71,15 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     let presented = bearer.present().unwrap();
     print(&presented);
     print(&presented.token());
-    print(&source::Imprint::of(presented.token()));
+    print(&source::TokenNeedle::of(presented.token()));
     let pipeline = &configuration.hooks.pipeline;
-    let mut trail = Trail::since(configuration.hooks.clock.instant());
+    let mut record = RequestRecord::since(configuration.hooks.clock.instant());
     let id = configuration.hooks.ids.request_id();
-    let admission = pipeline.admit(&head, id, &mut trail).await.unwrap();
+    let admission = pipeline.admit(&head, id, &mut record).await.unwrap();
     print(&admission);
-    print(&trail);
+    print(&record);
 
-    let Access::Protected(stages) = trail.route.as_ref().unwrap().access() else {
+    let Access::Protected(stages) = record.route.as_ref().unwrap().access() else {
         panic!("the route is protected")
     };
     let subject = stages.verifier.verify(&presented).await.unwrap();

@@ -14,8 +14,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use obo_gateway::{
     cache::AuthorizationContext,
-    exchange::{IssuedToken, TokenResponse, Wider},
-    route::RouteTerms,
+    exchange::{AttenuationError, IssuedToken, TokenResponse},
+    route::RouteRules,
     source,
     token::RawToken,
 };
@@ -55,7 +55,7 @@ proptest! {
         let mut second = hop.clone();
         (second.method, second.rest) = (other.hops[0].method, other.hops[0].rest);
         let policy = WORLD.policy(hop.settings("orders-api"), Vec::new(), hop.accepts.len());
-        let terms = RouteTerms::new("orders", &policy, 1);
+        let terms = RouteRules::new("orders", &policy, 1);
         let headers = presenting("a.b.c");
         let bearer = source::bearer(&headers, None, 64 << 10).unwrap();
         let key = |method: &str, rest: &str| {
@@ -98,15 +98,15 @@ proptest! {
         };
         let scope = claims.get("scope").map_or("", |scope| scope.as_str().unwrap());
         let wider = format!("{scope} {further}").trim().to_owned();
-        let expected = (!scope.split(' ').any(|name| name == further)).then_some(Wider::Scope);
+        let expected = (!scope.split(' ').any(|name| name == further)).then_some(AttenuationError::Scope);
         prop_assert_eq!(accept(permitted, "scope", json!(wider)), expected);
 
         let bare = &case.subject.sub;
-        let expected = (claims["sub"] != json!(bare)).then_some(Wider::Subject);
+        let expected = (claims["sub"] != json!(bare)).then_some(AttenuationError::Subject);
         prop_assert_eq!(accept(case.permitted().unwrap(), "sub", json!(bare)), expected);
 
         let latest = NOW.as_secs() + case.subject.life;
-        let expected = (claims["exp"] != json!(latest)).then_some(Wider::Lifetime);
+        let expected = (claims["exp"] != json!(latest)).then_some(AttenuationError::Lifetime);
         prop_assert_eq!(accept(case.permitted().unwrap(), "exp", json!(latest)), expected);
     }
 }

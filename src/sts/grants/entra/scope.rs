@@ -20,7 +20,7 @@ const RESERVED: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 const DEFAULT: &str = ".default";
 
 /// The requested scope in the gateway's own names.
-pub(in crate::sts::grants) struct Asked {
+pub(in crate::sts::grants) struct RequestedScopes {
     pub(in crate::sts::grants) audience: Vec<Audience>,
     pub(in crate::sts::grants) scope: RequestedScope,
     pub(in crate::sts::grants) names: ScopeNames,
@@ -46,7 +46,7 @@ pub(in crate::sts::grants) fn asked(
     form: &Form,
     client: &ClientPolicy,
     subject: &SubjectToken,
-) -> Result<Asked, OAuthError> {
+) -> Result<RequestedScopes, OAuthError> {
     let text = form.get("scope");
     let text = text.ok_or_else(|| OAuthError::invalid_request("scope is missing"))?;
     let written = ScopeSet::parse(text).map_err(|_| malformed_scope())?;
@@ -89,7 +89,7 @@ pub(in crate::sts::grants) fn asked(
         let names: Vec<&str> = named.iter().map(|named| named.scope).collect();
         ScopeSet::parse(&names.join(" ")).map_err(|_| malformed_scope())?
     };
-    Ok(Asked {
+    Ok(RequestedScopes {
         audience: audience.into_iter().cloned().collect(),
         scope: RequestedScope::Named(asked_for.union(&reserved)),
         names: ScopeNames {

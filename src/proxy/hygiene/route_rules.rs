@@ -1,8 +1,8 @@
 //! Applies the fields that a single route forwards or adds, beyond the rules for all routes.
 
 use crate::{
-    route::{Cors, RequestTerms, ResponseTerms, Speaker},
-    source::Imprint,
+    route::{Cors, RequestRules, ResponseRules, Speaker},
+    source::TokenNeedle,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -20,8 +20,8 @@ pub(super) enum Copies {
 pub(super) fn add_to_request(
     kept: &mut HeaderMap,
     received: &HeaderMap,
-    terms: &RequestTerms,
-    presented: &[Imprint],
+    terms: &RequestRules,
+    presented: &[TokenNeedle],
 ) -> Copies {
     for name in terms.removed() {
         kept.remove(name);
@@ -50,8 +50,8 @@ pub(super) fn add_to_request(
 fn add_cookies(
     kept: &mut HeaderMap,
     received: &HeaderMap,
-    terms: &RequestTerms,
-    presented: &[Imprint],
+    terms: &RequestRules,
+    presented: &[TokenNeedle],
 ) -> Copies {
     let mut passing: Vec<u8> = Vec::new();
     let mut found = Copies::None;
@@ -83,7 +83,7 @@ fn add_cookies(
 pub(super) fn add_to_response(
     kept: &mut HeaderMap,
     received: &HeaderMap,
-    terms: &ResponseTerms,
+    terms: &ResponseRules,
     origin: Option<&HeaderValue>,
     is_dropped: impl Fn(&HeaderName) -> bool,
 ) {
@@ -136,7 +136,7 @@ mod tests {
         for value in received {
             fields.append(header::COOKIE, HeaderValue::from_str(value).unwrap());
         }
-        let token = Imprint::of_bytes(token.as_bytes());
+        let token = TokenNeedle::of_bytes(token.as_bytes());
         let mut kept = HeaderMap::new();
         let found = add_to_request(&mut kept, &fields, &terms, token.as_slice());
         let cookie = kept.get(header::COOKIE);
@@ -146,7 +146,7 @@ mod tests {
         )
     }
 
-    fn built(settings: &RequestSettings) -> RequestTerms {
+    fn built(settings: &RequestSettings) -> RequestRules {
         let mut building = Building {
             base: &BaseDir::of_file(Path::new("x")),
             effects: Effects::None,

@@ -5,13 +5,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::EdgeLimits;
-use super::census::ConnectionObserver;
+use super::connection_limiter::ConnectionObserver;
 use super::drain::DrainSignal;
-use super::guard::Terms;
+use super::guard::ConnectionLimits;
 use super::tls::TlsTerms;
 
 /// The limits and TLS settings that one listener applies to new connections.
-pub(crate) struct Reception {
+pub(crate) struct ListenerState {
     drain: Arc<DrainSignal>,
     observer: Arc<dyn ConnectionObserver>,
     current: Mutex<Current>,
@@ -19,11 +19,11 @@ pub(crate) struct Reception {
 
 #[derive(Clone)]
 struct Current {
-    terms: Arc<Terms>,
+    terms: Arc<ConnectionLimits>,
     tls: Option<TlsTerms>,
 }
 
-impl Reception {
+impl ListenerState {
     pub(crate) fn new(
         limits: EdgeLimits,
         tls: Option<TlsTerms>,
@@ -47,7 +47,7 @@ impl Reception {
     }
 
     /// Returns the limits and TLS settings for a connection that is accepted now.
-    pub(crate) fn terms(&self) -> (Arc<Terms>, Option<TlsTerms>) {
+    pub(crate) fn terms(&self) -> (Arc<ConnectionLimits>, Option<TlsTerms>) {
         let Current { terms, tls } = self.current().clone();
         (terms, tls)
     }
@@ -72,9 +72,9 @@ fn terms(
     limits: EdgeLimits,
     drain: &Arc<DrainSignal>,
     observer: &Arc<dyn ConnectionObserver>,
-) -> Arc<Terms> {
+) -> Arc<ConnectionLimits> {
     let observer = Arc::clone(observer);
-    Arc::new(Terms {
+    Arc::new(ConnectionLimits {
         head_bytes: limits.head_bytes,
         header_timeout: limits.header_timeout,
         drain: Arc::clone(drain),

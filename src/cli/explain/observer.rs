@@ -1,37 +1,37 @@
 //! Collects what the stages report while they decide.
 
 use crate::{
-    telemetry::{Facts, ScopeSteps, Step, Witness},
+    telemetry::{DecisionObserver, DecisionStep, Facts, ScopeSteps},
     token::Claims,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Stores the reported steps. Clones share them, because an exchange runs in another task than its request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Account(Arc<Mutex<Told>>);
+pub(super) struct Account(Arc<Mutex<ObservedDecision>>);
 
 /// The reported steps, scopes and claims.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ObservedDecision {
     /// In the order in which they were taken.
-    pub(super) steps: Vec<(Step, Facts)>,
+    pub(super) steps: Vec<(DecisionStep, Facts)>,
     pub(super) scopes: Option<ScopeSteps>,
     pub(super) claims: Option<Claims>,
 }
 
 impl Account {
     /// Takes everything that was reported so far.
-    pub(super) fn taken(&self) -> Told {
+    pub(super) fn taken(&self) -> ObservedDecision {
         std::mem::take(&mut *self.told())
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, ObservedDecision> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Witness for Account {
-    fn begin(&mut self, step: Step, facts: impl FnOnce() -> Facts) {
+impl DecisionObserver for Account {
+    fn begin(&mut self, step: DecisionStep, facts: impl FnOnce() -> Facts) {
         self.told().steps.push((step, facts()));
     }
 

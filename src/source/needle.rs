@@ -20,18 +20,18 @@ const SHORTEST: usize = 16;
 /// The token cannot be reconstructed from it. Every cache entry stores one, so it is small. The base64 forms are
 /// computed only for values that could contain the token, which ordinary values cannot.
 #[derive(Clone, Copy)]
-pub struct Imprint {
+pub struct TokenNeedle {
     bytes: [u8; NEEDLE],
     length: u8,
 }
 
-impl Imprint {
-    /// Returns the imprint of `token`, or `None` if it is shorter than 16 bytes.
+impl TokenNeedle {
+    /// Returns the needle of `token`, or `None` if it is shorter than 16 bytes.
     pub fn of(token: &RawToken) -> Option<Self> {
         Self::of_bytes(token.expose())
     }
 
-    /// Returns the imprint of a credential that may not be a token.
+    /// Returns the needle of a credential that may not be a token.
     pub fn of_bytes(credential: &[u8]) -> Option<Self> {
         if credential.len() < SHORTEST {
             return None;
@@ -105,9 +105,9 @@ impl Imprint {
     }
 }
 
-impl fmt::Debug for Imprint {
+impl fmt::Debug for TokenNeedle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Imprint(redacted)")
+        f.write_str("TokenNeedle(redacted)")
     }
 }
 
@@ -180,8 +180,8 @@ mod tests {
 
     const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.MEUCIQDq~3n0Zk1x8yT2wV4uS6rQ9pO7nM5lK3jI1hG-FeDcBa_9";
 
-    fn imprint() -> Imprint {
-        Imprint::of(&RawToken::from(TOKEN.to_owned())).unwrap()
+    fn needle() -> TokenNeedle {
+        TokenNeedle::of(&RawToken::from(TOKEN.to_owned())).unwrap()
     }
 
     #[test]
@@ -193,25 +193,25 @@ mod tests {
             "0123456789abcdef0123456789abcdef0123456789abcdef",
             "",
         ] {
-            assert!(!imprint().is_in(value.as_bytes()), "{value}");
+            assert!(!needle().is_in(value.as_bytes()), "{value}");
         }
     }
 
     #[test]
     fn a_header_name_that_is_the_token_is_found_in_any_case() {
-        assert!(imprint().is_in_name(&TOKEN.to_lowercase()));
-        assert!(!imprint().is_in_name("x-request-id-of-some-considerable-length"));
+        assert!(needle().is_in_name(&TOKEN.to_lowercase()));
+        assert!(!needle().is_in_name("x-request-id-of-some-considerable-length"));
     }
 
     #[test]
     fn what_is_too_short_to_be_a_secret_leaves_no_imprint() {
-        assert!(Imprint::of_bytes(b"short").is_none());
-        assert!(Imprint::of_bytes(b"0123456789abcdef").is_some());
+        assert!(TokenNeedle::of_bytes(b"short").is_none());
+        assert!(TokenNeedle::of_bytes(b"0123456789abcdef").is_some());
     }
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", imprint()), "Imprint(redacted)");
+        assert_eq!(format!("{:?}", needle()), "TokenNeedle(redacted)");
     }
 
     fn percent_encoded(text: &str, every: usize) -> String {
@@ -234,16 +234,16 @@ mod tests {
         fn a_copy_is_found_in_every_encoding_at_every_place(
             token in "[A-Za-z0-9._~+/-]{32,200}", before in "[ -~]{0,40}", after in "[ -~]{0,40}", every in 1usize..5,
         ) {
-            let imprint = Imprint::of(&RawToken::from(token.clone())).unwrap();
+            let needle = TokenNeedle::of(&RawToken::from(token.clone())).unwrap();
             let signature = &token[token.len() - 32..];
             for copy in [token.as_str(), signature] {
                 let raw = format!("{before}{copy}{after}");
-                prop_assert!(imprint.is_in(raw.as_bytes()));
+                prop_assert!(needle.is_in(raw.as_bytes()));
                 let percent = format!("{before}{}{after}", percent_encoded(copy, every));
-                prop_assert!(imprint.is_in(percent.as_bytes()));
-                prop_assert!(imprint.is_in(STANDARD.encode(&raw).as_bytes()));
-                prop_assert!(imprint.is_in(URL_SAFE_NO_PAD.encode(&raw).as_bytes()));
-                prop_assert!(imprint.is_in(percent_encoded(&STANDARD.encode(&raw), every).as_bytes()));
+                prop_assert!(needle.is_in(percent.as_bytes()));
+                prop_assert!(needle.is_in(STANDARD.encode(&raw).as_bytes()));
+                prop_assert!(needle.is_in(URL_SAFE_NO_PAD.encode(&raw).as_bytes()));
+                prop_assert!(needle.is_in(percent_encoded(&STANDARD.encode(&raw), every).as_bytes()));
             }
         }
 

@@ -1,4 +1,4 @@
-//! Limits the number of open connections, in total and per client address. An accepted socket gets a [`Place`] or is
+//! Limits the number of open connections, in total and per client address. An accepted socket gets a [`ConnectionPermit`] or is
 //! refused. A place counts from accept to close and is released when dropped, however the connection ended, so the
 //! count always equals the number of open sockets.
 
@@ -20,7 +20,7 @@ pub trait ConnectionObserver: Send + Sync {
 }
 
 /// The open connections, in total and per address.
-pub(crate) struct Census {
+pub(crate) struct ConnectionLimiter {
     most: AtomicUsize,
     most_per_address: AtomicUsize,
     open: AtomicUsize,
@@ -30,7 +30,7 @@ pub(crate) struct Census {
     observer: Arc<dyn ConnectionObserver>,
 }
 
-impl Census {
+impl ConnectionLimiter {
     pub(crate) fn new(
         most: usize,
         most_per_address: usize,
@@ -56,7 +56,7 @@ impl Census {
 
     /// Admits a connection from `address`, or reports to the observer why it is refused. The caller closes a refused
     /// socket.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let group = group(address);
         if self.open.fetch_add(1, Ordering::AcqRel) >= self.most.load(Ordering::Acquire) {
             self.release_total();
@@ -70,8 +70,8 @@ impl Census {
                 *held += 1;
                 drop(shard);
                 self.observer.observe(ConnectionEvent::Accepted);
-                return Some(Place {
-                    census: Arc::clone(self),
+                return Some(ConnectionPermit {
+                    connection_limiter: Arc::clone(self),
                     group,
                 });
             }
@@ -123,24 +123,24 @@ impl Census {
 }
 
 /// One admitted connection. Dropping it records the close.
-pub(crate) struct Place {
-    census: Arc<Census>,
+pub(crate) struct ConnectionPermit {
+    connection_limiter: Arc<ConnectionLimiter>,
     group: IpAddr,
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for ConnectionPermit {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("Place")
+            .debug_struct("ConnectionPermit")
             .field("group", &self.group)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         {
-            let mut shard = self.census.shard(self.group);
+            let mut shard = self.connection_limiter.shard(self.group);
             if let Some(held) = shard.get_mut(&self.group) {
                 *held = held.saturating_sub(1);
                 if *held == 0 {
@@ -149,8 +149,8 @@ impl Drop for Place {
             }
         }
         // The event first: a task that waits for the edge to be empty then reads complete counters.
-        self.census.report(ConnectionEvent::Closed);
-        self.census.release_total();
+        self.connection_limiter.report(ConnectionEvent::Closed);
+        self.connection_limiter.release_total();
     }
 }
 
@@ -188,13 +188,13 @@ mod tests {
     #[test]
     fn a_dropped_place_can_be_taken_again() {
         let recorder = Arc::new(Recorder::default());
-        let census = Census::new(1, 9, recorder.clone());
-        let first = census.admit(address("192.0.2.1"));
+        let connection_limiter = ConnectionLimiter::new(1, 9, recorder.clone());
+        let first = connection_limiter.admit(address("192.0.2.1"));
         assert!(first.is_some());
-        assert!(census.admit(address("192.0.2.2")).is_none());
+        assert!(connection_limiter.admit(address("192.0.2.2")).is_none());
         drop(first);
-        assert_eq!(census.open(), 0);
-        assert!(census.admit(address("192.0.2.2")).is_some());
+        assert_eq!(connection_limiter.open(), 0);
+        assert!(connection_limiter.admit(address("192.0.2.2")).is_some());
         use ConnectionEvent::{Accepted, Closed, RefusedTotal};
         assert_eq!(
             *recorder.0.lock().unwrap(),
@@ -205,10 +205,14 @@ mod tests {
     #[test]
     fn an_address_at_its_limit_does_not_hurt_the_others() {
         let recorder = Arc::new(Recorder::default());
-        let census = Census::new(9, 1, recorder.clone());
-        let _first = census.admit(address("192.0.2.1"));
-        assert!(census.admit(address("::ffff:192.0.2.1")).is_none());
-        assert!(census.admit(address("192.0.2.2")).is_some());
+        let connection_limiter = ConnectionLimiter::new(9, 1, recorder.clone());
+        let _first = connection_limiter.admit(address("192.0.2.1"));
+        assert!(
+            connection_limiter
+                .admit(address("::ffff:192.0.2.1"))
+                .is_none()
+        );
+        assert!(connection_limiter.admit(address("192.0.2.2")).is_some());
         assert!(
             recorder
                 .0
@@ -220,18 +224,22 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one_client() {
-        let census = Census::new(9, 1, Arc::new(Recorder::default()));
-        let _first = census.admit(address("2001:db8::1"));
-        assert!(census.admit(address("2001:db8::2")).is_none());
-        assert!(census.admit(address("2001:db8:0:1::1")).is_some());
+        let connection_limiter = ConnectionLimiter::new(9, 1, Arc::new(Recorder::default()));
+        let _first = connection_limiter.admit(address("2001:db8::1"));
+        assert!(connection_limiter.admit(address("2001:db8::2")).is_none());
+        assert!(
+            connection_limiter
+                .admit(address("2001:db8:0:1::1"))
+                .is_some()
+        );
     }
 
     #[test]
     fn no_address_is_remembered_after_its_last_connection() {
-        let census = Census::new(9, 9, Arc::new(Recorder::default()));
-        drop(census.admit(address("192.0.2.1")));
+        let connection_limiter = ConnectionLimiter::new(9, 9, Arc::new(Recorder::default()));
+        drop(connection_limiter.admit(address("192.0.2.1")));
         assert!(
-            census
+            connection_limiter
                 .shards
                 .iter()
                 .all(|shard| shard.lock().unwrap().is_empty())

@@ -9,10 +9,10 @@ use crate::token::{Claims, ScopeSet};
 use std::fmt::Display;
 
 /// Observes how a decision is made.
-pub trait Witness: Clone + Send + 'static {
+pub trait DecisionObserver: Clone + Send + 'static {
     /// A step begins. All steps before it were passed. If the decision is a refusal and no further step begins, this
     /// step refused.
-    fn begin(&mut self, _step: Step, _facts: impl FnOnce() -> Facts) {}
+    fn begin(&mut self, _step: DecisionStep, _facts: impl FnOnce() -> Facts) {}
 
     /// The signature was verified, and this is the subject of the token. Called before the checks of its claims.
     fn proven(&mut self, _principal: impl FnOnce() -> Principal) {}
@@ -24,8 +24,8 @@ pub trait Witness: Clone + Send + 'static {
     fn issued(&mut self, _claims: impl FnOnce() -> Option<Claims>) {}
 }
 
-/// The witness of ordinary requests, which ignores everything.
-impl Witness for () {}
+/// The observer of ordinary requests, which ignores everything.
+impl DecisionObserver for () {}
 
 /// The values that a step compares. They never contain a token, and only the claims that the step is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,9 +75,9 @@ macro_rules! steps {
     ($($(#[$doc:meta])+ $name:ident = $key:literal, $words:literal;)+) => {
         /// One step of a decision.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Step { $($(#[$doc])+ $name,)+ }
+        pub enum DecisionStep { $($(#[$doc])+ $name,)+ }
 
-        impl Step {
+        impl DecisionStep {
             /// All steps, in the order in which they are taken.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 

@@ -9,7 +9,7 @@ use highway::{HighwayHash, HighwayHasher, Key};
 use std::cell::RefCell;
 
 /// The number of digests that a thread stores.
-const PLACES: usize = 256;
+const SLOTS: usize = 256;
 
 type Digest = [u8; SHA256_OUTPUT_LEN];
 type Tag = [u64; 4];
@@ -18,39 +18,39 @@ type Tag = [u64; 4];
 ///
 /// Two texts with the same tag would be confused. A tag has 256 bits and is computed with a random secret key of this
 /// thread, so that an attacker cannot search for such texts.
-struct Recall {
+struct DigestCache {
     key: [u64; 4],
-    places: Box<[Option<Place>]>,
+    slots: Box<[Option<Slot>]>,
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Slot {
     terms: Digest,
     tag: Tag,
     digest: Digest,
 }
 
 thread_local! {
-    static RECALL: RefCell<Option<Recall>> = RefCell::new(Recall::new());
+    static DIGESTS: RefCell<Option<DigestCache>> = RefCell::new(DigestCache::new());
 }
 
 /// Returns the digest of `text` with these terms, from the cache or by calling `digest`.
 ///
 /// `terms` is a digest of everything besides the text that `digest` depends on.
-pub fn recalled(
+pub fn cached_digest(
     terms: &[u8; SHA256_OUTPUT_LEN],
     text: &[u8],
     digest: impl Fn() -> [u8; SHA256_OUTPUT_LEN],
 ) -> [u8; SHA256_OUTPUT_LEN] {
     // an error means that the thread is being destroyed
-    let recalled = RECALL.try_with(|recall| {
-        let mut recall = recall.try_borrow_mut().ok()?;
-        Some(recall.as_mut()?.of(terms, text, &digest))
+    let cached_digest = DIGESTS.try_with(|digests| {
+        let mut digests = digests.try_borrow_mut().ok()?;
+        Some(digests.as_mut()?.of(terms, text, &digest))
     });
-    recalled.ok().flatten().unwrap_or_else(digest)
+    cached_digest.ok().flatten().unwrap_or_else(digest)
 }
 
-impl Recall {
+impl DigestCache {
     /// Returns `None` without randomness. Every digest is then computed.
     fn new() -> Option<Self> {
         let mut bytes = [0; 32];
@@ -61,7 +61,7 @@ impl Recall {
         }
         Some(Self {
             key,
-            places: vec![None; PLACES].into_boxed_slice(),
+            slots: vec![None; SLOTS].into_boxed_slice(),
         })
     }
 
@@ -70,15 +70,15 @@ impl Recall {
         let ([first, ..], [a, b, ..]) = (tag, *terms);
         // the same text with different terms has different slots
         let index = first ^ u64::from(u16::from_le_bytes([a, b]));
-        let index = usize::try_from(index).unwrap_or(usize::MAX) % PLACES;
-        let Some(place) = self.places.get_mut(index) else {
+        let index = usize::try_from(index).unwrap_or(usize::MAX) % SLOTS;
+        let Some(place) = self.slots.get_mut(index) else {
             return digest();
         };
         match place {
             Some(known) if known.tag == tag && known.terms == *terms => known.digest,
             _ => {
                 let digest = digest();
-                *place = Some(Place {
+                *place = Some(Slot {
                     terms: *terms,
                     tag,
                     digest,
@@ -102,18 +102,18 @@ mod tests {
             texts in proptest::collection::vec(("[ab]{0,70}", 0_usize..2), 1..600),
             again in any::<proptest::sample::Index>(),
         ) {
-            let mut recall = Recall::new().unwrap();
+            let mut digests = DigestCache::new().unwrap();
             for (text, terms) in texts.iter().chain([again.get(&texts)]) {
                 let both = [&TERMS[*terms], text.as_bytes()].concat();
                 let digest = || super::super::digest::sha256(&both);
-                prop_assert_eq!(recall.of(&TERMS[*terms], text.as_bytes(), digest), digest());
+                prop_assert_eq!(digests.of(&TERMS[*terms], text.as_bytes(), digest), digest());
             }
         }
     }
 
     #[test]
     fn the_same_text_is_digested_once_on_the_same_terms() {
-        let mut recall = Recall::new().unwrap();
+        let mut digests = DigestCache::new().unwrap();
         let mut digested = 0;
         for (terms, text) in [
             (0, b"a"),
@@ -123,7 +123,7 @@ mod tests {
             (0, b"a"),
             (1, b"a"),
         ] {
-            recall.of(&TERMS[terms], text, || {
+            digests.of(&TERMS[terms], text, || {
                 digested += 1;
                 [text.first().copied().unwrap_or_default(); 32]
             });
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn no_two_threads_share_a_key() {
-        let keys = [0, 1].map(|_| Recall::new().unwrap().key);
+        let keys = [0, 1].map(|_| DigestCache::new().unwrap().key);
         assert_ne!(keys[0], keys[1]);
     }
 }

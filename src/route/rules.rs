@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue};
 
 /// The changes to requests of one route.
 #[derive(Debug, Clone)]
-pub struct RequestTerms {
+pub struct RequestRules {
     cookies: Vec<Box<[u8]>>,
     pass: Vec<HeaderName>,
     remove: Vec<HeaderName>,
@@ -24,12 +24,12 @@ pub struct RequestTerms {
 
 /// The changes to responses of one route.
 #[derive(Debug, Clone)]
-pub struct ResponseTerms {
+pub struct ResponseRules {
     pub(super) cors: Option<Cors>,
     pass: Vec<HeaderName>,
 }
 
-impl RequestTerms {
+impl RequestRules {
     /// Returns `true` if a cookie with this name is forwarded. Names are compared exactly (RFC 6265 §5.3).
     pub fn passes_cookie(&self, name: &[u8]) -> bool {
         self.cookies.iter().any(|passing| **passing == *name)
@@ -56,7 +56,7 @@ impl RequestTerms {
     }
 }
 
-impl ResponseTerms {
+impl ResponseRules {
     /// The CORS rules, if any.
     pub fn cors(&self) -> Option<&Cors> {
         self.cors.as_ref()

@@ -1,7 +1,7 @@
 //! The `routes[].request` and `routes[].response` sections of the configuration.
 
 use super::{
-    Cors, HeaderValueSettings, RequestTerms, ResponseTerms,
+    Cors, HeaderValueSettings, RequestRules, ResponseRules,
     names::{
         check_cookie, check_passed, check_removed, check_set, check_underscored, name, names,
         warn_of_a_written_secret, with_hyphens,
@@ -62,7 +62,7 @@ pub struct ResponseSettings {
 
 impl RequestSettings {
     /// Checks the fields. Returns `None` if the route configures none.
-    pub fn build(&self, building: &mut Building<'_>) -> Option<RequestTerms> {
+    pub fn build(&self, building: &mut Building<'_>) -> Option<RequestRules> {
         building.within("cookies", |b| {
             for (position, name) in self.cookies.iter().enumerate() {
                 b.within(position, |b| check_cookie(name, b));
@@ -78,7 +78,7 @@ impl RequestSettings {
             remove.extend(others);
             (set, remove, pass)
         });
-        let terms = RequestTerms {
+        let terms = RequestRules {
             cookies: self
                 .cookies
                 .iter()
@@ -171,11 +171,11 @@ impl ResponseSettings {
         &self,
         cors: Option<Cors>,
         building: &mut Building<'_>,
-    ) -> Option<ResponseTerms> {
+    ) -> Option<ResponseRules> {
         let pass = building.within("pass_headers", |b| {
             names(&self.pass_headers, check_passed, b)
         });
         let silent = cors.is_none() && pass.is_empty();
-        (!silent).then_some(ResponseTerms { cors, pass })
+        (!silent).then_some(ResponseRules { cors, pass })
     }
 }

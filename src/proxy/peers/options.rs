@@ -15,7 +15,7 @@ const HTTP2_WINDOW: u32 = 256 << 10;
 
 /// Settings that apply to every connection to a target.
 #[derive(Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct PeerOptions {
     connect: Duration,
     response: Duration,
     idle: Duration,
@@ -24,7 +24,7 @@ pub(super) struct Terms {
     group: u64,
 }
 
-impl Terms {
+impl PeerOptions {
     /// Returns the settings for connections to the targets of `upstream`, which belong to `group`.
     pub(super) fn of(upstream: &Upstream, group: u64) -> Self {
         Self {

@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The facts about one request for the logs, collected while it is decided, and the witness of that decision.
+/// The facts about one request for the logs, collected while it is decided, and the observer of that decision.
 #[derive(Debug)]
-pub struct Trail<W = ()> {
+pub struct RequestRecord<W = ()> {
     /// The time at which the request head was complete.
     pub started: Instant,
     /// The route, once it is known.
@@ -22,27 +22,27 @@ pub struct Trail<W = ()> {
     pub exchange: Option<Duration>,
     /// The decision about the token, unless the credential of the request contains it.
     pub decision: Option<Arc<Decision>>,
-    /// The witness of the exchange. Only `explain` uses one.
-    pub witness: W,
+    /// The observer of the exchange. Only `explain` uses one.
+    pub observer: W,
 }
 
-impl Trail {
-    /// Creates the trail of a request whose head was complete at `started`.
+impl RequestRecord {
+    /// Creates the record of a request whose head was complete at `started`.
     pub fn since(started: Instant) -> Self {
         Self::told_to((), started)
     }
 }
 
-impl<W> Trail<W> {
-    /// Creates a trail whose `witness` observes how the request is decided.
-    pub fn told_to(witness: W, started: Instant) -> Self {
+impl<W> RequestRecord<W> {
+    /// Creates a record whose `observer` observes how the request is decided.
+    pub fn told_to(observer: W, started: Instant) -> Self {
         Self {
             started,
             route: None,
             cache: None,
             exchange: None,
             decision: None,
-            witness,
+            observer,
         }
     }
 

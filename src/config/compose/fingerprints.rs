@@ -7,28 +7,28 @@ use crate::{config::Document, jose::FieldDigest, settings::BaseDir};
 use serde_yaml::{Mapping, Value};
 
 /// A digest of a part of the configuration and of the files that it names.
-pub(super) type Print = [u8; 32];
+pub(super) type Fingerprint = [u8; 32];
 
 /// The fingerprints of one configuration.
 #[derive(Debug, Default)]
-pub(super) struct Prints {
+pub(super) struct ConfigFingerprint {
     /// The fingerprint of `cache`.
-    pub(super) cache: Print,
+    pub(super) cache: Fingerprint,
     /// The fingerprint of `store`.
-    pub(super) store: Print,
+    pub(super) store: Fingerprint,
     /// The fingerprint of each of `trusted_issuers`, by position.
-    pub(super) issuers: Vec<Print>,
+    pub(super) issuers: Vec<Fingerprint>,
     /// The fingerprints of each of `routes`, by position.
-    pub(super) routes: Vec<RoutePrints>,
+    pub(super) routes: Vec<RouteFingerprints>,
 }
 
 /// The fingerprints of one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RoutePrints {
+pub(super) struct RouteFingerprints {
     /// The fingerprint of everything that affects its tokens.
-    pub(super) exchange: Print,
+    pub(super) exchange: Fingerprint,
     /// The fingerprint of its upstream.
-    pub(super) upstream: Print,
+    pub(super) upstream: Fingerprint,
 }
 
 /// Sections that do not affect tokens, or that have fingerprints of their own.
@@ -50,7 +50,7 @@ const CARRIAGE: [&str; 5] = ["upstream", "request", "response", "cors", "upgrade
 /// Keys of `issuer` whose changes are detected by comparing the signing keys themselves.
 const KEYS: [&str; 1] = ["signing_keys"];
 
-impl Prints {
+impl ConfigFingerprint {
     pub(super) fn of(document: &Document, base: &BaseDir) -> Self {
         let root = document.root();
         let reader = Reader { base };
@@ -59,9 +59,9 @@ impl Prints {
             let digest = reader.value(digest, "", issuer);
             reader.key(digest, root, "egress").finish()
         });
-        let issuers: Vec<Print> = issuers.collect();
+        let issuers: Vec<Fingerprint> = issuers.collect();
         let common = reader.common(root);
-        let routes = items(root, "routes").map(|route| RoutePrints {
+        let routes = items(root, "routes").map(|route| RouteFingerprints {
             exchange: reader.exchange(route, &common, &trusted(root, route, &issuers)),
             upstream: {
                 let digest = FieldDigest::new("obo-gateway/config/upstream/1");
@@ -89,7 +89,7 @@ impl Prints {
 }
 
 /// Returns the fingerprints of the issuers that `route` accepts: of all issuers, if it lists none.
-fn trusted(root: &Mapping, route: &Value, issuers: &[Print]) -> Vec<Print> {
+fn trusted(root: &Mapping, route: &Value, issuers: &[Fingerprint]) -> Vec<Fingerprint> {
     let exchange = route.get("exchange");
     let accepts = exchange.and_then(|exchange| exchange.get("accepts"));
     let named: Option<Vec<&Value>> = accepts
@@ -107,7 +107,7 @@ fn trusted(root: &Mapping, route: &Value, issuers: &[Print]) -> Vec<Print> {
             (Some(named), Some(name)) => named.contains(&name),
             (Some(_), None) | (None, _) => true,
         })
-        .map(|(_, print)| *print)
+        .map(|(_, fingerprint)| *fingerprint)
         .collect()
 }
 
@@ -122,7 +122,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Returns the fingerprint of the settings that affect the tokens of every route.
-    fn common(&self, root: &Mapping) -> Print {
+    fn common(&self, root: &Mapping) -> Fingerprint {
         let mut digest = FieldDigest::new("obo-gateway/config/common/1");
         for listener in items(root, "listeners") {
             // the default resource of a route is derived from it
@@ -142,7 +142,12 @@ impl Reader<'_> {
         digest.finish()
     }
 
-    fn exchange(&self, route: &Value, common: &Print, issuers: &[Print]) -> Print {
+    fn exchange(
+        &self,
+        route: &Value,
+        common: &Fingerprint,
+        issuers: &[Fingerprint],
+    ) -> Fingerprint {
         let digest = FieldDigest::new("obo-gateway/config/exchange/1").field(common);
         let digest = issuers
             .iter()
@@ -234,11 +239,12 @@ store: { embedded: { path: store } }
     /// Returns which fingerprints of `FILE` change with `text`: exchanges and upstreams of routes, issuers, cache,
     /// store.
     fn changed(base: &BaseDir, text: &str) -> String {
-        let prints = |text: &str| Prints::of(&Document::parse("f", text).unwrap(), base);
-        compare(&prints(FILE), &prints(text))
+        let fingerprints =
+            |text: &str| ConfigFingerprint::of(&Document::parse("f", text).unwrap(), base);
+        compare(&fingerprints(FILE), &fingerprints(text))
     }
 
-    fn compare(before: &Prints, after: &Prints) -> String {
+    fn compare(before: &ConfigFingerprint, after: &ConfigFingerprint) -> String {
         let mut found = Vec::new();
         for (n, (a, b)) in before.routes.iter().zip(&after.routes).enumerate() {
             found.push((a.exchange != b.exchange).then(|| format!("exchange {n}")));
@@ -299,10 +305,10 @@ store: { embedded: { path: store } }
         let folder = tempfile::tempdir().unwrap();
         let base = BaseDir::of_file(&folder.path().join("f"));
         let document = Document::parse("f", FILE).unwrap();
-        let before = Prints::of(&document, &base);
+        let before = ConfigFingerprint::of(&document, &base);
         std::fs::write(folder.path().join("corp.json"), "{}").unwrap();
         std::fs::write(folder.path().join("ca.pem"), "x").unwrap();
-        let after = Prints::of(&document, &base);
+        let after = ConfigFingerprint::of(&document, &base);
         assert_eq!(compare(&before, &after), "exchange 0, upstream 0, issuer 0");
     }
 }
