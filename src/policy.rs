@@ -169,7 +169,7 @@ impl ExchangePolicy {
         self.permit_before(request, now, &mut ())
     }
 
-    /// Decides like [`Self::permit`], and reports each rule to `witness` before it is applied.
+    /// Decides like [`Self::permit`], and reports each rule to `observer` before it is applied.
     ///
     /// # Errors
     /// Those of [`Self::permit`].

@@ -138,7 +138,7 @@ impl Verifier {
         self.verify_before(presented, &mut ()).await
     }
 
-    /// Verifies a token like [`Self::verify`], and reports each check to `witness` before it is made.
+    /// Verifies a token like [`Self::verify`], and reports each check to `observer` before it is made.
     ///
     /// # Errors
     /// Those of [`Self::verify`].

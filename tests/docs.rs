@@ -12,3 +12,4 @@ mod links;
 mod names;
 mod openapi;
 mod schema;
+mod words;

@@ -261,7 +261,7 @@ fn a_listener_that_others_can_reach_needs_a_token() {
         let (terms, findings) = build(&format!("{{ address: '{address}', insecure: true }}"));
         assert!(terms.is_none());
         assert_eq!(findings[1].path.to_string(), "address");
-        assert!(findings[1].mend.contains("token"), "{findings:?}");
+        assert!(findings[1].fix.contains("token"), "{findings:?}");
     }
     for address in ["127.0.0.1:0", "[::1]:9090", "[::ffff:127.0.0.1]:9090"] {
         assert!(build(&format!("{{ address: '{address}' }}")).0.is_some());
@@ -299,7 +299,7 @@ fn tokens_cross_no_network_in_clear_text_unless_that_is_meant() {
         );
         if let Some(finding) = findings.first() {
             assert_eq!(finding.path.to_string(), "address");
-            assert!(finding.mend.contains("tls"), "{findings:?}");
+            assert!(finding.fix.contains("tls"), "{findings:?}");
         }
     }
 }

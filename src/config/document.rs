@@ -127,9 +127,9 @@ impl Document {
 }
 
 impl Unreadable {
-    fn once(file: &str, mark: Mark, what: &str, mend: &str) -> Self {
+    fn once(file: &str, mark: Mark, what: &str, fix: &str) -> Self {
         let mut findings = Findings::default();
-        findings.error(what, mend);
+        findings.error(what, fix);
         Self {
             marks: Marks::only(file, mark),
             findings,
@@ -139,8 +139,8 @@ impl Unreadable {
     fn refused(file: &str, refused: Refused) -> Self {
         let mut findings = Findings::default();
         match refused.why {
-            Some(why) => findings.error_because(refused.what, why, refused.mend),
-            None => findings.error(refused.what, refused.mend),
+            Some(why) => findings.error_because(refused.what, why, refused.fix),
+            None => findings.error(refused.what, refused.fix),
         }
         Self {
             marks: Marks::only(file, refused.mark),

@@ -115,7 +115,7 @@ pub(super) struct Refused {
     pub(super) mark: Mark,
     pub(super) what: String,
     pub(super) why: Option<&'static str>,
-    pub(super) mend: String,
+    pub(super) fix: String,
 }
 
 /// Returns the positions of everything in `text`, or `None` if it is empty.
@@ -124,12 +124,12 @@ fn places(text: &str) -> Result<Option<Position>, Refused> {
 }
 
 impl Refused {
-    fn at(span: Span, what: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn at(span: Span, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             mark: mark(span.start),
             what: what.into(),
             why: None,
-            mend: mend.into(),
+            fix: fix.into(),
         }
     }
 
@@ -145,7 +145,7 @@ impl From<ScanError> for Refused {
             mark: mark(*error.marker()),
             what: format!("invalid YAML: {}", error.info()),
             why: None,
-            mend: "correct the syntax here or just above".to_owned(),
+            fix: "correct the syntax here or just above".to_owned(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) enum Mistake {
     WrittenSecret { found: String },
     UnknownChoice { found: String, known: Vec<String> },
     Unexpected { found: String, expected: String },
-    Other { what: String, mend: Option<String> },
+    Other { what: String, fix: Option<String> },
 }
 
 impl Mistake {
@@ -46,10 +46,10 @@ impl Mistake {
         let cure = text
             .split_once("; ")
             .filter(|_| expectation(text).is_none());
-        let (what, mend) = cure.map_or((text, None), |(what, mend)| (what, Some(mend)));
+        let (what, fix) = cure.map_or((text, None), |(what, fix)| (what, Some(fix)));
         Self::Other {
             what: what.to_owned(),
-            mend: mend.map(str::to_owned),
+            fix: fix.map(str::to_owned),
         }
     }
 

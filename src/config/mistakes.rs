@@ -117,12 +117,12 @@ impl<'v> Mistakes<'v> {
                 let remedy = remedy.unwrap_or_else(|| plain_remedy(&expected, &found));
                 findings.error(format!("expected {expected}, found {found}"), remedy);
             }
-            Mistake::Other { what, mend } => {
-                let mend = mend.or(remedy).unwrap_or_else(|| match expectation(&what) {
+            Mistake::Other { what, fix } => {
+                let fix = fix.or(remedy).unwrap_or_else(|| match expectation(&what) {
                     Some(expected) => format!("write {expected}"),
                     None => "change the value".to_owned(),
                 });
-                findings.error(what, mend);
+                findings.error(what, fix);
             }
         }
     }

@@ -51,8 +51,8 @@ pub fn render(
         if let Some(why) = &finding.why {
             writeln!(out, "    {} {}", painted(paint, DIM, "why:"), clean(why))?;
         }
-        let mend = clean(&finding.mend);
-        writeln!(out, "    {} {mend}", painted(paint, DIM, "fix:"))?;
+        let fix = clean(&finding.fix);
+        writeln!(out, "    {} {fix}", painted(paint, DIM, "fix:"))?;
     }
     if placed.is_empty() {
         return Ok(());

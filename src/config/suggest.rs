@@ -27,13 +27,13 @@ pub(super) fn unknown<'k>(
 ) -> Option<&'k str> {
     let nearest = nearest(key, known);
     let meant = nearest.filter(|key| !beside.contains_key(*key));
-    let mend = match (meant, nearest) {
+    let fix = match (meant, nearest) {
         (Some(meant), _) => format!("write `{meant}` if that is meant, or remove it"),
         (None, Some(written)) => format!("remove it: `{written}` is written already"),
         (None, None) if known.is_empty() => "remove it".to_owned(),
         (None, None) => format!("remove it; known keys: {}", known.join(", ")),
     };
-    findings.error("unknown key", mend);
+    findings.error("unknown key", fix);
     meant
 }
 

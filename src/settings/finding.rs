@@ -88,7 +88,7 @@ pub struct Finding {
     /// The reason for the rule, unless it is obvious.
     pub why: Option<String>,
     /// How to fix it.
-    pub mend: String,
+    pub fix: String,
 }
 
 /// The findings of one run, in the order in which they were reported.
@@ -122,8 +122,8 @@ impl Findings {
     }
 
     /// Reports a mistake at the current path.
-    pub fn error(&mut self, what: impl Into<String>, mend: impl Into<String>) {
-        self.push(Severity::Error, what.into(), None, mend.into());
+    pub fn error(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.push(Severity::Error, what.into(), None, fix.into());
     }
 
     /// Reports a mistake at the current path, with the reason for the rule.
@@ -131,9 +131,9 @@ impl Findings {
         &mut self,
         what: impl Into<String>,
         why: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
-        self.push(Severity::Error, what.into(), Some(why.into()), mend.into());
+        self.push(Severity::Error, what.into(), Some(why.into()), fix.into());
     }
 
     /// Reports that something the configuration names is unavailable now: the file is correct, and another attempt may
@@ -142,10 +142,10 @@ impl Findings {
         &mut self,
         what: impl Into<String>,
         why: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         self.unavailable += 1;
-        self.error_because(what, why, mend);
+        self.error_because(what, why, fix);
     }
 
     /// Returns `true` if all errors are about something that is unavailable now.
@@ -158,14 +158,9 @@ impl Findings {
         &mut self,
         what: impl Into<String>,
         why: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
-        self.push(
-            Severity::Warning,
-            what.into(),
-            Some(why.into()),
-            mend.into(),
-        );
+        self.push(Severity::Warning, what.into(), Some(why.into()), fix.into());
     }
 
     /// Returns the one of `choices` that is written; each is a key and `true` if it is written. Any number other than
@@ -225,13 +220,13 @@ impl Findings {
         self.found
     }
 
-    fn push(&mut self, severity: Severity, what: String, why: Option<String>, mend: String) {
+    fn push(&mut self, severity: Severity, what: String, why: Option<String>, fix: String) {
         self.found.push(Finding {
             severity,
             path: self.at.clone(),
             what,
             why,
-            mend,
+            fix,
         });
     }
 }

@@ -104,7 +104,7 @@ enum Flaw {
 
 impl Flaw {
     fn report(self, building: &mut Building<'_>) {
-        let (what, mend) = match self {
+        let (what, fix) = match self {
             Self::Empty => {
                 building
                     .findings
@@ -133,7 +133,7 @@ impl Flaw {
             ),
         };
         let why = "it would be part of the secret, and no client presents it";
-        building.findings.error_because(what, why, mend);
+        building.findings.error_because(what, why, fix);
     }
 }
 
@@ -293,7 +293,7 @@ mod tests {
             let (secret, findings) = read(b"s3cret", mode);
             assert!(secret.is_some());
             assert_eq!(findings.len(), 1, "{mode:o}");
-            assert!(findings[0].mend.starts_with("chmod 600 "));
+            assert!(findings[0].fix.starts_with("chmod 600 "));
         }
         assert_eq!(read(b"s3cret", 0o400).1, []);
     }

@@ -1,7 +1,7 @@
 //! Observation of how a decision is made, for `explain`.
 //!
-//! The functions that decide report their steps to a [`Witness`] while they decide. Requests use the witness `()`,
-//! which does nothing and costs nothing: no description is built for it. A witness only receives reports and
+//! The functions that decide report their steps to a [`DecisionObserver`] while they decide. Requests use the observer `()`,
+//! which does nothing and costs nothing: no description is built for it. An observer only receives reports and
 //! returns nothing, so that it cannot change a decision.
 
 use super::Principal;

@@ -260,7 +260,7 @@ impl IssuerSettings {
                 "write the maximum lifetime of this provider's access tokens, e.g. 24h",
             )
         });
-        for (key, claim, mend) in [
+        for (key, claim, fix) in [
             (
                 "client_claim",
                 self.client_claim.as_deref(),
@@ -283,7 +283,7 @@ impl IssuerSettings {
             ),
         ] {
             sound &= check(findings, key, claim.is_none_or(visible), || {
-                ("expected the name of a claim".to_owned(), mend)
+                ("expected the name of a claim".to_owned(), fix)
             });
         }
         sound & self.check_typ(findings)
@@ -339,8 +339,8 @@ fn check(
     mistake: impl FnOnce() -> (String, &'static str),
 ) -> bool {
     if !holds {
-        let (what, mend) = mistake();
-        findings.within(key, |findings| findings.error(what, mend));
+        let (what, fix) = mistake();
+        findings.within(key, |findings| findings.error(what, fix));
     }
     holds
 }

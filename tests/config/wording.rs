@@ -133,10 +133,10 @@ fn a_wrong_kind_of_value_is_shown_beside_the_right_one() {
             "1:18 item.lifetime: expected a duration such as 500ms, 30s, 5m, 1h or 7d, found \"5x\"|write a duration such as 500ms, 30s, 5m, 1h or 7d",
         ),
     ] {
-        let (what, mend) = expected.split_once('|').unwrap();
+        let (what, fix) = expected.split_once('|').unwrap();
         said(
             &format!("item: {{ {item} }}\n"),
-            &format!("gateway.yaml:{what}\n    fix: {mend}"),
+            &format!("gateway.yaml:{what}\n    fix: {fix}"),
         );
     }
 }

@@ -126,7 +126,7 @@ async fn clock_panics_at_every_question_of_a_request() {
             let mut client = crate::e2e::support::Client::connect(lab.address()).await;
             clock.panic_at(question);
             let answer = client.ask(&Ask::get("/orders/1").bearer(token)).await;
-            clock.mend();
+            clock.fix();
             served += usize::from(answer.is_some_and(|answer| answer.status() == 200));
             assert_only_fresh(&lab, &jwks, &[token]);
         }

@@ -205,13 +205,13 @@ impl ClientSettings {
             (true, false) => "issuer.opaque_keys",
             (false, false) => "store and issuer.opaque_keys",
         };
-        let mend = "write store: { embedded: { path: data/store } } and, in issuer, opaque_keys: [ { file: keys/opaque-1.key, generate: true } ]; or remove it";
+        let fix = "write store: { embedded: { path: data/store } } and, in issuer, opaque_keys: [ { file: keys/opaque-1.key, generate: true } ]; or remove it";
         let why = "refresh tokens are kept in the store and sealed with these keys, so none can be issued";
         if let Some(position) = self.grants().iter().position(|g| *g == Grant::RefreshToken) {
             building.within("grants", |b| {
                 b.within(position, |b| {
                     b.findings
-                        .error_because(format!("refresh_token needs {missing}"), why, mend);
+                        .error_because(format!("refresh_token needs {missing}"), why, fix);
                 });
             });
         }
@@ -219,11 +219,8 @@ impl ClientSettings {
         if scope.is_some_and(|scope| scope.allow.contains(OFFLINE_ACCESS)) {
             building.within("scope", |b| {
                 b.within("allow", |b| {
-                    b.findings.error_because(
-                        format!("{OFFLINE_ACCESS} needs {missing}"),
-                        why,
-                        mend,
-                    );
+                    b.findings
+                        .error_because(format!("{OFFLINE_ACCESS} needs {missing}"), why, fix);
                 });
             });
         }

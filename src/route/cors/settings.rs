@@ -80,7 +80,7 @@ impl CorsSettings {
         for (position, origin) in self.origins.iter().enumerate() {
             building.within(position, |b| match check_origin(origin) {
                 Ok(value) => listed.push(value),
-                Err(Mistake { what, why, mend }) => b.findings.error_because(what, why, mend),
+                Err(Mistake { what, why, fix }) => b.findings.error_because(what, why, fix),
             });
         }
         Origins::Listed(listed.into())
@@ -127,17 +127,17 @@ impl CorsSettings {
 struct Mistake {
     what: String,
     why: &'static str,
-    mend: String,
+    fix: String,
 }
 
 /// Checks an origin. Origins are compared byte by byte and must be written as browsers send them (RFC 6454 §6.2).
 fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
-    let mistake = |why, mend: &str| Mistake {
+    let mistake = |why, fix: &str| Mistake {
         what: format!(
             "expected scheme://host, with :port if it is not the default, found {text:?}"
         ),
         why,
-        mend: mend.to_owned(),
+        fix: fix.to_owned(),
     };
     if text == "*" {
         return Err(mistake(
@@ -176,17 +176,17 @@ fn check_origin(text: &str) -> Result<HeaderValue, Mistake> {
 }
 
 fn check_header(name: &str, building: &mut Building<'_>) {
-    let mend = "write each field, e.g. [Authorization, Content-Type]";
+    let fix = "write each field, e.g. [Authorization, Content-Type]";
     if name == "*" {
         building.findings.error_because(
             "expected the name of a header field, found a star",
             "a star does not cover Authorization (Fetch, 3.3.3)",
-            mend,
+            fix,
         );
     } else if HeaderName::from_bytes(name.as_bytes()).is_err() {
         building.findings.error(
             format!("expected the name of a header field, found {name:?}"),
-            mend,
+            fix,
         );
     }
 }

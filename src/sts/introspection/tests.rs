@@ -153,7 +153,7 @@ fn what_is_no_current_access_token_is_not_active_and_nothing_else_is_said() {
         (rig.signed("JWT", json!({"azp": "web"})), "an id token"),
         (
             rig.signed("token-introspection+jwt", json!({})),
-            "an answer",
+            "the response",
         ),
         (
             rig.signed("at+jwt", json!({"iss": "https://else"})),

@@ -174,10 +174,10 @@ impl ClientAuthenticationSettings {
         let name = name?;
         match CertificateName::parse(key, name) {
             Ok(name) => Some(name),
-            Err(mend) => {
+            Err(fix) => {
                 building.within(key, |b| {
                     b.findings
-                        .error(format!("not a name of this kind: {name:?}"), mend);
+                        .error(format!("not a name of this kind: {name:?}"), fix);
                 });
                 None
             }

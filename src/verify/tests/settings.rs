@@ -145,7 +145,7 @@ async fn plain_http_off_loopback_is_for_whom_says_so_beside_the_url_and_is_warne
         let (issuer, findings) = build(settings(changes.clone()), &jwks, &clock());
         assert!(issuer.is_none(), "{changes}");
         assert_eq!(findings.len(), 1, "{findings:?}");
-        assert!(findings[0].mend.contains("insecure: true"), "{findings:?}");
+        assert!(findings[0].fix.contains("insecure: true"), "{findings:?}");
         let beside_issuer = {
             let mut changes = changes.clone();
             changes["insecure"] = json!(true);

@@ -59,7 +59,7 @@ impl BrokenClock {
         self.left.store(question, Ordering::SeqCst);
     }
 
-    pub fn mend(&self) {
+    pub fn fix(&self) {
         self.left.store(-1, Ordering::SeqCst);
     }
 
