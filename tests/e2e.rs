@@ -1,5 +1,5 @@
-//! The whole gateway on real sockets: a provider that issues tokens, a downstream that keeps every byte it receives,
-//! clients that write every byte they send.
+//! The whole gateway on real sockets: with a provider that issues tokens, an upstream that keeps every byte that it
+//! receives, and clients that write exact bytes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

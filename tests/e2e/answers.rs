@@ -1,4 +1,4 @@
-//! What a client is told, for every situation that the gateway distinguishes.
+//! The response to the client, for every situation that the gateway distinguishes.
 
 mod credentials;
 mod documents;
@@ -15,7 +15,7 @@ mod wire;
 
 use crate::e2e::support::{Answer, Lab};
 
-/// Holds an answer of the gateway's own against what all of them promise.
+/// Checks what all of the gateway's own responses have in common.
 #[track_caller]
 pub fn assert_own(answer: &Answer, status: u16, error: &str, presented: &[&str]) {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -37,7 +37,7 @@ pub fn assert_own(answer: &Answer, status: u16, error: &str, presented: &[&str])
     }
 }
 
-/// Nothing of any request reached the downstream.
+/// Asserts that nothing of any request reached the upstream.
 #[track_caller]
 pub fn assert_untouched(lab: &Lab) {
     let bytes = lab.origin.bytes();

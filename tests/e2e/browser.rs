@@ -1,4 +1,4 @@
-//! What a browser's application meets, and what a route lets cross beyond the usual.
+//! Browser applications, and what a route can forward in addition to the defaults.
 
 mod chromium;
 mod cors;

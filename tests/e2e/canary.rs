@@ -1,5 +1,5 @@
-//! The presented token leaves no trace: in no byte that a downstream receives, in no log at any level, in no metric,
-//! in no answer; and the issued one in no log.
+//! The presented token does not appear in any byte that an upstream receives, in any log at any level, in any metric or in
+//! any response. The issued token does not appear in any log.
 
 mod aviary;
 mod debug;
@@ -21,7 +21,7 @@ async fn no_trace_of_a_token_that_is_exchanged() {
     for path in ["/orders/1", "/slow/1", "/generous/1"] {
         for copy in requests::copies() {
             let token = aviary.token(json!({}));
-            // cold, then remembered
+            // first without a cache entry, then with one
             for _ in 0..2 {
                 let ask = copy.apply(Ask::get(path), &token).bearer(&token);
                 let answer = aviary.ask(&ask).await.unwrap();

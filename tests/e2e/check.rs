@@ -1,4 +1,4 @@
-//! `check`, and what the program says when it cannot start.
+//! `check`, and the messages of the program when it cannot start.
 
 use crate::e2e::support::{
     Setup, lab,

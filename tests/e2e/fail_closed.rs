@@ -1,4 +1,4 @@
-//! One stage after the other is broken: the downstream never sees a request without a fresh on-behalf-of token.
+//! Every stage fails in turn: the upstream never receives a request without a new on-behalf-of token.
 
 pub mod broken;
 
@@ -16,13 +16,13 @@ use obo_gateway::clock::{Clock, ManualClock, SystemClock, UnixTime};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-/// The gateway's published keys, fetched while it works.
+/// Returns the gateway's published keys, fetched before the failure.
 async fn jwks(lab: &Lab) -> Vec<u8> {
     lab.ask(Ask::get("/oauth/v2/keys")).await.body
 }
 
-/// Every request that the downstream saw carries one credential, issued by the gateway and unexpired; none carries
-/// one of `presented`.
+/// Asserts that every request that the upstream received has one credential, issued by the gateway and not expired, and
+/// that none contains one of `presented`.
 #[track_caller]
 fn assert_only_fresh(lab: &Lab, jwks: &[u8], presented: &[&str]) {
     let now = lab.now();
@@ -104,7 +104,7 @@ async fn engine_refuses() {
         unavailable(&answer, &token);
         assert_untouched(&lab);
     }
-    // a fault is not remembered
+    // a failure is not cached
     randomness.turn(Fault::None);
     assert_eq!(lab.present(&token).await.status(), 200);
     assert_only_fresh(&lab, &jwks, &[&token]);
@@ -131,9 +131,9 @@ async fn clock_panics_at_every_question_of_a_request() {
             assert_only_fresh(&lab, &jwks, &[token]);
         }
     }
-    assert!(served > 0, "no question was the last");
+    assert!(served > 0, "no request was served");
     assert!(clock.panics() > 10, "only {} panics", clock.panics());
-    // and the gateway lives
+    // and the gateway still works
     assert_eq!(lab.present(&lab.token()).await.status(), 200);
 }
 
@@ -150,18 +150,18 @@ async fn clock_jumps() {
     let token = lab.token();
     assert_eq!(lab.present(&token).await.status(), 200);
 
-    // over the end of the issued token, not of the subject token: exchanged anew
+    // after the expiry of the issued token, but not of the subject token: exchanged again
     clock.jump_to(UnixTime::from_secs(start + 130));
     assert_eq!(lab.present(&token).await.status(), 200);
     assert_only_fresh_last(&lab, &jwks, &token);
 
-    // over the end of the subject token: refused, also what is remembered
+    // after the expiry of the subject token: refused, even if there is a cache entry
     clock.jump_to(UnixTime::from_secs(start + 601));
     lab.origin.forget();
     assert_own(&lab.present(&token).await, 401, "invalid_token", &[&token]);
     assert_untouched(&lab);
 
-    // before the token was made, beyond the leeway
+    // before the token was issued, by more than the leeway
     clock.jump_to(UnixTime::from_secs(start - 3600));
     let answer = lab.present(&token).await;
     assert_only_fresh(&lab, &jwks, &[&token]);
@@ -204,7 +204,7 @@ async fn audit_unwritable() {
     lab.counts("obo_denied_total", &["audit_unwritable"], 3)
         .await;
     assert!(!lab.gateway.is_ready(), "another gateway may do better");
-    // refusals stay refusals
+    // refused requests are still refused
     let answer = lab.present(&lab.token_with(json!({"scope": "x"}))).await;
     assert_own(&answer, 403, "insufficient_scope", &[]);
 }
@@ -254,7 +254,7 @@ async fn downstream_closes_and_the_request_is_tried_again() {
     let jwks = jwks(&lab).await;
     let token = lab.token();
     assert_eq!(lab.present(&token).await.status(), 200);
-    // an idle connection that the downstream closes when it is used again
+    // an idle connection that the upstream closes when it is used again
     lab.origin.answers(|_| Reply::SendAndClose(Vec::new()));
     for ask in [Ask::get("/orders/1"), Ask::post("/orders", "x=1")] {
         assert_own(

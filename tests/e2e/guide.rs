@@ -1,5 +1,5 @@
-//! ZITADEL's guide to impersonation and delegation by token exchange, example by example: the same requests, the same
-//! answers. Where this gateway answers otherwise on purpose, `deviations` says so.
+//! ZITADEL's guide to impersonation and delegation by token exchange, example by example: the same requests get the same
+//! responses. `deviations` contains the intended differences.
 
 mod described;
 mod deviations;

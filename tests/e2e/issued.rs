@@ -1,4 +1,4 @@
-//! The token that a downstream gets.
+//! The token that an upstream gets.
 
 use crate::e2e::support::{Lab, lab::GATEWAY_ISSUER, lab::ORDERS, obo};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Keys that rotate, vanish and cannot be had.
+//! Keys that rotate, disappear or cannot be fetched.
 
 use crate::e2e::{
     answers::{assert_own, assert_untouched},
@@ -66,7 +66,7 @@ async fn a_removed_key_is_refused_also_for_what_was_remembered() {
     let next = Signer::es256();
     lab.idp.publish(&[&next]);
     let fetched = lab.metric("obo_jwks_refresh_total", &[]);
-    until("the keys are fetched anew", || {
+    until("the keys are fetched again", || {
         lab.metric("obo_jwks_refresh_total", &[]) >= fetched + 2.0
     })
     .await;

@@ -1,4 +1,4 @@
-//! The lines that an operator finds at night: level, message and fields, as the program writes them.
+//! The lines of the program's log that report failures: level, message and fields.
 
 mod keys;
 mod store;
@@ -40,7 +40,7 @@ telemetry: { log: { level: info, access: { file: access.jsonl } }, audit: { file
 "#;
 
 impl Running {
-    /// With `upstream` behind a public route.
+    /// Starts the program with `upstream` as the target of a public route.
     fn before(upstream: &str, files: &[(&str, String)]) -> Self {
         Self::of("http://127.0.0.1:1", "discovery: true", upstream, files)
     }
@@ -69,7 +69,7 @@ impl Running {
         lines.collect()
     }
 
-    /// The first line whose message begins so, once there is one.
+    /// Waits for the first line whose message starts with `message`, and returns it.
     async fn line(&self, message: &str) -> Value {
         let found = || {
             let mut lines = self.lines().into_iter();
@@ -82,7 +82,7 @@ impl Running {
         found().unwrap()
     }
 
-    /// The lines of the access log, once there are `number`.
+    /// Waits until the access log has `number` lines, and returns them.
     async fn access(&self, number: usize) -> Vec<Value> {
         let text =
             || fs::read_to_string(self.folder.path().join("access.jsonl")).unwrap_or_default();
@@ -97,7 +97,7 @@ fn text<'a>(line: &'a Value, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_default()
 }
 
-/// What a small server does with the head of a request.
+/// The reaction of a small server to the head of a request.
 enum Does {
     /// Writes this and closes.
     Says(String),

@@ -1,4 +1,4 @@
-//! Responses that last: how long they may be silent, and how they end with their credential.
+//! Long-lived responses: how long they may be silent, and that they end with their credential.
 
 mod silence;
 
@@ -42,7 +42,7 @@ const DOWNLOAD: &str =
 pub const SWITCH: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
-/// An upstream that sends what the test says, by the path of the request.
+/// An upstream that sends what the test specifies for the path of the request.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<HashMap<String, UnboundedSender<Vec<u8>>>>>);
 
@@ -75,12 +75,12 @@ impl Told {
         streams[path].send(text.as_bytes().to_vec()).unwrap();
     }
 
-    /// Ends what is sent on `path`; the upstream serves other requests on that connection then.
+    /// Ends the response on `path`; the upstream then serves other requests on that connection.
     fn is_done(&self, path: &str) {
         self.0.lock().unwrap().remove(path);
     }
 
-    /// Opens what begins with `head`, and waits for that to reach the client.
+    /// Starts a response with `head`, and waits until it has reached the client.
     pub async fn open(&self, gateway: SocketAddr, ask: Ask, head: &str) -> Client {
         let path = ask.target.clone();
         let mut client = Client::connect(gateway).await;
@@ -96,7 +96,7 @@ pub fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-/// The head of a download and a part of it that is not held back to be sent with the next.
+/// The head of a download, with a part that is large enough to be sent immediately.
 pub fn download() -> String {
     format!("{DOWNLOAD}{}", part("pdf "))
 }
@@ -128,7 +128,7 @@ async fn ends_within(client: &mut Client, since: Instant, what: &str) {
     assert!(since.elapsed() <= Duration::from_secs(1), "{what}");
 }
 
-/// The last chunk of a stream that goes on.
+/// The last chunk of a stream that continues.
 async fn goes_on(told: &Told, path: &str, client: &mut Client) {
     told.says(path, &chunk("still here"));
     client.until_received(b"still here").await;
@@ -136,7 +136,7 @@ async fn goes_on(told: &Told, path: &str, client: &mut Client) {
 
 type Names = fn(&Lab) -> Value;
 
-/// Every kind of thing that can be revoked, its name in a request, and whether another user's token is spared.
+/// Every kind of revocation: its name, the request, and `true` if it does not affect another user's token.
 fn revocations() -> [(&'static str, Names, bool); 5] {
     [
         (
@@ -227,7 +227,7 @@ async fn a_revocation_ends_what_is_open_of_whatever_kind_it_is() {
     }
 }
 
-/// A connection whose response was cut serves nobody else.
+/// A connection whose response was cut off is not used for other requests.
 async fn is_not_reused(lab: &Lab, other: &str) {
     let connections = lab.origin.connections();
     lab.origin
@@ -261,7 +261,7 @@ async fn what_is_open_ends_when_its_token_expires_and_not_before() {
         )
         .await;
     let mut public = told.open(lab.address(), Ask::get("/open/1"), EVENTS).await;
-    // the token lives for two minutes
+    // the token is valid for two minutes
     clock.advance(Duration::from_secs(115));
     for number in 0..3 {
         goes_on(&told, "/orders/events", &mut events).await;

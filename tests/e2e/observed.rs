@@ -1,4 +1,4 @@
-//! What an operator sees of a request.
+//! Logs and metrics of a request.
 
 use crate::e2e::support::{Ask, Lab, PATIENCE};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Routes that give their downstreams opaque tokens.
+//! Routes that send opaque tokens to their upstreams.
 
 use crate::e2e::{
     answers::{assert_own, assert_untouched},
@@ -53,7 +53,7 @@ async fn lab() -> Lab {
 }
 
 impl Lab {
-    /// The opaque token that the downstream behind `path` is given for `token`.
+    /// Returns the opaque token that the upstream of `path` gets for `token`.
     async fn opaque(&self, path: &str, token: &str) -> String {
         self.origin.forget();
         let answer = self.ask(Ask::get(path).bearer(token)).await;
@@ -157,7 +157,7 @@ async fn an_opaque_token_for_somebody_else_and_a_changed_one_are_refused() {
         let answer = lab.ask(Ask::get("/signed").bearer(token)).await;
         assert_own(&answer, 401, "invalid_token", &[token]);
     }
-    // where its own tokens are not taken
+    // a route that does not accept the gateway's own tokens
     let answer = lab.ask(Ask::get("/front").bearer(&own)).await;
     assert_own(&answer, 401, "invalid_token", &[&own]);
     lab.counts("obo_denied_total", &["self_issued"], 1).await;

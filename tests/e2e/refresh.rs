@@ -1,4 +1,4 @@
-//! What is remembered is made anew before it ends, and no request waits for that.
+//! Cache entries are refreshed before they expire, and no request waits for the refresh.
 
 use crate::e2e::{
     fail_closed::broken::{BrokenRandomness, Fault},
@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A gateway whose tokens live for five seconds: usable for four, made anew from the fourth on.
+/// A gateway whose tokens are valid for five seconds: cached for four, refreshed from the fourth second on.
 async fn short_lived(clock: &Arc<ManualClock>, randomness: SharedRandomness) -> Lab {
     Lab::with(Setup {
         routes: ORDERS.replace("lifetime: 2m", "lifetime: 5s"),
@@ -47,7 +47,7 @@ async fn under_load_only_the_first_use_waits_and_each_successor_is_made_once() {
     for second in 1..=28 {
         clock.advance(SECOND);
         assert_eq!(present_by_five(&lab, &token).await, [200; 5], "{second} s");
-        // the one made in second 27 ends with the token that is presented
+        // the token issued in second 27 expires with the presented token
         refreshed += usize::from(second % 3 == 0);
         until("the successor is there", || {
             cache(&lab, "refreshed") == refreshed

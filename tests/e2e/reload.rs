@@ -1,4 +1,4 @@
-//! What becomes of a running gateway when its file changes: the program itself, told by SIGHUP.
+//! Reloads of a running gateway after changes of its file: the program itself, with SIGHUP.
 
 mod rig;
 
@@ -77,12 +77,12 @@ async fn a_bad_file_changes_nothing_and_is_counted_and_explained() {
         "listeners: [".to_owned(),
         good.replace("signing.pem", "other.pem")
             .replace("url: http", "url: ftp"),
-        // the port is the provider's
+        // the port belongs to the provider
         good.replace(
             "listeners: [",
             &format!("listeners: [ {{ address: \"{}\" }},", rig.idp_address()),
         ),
-        // required, and not there
+        // required, but not available
         good.replace(
             "trusted_issuers: [",
             "trusted_issuers: [ { name: gone, issuer: \"http://127.0.0.1:1\", audiences: [portal], algorithms: [ES256], \
@@ -163,7 +163,7 @@ async fn a_request_ends_with_what_it_began_with() {
         .answer(crate::e2e::support::wire::Kind::Response)
         .await;
     assert_eq!(late.unwrap().body, b"late");
-    // the connection is kept, and the next request on it meets what is served now
+    // the connection is kept, and the next request on it uses the new configuration
     assert_eq!(client.ask(&ask).await.unwrap().status(), 404);
 }
 
@@ -192,7 +192,7 @@ async fn nothing_that_a_withdrawn_key_signed_is_used_again() {
     let file = rig.yaml().replace("file: signing.pem", "file: next.pem");
     rig.reload(&file).await;
     assert_eq!(rig.present(&token).await.status(), 200);
-    // verified with the keys that are published now
+    // verified with the currently published keys
     assert_eq!(rig.issued().await["sub"], "alice");
     assert_eq!(rig.published().await, 1);
 }
@@ -235,7 +235,7 @@ async fn keys_of_a_changed_issuer_are_there_before_the_first_request() {
     let mut claims = rig.idp.claims(rig.now(), json!({}));
     claims["sub"] = Value::from("bob");
     assert_eq!(rig.present(&other.sign(&claims)).await.status(), 200);
-    // the entry that was made with the withdrawn key is gone with its issuer's settings
+    // the cache entry from the withdrawn key was removed with its issuer's settings
     let old = rig.token();
     assert_eq!(rig.present(&old).await.status(), 401);
 }
@@ -283,7 +283,7 @@ async fn the_level_of_the_log_moves_with_the_file() {
     let mut rig = Rig::start().await;
     let file = rig.yaml().replace("level: trace", "level: error");
     rig.reload(&file).await;
-    // the level is set behind the count
+    // the level is set after the counter
     rig.reload(&file).await;
     let (_, output) = rig.end();
     assert_eq!(

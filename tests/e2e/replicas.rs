@@ -1,4 +1,4 @@
-//! Two gateways on one Redis server: what is revoked or used at one counts at the other. Skipped where the server is not
+//! Two gateways on one Redis server: a revocation or a single use at one applies at the other. Skipped if the server is not
 //! installed.
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@ use pair::{Pair, member};
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a revocation may take to hold everywhere.
+/// Maximum time until a revocation applies everywhere.
 const WITHIN: Duration = Duration::from_secs(1);
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_refresh_token_that_was_used_at_one_ends_its_family_at_the_other() {
         (reused.status(), reused.error()),
         (400, "invalid_grant".to_owned())
     );
-    // where the token was used the second time at once, elsewhere within a second
+    // immediately where the token was used a second time, at the other gateway within a second
     let tokens = [&first, &second].map(|answer| member(answer, "access_token"));
     for token in &tokens {
         assert_eq!(pair.two.introspect(token).await, json!({"active": false}));

@@ -1,4 +1,4 @@
-//! A revoked token is refused from then on, also where its exchange is remembered or under way.
+//! A revoked token is refused from then on, even if its exchange is cached or in progress.
 
 use crate::e2e::support::{
     Answer, Ask, Client, Lab, Setup, Signer, process::program, provider::Health, until,
@@ -7,18 +7,18 @@ use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, process::Output, sync::Arc, time::Duration};
 
-/// Asks the gateway's admin listener to revoke what `asked` names.
+/// Requests a revocation from the gateway's admin listener.
 pub async fn revoke(lab: &Lab, asked: &Value) -> Answer {
     revoke_at(lab.gateway.admin_address(), asked).await
 }
 
-/// The same of the admin listener there.
+/// Requests a revocation from the admin listener at this address.
 pub async fn revoke_at(admin: SocketAddr, asked: &Value) -> Answer {
     let ask = Ask::post("/revocations", asked.to_string())
         .host(&admin.to_string())
         .field("Content-Type", "application/json");
     let mut client = Client::connect(admin).await;
-    client.ask(&ask).await.expect("no answer")
+    client.ask(&ask).await.expect("no response")
 }
 
 async fn with_store() -> Lab {
@@ -124,7 +124,7 @@ async fn an_exchange_that_is_under_way_is_refused() {
     let successor = Signer::es256();
     lab.idp.publish(&[lab.idp.signer(), &successor]);
     let token = successor.sign(&lab.claims(json!({})));
-    // an unknown key: the exchange waits until the provider has named it
+    // an unknown key: the exchange waits until the provider publishes it
     lab.idp.turn(Health::Held);
     let asked = lab.idp.requests();
     let (answer, ()) = tokio::join!(lab.present(&token), async {
@@ -138,7 +138,7 @@ async fn an_exchange_that_is_under_way_is_refused() {
     assert_eq!(exchanges(&lab), 0);
 }
 
-/// `obo-gateway revoke` against the gateway of `lab`.
+/// Runs `obo-gateway revoke` against the gateway of `lab`.
 async fn command(lab: &Lab, arguments: &[&str]) -> Output {
     let mut command = program();
     command
@@ -273,7 +273,7 @@ async fn what_is_revoked_is_listed_and_what_is_lifted_is_served_at_once() {
         assert_eq!(lab.present(&token).await.status(), 200, "{target:?}");
         let ran = command(&lab, &[target, options].concat()).await;
         assert!(ran.status.success(), "{}", said(&ran));
-        // twice: the second refusal may be remembered
+        // twice: the second refusal may be cached
         for _ in 0..2 {
             assert_eq!(lab.present(&token).await.status(), 401, "{target:?}");
         }

@@ -13,7 +13,7 @@ use crate::e2e::{
 };
 use serde_json::{Value, json};
 
-/// A laboratory whose one route has this `exchange`, written in flow style without its braces.
+/// Starts a lab whose only route has this `exchange`, written in flow style without its braces.
 async fn lab(exchange: &str) -> Lab {
     with(exchange, only("required: true")).await
 }
@@ -50,7 +50,7 @@ fn sections(sections: &str) -> Setup {
 }
 
 impl Lab {
-    /// What the downstream is given for a token with these claims.
+    /// Returns the claims that the upstream gets for a token with these claims.
     async fn given(&self, changes: Value) -> Value {
         self.given_for(Ask::get("/orders/1"), changes).await
     }
@@ -136,7 +136,7 @@ async fn a_request_that_is_no_operation_is_refused_once_its_token_is_verified() 
         lab.denied(ask, json!({}), "access_denied").await;
     }
     lab.counts("obo_denied_total", &["no_operation"], 4).await;
-    // without a good token nobody learns which operations there are
+    // without a valid token, the response does not reveal the operations
     let expired = lab.token_with(json!({"exp": lab.now() - 1}));
     for path in ["/orders", "/orders/list"] {
         let answer = lab.ask(Ask::get(path).bearer(&expired)).await;

@@ -1,5 +1,4 @@
-//! How the program starts: what it says of itself, from where it reads its configuration, and how the operator's listener
-//! is protected.
+//! How the program starts: its first log lines, the source of its configuration, and the protection of the admin listener.
 
 use crate::e2e::support::{
     Ask, Client, Origin, Provider, Setup, install_crypto,
@@ -26,7 +25,7 @@ use tokio_rustls::TlsConnector;
 const READ: &str = "a token for reading metrics";
 const REVOKE: &str = "a token for revoking tokens";
 
-/// A folder with a configuration, and what it names.
+/// A folder with a configuration and the files that it names.
 struct Ground {
     folder: TempDir,
     idp: Provider,
@@ -74,7 +73,7 @@ impl Ground {
         made.cert.der().to_vec()
     }
 
-    /// A configuration whose admin listener speaks TLS and has a token for each purpose.
+    /// Writes a configuration whose admin listener uses TLS and has a token for each purpose.
     fn encrypted(&self) -> (PathBuf, Vec<u8>) {
         let certificate = self.certificate("admin");
         self.write("read", READ);
@@ -87,7 +86,7 @@ impl Ground {
     }
 }
 
-/// The lines of the gateway's own log with this message.
+/// Returns the lines of the gateway's own log with this message.
 fn logged(process: &Process, message: &str) -> Vec<Value> {
     let output = process.output();
     let lines = output
@@ -104,7 +103,7 @@ async fn output(mut command: Command) -> Output {
         .unwrap()
 }
 
-/// `obo-gateway revoke list` with the configuration in `file`, of the gateway that runs as `process`.
+/// Runs `obo-gateway revoke list` with the configuration in `file`, for the gateway that runs as `process`.
 async fn revoke_list(process: &Process, file: &Path) -> Output {
     let mut command = program();
     command
@@ -119,7 +118,7 @@ fn said(ran: &Output) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// `GET /metrics` over TLS, with `token`.
+/// Sends `GET /metrics` over TLS, with `token`.
 async fn scrape(process: &Process, certificate: Vec<u8>, token: &str) -> String {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.into()).unwrap();
@@ -183,12 +182,12 @@ async fn the_admin_listener_speaks_tls_and_the_commands_recognise_it_by_its_cert
     let refused = scrape(&process, certificate, REVOKE).await;
     assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
 
-    // no token is answered, and none should be sent, in clear text
+    // the listener does not respond to a token in clear text, and the command does not send one
     let ask = Ask::get("/metrics").host("localhost").bearer(READ);
     let mut client = Client::connect(process.admin).await;
     assert!(client.ask(&ask).await.is_none());
 
-    // a server with another certificate for the same name is not told the token
+    // the token is not sent to a server with another certificate for the same name
     ground.certificate("admin");
     let ran = revoke_list(&process, &file).await;
     assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));

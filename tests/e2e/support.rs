@@ -1,4 +1,4 @@
-//! What every end-to-end test is made of.
+//! The fixtures of the end-to-end tests.
 
 pub mod client;
 pub mod lab;
@@ -18,10 +18,10 @@ pub use signer::Signer;
 use std::time::Duration;
 use tokio::time::{interval, timeout};
 
-/// Longer than anything here may take on a busy machine.
+/// A deadline that no operation exceeds, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks until it is so.
+/// Waits for the condition.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let mut ticks = interval(Duration::from_millis(5));
     timeout(PATIENCE, async {
@@ -33,12 +33,12 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     .unwrap_or_else(|_| panic!("never came true: {what}"));
 }
 
-/// Once per process, as `main` does it.
+/// Installs the TLS provider once per process, like `main`.
 pub fn install_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// Every byte percent-encoded.
+/// Percent-encodes every byte.
 pub fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

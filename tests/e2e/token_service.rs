@@ -1,4 +1,4 @@
-//! The token service on real sockets: who may call it, and in which form.
+//! The token service on real sockets: client authentication and the form of requests.
 
 mod certificates;
 mod client;
@@ -23,7 +23,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const SECRET: &str = "a+secret%of sixteen bytes:or more";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// One client of each method.
+/// One client for each authentication method.
 const CLIENTS: &str = r"
 clients:
   - id: web@portal
@@ -73,7 +73,7 @@ impl Service {
         Self { lab, signer }
     }
 
-    /// An assertion of the client that signs, with some claims replaced; null removes one.
+    /// Returns an assertion of the client that signs, with some claims replaced; null removes one.
     fn assertion(&self, changes: Value) -> String {
         let now = self.lab.now();
         let mut claims = json!({
@@ -100,7 +100,7 @@ impl Service {
     }
 }
 
-/// A request for a grant that nobody is ever offered: only a client that was authenticated is told so.
+/// Returns a request for a grant that is never offered. Only an authenticated client gets `unsupported_grant_type`.
 fn post(form: &[(&str, &str)]) -> Ask {
     let body: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "password")
@@ -109,13 +109,13 @@ fn post(form: &[(&str, &str)]) -> Ask {
     Ask::post(PATH, body).field("Content-Type", FORM)
 }
 
-/// The same with an Authorization field, its credentials as they are given.
+/// Returns such a request with an Authorization field that contains `credentials` unchanged.
 fn basic(credentials: &str, form: &[(&str, &str)]) -> Ask {
     let encoded = STANDARD.encode(credentials);
     post(form).field("Authorization", &format!("Basic {encoded}"))
 }
 
-/// Status and code, of an answer that nobody may store and that echoes nothing.
+/// Returns status and code. Asserts that the response is not cacheable and repeats nothing of the request.
 #[track_caller]
 fn told(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.field("cache-control"), Some("no-store"));

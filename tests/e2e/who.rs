@@ -1,10 +1,10 @@
-//! "Who called what, and why was it refused?" is answered by the access log, the audit log and `explain`.
+//! Access log, audit log and `explain` show who called which route, and why a request was refused.
 
 use crate::e2e::support::{Answer, Ask, Client, Lab, Setup, Signer, process::program, until};
 use serde_json::{Value, json};
 use std::{fs, process::Output};
 
-/// The lines of the access log, once there are `number` of them.
+/// Waits until the access log has `number` lines, and returns them.
 async fn lines(lab: &Lab, number: usize) -> Vec<Value> {
     let text = || fs::read_to_string(lab.file("access.jsonl")).unwrap_or_default();
     until(&format!("{number} lines are written"), || {
@@ -29,14 +29,14 @@ async fn decision(lab: &Lab, id: &str) -> Answer {
     Client::connect(admin).await.ask(&ask).await.unwrap()
 }
 
-/// A line without its time, which the log and the record each read for themselves.
+/// Returns a line without its time, because the log and the record read the clock separately.
 fn untimed(line: &Value) -> Value {
     let mut line = line.clone();
     line.as_object_mut().unwrap().remove("ts");
     line
 }
 
-/// What two lines of one refusal have in common.
+/// Returns the members that two lines of one refusal have in common.
 fn lasting(line: &Value) -> Value {
     let mut line = line.as_object().unwrap().clone();
     let own = ["ts", "duration_us", "exchange_us", "request_id", "cache"];
@@ -49,7 +49,7 @@ async fn explain(lab: &Lab, arguments: &[&str]) -> Output {
     explain_at(lab, &admin, arguments).await
 }
 
-/// The same, with an admin listener there.
+/// Runs the command with an admin listener at this address.
 async fn explain_at(lab: &Lab, admin: &str, arguments: &[&str]) -> Output {
     let mut command = program();
     command
@@ -197,7 +197,7 @@ async fn a_refusal_after_a_valid_signature_names_whom_it_is_about_whatever_the_r
         ),
     ];
     for (_, token) in &cases {
-        // the second one may be remembered
+        // the second refusal may be cached
         for _ in 0..2 {
             assert!(lab.present(token).await.status() >= 400);
         }
@@ -395,7 +395,7 @@ async fn explain_knows_what_is_revoked() {
     let steps = told["steps"].as_array().unwrap();
     assert_eq!(steps.last().unwrap()["step"], "revocation");
     assert_eq!(lab.present(&token).await.status(), 401);
-    // with nobody to ask, it says that it does not know
+    // if the gateway does not respond, the command says that the revocations are unknown
     let ran = explain_at(&lab, "127.0.0.1:1", &asked).await;
     assert!(String::from_utf8_lossy(&ran.stderr).contains("revocations are unknown"));
 }
@@ -464,14 +464,14 @@ async fn explain_works_where_the_files_of_tls_cannot_be_read() {
             secured("certificate: cert.pem, private_key: ."),
         ),
         (
-            "the authorities",
+            "the CA certificates",
             secured("certificate: gone.pem, private_key: gone.pem, client_ca: gone.pem"),
         ),
         (
             "the key for an upstream",
             upstream("certificate: cert.pem, private_key: gone.pem"),
         ),
-        ("an upstream's authorities", upstream("ca: gone.pem")),
+        ("an upstream's CA certificates", upstream("ca: gone.pem")),
         (
             "the key of the admin listener",
             written.replace(
@@ -488,7 +488,7 @@ async fn explain_works_where_the_files_of_tls_cannot_be_read() {
         let checked = crate::e2e::support::process::check(&lab.file("gateway.yaml"));
         assert_eq!(checked.status.code(), Some(2), "{what}: {}", said(&checked));
     }
-    // what can be read and is wrong is a mistake
+    // a file that can be read but is wrong is an error
     fs::write(lab.file("empty.pem"), "").unwrap();
     let yaml = secured("certificate: cert.pem, private_key: empty.pem");
     fs::write(lab.file("gateway.yaml"), yaml).unwrap();

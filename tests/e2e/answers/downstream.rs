@@ -1,4 +1,4 @@
-//! What a client is told when the downstream misbehaves, and what of its answers is passed on.
+//! The response to the client when the upstream misbehaves, and which parts of the upstream's response are forwarded.
 
 use super::assert_own;
 use crate::e2e::support::{Answer, Ask, Client, Lab, Reply, answer, encoded, lab::ORDERS};
@@ -65,7 +65,7 @@ async fn an_answer_cut_short_is_cut_short_for_the_client() {
     let answer = client
         .ask(&Ask::get("/orders/1").bearer(&lab.token()))
         .await;
-    // how much of it has left by then is a matter of timing; that it looks whole is not
+    // how much was sent by then depends on timing, but the response must not look complete
     if let Some(answer) = answer {
         assert_eq!((answer.status(), answer.complete), (200, false));
     }
@@ -90,7 +90,7 @@ async fn a_protocol_switch_is_refused_even_when_the_client_asks_for_it() {
     }
 }
 
-/// Name and value of a field that repeats a token.
+/// Returns name and value of a field that repeats a token.
 type Place = fn(&str) -> (String, String);
 
 #[tokio::test]

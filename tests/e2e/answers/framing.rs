@@ -1,4 +1,4 @@
-//! Whatever an upstream sends, a client gets one message that has one reading.
+//! Responses of an upstream with ambiguous framing: the client always gets one message that has only one interpretation.
 
 use super::assert_own;
 use crate::e2e::support::{Ask, Client, Lab, PATIENCE, Reply, Setup, answer, wire::Kind};
@@ -7,14 +7,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// What the client gets of a response.
+/// The expected response to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gets {
-    /// A 502 of the gateway's.
+    /// A 502 of the gateway itself.
     Refusal,
     /// A message of this status and body, framed by the gateway.
     Message(u16, &'static str),
-    /// A refusal, or a message that says of itself that it is cut short.
+    /// A refusal, or a message that is visibly truncated.
     NothingWhole,
 }
 use Gets::{Message, NothingWhole, Refusal};
@@ -23,7 +23,7 @@ struct Variant {
     name: &'static str,
     sent: Vec<u8>,
     gets: Gets,
-    /// Whether another request may come over the connection.
+    /// `true` if the connection stays open for another request.
     reused: bool,
 }
 
@@ -36,18 +36,18 @@ fn variant(name: &'static str, sent: impl AsRef<[u8]>, gets: Gets) -> Variant {
     }
 }
 
-/// A response with these fields, and `hello` behind them.
+/// Returns a response with these fields and the body `hello`.
 fn with(name: &'static str, fields: &str) -> Variant {
     let sent = format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello");
     variant(name, sent, Refusal)
 }
 
-/// The same with a length that is right.
+/// Returns a response with the right length and this field line.
 fn sized(name: &'static str, line: &str) -> Variant {
     with(name, &format!("Content-Length: 5\r\n{line}\r\n"))
 }
 
-/// The same with a body in chunks.
+/// Returns a response with this chunked body.
 fn chunked(name: &'static str, body: &str) -> Variant {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     variant(name, format!("{head}{body}"), NothingWhole)
@@ -137,7 +137,7 @@ fn starts() -> Vec<Variant> {
             "HTTP/1.1 407 Proxy Authentication Required",
         ),
         variant(
-            "a switch that nobody asked for",
+            "a switch that was not requested",
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
             Refusal,
         ),
@@ -186,7 +186,7 @@ fn bodies() -> Vec<Variant> {
             "a chunk size that is no number",
             "five\r\nhello\r\n0\r\n\r\n",
         ),
-        // read as the last chunk by the parser, which keeps no trace of it, and what follows as its trailers
+        // the parser reads this as the last chunk, without a trace, and the following bytes as its trailers
         Variant {
             reused: true,
             ..variant(
@@ -217,7 +217,7 @@ fn bodies() -> Vec<Variant> {
     rest
 }
 
-/// What is lax, and has one reading.
+/// Lax responses that have only one interpretation.
 fn canonical() -> Vec<Variant> {
     let hello = |name, head: &str| Variant {
         reused: true,
@@ -276,10 +276,10 @@ fn all() -> Vec<Variant> {
     .collect()
 }
 
-/// Has the upstream send `sent` once, and otherwise what is ordinary.
+/// Makes the upstream send `sent` once, and ordinary responses afterwards.
 fn send_once(lab: &Lab, sent: &[u8]) {
     let (sent, first) = (sent.to_vec(), AtomicBool::new(true));
-    // a head that never ends ends with its connection
+    // after a head without an end, the upstream closes the connection
     let ends = memchr::memmem::find(&sent, b"\n\r\n").is_none();
     lab.origin.answers(move |_| {
         if !first.swap(false, Ordering::SeqCst) {
@@ -333,7 +333,7 @@ async fn a_client_of_http_1_gets_one_message_whatever_an_upstream_sends() {
         let next = lab.ask(Ask::get("/orders/1").bearer(&token)).await;
         assert_eq!(next.body, b"ordinary", "{name}: {next:?}");
         if !reused {
-            // one for this variant at most, and one for what came after it
+            // at most one for this variant, and one for the request after it
             assert!(
                 lab.origin.connections() > before,
                 "{name}: the connection is used again"
@@ -342,7 +342,7 @@ async fn a_client_of_http_1_gets_one_message_whatever_an_upstream_sends() {
     }
 }
 
-/// One length or one coding, and no field of one connection of the upstream's.
+/// Asserts that there is one length or one coding, and no connection-specific field of the upstream.
 #[track_caller]
 fn assert_canonical(name: &str, got: &crate::e2e::support::Answer, status: u16, body: &str) {
     assert_eq!(got.status(), status, "{name}: {got:?}");
@@ -461,7 +461,7 @@ async fn fields_of_the_upstreams_own_connection_do_not_cross() {
         assert!(crossed.is_empty(), "{name}: {got:?}");
     }
     assert_eq!(got.field("x-custom"), Some("stays"));
-    // what frames the response cannot be taken away from it
+    // `Connection` cannot remove the fields that frame the response
     let fields = [("Connection", "content-length, transfer-encoding")];
     lab.origin.always(answer("200 OK", &fields, "fine"));
     let got = lab.present(&lab.token()).await;
@@ -525,7 +525,7 @@ async fn where_an_upstream_dies_behind_the_head_the_client_gets_a_response() {
                 let mut client = Client::connect(lab.address()).await;
                 let got = client.ask(&ask.bearer(&token)).await;
                 let got = got.unwrap_or_else(|| panic!("{framing} {body:?}: no response"));
-                // not "200" alone, which the id of a request may hold
+                // not only "200", which a request id can contain
                 assert_own(&got, status, "bad_gateway", &["200 OK"]);
                 assert!(client.ends().await);
             }
@@ -587,7 +587,7 @@ async fn the_access_line_says_what_is_wrong_with_an_upstreams_certificate() {
     }
 }
 
-/// A server whose certificate is for `name` and ends with the year `until`; its address, and the certificate.
+/// Starts a server whose certificate is for `name` and expires in the year `until`; returns its address and certificate.
 async fn serve_tls(name: &str, until: i32) -> (std::net::SocketAddr, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! Where responses lead: never to an address that only the gateway reaches.
+//! `Location` and similar fields never contain an address that only the gateway can reach.
 
 use crate::e2e::support::{Ask, Lab, answer};
 

@@ -1,4 +1,4 @@
-//! What a genuine token may not have.
+//! Refusals of valid tokens by the policy.
 
 use super::{assert_own, assert_untouched};
 use crate::e2e::support::{Ask, Lab};

@@ -1,4 +1,4 @@
-//! A downstream that refuses the token it was given.
+//! An upstream that refuses the token that it gets.
 
 use super::assert_own;
 use crate::e2e::support::{Ask, Lab, Reply, Setup, answer, wire::Message};
@@ -105,7 +105,7 @@ async fn a_fresh_token_that_is_refused_is_a_bad_gateway_and_the_challenge_stays_
     assert_eq!(answer.challenge(), None);
     assert_eq!(lab.origin.requests().len(), 2);
 
-    // for five seconds another exchange would be pointless
+    // for five seconds there is no other exchange
     for _ in 0..3 {
         assert_own(&lab.present(&token).await, 502, "bad_gateway", &[]);
     }

@@ -1,9 +1,9 @@
-//! Which route a request meets, and what its downstream is told.
+//! Which route a request matches, and what its upstream receives.
 
 use super::{assert_own, assert_untouched};
 use crate::e2e::support::{Ask, Lab, Origin, answer};
 
-/// Public routes tell where a request went without token work.
+/// Public routes, which show the route of a request without token work.
 fn public(routes: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, matches) in routes {

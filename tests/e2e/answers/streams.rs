@@ -1,4 +1,4 @@
-//! Bodies, both ways.
+//! Bodies of requests and responses.
 
 use crate::e2e::support::{Answer, Ask, Client, Lab, Reply, answer, until, wire::Kind};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ async fn the_answer_to_head_has_no_body() {
     let answer = client.ask(&ask).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.field("content-length"), Some("1234"));
-    // the connection is in step
+    // the connection is still in sync
     assert_eq!(client.ask(&ask).await.unwrap().field("x-a"), Some("b"));
 
     let refused = client.ask(&Ask::new("HEAD", "/orders/1")).await.unwrap();
@@ -39,7 +39,7 @@ async fn large_bodies_pass_both_ways() {
     assert!(answer.complete && answer.body == body.as_bytes());
 }
 
-/// A client that only writes would wait for a gateway that only writes.
+/// If both sides only wrote, client and gateway would wait for each other.
 async fn ask_while_reading(lab: &Lab, ask: Ask) -> Answer {
     lab.ask(ask).await
 }

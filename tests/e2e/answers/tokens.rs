@@ -1,4 +1,4 @@
-//! Tokens that are not acceptable: one answer for every reason.
+//! Tokens that are not acceptable: the response is the same for every reason.
 
 use super::{assert_own, assert_untouched};
 use crate::e2e::support::{
@@ -10,7 +10,7 @@ use jsonwebtoken::EncodingKey;
 use obo_gateway::jose::Algorithm;
 use serde_json::{Value, json};
 
-/// Presents each and holds the answers against one another; the reasons are told apart in the metric alone.
+/// Presents each token and compares the responses; only the metric distinguishes the reasons.
 async fn refused(lab: &Lab, tokens: &[(&str, String)], reason: Option<&str>) {
     for (what, token) in tokens {
         let answer = lab.present(token).await;
@@ -144,7 +144,7 @@ async fn no_key_is_taken_from_inside_a_token() {
         ("no kid", sign(json!({"kid": null}))),
     ];
     refused(&lab, &tokens, None).await;
-    // one fetch for the sake of the unknown keys: metadata and keys
+    // one fetch because of the unknown keys: metadata and keys
     assert!(lab.idp.requests() - before <= 2);
 }
 
@@ -176,7 +176,7 @@ async fn times_are_held_without_mercy_for_the_end() {
         ("not yet valid", lab.token_with(json!({"nbf": now + 120}))),
         ("from the future", lab.token_with(json!({"iat": now + 120}))),
         (
-            "lives too long",
+            "a lifetime that is too long",
             lab.token_with(json!({"exp": now + 200_000})),
         ),
     ];
@@ -207,7 +207,7 @@ async fn issuer_audience_and_subject_are_held_exactly() {
         ("another case", lab.token_with(json!({"aud": "Portal"}))),
         ("a prefix", lab.token_with(json!({"aud": "port"}))),
         (
-            "the downstream's",
+            "the upstream's",
             lab.token_with(json!({"aud": "orders-api"})),
         ),
         ("no audience", lab.token_with(json!({"aud": null}))),

@@ -1,5 +1,5 @@
-//! Requests as bytes: one that has two readings is refused and its connection closed; what the API gets is one canonical
-//! message, whatever the client wrote.
+//! Requests as bytes: a request with two interpretations is refused and its connection is closed. The API always gets one
+//! canonical message.
 
 use super::{assert_own, assert_untouched};
 use crate::e2e::support::{
@@ -8,7 +8,7 @@ use crate::e2e::support::{
 };
 use tokio::io::AsyncWriteExt;
 
-/// Request lines; the rest of the head is sound.
+/// Malformed request lines; the rest of the head is valid.
 const LINES: &[&str] = &[
     "GET /status x HTTP/1.1",
     "GET /status  HTTP/1.1",
@@ -60,7 +60,7 @@ const LINES: &[&str] = &[
     "PRI * HTTP/2.0",
 ];
 
-/// Field lines and bodies of a POST that has a Host.
+/// Malformed field lines and bodies of a POST that has a Host.
 const MESSAGES: &[&str] = &[
     "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n",
@@ -135,17 +135,17 @@ const CHUNKS: &[&str] = &[
     "5\r\nhello\r\n0\r\nGET /orders HTTP/1.1\r\n\r\n",
 ];
 
-/// Sends `bytes` on a connection of their own and holds the answer against the documented one.
+/// Sends `bytes` on a new connection and compares the response with the documented one.
 async fn assert_refused(lab: &Lab, bytes: &[u8], status: u16) -> String {
     let shown = String::from_utf8_lossy(bytes).into_owned();
     let mut client = Client::connect(lab.address()).await;
-    // whoever smuggles sends the second request along
+    // request smuggling sends a second request with the first one
     client.send(bytes).await;
     client
         .send(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n")
         .await;
     let answer = client.answer(Kind::Response).await;
-    let answer = answer.unwrap_or_else(|| panic!("no answer to {shown:?}"));
+    let answer = answer.unwrap_or_else(|| panic!("no response to {shown:?}"));
     assert_eq!(answer.status(), status, "{shown:?}");
     assert_own(&answer, status, "invalid_request", &["evil", "hello"]);
     assert_eq!(answer.field("connection"), Some("close"), "{shown:?}");
@@ -512,7 +512,7 @@ async fn a_client_of_http_1_0_hears_of_no_informational_response() {
         let rest = client.rest_so_far();
         assert!(rest.starts_with(b"HTTP/1.1 200 OK\r\n"), "{fields}");
         let request = lab.origin.request();
-        // RFC 9110 §10.1.1: such a client does not wait, whatever it says
+        // RFC 9110 §10.1.1: such a client does not wait, even if it sends `Expect`
         assert_eq!(request.field("expect"), None);
         assert_eq!(request.body, body.as_bytes());
     }
@@ -723,12 +723,12 @@ async fn a_request_that_arrives_while_another_is_served_waits_for_its_turn() {
     let first = client
         .answer(Kind::Response)
         .await
-        .expect("the first answer");
+        .expect("the first response");
     assert_eq!((first.status(), &first.body[..]), (200, &b"first"[..]));
     let second = client
         .answer(Kind::Response)
         .await
-        .expect("the second answer");
+        .expect("the second response");
     assert_eq!((second.status(), &second.body[..]), (200, &b"second"[..]));
 }
 
@@ -744,12 +744,12 @@ async fn a_malformed_request_sent_ahead_does_not_touch_the_one_before_it() {
     let first = client
         .answer(Kind::Response)
         .await
-        .expect("the first answer");
+        .expect("the first response");
     assert_eq!(first.status(), 200);
     let second = client
         .answer(Kind::Response)
         .await
-        .expect("the second answer");
+        .expect("the second response");
     assert_own(&second, 400, "invalid_request", &[]);
     assert!(client.ends().await);
     assert_eq!(lab.origin.requests().len(), 1);
@@ -759,10 +759,10 @@ async fn a_malformed_request_sent_ahead_does_not_touch_the_one_before_it() {
 async fn a_request_sent_ahead_of_an_early_refusal_is_never_answered_with_the_others_answer() {
     let lab = Lab::start().await;
     let mut client = Client::connect(lab.address()).await;
-    // refused without a token, its body unread
+    // refused because it has no token; its body is not read
     let head = b"POST /orders/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
     client.send(head).await;
-    let first = client.answer(Kind::Response).await.expect("an answer");
+    let first = client.answer(Kind::Response).await.expect("a response");
     assert_own(&first, 401, "unauthorized", &[]);
     let _ = client.stream.write_all(&Ask::get("/status").bytes()).await;
     assert!(client.ends().await);

@@ -1,4 +1,4 @@
-//! A real browser, where there is one: `.ci/run` asks for this test by name and says so where it cannot.
+//! A real browser, if one is installed: `.ci/run` runs this test by name, or reports that it is skipped.
 
 use crate::e2e::support::{Lab, PATIENCE, answer};
 use std::{
@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Asks with each token in turn and writes what a script can see of each answer.
+/// Sends a request with each token in turn and writes what a script can see of each response.
 const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><pre id="seen"></pre><script>
 const seen = [];
 async function ask(method, token) {
@@ -51,7 +51,7 @@ async fn serve(listener: TcpListener, page: String) {
     }
 }
 
-/// What the page of `origin` shows once its script has ended.
+/// Returns what the page of `origin` shows after its script has ended.
 async fn shown(origin: &str, profile: &Path) -> serde_json::Value {
     let mut chromium = Command::new("chromium");
     chromium
@@ -119,7 +119,7 @@ async fn a_script_of_an_allowed_origin_calls_the_api_and_reads_a_refusal_and_no_
     assert_eq!(seen[2], serde_json::json!(["DELETE", "TypeError"]));
     assert_eq!(lab.origin.request().method(), "POST");
 
-    // the same page under this machine's other name is another origin
+    // the same page under this machine's other name has a different origin
     lab.origin.forget();
     let seen = shown(&format!("http://localhost:{}", page.port()), profile.path()).await;
     let refused = |method: &str| serde_json::json!([method, "TypeError"]);

@@ -90,7 +90,7 @@ async fn what_is_no_preflight_of_a_route_with_cors_is_an_ordinary_request() {
     assert_own(&answer, 404, "not_found", &[]);
     let ask = Ask::new("OPTIONS", "/orders/1").field("Origin", APP);
     assert_own(&lab.ask(ask).await, 404, "not_found", &[]);
-    // without rules the question is the API's, and needs a token
+    // without CORS rules the preflight request is for the API, and needs a token
     let answer = lab.ask(preflight("/closed/1", APP, "GET")).await;
     assert_own(&answer, 401, "unauthorized", &[]);
     assert_eq!(permissions(&answer), [""; 0]);

@@ -1,4 +1,4 @@
-//! Streams of events, which last longer than an answer does.
+//! Event streams, which last longer than ordinary responses.
 
 use crate::e2e::support::{Ask, Client, Lab, PATIENCE, Reply, Setup, wire::Kind};
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
@@ -23,7 +23,7 @@ const HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const EVENT: &[u8] = b"9\r\ndata: 1\n\n\r\n";
 
-/// Has the downstream send what is sent into the channel.
+/// Makes the upstream send the data that is sent into the channel.
 fn stream(lab: &Lab) -> UnboundedSender<Vec<u8>> {
     let (parts, receiver) = unbounded_channel();
     let receiver = Mutex::new(Some(receiver));

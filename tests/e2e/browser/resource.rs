@@ -1,4 +1,4 @@
-//! Protected resources, and where clients read about them (RFC 9728).
+//! Metadata of protected resources (RFC 9728).
 
 use crate::e2e::{
     answers::{assert_own, assert_untouched},
@@ -95,7 +95,7 @@ async fn a_public_route_has_none_and_no_downstream_can_speak_of_one() {
         assert_eq!(answer.status(), 404, "{path}");
     }
     assert_untouched(&lab);
-    // what only begins like it is a route's
+    // a path that only starts with it belongs to a route
     let answer = lab.ask(Ask::get(&format!("{WELL_KNOWN}s"))).await;
     assert_eq!(answer.status(), 200);
 }

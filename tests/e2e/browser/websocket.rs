@@ -20,7 +20,7 @@ use tokio_tungstenite::{
     },
 };
 
-/// A server that repeats what it is told, and the heads of the handshakes it saw.
+/// A server that repeats every message, and the heads of the handshakes that it received.
 struct Echo {
     address: std::net::SocketAddr,
     heads: Arc<Mutex<Vec<HeaderMap>>>,
@@ -111,7 +111,7 @@ async fn open(
         request.headers_mut().append(name, value.parse().unwrap());
     }
     let opening = tokio_tungstenite::connect_async(request);
-    let (socket, _) = timeout(PATIENCE, opening).await.expect("no answer")?;
+    let (socket, _) = timeout(PATIENCE, opening).await.expect("no response")?;
     Ok(socket)
 }
 
@@ -182,7 +182,7 @@ async fn a_tunnel_ends_when_its_token_does_though_nobody_says_anything() {
     .await;
     lab.counts("obo_requests_total", &["live", "ended"], 1)
         .await;
-    // and the next one gets a token of its own
+    // and the next one gets a new token
     let mut socket = open(&lab, "/live/1", &[("Authorization", &bearer)])
         .await
         .unwrap();
@@ -243,7 +243,7 @@ async fn the_token_does_not_cross_in_the_subprotocol() {
     let fields = fields
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    // a server that agrees to no protocol is one that this client refuses
+    // this client refuses a server that selects no protocol
     let _ = open(&lab, "/live/1", &fields).await;
     until("the handshake arrives", || {
         !echo.heads.lock().unwrap().is_empty()

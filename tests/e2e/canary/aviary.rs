@@ -1,4 +1,4 @@
-//! The program among its neighbours, and the search through all that it leaves behind.
+//! The program with a provider and an upstream, and the search through all of its output.
 
 use super::traces::{Canary, Text};
 use crate::e2e::support::{
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::{fs, net::SocketAddr, path::Path};
 use tempfile::TempDir;
 
-/// The program at its most talkative, between a provider and a downstream.
+/// The program with the most verbose log, between a provider and an upstream.
 pub struct Aviary {
     pub idp: Provider,
     pub origin: Origin,
@@ -17,7 +17,7 @@ pub struct Aviary {
     folder: TempDir,
     /// Every token that was presented.
     pub canaries: Vec<Canary>,
-    /// Every byte that clients got.
+    /// Every byte that clients received.
     pub answers: Vec<u8>,
 }
 
@@ -118,7 +118,7 @@ impl Aviary {
         answer
     }
 
-    /// Ends the program and looks through everything that it left behind.
+    /// Stops the program and searches all of its output.
     pub async fn search(self) -> usize {
         let metrics = self.process.metrics().await;
         let (status, output) = self.process.end();
@@ -134,7 +134,7 @@ impl Aviary {
                 let found = requests
                     .into_iter()
                     .find(|request| canary.is_in(&Text::new(format!("{request:?}").as_bytes())));
-                format!("the downstream received {}: {found:#?}", canary.token)
+                format!("the upstream received {}: {found:#?}", canary.token)
             };
             assert!(!canary.is_in(&received), "{}", where_it_is());
         }

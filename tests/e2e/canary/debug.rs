@@ -1,4 +1,4 @@
-//! What a careless `{:?}` would print, at every stage of an exchange.
+//! The output of `{:?}` at every stage of an exchange.
 
 use super::traces::{Canary, Text};
 use crate::e2e::support::{Setup, Signer, install_crypto, lab};

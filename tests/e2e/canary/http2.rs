@@ -1,4 +1,4 @@
-//! The same over HTTP/2, where a head is no text and the host stands in the target.
+//! The canary tests over HTTP/2, where a head is not text and the target contains the host.
 
 use super::{Aviary, requests};
 use reqwest::{Certificate, Client, Method, Version, header::HeaderMap};
@@ -32,7 +32,7 @@ async fn start() -> (Aviary, Client, String) {
     (aviary, client, origin)
 }
 
-/// Status and everything that came back.
+/// Returns the status and the whole response.
 async fn ask(
     client: &Client,
     method: &str,

@@ -1,4 +1,4 @@
-//! Requests that repeat their token wherever a client can write something.
+//! Requests that repeat their token in every place that a client can write.
 
 use crate::e2e::support::{Ask, encoded};
 use base64::{
@@ -78,7 +78,7 @@ pub fn copies() -> Vec<Copy> {
     ]
 }
 
-/// Targets below `path` that repeat the token.
+/// Returns targets below `path` that repeat the token.
 pub fn targets() -> Vec<fn(&str, &str) -> String> {
     vec![
         |path, t| format!("{path}/{t}"),
@@ -97,13 +97,13 @@ pub fn targets() -> Vec<fn(&str, &str) -> String> {
     ]
 }
 
-/// Whether a request presents the token as it should.
+/// How the request presents the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presented {
     AsBearer,
 }
 
-/// A body framed in chunks whose trailers or extensions repeat the token.
+/// A chunked body whose trailers or extensions repeat the token.
 pub struct Chunked(fn(&str) -> String);
 
 impl Chunked {
@@ -128,7 +128,7 @@ pub fn bodies() -> Vec<Chunked> {
     ]
 }
 
-/// What is no request at all.
+/// Returns bytes that are not a request.
 pub fn garbage(token: &str) -> Vec<Vec<u8>> {
     let head = format!("Host: api.example.com\r\nAuthorization: Bearer {token}\r\n");
     let many: String = (0..300).map(|n| format!("X-{n}: {token}\r\n")).collect();
@@ -153,7 +153,7 @@ pub fn garbage(token: &str) -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// Requests that end in the middle.
+/// Returns requests that end in the middle.
 pub fn abandoned(token: &str) -> Vec<Vec<u8>> {
     let whole = Ask::post("/orders/1", "x".repeat(1000))
         .bearer(token)
@@ -164,7 +164,7 @@ pub fn abandoned(token: &str) -> Vec<Vec<u8>> {
         .to_vec()
 }
 
-/// What is no usable answer.
+/// Returns responses that are not usable.
 pub fn broken_answers() -> Vec<&'static [u8]> {
     vec![
         b"",

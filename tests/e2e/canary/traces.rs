@@ -1,9 +1,9 @@
-//! Finding a secret again, however it was written.
+//! Finds a secret in any encoding.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use memchr::memmem;
 
-/// A token whose traces are looked for.
+/// A token to search for.
 #[derive(Debug, Clone)]
 pub struct Canary {
     pub token: String,
@@ -25,21 +25,21 @@ impl Canary {
         self.token.split('.').nth(1).unwrap()
     }
 
-    /// Whether the token, or the part that makes it one, stands in `text`.
+    /// Returns `true` if `text` contains the token or its signature.
     pub fn is_in(&self, text: &Text) -> bool {
         text.holds(self.signature())
     }
 
-    /// Whether what the token says stands in `text`.
+    /// Returns `true` if `text` contains the token's payload.
     pub fn payload_is_in(&self, text: &Text) -> bool {
         text.holds(self.payload())
     }
 }
 
-/// Bytes in every reading that is looked through, made once.
+/// Bytes in every decoding that is searched, computed once.
 pub struct Text {
     plain: Vec<Vec<u8>>,
-    /// With base64's first alphabet in place of its second.
+    /// The bytes with the standard base64 alphabet instead of the URL-safe one.
     standard: Vec<Vec<u8>>,
     lower: Vec<Vec<u8>>,
 }
@@ -70,7 +70,7 @@ impl Text {
             let mut readings = readings.iter();
             readings.any(|reading| memmem::find(reading, needle).is_some())
         };
-        // the groups of three that base64 sees whole, wherever in a text the secret begins
+        // the complete groups of three bytes, for every position at which the secret can start
         let in_base64 = (0..3).any(|skipped| {
             let rest = &secret.as_bytes()[skipped..];
             let whole = &rest[..rest.len() / 3 * 3];

@@ -1,4 +1,4 @@
-//! Time and randomness that fail when they are told to.
+//! Sources of time and randomness that fail on request.
 
 use obo_gateway::clock::{Clock, NoRandomness, Randomness, SystemClock, SystemRandomness};
 use std::{
@@ -37,10 +37,10 @@ impl Randomness for BrokenRandomness {
     }
 }
 
-/// The machine's clock, which panics when it is asked for the n-th time.
+/// The machine's clock, which panics when it is read for the n-th time.
 #[derive(Debug)]
 pub struct BrokenClock {
-    /// How many more questions are answered; negative: all.
+    /// Number of readings before the panic; negative: no panic.
     left: AtomicI64,
     panics: AtomicUsize,
 }

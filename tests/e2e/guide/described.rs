@@ -1,4 +1,4 @@
-//! Answers are as `docs/openapi.json` describes them, which is the same text that the gateway serves.
+//! Responses match `docs/openapi.json`, which is the same text that the gateway serves.
 
 use crate::json_schema::Validator;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap());
 
-/// Holds `body` against the schema of this name.
+/// Validates `body` against the schema of this name.
 #[track_caller]
 pub(super) fn assert_described(schema: &str, body: &Value) {
     let whole = json!({

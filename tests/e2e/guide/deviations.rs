@@ -1,4 +1,4 @@
-//! Where the gateway answers otherwise than the guide, on purpose.
+//! Intended differences between the gateway's responses and the guide.
 
 use super::rig::{
     ACCESS_TOKEN, END_USER, Guide, ID_TOKEN, JWT, USER_ID, audiences, names, refused, scopes, text,
@@ -48,7 +48,7 @@ async fn scope_never_grows() {
     refused(&guide.ask(&form).await, "invalid_scope");
     let profile = [&form[..2], &[("scope", "openid profile")]].concat();
     refused(&guide.ask(&profile).await, "invalid_scope");
-    // nor does it grow by impersonation: neither of the two may write settings
+    // impersonation does not add scope either: neither of the two users may write settings
     let form = [
         ("subject_token", END_USER),
         ("subject_token_type", USER_ID),
@@ -89,7 +89,7 @@ async fn a_jwt_access_token_has_the_shape_of_rfc_9068() {
         );
     }
     assert_eq!(scopes(&claims), ["aggregates.read", "openid"]);
-    // the ID token beside it says by its header that it is none
+    // the header of the ID token shows that it is not an access token
     let (header, _) = guide.verified(&text(&answer, "id_token")).await;
     assert_ne!(header["typ"], "at+jwt");
 }

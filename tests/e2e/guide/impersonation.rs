@@ -1,4 +1,4 @@
-//! One user in the role of another: by the other's token, by the bare name, by a JWT of the client's.
+//! Impersonation: with the other user's token, with a plain user id, and with a JWT that the client signed.
 
 use super::rig::{
     ACCESS_TOKEN, ADMINISTRATOR, APP, AUDIENCES, COLLEAGUE, END_USER, Guide, ID_TOKEN,

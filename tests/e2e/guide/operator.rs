@@ -1,4 +1,4 @@
-//! What an operator's revocation of the gateway's own tokens ends.
+//! The effect of an operator's revocation of the gateway's own tokens.
 
 use super::rig::{ACCESS_TOKEN, AGGREGATES, Guide, WEB, granted, refused, text};
 use crate::e2e::revocation::revoke;
@@ -26,7 +26,7 @@ async fn an_opaque_token_ends_with_what_was_made_of_it() {
     assert!(!is_active(&guide, &first).await);
     assert!(!is_active(&guide, &second).await);
     assert!(is_active(&guide, &other).await);
-    // no longer than the token would have lived: twelve hours
+    // not longer than the token's lifetime: twelve hours
     let held = told["until"].as_i64().unwrap() - told["at"].as_i64().unwrap();
     assert!((43_000..=43_200).contains(&held), "{told}");
 }
@@ -48,7 +48,7 @@ async fn a_refresh_token_ends_with_all_that_came_of_it() {
     };
     let used = text(&first, "refresh_token");
     let second = granted(&refresh(&used).await);
-    // also one that was used: it names its family
+    // also a refresh token that was used before: it identifies its family
     assert_eq!(revoked(&guide, &used).await["revoked"], "refresh_token");
     for answer in [&first, &second] {
         assert!(!is_active(&guide, &text(answer, "access_token")).await);

@@ -20,7 +20,7 @@ pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 pub(super) const END_USER: &str = "259242039378444290";
 pub(super) const IMPERSONATOR: &str = "259241944654282754";
-/// May do nothing, and is in the end user's organisation.
+/// A user without permissions in the end user's organisation.
 pub(super) const COLLEAGUE: &str = "259241900000000001";
 /// An administrator of the end user's organisation.
 pub(super) const ADMINISTRATOR: &str = "259241900000000002";
@@ -37,7 +37,7 @@ pub(super) const AUDIENCES: [&str; 6] = [
     "console",
 ];
 
-/// A client with its secret.
+/// A client and its secret.
 #[derive(Clone, Copy)]
 pub(super) struct Client {
     pub id: &'static str,
@@ -48,7 +48,7 @@ pub(super) const WEB: Client = Client {
     id: "web@portal",
     secret: "eNdXJzB5RK5CXSpa4HqEfbdDqlM7drpskEHq1RBYMby0tM1MaCidyWsWlp5mglbN",
 };
-/// The same application, where its credentials stand in the form.
+/// The web application, with its credentials in the form.
 pub(super) const FORM: Client = Client {
     id: "form@portal",
     secret: "qHqEfbdDqlM7drpskEHq1RBYMby0tM1MaCidyWsWlp5mglbNeNdXJzB5RK5CXSpa",
@@ -152,12 +152,12 @@ impl Guide {
         self.signed_in(json!({"sub": END_USER, "scope": "openid profile email aggregates.read settings.write"}))
     }
 
-    /// The impersonator's: no profile.
+    /// Returns the impersonator's access token, without a profile.
     pub(super) fn impersonator(&self) -> String {
         self.signed_in(json!({"sub": IMPERSONATOR, "scope": "openid"}))
     }
 
-    /// An access token of the provider's with some claims replaced; null removes one.
+    /// Returns an access token of the provider with some claims replaced; null removes one.
     pub(super) fn signed_in(&self, changes: Value) -> String {
         let now = self.lab.now();
         let claims = json!({
@@ -195,7 +195,7 @@ impl Guide {
         self.app.sign_bytes(&header, claims.to_string().as_bytes())
     }
 
-    /// The assertion by which that client authenticates, good for one request.
+    /// Returns the assertion by which that client authenticates, for one request.
     pub(super) fn assertion(&self) -> String {
         let now = self.lab.now();
         let mut serial = [0; 16];
@@ -215,20 +215,20 @@ impl Guide {
         self.lab.ask(ask).await
     }
 
-    /// A token exchange of the portal's web application.
+    /// Sends a token exchange by the portal's web application.
     pub(super) async fn ask(&self, form: &[(&str, &str)]) -> Answer {
         let grant = ("grant_type", GRANT);
         let form: Vec<_> = std::iter::once(grant).chain(form.iter().copied()).collect();
         self.post("/oauth/v2/token", WEB, &form).await
     }
 
-    /// The same where it has to succeed.
+    /// Sends a token exchange that must succeed.
     pub(super) async fn exchange(&self, form: &[(&str, &str)]) -> Value {
         let answer = self.ask(form).await;
         granted(&answer)
     }
 
-    /// A token exchange of the portal's second client, which signs an assertion for it.
+    /// Sends a token exchange by the portal's second client, which signs an assertion for it.
     pub(super) async fn ask_by_assertion(&self, form: &[(&str, &str)]) -> Answer {
         let assertion = self.assertion();
         let own = [
@@ -243,7 +243,7 @@ impl Guide {
         self.lab.ask(form_of("/oauth/v2/token", &form)).await
     }
 
-    /// What the client gets to know of a token.
+    /// Returns the introspection response for a token.
     pub(super) async fn introspect(&self, by: Client, token: &str) -> Value {
         let answer = self
             .post("/oauth/v2/introspect", by, &[("token", token)])
@@ -255,7 +255,7 @@ impl Guide {
         told
     }
 
-    /// An opaque access token of the gateway's own that says the same as `token`.
+    /// Returns an opaque access token of the gateway with the same content as `token`.
     pub(super) async fn opaque(&self, token: &str) -> String {
         let form = [
             ("subject_token", token),
@@ -264,7 +264,7 @@ impl Guide {
         text(&self.exchange(&form).await, "access_token")
     }
 
-    /// Header and claims of a JWT of the gateway's, whose signature the published keys prove.
+    /// Returns header and claims of a JWT of the gateway, verified with the published keys.
     pub(super) async fn verified(&self, token: &str) -> (Value, Value) {
         let keys = self.lab.ask(Ask::get("/oauth/v2/keys")).await;
         let keys: JwkSet = serde_json::from_slice(&keys.body).unwrap();
@@ -274,7 +274,7 @@ impl Guide {
         rules.set_issuer(&[lab::GATEWAY_ISSUER]);
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         rules.validate_aud = false;
-        // the time is the gateway's, which a test may have moved
+        // the time is that of the gateway's clock, which a test may have moved
         rules.validate_exp = false;
         let key = DecodingKey::from_jwk(key).unwrap();
         let token = jsonwebtoken::decode::<Value>(token, &key, &rules).unwrap();
@@ -285,7 +285,7 @@ impl Guide {
         self.verified(token).await.1
     }
 
-    /// The provider's URL: `iss` of everybody who signed in there.
+    /// Returns the provider's URL: `iss` of all users who signed in there.
     pub(super) fn provider(&self) -> &str {
         self.lab.idp.issuer()
     }
@@ -321,7 +321,7 @@ pub(super) fn form_of(path: &str, form: &[(&str, &str)]) -> Ask {
         .field("Accept", "application/json")
 }
 
-/// The members of a token answer.
+/// Returns the members of a token response.
 #[track_caller]
 pub(super) fn granted(answer: &Answer) -> Value {
     assert_eq!(
@@ -338,7 +338,7 @@ pub(super) fn granted(answer: &Answer) -> Value {
     members
 }
 
-/// A refusal holds a code, a sentence, and nothing of a token.
+/// Asserts that a refusal contains a code and a sentence, and no part of a token.
 #[track_caller]
 pub(super) fn refused(answer: &Answer, error: &str) {
     let body = answer.json();
@@ -370,7 +370,7 @@ pub(super) fn names(members: &Value) -> Vec<&str> {
     names
 }
 
-/// The scopes of an answer, in order.
+/// Returns the scopes of a response, in order.
 pub(super) fn scopes(members: &Value) -> Vec<&str> {
     let mut scopes: Vec<_> = members["scope"].as_str().unwrap().split(' ').collect();
     scopes.sort_unstable();

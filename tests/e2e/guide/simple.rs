@@ -15,7 +15,7 @@ const FIVE: [&str; 5] = [
     "settings.write",
 ];
 
-/// The reduced token of the guide's first example, and the answer it came in.
+/// Returns the reduced token of the guide's first example, and its response.
 async fn reduced(guide: &Guide) -> Value {
     let subject = guide.opaque(&guide.end_user()).await;
     let form = [

@@ -1,4 +1,4 @@
-//! Why an issuer's keys cannot be had.
+//! The log line when an issuer's keys cannot be fetched or used.
 
 use super::{Does, Running, ok, says, serve, text};
 use crate::e2e::support::{PATIENCE, Signer, process::Process};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 const UPSTREAM: &str = r#"targets: [ { url: "http://127.0.0.1:1" } ]"#;
 const METADATA: &str = "/.well-known/openid-configuration";
 
-/// The line about the keys of `issuer`, in whose place `{ISSUER}` of an answer stands.
+/// Returns the log line about the keys of an issuer with these responses, and the issuer.
 async fn line_of(answer: impl Fn(&str, &str) -> Does + Send + Sync + 'static) -> (Value, String) {
     let own = Arc::new(OnceLock::<String>::new());
     let known = Arc::clone(&own);
@@ -111,7 +111,7 @@ async fn a_document_that_cannot_be_fetched_or_read_is_told_with_its_url_and_why(
         );
         assert!(why.contains(expected), "{expected} is not in {why}");
         assert!(!line.to_string().contains("secret"), "{line}");
-        // nothing is kept where nothing was there
+        // no fetched keys stay in use, because there were none
         assert!(!text(&line, "message").contains("last fetched"), "{line}");
     }
 }
@@ -200,5 +200,5 @@ async fn has_keys(process: &Process) {
             ticks.tick().await;
         }
     };
-    timeout(PATIENCE, fetched).await.expect("no keys are there");
+    timeout(PATIENCE, fetched).await.expect("there are no keys");
 }

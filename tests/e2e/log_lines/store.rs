@@ -1,4 +1,4 @@
-//! A server of the store that is away. Skipped where `redis-server` is not installed.
+//! A store whose server is unavailable. Skipped if `redis-server` is not installed.
 
 use super::text;
 use crate::{

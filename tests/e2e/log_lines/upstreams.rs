@@ -1,4 +1,4 @@
-//! Why an API could not answer: certificates, and what was waited for.
+//! The log line when an upstream fails: certificates and timeouts.
 
 use super::{Does, Running, serve, text};
 use crate::e2e::support::{Ask, Client};
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The gateway's line and the access log's about one request that fails.
+/// Returns the lines of the gateway's log and of the access log about one failed request.
 async fn failing(upstream: &str, files: &[(&str, String)]) -> (Value, Value, u16) {
     let running = Running::before(upstream, files);
     let mut client = Client::connect(running.process.address).await;
@@ -153,7 +153,7 @@ async fn a_timeout_says_what_was_waited_for() {
 
 #[tokio::test]
 async fn a_connection_that_never_stands_is_told_apart_from_a_handshake_that_never_ends() {
-    // its queue is full: the system leaves every further attempt without an answer
+    // its queue is full: the system does not respond to further connection attempts
     let full = TcpSocket::new_v4().unwrap();
     full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = full.listen(1).unwrap();

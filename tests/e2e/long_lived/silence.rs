@@ -1,11 +1,11 @@
-//! How long a response may be silent: `idle` where it is a stream, `response` where it is not.
+//! How long a response may be silent: `idle` for streams, `response` for all others.
 
 use super::{EVENTS, ROUTES, SWITCH, Told, chunk, handshake};
 use crate::e2e::support::{Ask, Client, Lab, Reply, wire::Kind};
 use std::time::Duration;
 use tokio::{net::TcpListener, time::timeout};
 
-/// Waits until a request that began now has run out of `response`.
+/// Waits until the timeout `response` of a request that starts now has passed.
 async fn until_response_is_over(lab: &Lab, told: &Told, token: &str) {
     let mut hanging = Client::connect(lab.address()).await;
     let ask = Ask::get("/orders/hangs").bearer(token);
@@ -68,7 +68,7 @@ async fn a_response_that_is_no_stream_is_cut_when_it_is_silent_for_longer_than_r
         let path = format!("/orders/{number}");
         let head = EVENTS.replace("text/event-stream", content_type);
         let ask = Ask::get(&path).bearer(&token).field("Accept", "*/*");
-        // the head is kept back until its body begins
+        // the head is sent when the body begins
         let begin = format!("{head}{}", chunk("first"));
         let mut client = told.open(lab.address(), ask, &begin).await;
         client.until_received(b"first").await;
@@ -108,7 +108,7 @@ async fn a_tunnel_is_cut_when_its_upstream_is_silent_for_longer_than_idle_whatev
 
 #[tokio::test]
 async fn an_upstream_that_does_not_read_an_upload_is_given_up_after_response() {
-    // the system accepts the connection, and nobody reads from it
+    // the system accepts the connection, and no program reads from it
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", upstream.local_addr().unwrap());
     let lab = Lab::routes(&ROUTES.replacen("ORIGIN", &address, 1)).await;
@@ -123,7 +123,7 @@ async fn an_upstream_that_does_not_read_an_upload_is_given_up_after_response() {
         )
         .await;
     let piece = vec![0; 1 << 20];
-    // as much as there is room for on the way
+    // as much as fits into the buffers on the way
     while timeout(Duration::from_millis(200), client.send(&piece))
         .await
         .is_ok()

@@ -1,4 +1,4 @@
-//! A provider, a downstream, the program between them, and the file that it is told to read again.
+//! A provider, an upstream, the program between them, and the file that it reloads.
 
 use crate::e2e::support::{
     Answer, Ask, Client, Origin, Provider, Setup, install_crypto,
@@ -41,7 +41,7 @@ impl Rig {
         }
     }
 
-    /// The file that it was started with.
+    /// The file that the program was started with.
     pub fn yaml(&self) -> String {
         self.file.clone()
     }
@@ -54,7 +54,7 @@ impl Rig {
         self.process.hang_up();
     }
 
-    /// Has it serve `file`.
+    /// Makes the program serve `file`.
     pub async fn reload(&mut self, file: &str) {
         self.write(file);
         self.hang_up();
@@ -105,20 +105,20 @@ impl Rig {
 
     pub async fn ask(&self, ask: &Ask) -> Answer {
         let mut client = Client::connect(self.process.address).await;
-        client.ask(ask).await.expect("no answer")
+        client.ask(ask).await.expect("no response")
     }
 
     pub async fn present(&self, token: &str) -> Answer {
         self.ask(&Ask::get("/orders/1").bearer(token)).await
     }
 
-    /// The status for a request with a token of its own.
+    /// Returns the status for a request with a new token.
     pub async fn status(&self, path: &str) -> u16 {
         let token = self.token();
         self.ask(&Ask::get(path).bearer(&token)).await.status()
     }
 
-    /// The claims of the token that the downstream got last, verified with the keys that are published now.
+    /// Returns the claims of the last token that the upstream got, verified with the currently published keys.
     pub async fn issued(&self) -> Value {
         self.last_token().await.claims
     }
@@ -136,13 +136,13 @@ impl Rig {
         obo::verify(self.process.address, token, self.now()).await
     }
 
-    /// How many keys are published.
+    /// Returns the number of published keys.
     pub async fn published(&self) -> usize {
         let keys = self.ask(&Ask::get("/oauth/v2/keys")).await.json();
         keys["keys"].as_array().unwrap().len()
     }
 
-    /// A public route, as an item of `routes`.
+    /// Returns a public route, as an item of `routes`.
     pub fn public(&self, prefix: &str) -> String {
         let (name, url) = (prefix.trim_start_matches('/'), self.origin.url());
         format!(
@@ -155,13 +155,13 @@ impl Rig {
         issuer.trim_start_matches("http://").parse().unwrap()
     }
 
-    /// An address that was free a moment ago.
+    /// Returns an address that was free a moment ago.
     pub fn free_address(&self) -> SocketAddr {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     }
 
-    /// Ends it: exit status and output.
+    /// Stops the program; returns its exit status and output.
     pub fn end(self) -> (i32, String) {
         let (status, output) = self.process.end();
         (status, String::from_utf8_lossy(&output).into_owned())

@@ -1,4 +1,4 @@
-//! What is open at both when something is revoked at one of them.
+//! Open responses at both gateways when one of them makes a revocation.
 
 use super::{
     WITHIN,
@@ -31,7 +31,7 @@ async fn open(replica: &Replica, told: &Told, name: &str, token: &str) -> Vec<(S
     open
 }
 
-/// How long each takes to end.
+/// Returns the time until each has ended.
 async fn all_end(open: Vec<(String, Client)>) -> Duration {
     let since = Instant::now();
     let ending = open.into_iter().map(|(what, mut client)| async move {

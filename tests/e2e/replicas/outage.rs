@@ -11,7 +11,7 @@ use crate::e2e::{
 use serde_json::json;
 use tokio::time::Instant;
 
-/// 503, and when to ask again.
+/// Asserts 503 with `Retry-After`.
 #[track_caller]
 fn assert_unavailable(answer: &Answer) {
     assert_eq!(
@@ -33,7 +33,7 @@ async fn without_the_server_tokens_are_exchanged_and_neither_refreshed_nor_revok
     pair.server.stop();
 
     for replica in [&pair.one, &pair.two] {
-        // remembered or not
+        // with or without a cache entry
         assert_eq!(replica.present(&token).await.status(), 200);
         assert_eq!(replica.present(&pair.user()).await.status(), 200);
         assert_eq!(replica.introspect(&token).await["active"], true);
@@ -50,7 +50,7 @@ async fn without_the_server_tokens_are_exchanged_and_neither_refreshed_nor_revok
         assert!(began.elapsed() <= WITHIN, "{:?}", began.elapsed());
         let asked = json!({"client": {"id": "portal"}, "forever": true});
         assert_unavailable(&revoke_at(replica.process.admin, &asked).await);
-        // what was not answered for does not hold
+        // a revocation without a successful response does not apply
         assert_eq!(replica.present(&token).await.status(), 200);
     }
     assert!(
@@ -80,7 +80,7 @@ async fn with_the_server_back_revocations_go_on_and_earlier_ones_hold() {
     let took = pair.two.until_refused(&token).await;
     println!("refused at the other {took:?} after that");
     assert!(took <= 2 * WITHIN, "{took:?}");
-    // the attempt that failed has not used the token up
+    // the failed attempt has not used the token
     let refreshed = pair.two.refresh(&member(&issued, "refresh_token")).await;
     assert_eq!(refreshed.status(), 200, "{}", refreshed.json());
 
@@ -119,7 +119,7 @@ routes: [ { name: all, match: { prefix: / }, upstream: { targets: [ { url: "http
     let text = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(1), "{text}");
     assert!(text.contains("try again"), "{text}");
-    // beside a mistake, the mistake counts
+    // if there is also a configuration error, that error is reported
     std::fs::write(&file, yaml.replace("prefix: /", "prefix: nowhere")).unwrap();
     assert_eq!(run(&file).status.code(), Some(2));
 }

@@ -60,9 +60,9 @@ pub(super) struct Replica {
 }
 
 impl Pair {
-    /// None where there is no server to be had.
+    /// Returns `None` if there is no server.
     pub(super) async fn start() -> Option<Self> {
-        // a process that is killed loses nothing that it wrote; only flushing each write waits for a busy disk
+        // a killed process does not lose what it wrote, so flushing every write would only wait for a busy disk
         let server = Server::start(&["--appendfsync", "no"])?;
         install_crypto();
         let (idp, origin) = (Provider::start().await, Origin::start().await);
@@ -105,21 +105,21 @@ impl Pair {
         })
     }
 
-    /// A token of the provider's.
+    /// Returns a token of the provider.
     pub(super) fn user(&self) -> String {
         let changes = json!({"scope": "offline_access orders.read"});
         let claims = self.idp.claims(SystemClock.now().as_secs(), changes);
         self.idp.signer().sign(&claims)
     }
 
-    /// A token that the provider issued to the client that exchanges.
+    /// Returns a token that the provider issued to the client that exchanges tokens.
     pub(super) fn clients_own(&self) -> String {
         let changes = json!({"scope": "orders.read", "client_id": "portal"});
         let claims = self.idp.claims(SystemClock.now().as_secs(), changes);
         self.idp.signer().sign(&claims)
     }
 
-    /// What the client that signs authenticates with, once.
+    /// Returns a client assertion, for one use.
     pub(super) fn assertion(&self) -> String {
         let exp = SystemClock.now().as_secs() + 60;
         let claims = json!({
@@ -130,7 +130,7 @@ impl Pair {
             .sign_bytes(&header, claims.to_string().as_bytes())
     }
 
-    /// A token that was revoked at one, and is refused at both.
+    /// Revokes a token at one gateway, and waits until both refuse it.
     pub(super) async fn revoked(&self) -> String {
         let issued = self.one.exchange(&self.user()).await;
         let token = member(&issued, "access_token");
@@ -144,7 +144,7 @@ impl Pair {
         self.folder.path().join(name)
     }
 
-    /// Whether another gateway starts now. One that does is ended.
+    /// Returns `true` if another gateway starts now. It is stopped afterwards.
     pub(super) async fn starts(&self) -> bool {
         let mut command = program();
         command.arg("--config").arg(self.file("gateway-1.yaml"));
@@ -178,7 +178,7 @@ impl Replica {
         ask_at(&self.process, &ask).await
     }
 
-    /// The answer to a client that authenticates by what it signed.
+    /// Returns the response to a client that authenticates with an assertion.
     pub(super) async fn by_assertion(&self, assertion: &str) -> Answer {
         let body: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("client_assertion", assertion)
@@ -188,7 +188,7 @@ impl Replica {
         self.send("/oauth/v2/introspect", body).await
     }
 
-    /// The answer to an exchange of `token` for an opaque one that the gateway takes itself.
+    /// Returns the response to an exchange of `token` for an opaque one that the gateway itself accepts.
     pub(super) async fn exchange(&self, token: &str) -> Value {
         let form = [
             ("grant_type", EXCHANGE),
@@ -222,7 +222,7 @@ impl Replica {
         present(&self.process, token).await
     }
 
-    /// Has the exchange of `token` remembered, and used from memory.
+    /// Sends requests with `token` until one of them uses the cached exchange.
     pub(super) async fn warm(&self, token: &str) {
         let before = self.hits().await;
         let first = self.present(token).await;
@@ -237,17 +237,17 @@ impl Replica {
         sum(&metrics, "obo_cache_total", &["result=\"hit\""])
     }
 
-    /// How long it takes until `token` is refused on the route.
+    /// Returns the time until `token` is refused on the route.
     pub(super) async fn until_refused(&self, token: &str) -> Duration {
         until(async || self.present(token).await.status() == 401).await
     }
 
-    /// How long it takes until introspection says that `token` has ended.
+    /// Returns the time until introspection reports `token` as inactive.
     pub(super) async fn until_inactive(&self, token: &str) -> Duration {
         until(async || self.introspect(token).await == json!({"active": false})).await
     }
 
-    /// How long it takes until `token` can be revoked.
+    /// Returns the time until `token` can be revoked.
     pub(super) async fn until_revoked(&self, token: &str) -> Duration {
         until(async || self.revoke(token).await.status() == 200).await
     }
@@ -259,7 +259,7 @@ pub(super) async fn present(process: &Process, token: &str) -> Answer {
 
 async fn ask_at(process: &Process, ask: &Ask) -> Answer {
     let mut client = Client::connect(process.address).await;
-    client.ask(ask).await.expect("no answer")
+    client.ask(ask).await.expect("no response")
 }
 
 #[track_caller]
@@ -270,7 +270,7 @@ pub(super) fn member(answer: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// Asks until it is so; how long that took.
+/// Waits for the condition; returns how long that took.
 async fn until(mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(5));

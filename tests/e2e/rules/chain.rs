@@ -10,7 +10,7 @@ use crate::e2e::{
 };
 use serde_json::{Value, json};
 
-/// Two routes: `/front` issues for the gateway, `/orders` takes what it issued.
+/// Two routes: `/front` issues tokens for the gateway, and `/orders` accepts them.
 async fn chain(front: &str, orders: &str, setup: Setup) -> Lab {
     let front =
         format!("audience: \"{GATEWAY_ISSUER}\", scope: {{ allow: [orders.read] }}, {front}");
@@ -22,7 +22,7 @@ async fn chain(front: &str, orders: &str, setup: Setup) -> Lab {
 }
 
 impl Lab {
-    /// The token that `/front` gives its downstream.
+    /// Returns the token that `/front` sends to its upstream.
     async fn own_token(&self, changes: Value) -> String {
         self.given_for(Ask::get("/front"), changes).await;
         self.origin.request().bearer().unwrap().to_owned()
@@ -52,7 +52,7 @@ async fn own_tokens_are_taken_where_the_route_says_so_and_the_chain_grows() {
         "no more than the first exchange left"
     );
     assert_eq!(issued["aud"], "orders-api");
-    // addressed to somebody else it is nobody's
+    // a token for another audience is not accepted
     let elsewhere = lab.origin.request().bearer().unwrap().to_owned();
     assert_own(
         &lab.present(&elsewhere).await,

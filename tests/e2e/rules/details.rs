@@ -1,4 +1,4 @@
-//! `authorization_details` (RFC 9396) on routes: carried over, or refused.
+//! `authorization_details` (RFC 9396) on routes: copied, or refused.
 
 use super::{SCOPE, lab, route, with};
 use crate::e2e::support::{

@@ -1,4 +1,4 @@
-//! What is no access token, whose token it is, and what the issued one says that it is.
+//! Tokens that are not access tokens, tokens of users and applications, and the type of the issued token.
 
 use super::{SCOPE, lab, only, route, with};
 use crate::e2e::{

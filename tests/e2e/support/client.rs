@@ -74,7 +74,7 @@ impl Ask {
     }
 }
 
-/// What came back.
+/// A response.
 pub type Answer = Message;
 
 impl Answer {
@@ -83,7 +83,7 @@ impl Answer {
             .unwrap_or_else(|_| panic!("no JSON: {:?}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// `error` of a body that is one of the gateway's own.
+    /// Returns `error` of a body that the gateway itself wrote.
     pub fn error(&self) -> String {
         self.json()["error"].as_str().unwrap().to_owned()
     }
@@ -109,12 +109,12 @@ impl Client {
         }
     }
 
-    /// Writes; that the other side closed meanwhile shows in the answer.
+    /// Writes `bytes`. If the other side has closed the connection, the missing response shows it.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
-    /// The next answer that is not informational; none where the connection ends first.
+    /// Returns the next response that is not informational, or `None` if the connection ends first.
     pub async fn answer(&mut self, kind: Kind) -> Option<Answer> {
         timeout(PATIENCE, async {
             loop {
@@ -128,7 +128,7 @@ impl Client {
             }
         })
         .await
-        .expect("neither an answer nor a close")
+        .expect("neither a response nor a close")
     }
 
     pub async fn ask(&mut self, ask: &Ask) -> Option<Answer> {
@@ -141,7 +141,7 @@ impl Client {
         self.answer(kind).await
     }
 
-    /// Whether the other side ends the connection without another byte.
+    /// Returns `true` if the other side ends the connection without another byte.
     pub async fn ends(&mut self) -> bool {
         let mut rest = self.reader.held.clone();
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
@@ -150,7 +150,7 @@ impl Client {
         rest.is_empty()
     }
 
-    /// All that was received by the end of the connection and not read as an answer; a reset ends it as well.
+    /// Returns everything that was received until the end of the connection (or a reset) and not read as a response.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = self.reader.held.clone();
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
@@ -158,12 +158,12 @@ impl Client {
         rest
     }
 
-    /// What was received and not read as an answer yet.
+    /// Returns the bytes that were received and not yet read as a response.
     pub fn rest_so_far(&self) -> &[u8] {
         &self.reader.held
     }
 
-    /// Reads until `wanted` stands in what was received so far.
+    /// Reads until the received bytes contain `wanted`.
     pub async fn until_received(&mut self, wanted: &[u8]) {
         let reading = async {
             while super::wire::find(&self.reader.held, wanted).is_none() {

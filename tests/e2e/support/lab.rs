@@ -1,4 +1,4 @@
-//! A provider, a downstream and a gateway between them, in this process.
+//! A provider, an upstream and a gateway between them, in this process.
 
 use super::{Answer, Ask, Client, Origin, Provider, install_crypto, obo, until};
 use obo_gateway::{
@@ -11,9 +11,9 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-/// What a test changes about the gateway.
+/// The settings of the gateway that a test changes.
 pub struct Setup {
-    /// The `routes` section; `ORIGIN` stands for the downstream's URL.
+    /// The `routes` section; `ORIGIN` is replaced with the upstream's URL.
     pub routes: String,
     /// Further keys of the trusted issuer, in flow form.
     pub issuer: String,
@@ -30,7 +30,7 @@ pub struct Setup {
     pub files: Vec<(&'static str, String)>,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
-    /// Whether to wait for the provider's keys.
+    /// `true` to wait for the provider's keys.
     pub ready: bool,
 }
 
@@ -70,7 +70,7 @@ pub const ORDERS: &str = r"
 
 pub const GATEWAY_ISSUER: &str = "https://gateway.example.com";
 
-/// The configuration that everything runs with.
+/// The configuration of the gateway.
 pub fn yaml(setup: &Setup, issuer: &str, origin: &str) -> String {
     let Setup {
         routes,
@@ -161,12 +161,12 @@ impl Lab {
         self.clock.now().as_secs()
     }
 
-    /// A token of the provider's that the default route admits.
+    /// Returns a token of the provider that the default route accepts.
     pub fn token(&self) -> String {
         self.token_with(json!({}))
     }
 
-    /// The same with some claims replaced; null removes one.
+    /// Returns such a token with some claims replaced; null removes one.
     pub fn token_with(&self, changes: Value) -> String {
         self.idp.signer().sign(&self.claims(changes))
     }
@@ -175,29 +175,29 @@ impl Lab {
         self.idp.claims(self.now(), changes)
     }
 
-    /// Asks on a connection of its own.
+    /// Sends a request on a new connection.
     pub async fn ask(&self, ask: Ask) -> Answer {
         let mut client = Client::connect(self.address()).await;
-        client.ask(&ask).await.expect("no answer")
+        client.ask(&ask).await.expect("no response")
     }
 
-    /// `GET /orders/1` with `token`.
+    /// Sends `GET /orders/1` with `token`.
     pub async fn present(&self, token: &str) -> Answer {
         self.ask(Ask::get("/orders/1").bearer(token)).await
     }
 
-    /// The claims of the token that stands in a request which the downstream got, verified through the gateway's keys.
+    /// Returns the claims of the token in a request that the upstream got, verified with the gateway's keys.
     pub async fn issued(&self, request: &super::wire::Message) -> Value {
         let token = request.bearer().expect("no bearer token");
         obo::verify(self.address(), token, self.now()).await.claims
     }
 
-    /// A sample of `/metrics`: the sum of all series of `family` that hold all of `labels`.
+    /// Returns a value of `/metrics`: the sum of all series of `family` that contain all of `labels`.
     pub fn metric(&self, family: &str, labels: &[&str]) -> f64 {
         sum(&self.gateway.metrics().render(), family, labels)
     }
 
-    /// Waits until the metric has this value: a request is counted when its answer is out.
+    /// Waits until the metric has this value, because a request is counted after its response was sent.
     pub async fn counts(&self, family: &str, labels: &[&str], expected: usize) {
         let what = format!("{family}{labels:?} is {expected}");
         super::until(&what, || self.metric(family, labels) as usize == expected).await;
@@ -212,7 +212,7 @@ impl Lab {
     }
 }
 
-/// The sum of all series of `family` in `text` that hold all of `labels`.
+/// Returns the sum of all series of `family` in `text` that contain all of `labels`.
 pub fn sum(text: &str, family: &str, labels: &[&str]) -> f64 {
     text.lines()
         .filter(|line| {

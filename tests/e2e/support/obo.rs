@@ -1,4 +1,4 @@
-//! What a downstream does with the token it gets: verifies it with a library of its own through the published keys.
+//! Verification of the issued token as an upstream does it: with an independent library and the published keys.
 
 use super::{Ask, Client};
 use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
@@ -18,7 +18,7 @@ pub async fn verify(gateway: SocketAddr, token: &str, now: i64) -> Obo {
     verify_with(&keys.body, token, now)
 }
 
-/// The same with a key set that was fetched earlier.
+/// Verifies `token` with a key set that was fetched earlier.
 pub fn verify_with(jwks: &[u8], token: &str, now: i64) -> Obo {
     let header = jsonwebtoken::decode_header(token).expect("no JWS");
     assert_eq!(header.typ.as_deref(), Some("at+jwt"));
@@ -31,7 +31,7 @@ pub fn verify_with(jwks: &[u8], token: &str, now: i64) -> Obo {
     rules.set_issuer(&[super::lab::GATEWAY_ISSUER]);
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     rules.validate_aud = false;
-    // the time is the gateway's, which a test may have moved
+    // the time is that of the gateway's clock, which a test may have moved
     rules.validate_exp = false;
     let key = DecodingKey::from_jwk(key).unwrap();
     let token =

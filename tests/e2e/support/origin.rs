@@ -1,4 +1,4 @@
-//! A downstream API that keeps every byte it receives and answers as it is told.
+//! An upstream API that keeps every byte that it receives, with responses that the test sets.
 
 use super::wire::{Kind, Message, Reader};
 use std::{
@@ -30,20 +30,20 @@ struct Inner {
 
 type Script = Arc<dyn Fn(&Message) -> Reply + Send + Sync>;
 
-/// What the downstream does with a request.
+/// The reaction of the upstream to a request.
 pub enum Reply {
     /// Sends these bytes and waits for the next request.
     Send(Vec<u8>),
     /// Sends these bytes and closes.
     SendAndClose(Vec<u8>),
-    /// Sends what comes, when it comes.
+    /// Sends the bytes from the channel as they arrive.
     Stream(UnboundedReceiver<Vec<u8>>),
-    /// Never answers.
+    /// Never responds.
     Hang,
 }
 
 impl Origin {
-    /// Answers everything with `200` and `hello`.
+    /// Responds to every request with `200` and `hello`.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,33 +75,33 @@ impl Origin {
         self.address
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections.
     #[allow(dead_code, reason = "the streaming tests ask for it")]
     pub fn connections(&self) -> usize {
         self.inner.connections.load(Ordering::SeqCst)
     }
 
-    /// From now on answers by `script`.
+    /// Uses `script` for responses from now on.
     pub fn answers(&self, script: impl Fn(&Message) -> Reply + Send + Sync + 'static) {
         *self.inner.script.lock().unwrap() = Arc::new(script);
     }
 
-    /// From now on answers with these bytes.
+    /// Responds with these bytes from now on.
     pub fn always(&self, bytes: Vec<u8>) {
         self.answers(move |_| Reply::Send(bytes.clone()));
     }
 
-    /// Every byte that arrived on any connection.
+    /// Returns every byte that arrived on any connection.
     pub fn bytes(&self) -> Vec<u8> {
         self.inner.bytes.lock().unwrap().clone()
     }
 
-    /// The requests that arrived whole.
+    /// Returns the requests that arrived completely.
     pub fn requests(&self) -> Vec<Message> {
         self.inner.requests.lock().unwrap().clone()
     }
 
-    /// The only request.
+    /// Returns the only request.
     pub fn request(&self) -> Message {
         let mut requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:#?}");
@@ -120,7 +120,7 @@ impl Drop for Origin {
     }
 }
 
-/// A response with a length.
+/// Returns a response with a length.
 pub fn answer(status: &str, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in fields {

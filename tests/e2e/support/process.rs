@@ -37,12 +37,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the gateway and waits until it says where it listens.
+    /// Starts the gateway and waits until it logs its addresses.
     pub fn start(file: &Path) -> Self {
         Self::run(program().arg("--config").arg(file).stdin(Stdio::null()))
     }
 
-    /// The same with a configuration that stands in no file; relative paths are below `folder`.
+    /// Starts the gateway with a configuration that is not in a file; relative paths are below `folder`.
     #[allow(dead_code, reason = "the streaming tests do without")]
     pub fn start_from_standard_input(configuration: File, folder: &Path) -> Self {
         Self::run(
@@ -86,13 +86,13 @@ impl Process {
         }
     }
 
-    /// The process's id.
+    /// Returns the process id.
     #[allow(dead_code, reason = "the streaming tests ask for it")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The metrics, once the gateway is ready.
+    /// Waits until the gateway is ready, and returns the metrics.
     pub async fn metrics(&self) -> String {
         let ask = |path| Ask::get(path).host(&self.admin.to_string());
         let mut client = Client::connect(self.admin).await;
@@ -117,17 +117,17 @@ impl Process {
         }
     }
 
-    /// Tells it to read its file again.
+    /// Makes the gateway reload its file.
     pub fn hang_up(&self) {
         kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
     }
 
-    /// What it has written so far.
+    /// Returns the output so far.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
     }
 
-    /// Ends it by SIGTERM: exit status, and everything that was written to standard output and error.
+    /// Stops the gateway with SIGTERM; returns the exit status and everything from standard output and standard error.
     pub fn end(mut self) -> (i32, Vec<u8>) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = self.child.wait().unwrap();
@@ -141,13 +141,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // only a test that failed comes here with a child that runs
+        // the child still runs here only if the test failed
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Keeps what `from` says, and tells the addresses in lines that end in "listening".
+/// Keeps the output of `from`, and reports the addresses in lines that end in "listening".
 fn keep(
     from: impl Read + Send + 'static,
     output: Arc<Mutex<Vec<u8>>>,

@@ -29,17 +29,17 @@ struct Inner {
     requests: AtomicUsize,
 }
 
-/// How the provider answers.
+/// The provider's behavior.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     Good,
-    /// 500 to everything.
+    /// Responds to everything with 500.
     Failing,
-    /// Connections are taken and closed.
+    /// Accepts connections and closes them.
     Refusing,
-    /// Never an answer.
+    /// Never responds.
     Silent,
-    /// No answer until it is another.
+    /// Does not respond until the behavior changes.
     Held,
 }
 
@@ -82,7 +82,7 @@ impl Provider {
         self.publish_with(keys, &[]);
     }
 
-    /// The same with entries that no key is behind, first.
+    /// Publishes the keys after entries that are not keys.
     pub fn publish_with(&self, keys: &[&Signer], others: &[Value]) {
         let keys = keys.iter().map(|key| key.jwk());
         *self.inner.published.lock().unwrap() = others.iter().cloned().chain(keys).collect();
@@ -96,7 +96,7 @@ impl Provider {
         self.inner.requests.load(Ordering::SeqCst)
     }
 
-    /// The claims of an ordinary user's token at `now`, with some replaced; null removes one.
+    /// Returns the claims of an ordinary user's token at `now`, with some replaced; null removes one.
     pub fn claims(&self, now: i64, changes: Value) -> Value {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);

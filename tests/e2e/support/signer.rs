@@ -1,4 +1,4 @@
-//! Tokens of every kind, signed by a library's own means rather than by the gateway's.
+//! Tokens of every kind, signed by an independent library instead of the gateway's code.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::EncodingKey;
@@ -69,7 +69,7 @@ impl Signer {
         self.sign_bytes(&self.header(), claims.to_string().as_bytes())
     }
 
-    /// A JWS of exactly these bytes.
+    /// Returns a JWS of exactly these bytes.
     pub fn sign_bytes(&self, header: &Value, payload: &[u8]) -> String {
         let input = signing_input(header, payload);
         let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &self.key, self.alg).unwrap();
@@ -92,7 +92,7 @@ pub fn signing_input(header: &Value, payload: &[u8]) -> String {
     )
 }
 
-/// `claims` with some members replaced; null removes one.
+/// Returns `claims` with some members replaced; null removes one.
 pub fn with(mut claims: Value, changes: Value) -> Value {
     let members = claims.as_object_mut().unwrap();
     let Value::Object(changes) = changes else {

@@ -1,8 +1,8 @@
-//! HTTP/1.1 as bytes, so that nothing between a test and the socket tidies it.
+//! HTTP/1.1 as bytes, so that no library between a test and the socket corrects them.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A whole message.
+/// A complete message.
 #[derive(Debug, Clone, Default)]
 pub struct Message {
     /// Request or status line.
@@ -11,7 +11,7 @@ pub struct Message {
     pub body: Vec<u8>,
     /// Fields after a chunked body.
     pub trailers: Vec<(String, String)>,
-    /// Whether the body ended as its framing said.
+    /// `true` if the body ended as its framing specified.
     pub complete: bool,
 }
 
@@ -38,7 +38,7 @@ impl Message {
         self.start.split(' ').nth(1).unwrap()
     }
 
-    /// What follows `Bearer `.
+    /// Returns the text after `Bearer `.
     pub fn bearer(&self) -> Option<&str> {
         self.field("authorization")?.strip_prefix("Bearer ")
     }
@@ -52,11 +52,11 @@ impl Message {
 pub enum Kind {
     Request,
     Response,
-    /// The answer to HEAD.
+    /// The response to HEAD.
     ResponseWithoutBody,
 }
 
-/// Reads one message after another from a stream; what was read too much is kept.
+/// Reads one message after another from a stream, and keeps the bytes that were read ahead.
 #[derive(Debug)]
 pub struct Reader {
     pub held: Vec<u8>,
@@ -69,7 +69,7 @@ impl Reader {
         Self { held: Vec::new() }
     }
 
-    /// The next message; none where the stream ends before a head does. `seen` gets every byte as it arrives.
+    /// Returns the next message, or `None` if the stream ends within a head. `seen` gets every byte as it arrives.
     pub async fn next<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,

@@ -1,4 +1,4 @@
-//! Clients that are known by the certificate of their connection.
+//! Clients that authenticate with the certificate of their connection.
 
 use super::FORM;
 use crate::e2e::support::{Lab, PATIENCE, Setup};
@@ -61,7 +61,7 @@ async fn start(certificates: &str) -> World {
 }
 
 impl World {
-    /// A certificate with its key, signed by `ca`.
+    /// Returns a certificate with its key, signed by `ca`.
     fn identity(ca: &Ca, dns: &str) -> Identity {
         let mut params = CertificateParams::new([dns.to_owned()]).unwrap();
         let name = &mut params.distinguished_name;
@@ -75,7 +75,7 @@ impl World {
         Identity::from_pem(pem.as_bytes()).unwrap()
     }
 
-    /// Status and body of a request by the client `id`; none where there is no connection.
+    /// Returns status and body of a request by the client `id`, or `None` if there is no connection.
     async fn ask(
         &self,
         identity: Option<Identity>,

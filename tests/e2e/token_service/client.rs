@@ -1,4 +1,4 @@
-//! How a client proves who it is.
+//! Client authentication.
 
 use super::{
     ASSERTION_TYPE, SECRET, Service, assert_authenticated, assert_invalid, assert_stranger, basic,
@@ -142,7 +142,7 @@ async fn an_assertion_that_is_somebody_elses_or_not_current_is_refused() {
         ("client_assertion_type", saml),
     ];
     assert_stranger(&service.lab.ask(post(&other)).await);
-    // none of this used it up
+    // none of these attempts has used the assertion
     assert_authenticated(&service.present(&right).await);
 }
 
@@ -195,7 +195,7 @@ async fn a_client_that_says_so_uses_one_assertion_until_it_expires() {
     ] {
         assert_stranger(&service.present(&own(changes)).await);
     }
-    // the others still use each once
+    // for the other clients each assertion is still accepted only once
     let once = service.assertion(json!({}));
     assert_authenticated(&service.present(&once).await);
     assert_stranger(&service.present(&once).await);

@@ -1,5 +1,5 @@
-//! `authorization_details` (RFC 9396) at the token service: carried over unchanged in every form and through refreshes, or
-//! refused; and no parameter yet.
+//! `authorization_details` (RFC 9396) at the token service: copied unchanged in every form and through refreshes, or
+//! refused. The request parameter is always refused.
 
 use super::{FORM, PATH, SECRET};
 use crate::e2e::support::{Answer, Ask, Lab, Setup, obo};
@@ -77,7 +77,7 @@ impl Service {
         self.post(PATH, client, &form).await
     }
 
-    /// What the gateway says of an access token of its own, whatever its form.
+    /// Returns the gateway's claims of one of its access tokens, of any form.
     async fn told(&self, token: &str) -> Value {
         let form = [("token", token)];
         let told = self
@@ -153,7 +153,7 @@ async fn a_client_that_says_so_gets_them_in_every_form_and_keeps_them_through_re
         let token = member(&refreshed, "access_token");
         assert_eq!(service.told(&token).await, payment());
 
-        // the gateway's own token, again
+        // the gateway's own token, presented again
         let again = service.exchange("copies", &token, &asked).await.json();
         assert_eq!(
             service.told(&member(&again, "access_token")).await,

@@ -1,4 +1,4 @@
-//! A token service whose clients share one secret and write it into the form.
+//! A token service whose clients share one secret and send it in the form.
 
 use crate::e2e::support::{Answer, Ask, Lab, Setup, lab::ISSUER};
 use obo_gateway::clock::{SharedClock, SystemClock};
@@ -104,7 +104,7 @@ pub(super) fn member(answer: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// Status, and what stands in `error`.
+/// Returns the status and `error`.
 pub(super) fn ended(answer: &Answer) -> (u16, String) {
     let body = answer.json();
     let error = body["error"].as_str().unwrap_or_default();

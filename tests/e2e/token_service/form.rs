@@ -1,4 +1,4 @@
-//! What a request must look like before anybody asks who sent it.
+//! The form of a request, which is checked before the client is authenticated.
 
 use super::{FORM, PATH, SECRET, Service, assert_invalid, post, told};
 use crate::e2e::support::{Ask, Client};

@@ -1,4 +1,4 @@
-//! What an API is told about the tokens that it is given, opaque or signed.
+//! Introspection of the tokens that an API gets, opaque or signed.
 
 use super::FORM;
 use crate::e2e::support::{Answer, Ask, Client, Lab, Setup, encoded, lab::GATEWAY_ISSUER};
@@ -10,10 +10,10 @@ use std::fs;
 const PATH: &str = "/oauth/v2/introspect";
 const SIGNED: &str = "application/token-introspection+jwt";
 const SECRET: &str = "a secret of the orders API, long enough";
-/// `signing_keys` and `opaque_keys`, as every laboratory has them at first.
+/// `signing_keys` and `opaque_keys`, as every lab has them at first.
 const KEYS: &str = ", opaque_keys: [ { file: opaque.key, generate: true } ]";
 
-/// An API that is given opaque tokens and one that is given signed ones, and who may ask about them.
+/// An API that gets opaque tokens, an API that gets signed ones, and the clients that may introspect them.
 const ROUTES: &str = r"
   - name: orders
     match: { prefix: /orders }
@@ -48,7 +48,7 @@ async fn lab() -> Lab {
     with(KEYS, Vec::new()).await
 }
 
-/// With these keys of the token service and these files.
+/// Starts the lab with these keys of the token service and these files.
 async fn with(keys: &str, mut files: Vec<(&'static str, String)>) -> Lab {
     files.push(("secret", SECRET.to_owned()));
     Lab::with(Setup {
@@ -62,7 +62,7 @@ async fn with(keys: &str, mut files: Vec<(&'static str, String)>) -> Lab {
 }
 
 impl Lab {
-    /// The token that the API behind `path` is given.
+    /// Returns the token that the API of `path` gets.
     async fn handed_to(&self, path: &str) -> String {
         self.origin.forget();
         let answer = self.ask(Ask::get(path).bearer(&self.token())).await;

@@ -5,7 +5,7 @@ use crate::e2e::support::{Answer, Ask, Setup};
 use obo_gateway::clock::{Clock, ManualClock, SystemClock};
 use std::{sync::Arc, time::Duration};
 
-/// The gateway with a clock that stands, and these rates.
+/// Starts the gateway with a stopped clock and these rates.
 async fn start(rates: &str) -> (Service, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let setup = Setup {
@@ -30,7 +30,7 @@ async fn an_address_that_calls_too_often_is_told_when_to_come_back() {
         assert_authenticated(&service.lab.ask(ask()).await);
     }
     assert_limited(&service.lab.ask(ask()).await, "1");
-    // what everybody may read is no call, and the proxy goes on
+    // public documents are not limited, and the proxy still works
     let keys = service.lab.ask(Ask::get("/oauth/v2/keys")).await;
     assert_eq!(keys.status(), 200);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the token service says of itself.
+//! The metadata of the token service.
 
 use super::Service;
 use crate::e2e::support::{Ask, Lab, lab::GATEWAY_ISSUER};

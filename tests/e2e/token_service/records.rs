@@ -1,4 +1,4 @@
-//! What is put on record of the token service's requests: who called, who ended what, and whom a refusal is about.
+//! Log lines and audit events of the token service: the client, the revoked tokens, and the subject of a refusal.
 
 use super::exchanging::{ACCESS_TOKEN, Exchanging, ID_TOKEN, member};
 use crate::e2e::support::{Ask, Client, process::program, until};
@@ -25,7 +25,7 @@ async fn start() -> Exchanging {
 }
 
 impl Exchanging {
-    /// The lines of the access log, once there are `number` of them.
+    /// Waits until the access log has `number` lines, and returns them.
     async fn access_lines(&self, number: usize) -> Vec<Value> {
         let text = || fs::read_to_string(self.lab.file("access.jsonl")).unwrap_or_default();
         let what = format!("{number} lines are written");
@@ -94,7 +94,7 @@ async fn a_line_names_the_client_once_it_has_proven_who_it_is() {
     }
     let none = service.post("/oauth/v2/token", "web", &[]).await;
     assert_eq!(none.status(), 400);
-    // nobody proved to be these
+    // these names were not verified
     assert_eq!(service.exchange("nobody", &form).await.status(), 401);
     let body = "client_id=web&client_secret=wrong&grant_type=refresh_token".to_owned();
     let ask = Ask::post("/oauth/v2/token", body);

@@ -1,4 +1,4 @@
-//! A client ends tokens that a trusted issuer issued to it, with everything that was made of them (RFC 7009).
+//! A client revokes tokens that a trusted issuer issued to it, with everything that was derived from them (RFC 7009).
 
 use super::exchanging::{ACCESS_TOKEN, Exchanging, ID_TOKEN, JWT, member};
 use crate::e2e::support::{Signer, provider::Health};
@@ -28,7 +28,7 @@ async fn start() -> Exchanging {
 }
 
 impl Exchanging {
-    /// A token that a route admits and that can be exchanged for one with a refresh token beside it.
+    /// Returns a token that a route accepts, and that can be exchanged for an access token and a refresh token.
     fn users(&self, changes: Value) -> String {
         let mut claims = json!({"scope": "openid offline_access orders.read"});
         for (name, value) in changes.as_object().unwrap() {
@@ -49,7 +49,7 @@ impl Exchanging {
         (answer.status(), error)
     }
 
-    /// Whether a route and the token endpoint still take the token, which they decide alike.
+    /// Returns `true` if a route and the token endpoint still accept the token. Asserts that both decide alike.
     async fn serves(&self, token: &str) -> bool {
         let routed = self.lab.present(token).await.status();
         let form = [
@@ -89,7 +89,7 @@ async fn what_its_client_revokes_opens_nothing_any_more_and_nothing_that_was_mad
         ("audience", "orders-api"),
     ];
     let issued = service.exchange("web", &form).await.json();
-    // remembered by the route
+    // cached by the route
     assert_eq!(service.lab.present(&token).await.status(), 200);
     assert!(service.serves(&token).await);
     let opaque = member(&issued, "access_token");
@@ -108,7 +108,7 @@ async fn what_its_client_revokes_opens_nothing_any_more_and_nothing_that_was_mad
         (&event["revoked"], &event["subject"], &event["client_id"]),
         (&json!("token"), &json!("alice"), &json!("web"))
     );
-    // the family outlives the token that it began with, and its revocation does too
+    // the family outlives the token that it started with, and so does its revocation
     let refresh = member(&issued, "refresh_token");
     for _ in 0..2 {
         let form = [
@@ -119,7 +119,7 @@ async fn what_its_client_revokes_opens_nothing_any_more_and_nothing_that_was_mad
         assert_eq!(answer.error(), "invalid_grant");
         clock.advance(Duration::from_secs(3_600));
     }
-    // again, and after its end: it is worth nothing already
+    // again, and after its expiry: the token is already not valid
     assert_eq!(service.revoked_by("web", &token).await, done());
 }
 
@@ -173,7 +173,7 @@ async fn what_no_issuer_signed_or_has_ended_has_no_effect() {
     let cut = format!("{payload}.{}", &signature[..signature.len() - 8]);
     for (what, token) in [
         ("signed by another key of that name", forged),
-        ("signed by a key of nobody", stranger.sign(&claims)),
+        ("signed by an unknown key", stranger.sign(&claims)),
         ("cut", cut),
         ("without signature", format!("{payload}.")),
         ("expired", lab.token_with(json!({"exp": lab.now() - 1}))),

@@ -1,4 +1,4 @@
-//! A token without scope is none that somebody was given by mistake, and a scope says what was given.
+//! No token is issued without scope by mistake, and the response states the granted scope.
 
 use super::exchanging::{ACCESS_TOKEN, Exchanging, ID_TOKEN, JWT, ended, member};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn no_access_token_without_scope_is_issued_whatever_the_grant_and_the_form
         for token in &scopeless {
             for requested in [JWT, ACCESS_TOKEN] {
                 let form = of(token, ACCESS_TOKEN, &[("requested_token_type", requested)]);
-                // what `users` may have is the user's alone to say, and no refresh token comes of it
+                // `users` gets only the scopes of the user, and no refresh token
                 let answer = service.exchange(client, &form).await;
                 assert_eq!(ended(&answer), refused, "{client} {requested}");
             }
@@ -153,7 +153,7 @@ async fn a_scope_never_names_a_token_that_is_not_beside_it() {
             Some("offline_access orders.read"),
             &["offline_access", "orders.read"],
         ),
-        // this one may not refresh
+        // this client may not use refresh tokens
         ("drops", JWT, None, &["openid", "orders.read"]),
         (
             "drops",

@@ -1,5 +1,5 @@
-//! Tokens that end before their time: by their own client, by an operator, by being used twice; and the exchange in the
-//! words of Microsoft Entra.
+//! Tokens that are revoked: by their own client, by an operator, or because they were used twice; and Microsoft Entra
+//! on-behalf-of requests.
 
 use crate::e2e::support::{Answer, Ask, Client, Lab, Setup};
 use futures_util::future::join_all;
