@@ -1,8 +1,9 @@
-//! What must not compile: a proof made outside the module that makes the check, a presented token where a credential is
-//! wanted, a token in a place that prints. Each file below `compile_fail/` is one attempt, the text beside it what the
-//! compiler says to it.
+//! Code that must not compile: a proof constructed outside the module of its check, a presented token where a credential is
+//! required, a token in a place that prints it. Each file in `compile_fail/` is one attempt; the text file with the same name
+//! contains the compiler's error.
 //!
-//! That a type lacks a trait is asserted here instead: the compiler's text for that lists whatever else has the trait.
+//! This file itself asserts that a type does not implement a trait, because the compiler's text for such an error lists all
+//! other types with the trait.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +26,7 @@ use std::{
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Compiles only while `$type` lacks `$trait`: with it, both implementations would apply and `_` were ambiguous.
+/// Compiles only if `$type` does not implement `$trait`: otherwise both implementations apply and `_` is ambiguous.
 macro_rules! lacks {
     ($type:ty: $($trait:path),+ $(,)?) => {$({
         trait Unless<Which> {
@@ -38,7 +39,7 @@ macro_rules! lacks {
     })+};
 }
 
-/// Ways to come by a value other than by asking the module whose check it proves.
+/// Traits that construct a value without the module whose check it proves.
 macro_rules! is_made_by_nobody_else {
     ($($type:ty),+ $(,)?) => {$(
         lacks!($type: Default, serde::de::DeserializeOwned, std::str::FromStr, From<String>, From<RawToken>,
@@ -58,7 +59,7 @@ fn a_proof_has_no_default_and_is_read_from_no_text() {
     lacks!(ForwardCredential: From<SubjectToken>, From<PermittedExchange>, From<IssuedToken>);
 }
 
-/// Stands in for a function that a proof does not have: one of its own by that name, public, would be called instead.
+/// A function that a proof does not have. If the proof had a public function of this name, that would be called instead.
 struct Absent;
 
 #[allow(clippy::new_ret_no_self, reason = "it is no constructor")]
@@ -148,7 +149,7 @@ fn what_the_attempts_are_compiled_with_compiles_what_is_right() {
     assert_eq!(compile(&honest, &library()), Ok(()));
 }
 
-/// The attempts, relative to the repository's root, where their errors name them so.
+/// Returns the attempts as paths relative to the repository's root, as in their errors.
 fn attempts() -> Vec<PathBuf> {
     let folder = Path::new("tests/compile_fail");
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
@@ -161,10 +162,10 @@ fn attempts() -> Vec<PathBuf> {
     files
 }
 
-/// The library that this program is linked with: compiled already, so that cargo only says where it is.
+/// Returns the library that this program is linked with. It is already compiled, so cargo only reports its path.
 fn library() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    // what cargo told this program about its package would make ring, and all that needs it, be compiled again
+    // these variables would make cargo compile ring, and everything that depends on it, again
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -190,7 +191,7 @@ fn library() -> PathBuf {
         .unwrap()
 }
 
-/// Compiles one file against the library; what the compiler says to it, without its closing remarks.
+/// Compiles one file against the library; returns the compiler's errors without the closing remarks.
 fn compile(file: &Path, library: &Path) -> Result<(), String> {
     let out = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
@@ -222,7 +223,7 @@ fn compile(file: &Path, library: &Path) -> Result<(), String> {
     Err(format!("{errors}\n"))
 }
 
-/// What rustc calls the folder of the crates that the library was compiled against.
+/// Returns the option of rustc with the folder of the crates that the library was compiled against.
 fn dependencies(library: &Path) -> OsString {
     let mut argument = OsString::from("dependency=");
     argument.push(library.with_file_name("deps"));

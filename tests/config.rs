@@ -1,4 +1,4 @@
-//! Reading the configuration: every mistake with its place and its cure, and no panic whatever the file holds.
+//! Reading the configuration: every error with its place and its fix, and no panic for any content of the file.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

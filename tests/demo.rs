@@ -1,4 +1,4 @@
-//! `obo-gateway demo --once` as a person or a script meets it, without a terminal.
+//! `obo-gateway demo --once` as a user or a script runs it, without a terminal.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ fn shown_once_it_is_plain_text_of_eighty_columns_and_ends_well() {
     assert!(output.status.success(), "{text}{errors}");
     assert!(errors.is_empty(), "no log clutters it: {errors}");
     text.lines().for_each(assert_plain);
-    // whole tokens are for the files alone: a JWT has two dots between long parts
+    // only the files contain whole tokens: a JWT has two dots between long parts
     let whole = |word: &str| word.starts_with("eyJ") && word.matches('.').count() == 2;
     assert!(!text.split_whitespace().any(whole), "{text}");
 }
@@ -64,7 +64,7 @@ fn on_a_narrow_terminal_nothing_is_wider_than_it() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{text}");
         let room: usize = columns.parse().unwrap();
-        // whole values stay whole where they fit
+        // values that fit into the column are not shortened
         let wide = |line: &&str| line.chars().count() > room.max(40);
         assert_eq!(text.lines().find(wide), None, "{columns}: {text}");
         text.lines().for_each(assert_plain);
@@ -172,7 +172,7 @@ fn it_runs_until_it_is_told_to_end_and_takes_its_folder_with_it() {
     assert_eq!(invited.len(), 3);
     assert_eq!(child.try_wait().unwrap(), None, "it still runs");
 
-    // the line works as it is printed
+    // the printed command works
     let folder = std::fs::read_dir(temporary.path())
         .unwrap()
         .next()
@@ -191,7 +191,7 @@ fn it_runs_until_it_is_told_to_end_and_takes_its_folder_with_it() {
 
     let id = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    // to the end: a reader that goes away would be another test
+    // read to the end: a reader that stops early is a different test
     lines.for_each(|line| assert_plain(&line.unwrap()));
     assert!(child.wait().unwrap().success());
     assert_empty(temporary.path());

@@ -1,4 +1,4 @@
-//! What is written about the gateway agrees with the gateway: the schema, the references, the lists of names.
+//! The documentation matches the gateway: the schema, the references, the lists of names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

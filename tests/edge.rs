@@ -1,4 +1,4 @@
-//! The edge over real sockets on loopback: what it forwards, what it cuts, what it refuses, and how it ends.
+//! The edge over real sockets on loopback: what it forwards, closes and refuses, and how it drains.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

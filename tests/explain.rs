@@ -1,4 +1,5 @@
-//! `explain` and the gateway: one decision for one configuration, token and request, and a text that gives nothing away.
+//! `explain` and the gateway make the same decision for the same configuration, token and request, and the output contains no
+//! secret.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What is forwarded is made in `cache` alone.
+//! Only `cache` constructs the credential that is forwarded.
 
 use obo_gateway::cache::ForwardCredential;
 

@@ -1,4 +1,4 @@
-//! A token is accepted from an exchanger; nobody else writes into it, and with a private field nobody else makes one.
+//! Only the module that accepts tokens from an exchanger can change or construct an issued token.
 
 use obo_gateway::{clock::UnixTime, exchange::IssuedToken};
 

@@ -1,4 +1,4 @@
-//! An exchange is permitted by a policy; nobody else writes into it, and with a private field nobody else makes one.
+//! Only the policy can change or construct a permitted exchange.
 
 use obo_gateway::policy::PermittedExchange;
 

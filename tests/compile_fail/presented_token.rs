@@ -1,4 +1,4 @@
-//! The token that a client presented is attached to nothing.
+//! The token that a client presented cannot be attached to a request.
 
 use obo_gateway::{cache::ForwardCredential, source::PresentedToken};
 

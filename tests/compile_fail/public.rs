@@ -1,4 +1,4 @@
-//! Only a route table declares a route public.
+//! Only a route table can declare a route public.
 
 use obo_gateway::route::Public;
 

@@ -1,4 +1,4 @@
-//! A subject token is proven in `verify`; nobody else writes into it, and with a private field nobody else makes one.
+//! Only `verify` can change or construct a subject token.
 
 use obo_gateway::verify::SubjectToken;
 

@@ -1,4 +1,4 @@
-//! What an exchanger answered is not yet a token to remember: it has to be accepted first.
+//! The response of an exchanger cannot be cached before it is accepted.
 
 use obo_gateway::exchange::{IssuedToken, TokenResponse};
 

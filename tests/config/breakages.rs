@@ -1,11 +1,11 @@
-//! One mistake is one finding: the complete file with one thing broken, in every section in turn.
+//! One error is one finding: the complete file with one error, in every section in turn.
 
 use super::gateway;
 use obo_gateway::{config::Document, settings::Findings};
 
 const COMPLETE: &str = include_str!("../fixtures/config/valid/complete.yaml");
 
-/// What is broken, by what, and where the one finding is.
+/// The text to replace, its replacement, and the path of the finding.
 const BREAKAGES: &[(&str, &str, &str)] = &[
     // listeners and admin
     (
@@ -414,7 +414,7 @@ fn hold(base: &str, breakages: &[(&str, &str, &str)]) {
     assert!(differing.is_empty(), "{differing}");
 }
 
-/// Place and text of everything that is found.
+/// Returns place and text of all findings.
 fn findings(text: &str) -> Vec<(String, String)> {
     let findings = match Document::parse("gateway.yaml", text) {
         Ok(document) => {

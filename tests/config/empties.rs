@@ -1,4 +1,4 @@
-//! A key with nothing behind it never counts as one that is not written.
+//! A key without a value is never treated like an absent key.
 
 use super::gateway;
 use obo_gateway::{
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const GOOD: &str = include_str!("../fixtures/config/valid/complete.yaml");
 
-/// Lists that may be empty, and why: each lets less pass the shorter it is, or says so in the reference.
+/// Lists that may be empty, and why: a shorter list permits less, or the reference describes the empty list.
 const MAY_BE_EMPTY: [(&str, &str); 15] = [
     ("clients[].impersonation.may_act_for", "nobody"),
     ("clients[].introspects", "nobody's tokens"),
@@ -30,7 +30,7 @@ const MAY_BE_EMPTY: [(&str, &str); 15] = [
     ("routes[].response.relay_challenges", "no challenge passes"),
 ];
 
-/// What is wrong with `file`.
+/// Returns the findings about `file`.
 fn errors(file: &Value) -> Vec<Finding> {
     let text = serde_yaml::to_string(file).unwrap();
     let mut findings = Findings::default();
@@ -47,7 +47,7 @@ fn told(errors: &[Finding]) -> String {
     errors.iter().map(line).collect::<Vec<_>>().join("\n    ")
 }
 
-/// One step into the file.
+/// One step of a path in the file.
 #[derive(Clone)]
 enum Step {
     Key(String),
@@ -129,7 +129,7 @@ fn nothing_an_empty_text_and_an_empty_collection_are_findings_at_every_key() {
     assert_eq!(told(&errors(&good)), "");
     let mut accepted: BTreeMap<String, &str> = BTreeMap::new();
     for path in all_paths(&good) {
-        // of the empty values those that can be read in this place, and one that cannot
+        // the empty values that can be read in this place, and one that cannot
         let empties = match place(&mut good.clone(), &path) {
             Value::Sequence(_) => ["[]", "''"],
             Value::Mapping(_) => ["{}", "[]"],
@@ -191,7 +191,7 @@ fn a_key_that_nobody_knows_is_one_finding_in_every_mapping() {
         let Value::Mapping(mapping) = place(&mut changed, &path) else {
             continue;
         };
-        // these hold names that the operator chooses
+        // these contain names that the operator chooses
         let at = shown(&path);
         if ["required_claims", "map", "set"]
             .iter()
@@ -219,7 +219,7 @@ fn a_value_of_a_wrong_kind_leads_to_findings_about_itself_alone() {
     let mut wrong = Vec::new();
     for path in all_paths(&good) {
         let at = shown(&path);
-        // any value will do where the operator chooses it
+        // any value is valid if the operator chooses it
         if at.contains("required_claims") || at.contains("claims.set") {
             continue;
         }
@@ -261,7 +261,7 @@ fn a_misspelt_key_leads_to_no_finding_about_what_is_missing_without_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Every key of the schema is in the file that the tests above change, or in one of the lines here.
+/// Asserts that every key of the schema is in the file that the tests above change, or in one of these lines.
 #[test]
 fn an_editor_is_told_that_no_key_may_be_null() {
     fn nulls(schema: &Json, at: &str, found: &mut Vec<String>) {

@@ -1,14 +1,14 @@
-//! A file added to `tests/fixtures/config` is a test added.
+//! Every file in `tests/fixtures/config` is a test.
 //!
-//! Beside every `invalid/*.yaml` stands `*.expected`: the first line of each finding without the file's name; a line
-//! that ends with `…` matches by what stands before it.
+//! For every `invalid/*.yaml` there is a `*.expected` with the first line of each finding, without the file name. A line
+//! that ends with `…` matches every line with the same start.
 
 use super::gateway;
 use obo_gateway::config::{Document, Marks, Paint, render};
 use obo_gateway::settings::Findings;
 use std::path::{Path, PathBuf};
 
-/// Reads a document; the one place to change when what reads it changes.
+/// Reads a document.
 type Read = fn(&Document, &mut Findings);
 const READ: Read = gateway::read;
 

@@ -1,4 +1,4 @@
-//! Whatever the file holds: findings, never a panic, never more than a moment.
+//! Files with random content cause findings, but never a panic, and are read quickly.
 
 use super::gateway;
 use obo_gateway::config::{Document, Paint, render};
@@ -8,7 +8,7 @@ use std::io::Write;
 
 const GOOD: &str = include_str!("../fixtures/config/valid/complete.yaml");
 
-/// Reads and renders `text`; how many findings there are.
+/// Reads and renders `text`; returns the number of findings.
 fn survive(text: &str) -> usize {
     let (findings, marks) = match Document::parse("gateway.yaml", text) {
         Ok(document) => {

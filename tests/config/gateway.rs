@@ -18,7 +18,7 @@ pub(crate) fn read(document: &Document, findings: &mut Findings) {
     static IO: LazyLock<Runtime> = LazyLock::new(|| {
         // the first line of `main` does this for the program
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        // a checkout leaves them readable by everybody, which is warned about
+        // in a checkout all users can read these files, which would cause warnings
         for secret in ["pairwise.salt", "partner.key", "redis.url", "short.salt"] {
             let file = folder().join(secret);
             std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();

@@ -1,4 +1,4 @@
-//! Paths become lines and columns.
+//! Lines and columns of paths.
 
 use obo_gateway::config::{Document, Mark};
 use obo_gateway::settings::{ConfigPath, Segment};

@@ -1,4 +1,4 @@
-//! What the reader is told, and what is kept from them.
+//! The texts of findings, and what they must not contain.
 
 use obo_gateway::config::{Document, Paint, render};
 use obo_gateway::settings::{Findings, HumanDuration, SecretSettings};
@@ -32,7 +32,7 @@ struct Item {
     public: Option<bool>,
 }
 
-/// The report about `text`, a file of one item.
+/// Returns the report about `text`, a file with one item.
 fn report(text: &str, paint: Paint) -> String {
     let document = Document::parse("gateway.yaml", text).unwrap();
     let mut findings = Findings::default();
@@ -215,7 +215,7 @@ fn an_item_that_is_read_key_by_key_has_all_its_mistakes_reported() {
     );
 }
 
-/// What is said about `GOOD` with `old` replaced.
+/// Returns the report about `GOOD` with `old` replaced.
 fn told(old: &str, new: &str) -> String {
     const GOOD: &str = include_str!("../fixtures/config/valid/complete.yaml");
     assert!(GOOD.contains(old), "{old}");
@@ -292,7 +292,7 @@ fn what_is_suggested_would_be_taken() {
         assert!(report.contains(fix), "{new}:\n{report}");
         assert!(!report.contains("hunter2"), "{report}");
     }
-    // a text that is no algorithm at all is not put into a list
+    // no list is suggested for a text that is not an algorithm
     let report = told("algorithms: [PS256]", "algorithms: HS256");
     assert!(!report.contains("HS256\"]"), "{report}");
 }

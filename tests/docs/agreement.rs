@@ -1,4 +1,4 @@
-//! The schema and the gateway judge alike: thousands of files that are each one change away from a good one.
+//! The schema and the gateway accept and refuse the same files: thousands of files with one change to a valid one.
 
 use super::files::{path, yaml};
 use crate::{config::gateway, json_schema::Validator};
@@ -16,7 +16,7 @@ fn the_schema_refuses_nothing_that_the_gateway_takes_and_takes_nothing_of_a_wron
     for (change, file) in changed() {
         let mistakes = mistakes(&file);
         let accepted = validator.is_valid(&file);
-        // a key with nothing behind it is as good as absent, and an editor marks it all the same
+        // the gateway treats a key without a value like an absent one, but an editor marks it
         if mistakes.is_empty() && !accepted && !change.ends_with(" = null") {
             disagreements += &format!("the schema alone refuses: {change}\n");
         }
@@ -29,7 +29,7 @@ fn the_schema_refuses_nothing_that_the_gateway_takes_and_takes_nothing_of_a_wron
     assert!(disagreements.is_empty(), "{disagreements}");
 }
 
-/// Every good file with one value replaced, one removed, or one key added, wherever that is possible.
+/// Returns every valid file with one value replaced, one removed, or one key added, in every possible place.
 fn changed() -> Vec<(String, Value)> {
     let mut changed = Vec::new();
     for name in ["complete", "shortest", "two_apis"] {
@@ -73,7 +73,7 @@ fn replacements() -> [Value; 9] {
     ]
 }
 
-/// The place of every value, the file itself included, as JSON pointers.
+/// Returns the place of every value, including the file itself, as JSON pointers.
 fn places(at: &str, value: &Value) -> Vec<String> {
     let mut found = vec![at.to_owned()];
     match value {
@@ -89,7 +89,7 @@ fn places(at: &str, value: &Value) -> Vec<String> {
     found
 }
 
-/// What keeps the gateway from starting with this file. JSON is YAML.
+/// Returns the errors that prevent the gateway from starting with this file. JSON is YAML.
 fn mistakes(file: &Value) -> Vec<Finding> {
     let findings = match Document::parse("gateway.yaml", &file.to_string()) {
         Ok(document) => {
@@ -104,7 +104,7 @@ fn mistakes(file: &Value) -> Vec<Finding> {
     findings
 }
 
-/// Whether a key or a kind of value is wrong, not what a value means.
+/// Returns `true` if a key or a type is wrong, as opposed to the meaning of a value.
 fn is_about_shape(mistake: &Finding) -> bool {
     [
         "unknown key",

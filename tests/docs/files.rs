@@ -14,7 +14,7 @@ pub(super) fn text(below: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What a YAML file holds; an error where it is none, or has keys or documents that JSON has not.
+/// Returns the content of a YAML file, or an error if it is not YAML or contains keys or documents that JSON cannot express.
 pub(super) fn yaml(path: &Path) -> Result<Value, serde_yaml::Error> {
     serde_yaml::from_str(&std::fs::read_to_string(path).unwrap())
 }
@@ -31,7 +31,7 @@ pub(super) fn fixtures(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The configurations that users are shown: the repository's own and every example's.
+/// Returns the configurations in the documentation: the repository's own and that of every example.
 pub(super) fn shown() -> Vec<PathBuf> {
     let examples = std::fs::read_dir(path("examples")).unwrap();
     let mut files: Vec<_> = examples

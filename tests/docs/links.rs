@@ -1,4 +1,4 @@
-//! Links between the documents lead somewhere.
+//! Links between the documents are valid.
 
 use super::files::{path, text};
 use std::{collections::BTreeSet, path::Path};
@@ -50,7 +50,7 @@ fn every_document_is_in_the_index() {
     }
 }
 
-/// Where the page leads, other sites aside.
+/// Returns the targets of the page's links, except those to other sites.
 fn links(page: &str) -> Vec<String> {
     page.split("](")
         .skip(1)
@@ -60,7 +60,7 @@ fn links(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// The names under which parts of a page are linked to.
+/// Returns the anchors of a page.
 fn places(page: &Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(page).unwrap();
     let headings = text

@@ -1,4 +1,4 @@
-//! Every name that an operator meets has its line in the documentation, and no line names what does not exist.
+//! Every name that operators see has a line in the documentation, and every line is about an existing name.
 
 use super::files::{path, text};
 use obo_gateway::clock::UnixTime;
@@ -155,7 +155,7 @@ fn names<T: Copy + 'static>(
     all.iter().copied().map(name)
 }
 
-/// What stands in backticks at the start of each row of the page's tables.
+/// Returns the text in backticks at the start of each row of the page's tables.
 fn first_cells(page: &str) -> Vec<String> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
@@ -163,7 +163,7 @@ fn first_cells(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// The families of a gateway in which everything happened once.
+/// Returns the metric families of a gateway after every event has occurred once.
 fn registered() -> BTreeSet<String> {
     let metrics = Metrics::new();
     let route = metrics.route("orders");

@@ -1,4 +1,4 @@
-//! The description of the token service leads nowhere that is not there, and serves as one.
+//! The OpenAPI description of the token service has no broken references and valid schemas.
 
 use super::files::text;
 use crate::json_schema::Validator;

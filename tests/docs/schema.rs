@@ -1,4 +1,4 @@
-//! The schema, asked by a validator that is not ours.
+//! The schema, evaluated by an independent validator.
 
 use super::files::{fixtures, path, shown, text, yaml};
 use crate::json_schema::Validator;
@@ -50,8 +50,8 @@ const BEYOND_A_SCHEMA: [(&str, &str); 56] = [
         "depends on the other keys of the item",
     ),
     ("cors_without_authorization", "legal, and a warning"),
-    ("directory_absent", "stands in another file"),
-    ("directory_wrong", "stands in another file"),
+    ("directory_absent", "is in another file"),
+    ("directory_wrong", "is in another file"),
     (
         "duplicate_inner_key",
         "one of the two is gone before a schema sees it",
@@ -67,7 +67,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 56] = [
         "compares two parts of the file",
     ),
     ("operations_equal", "compares two items of a list"),
-    ("pairwise_salt_too_short", "stands in another file"),
+    ("pairwise_salt_too_short", "is in another file"),
     ("pairwise_without_salt", "compares two parts of the file"),
     ("passed_headers_needlessly", "legal, and a warning"),
     (
@@ -91,7 +91,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 56] = [
     ),
     ("rule_prefix_without_rule", "compares two parts of the file"),
     ("set_header_written_secret", "legal, and a warning"),
-    ("store_no_store", "stands in another file"),
+    ("store_no_store", "is in another file"),
     (
         "store_redis_both",
         "compares two keys of which each is optional",
@@ -100,7 +100,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 56] = [
         "store_redis_half_a_certificate",
         "compares two optional keys",
     ),
-    ("store_redis_several", "stands in another file"),
+    ("store_redis_several", "is in another file"),
     ("store_redis_without_keys", "compares two parts of the file"),
     ("syntax_error", "no YAML"),
     ("tab", "no YAML"),
@@ -225,7 +225,7 @@ fn a_secret_is_named_and_never_written() {
 fn no_mapping_takes_a_key_that_it_does_not_describe() {
     let schema = obo_gateway::config::schema();
     visit("", &schema, &mut |at, schema| {
-        // the branches of a choice narrow what stands beside them
+        // the branches of a choice restrict the keys next to them
         if schema.get("properties").is_some() && !at.contains("/oneOf/") {
             assert_eq!(
                 schema.get("additionalProperties"),

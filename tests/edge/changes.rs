@@ -1,4 +1,4 @@
-//! What can change about a running edge.
+//! Changes of a running edge.
 
 use std::net::SocketAddr;
 

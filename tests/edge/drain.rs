@@ -1,4 +1,4 @@
-//! How the edge ends.
+//! Draining of the edge.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ async fn a_stuck_request_is_cut_at_the_grace() {
     assert!(client.answer().await.is_none());
 }
 
-/// Sends requests one after the other, on new connections after `Connection: close`, until nobody listens any more.
+/// Sends requests one after the other, on new connections after `Connection: close`, until the listener is closed.
 async fn stream_of_requests(
     address: SocketAddr,
     answered: Arc<AtomicUsize>,
@@ -159,7 +159,7 @@ async fn stream_of_requests(
         loop {
             let Some(answer) = client.request("/").await else {
                 return Err(format!(
-                    "lost after {} answers",
+                    "lost after {} responses",
                     answered.load(Ordering::Relaxed)
                 ));
             };

@@ -34,7 +34,7 @@ impl Client {
     }
 
     pub async fn send(&mut self, path: &str) {
-        // A refused connection may be gone already; the missing answer tells.
+        // A refused connection may be closed already; then there is no response.
         let _ = self
             .stream
             .write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes())
@@ -46,11 +46,11 @@ impl Client {
         self.answer().await
     }
 
-    /// Head and five bytes of body, or none if the connection ends first.
+    /// Returns the head and five bytes of body, or `None` if the connection ends first.
     pub async fn answer(&mut self) -> Option<String> {
         timeout(PATIENCE, read_message(&mut self.stream, 5))
             .await
-            .expect("neither an answer nor a close")
+            .expect("neither a response nor a close")
     }
 }
 
@@ -182,7 +182,7 @@ impl Fixture {
     }
 }
 
-/// Asks until it is so, at most for `PATIENCE`.
+/// Waits for the condition, at most for `PATIENCE`.
 async fn poll<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     let mut ticks = interval(Duration::from_millis(5));
     timeout(PATIENCE, async {
@@ -228,7 +228,7 @@ impl ProxyHttp for Forward {
     }
 }
 
-/// Answers with the length of the request's body in five digits; `/held` only once released.
+/// Responds with the length of the request's body in five digits; to `/held` only after the test releases it.
 async fn origin(released: watch::Receiver<bool>, held: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The same request, asked of a running gateway and of `explain`.
+//! The same request, sent to a running gateway and replayed by `explain`.
 
 use crate::explain::{
     chance::Chance,
@@ -30,7 +30,7 @@ async fn explain_and_the_gateway_agree_on_every_generated_request() {
     tally.assert_that_everything_was_met();
 }
 
-/// What was met, so that agreement on nothing is not taken for agreement.
+/// The cases that occurred, so that the test fails if important ones are missing.
 #[derive(Default)]
 struct Tally {
     verdicts: BTreeMap<String, usize>,
@@ -60,7 +60,7 @@ impl Tally {
     }
 }
 
-/// What came of one request.
+/// The result of one request.
 struct Real {
     what: String,
     told: Value,
@@ -109,7 +109,7 @@ async fn agree(seed: u64, tally: &mut Tally) {
     compare_reasons(&lab, &met).await;
 }
 
-/// Verdict, status and what is told to the client, or the claims that the downstream gets.
+/// Compares the verdict, the status, and the response to the client or the claims that the upstream gets.
 async fn compare(lab: &Lab, answer: &Answer, told: &Value, what: &str) {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let what = format!("{what}\n{}\n{text}\n{told:#}", answer.start);
@@ -140,17 +140,17 @@ async fn compare(lab: &Lab, answer: &Answer, told: &Value, what: &str) {
     }
 }
 
-/// All claims but the one that is random; the clock stands, so even the times are the same.
+/// Returns all claims except the random one. The clock is stopped, so even the times are equal.
 fn lasting(claims: &Value) -> Map<String, Value> {
     let mut claims = claims.as_object().expect("no claims").clone();
     assert!(claims.remove("jti").is_some());
     claims
 }
 
-/// What the gateway wrote in its access log is what was told.
+/// Asserts that the access log of the gateway matches the explanations.
 async fn compare_reasons(lab: &Lab, met: &[Real]) {
     let lines = || std::fs::read_to_string(lab.file("access.jsonl")).unwrap_or_default();
-    // those for the keys, by which the downstream verifies, come on top
+    // plus the requests for the keys, which the upstream verifies tokens with
     until("everything is logged", || {
         let lines = lines();
         let mut ids = met.iter().filter_map(|real| real.id.as_deref());

@@ -1,4 +1,4 @@
-//! Choices that come out the same in every run.
+//! Random choices that are the same in every run.
 
 /// SplitMix64.
 pub struct Chance(u64);
@@ -16,7 +16,7 @@ impl Chance {
         usize::try_from((mixed ^ (mixed >> 31)) % most as u64).unwrap()
     }
 
-    /// Whether something happens that happens so many times in a hundred.
+    /// Returns `true` with this probability in percent.
     pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
@@ -25,7 +25,7 @@ impl Chance {
         choices[self.below(choices.len())].clone()
     }
 
-    /// Some of `choices` in their order, at least so many.
+    /// Returns some of `choices` in their order, at least `least`.
     pub fn some(&mut self, choices: &[&'static str], least: usize) -> Vec<&'static str> {
         loop {
             let chosen: Vec<_> = choices

@@ -1,4 +1,4 @@
-//! The command as a person or a script meets it.
+//! The command as a user or a script runs it.
 
 use crate::explain::support::{Ask, Lab, process::program};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-/// Runs `explain` on the laboratory's file for `path`, with `token` on standard input.
+/// Runs `explain` with the lab's file for `path`, with `token` on standard input.
 async fn explain(lab: &Lab, path: &str, token: &str, more: &[&str]) -> Output {
     let mut command = program();
     let (url, now) = (
@@ -32,7 +32,7 @@ async fn explain(lab: &Lab, path: &str, token: &str, more: &[&str]) -> Output {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // a command that wants no token does not read
+        // a command that needs no token does not read standard input
         let _ = child.stdin.take().unwrap().write_all(token.as_bytes());
         child.wait_with_output().unwrap()
     };

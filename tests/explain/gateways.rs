@@ -1,4 +1,4 @@
-//! Configurations as they are generated: every rule of scopes, subjects, callers, chains, routes and issuers.
+//! Generated configurations: every rule of scopes, subjects, callers, chains, routes and issuers.
 
 use crate::explain::{
     chance::Chance,
@@ -7,12 +7,12 @@ use crate::explain::{
 use obo_gateway::clock::{ManualClock, UnixTime};
 use std::{path::Path, sync::Arc};
 
-/// The scopes that tokens and routes speak of.
+/// The scopes in tokens and routes.
 pub const SCOPES: [&str; 6] = ["read", "write", "u.read", "u.write", "old", "admin"];
-/// The moment at which everything happens.
+/// The time of all requests.
 pub const NOW: i64 = 1_800_000_000;
 
-/// One configuration. `salt` is a file with the salt of pseudonyms.
+/// Returns a configuration. `salt` is a file with the salt of pseudonyms.
 pub fn any(chance: &mut Chance, salt: &Path) -> Setup {
     let mut routes = route(chance, "orders", "prefix: /orders");
     if chance.percent(60) {
@@ -65,7 +65,7 @@ fn route(chance: &mut Chance, name: &str, matched: &str) -> String {
 }
 
 fn exchange(chance: &mut Chance, name: &str, matched: &str) -> String {
-    // what is issued for the gateway itself may be presented to it again
+    // a token that is issued for the gateway itself may be presented to it again
     let audience = match chance.percent(30) {
         true => format!("\"{GATEWAY_ISSUER}\""),
         false => format!("{name}-api"),
@@ -127,7 +127,7 @@ fn scope(chance: &mut Chance, matched: &str) -> String {
     }
     if chance.percent(50) {
         let below = !matched.starts_with("exact");
-        // a method that the route itself does not serve is a mistake
+        // a method that the route itself does not serve is an error
         let methods: &[&str] = match matched.contains("[POST]") {
             true => &["POST"],
             false => &["GET", "POST", "GET, HEAD"],

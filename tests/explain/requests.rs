@@ -1,4 +1,4 @@
-//! Tokens and requests as they are generated: good ones, and those with one thing wrong.
+//! Generated tokens and requests: valid ones, and ones with one error.
 
 use crate::explain::{
     chance::Chance,
@@ -7,13 +7,13 @@ use crate::explain::{
 };
 use serde_json::{Value, json};
 
-/// One request and the token in it, for a message where the two disagree.
+/// A request and a description of its token, for the message when the two decisions differ.
 pub struct Request {
     pub ask: Ask,
     pub what: String,
 }
 
-/// One request. `own` is a token that the gateway issued.
+/// Returns a request. `own` is a token that the gateway issued.
 pub fn any(chance: &mut Chance, lab: &Lab, own: Option<&str>) -> Request {
     let (what, token) = token(chance, lab, own);
     let (method, target) = line(chance, token.as_deref());
@@ -95,7 +95,7 @@ fn line(chance: &mut Chance, token: Option<&str>) -> (&'static str, String) {
     (method, target.to_owned())
 }
 
-/// A token and what it is; none where the request has none.
+/// Returns a description of a token, and the token, or `None` for a request without one.
 #[allow(
     clippy::too_many_lines,
     reason = "one line for each kind of token, and nothing else"
@@ -188,7 +188,7 @@ fn token(chance: &mut Chance, lab: &Lab, own: Option<&str>) -> (String, Option<S
     }
 }
 
-/// The claims of a token that some route takes.
+/// Returns the claims of a token that some route accepts.
 fn good(chance: &mut Chance) -> Value {
     let scopes = chance.some(&SCOPES, 0);
     json!({
