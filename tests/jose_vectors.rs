@@ -13,7 +13,7 @@ use obo_gateway::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// How many vectors went which way.
+/// The number of vectors with each result.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     accepted: usize,
@@ -33,7 +33,7 @@ fn verify(keys: &Value, jws: &str) -> Result<VerifiedJws, String> {
     key.verify(jws, &Algorithm::ALL).map_err(|e| e.to_string())
 }
 
-/// The key of a group as a set; a private key stands for its public half where the group has no other.
+/// Returns the key of a group as a set. If the group has only a private key, its public half is used.
 fn key_set(group: &Value) -> Value {
     let key = group.get("public").unwrap_or(&group["private"]);
     if key.get("keys").is_some() {
@@ -43,7 +43,7 @@ fn key_set(group: &Value) -> Value {
     }
 }
 
-/// Why the gateway refuses what the vectors call valid; none where it must accept it.
+/// Returns the reason why the gateway refuses a vector that is marked valid, or `None` if it must accept it.
 fn refused_on_purpose(group: &Value, test: &Value) -> Option<&'static str> {
     let key = group.get("public").unwrap_or(&group["private"]);
     let first = key["keys"].get(0).unwrap_or(key);

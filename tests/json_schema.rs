@@ -1,4 +1,4 @@
-//! A validator of JSON Schema that is not ours.
+//! An independent validator of JSON Schema.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,10 +10,10 @@
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
-/// The draft that our schemas are written in.
+/// The draft of the gateway's schemas.
 const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// A schema, ready to judge values.
+/// A compiled schema.
 pub(crate) struct Validator {
     schemas: Schemas,
     schema: SchemaIndex,
@@ -27,7 +27,7 @@ impl Validator {
         Self::compile(compiler, LOCATION)
     }
 
-    /// The schema of schemas.
+    /// Returns the meta-schema.
     pub(crate) fn meta() -> Self {
         Self::compile(Compiler::new(), META_SCHEMA)
     }
@@ -40,7 +40,7 @@ impl Validator {
         Self { schemas, schema }
     }
 
-    /// Every way in which `value` does not satisfy the schema, with its place.
+    /// Returns every error of `value` with its place.
     pub(crate) fn validate(&self, value: &Value) -> Result<(), String> {
         self.schemas
             .validate(value, self.schema)

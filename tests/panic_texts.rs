@@ -1,5 +1,5 @@
-//! A panic's text can contain a piece of a request; only its place may be logged. Runs in a process of its own, because the
-//! panic hook belongs to the process.
+//! A panic's text can contain parts of a request, so only its place may be logged. Runs in its own process, because the panic
+//! hook is global to the process.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use obo_gateway::{

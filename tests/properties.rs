@@ -1,7 +1,7 @@
-//! What holds for every input: attenuation, the algebra of scopes, the matching of paths, the cache key.
+//! Properties that are true for every input: attenuation, the algebra of scopes, the matching of paths, the cache key.
 //!
-//! Each law is tried on 10,000 inputs at least. What a law expects is computed from the generated input alone, in the
-//! words of the specification, never by the code that is tested.
+//! Each law is tested on at least 10,000 inputs. The expected result is computed only from the generated input, by the
+//! specification, never by the tested code.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! One kept-alive connection of a client that reads every answer whole.
+//! One keep-alive connection of a client that reads every response completely.
 
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Far longer than anything here takes, also on a busy machine without optimisation.
+/// A deadline that no operation exceeds, even on a busy machine without optimization.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Client {
@@ -15,7 +15,7 @@ pub struct Client {
     host: SocketAddr,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether the gateway announced that it closes the connection behind this answer (RFC 9112 §9.6).
+    /// `true` if the gateway announced that it closes the connection after this response (RFC 9112 §9.6).
     pub fn announces_close(&self) -> bool {
         self.head.to_lowercase().contains("\r\nconnection: close")
     }
@@ -40,7 +40,7 @@ impl Client {
         })
     }
 
-    /// Sends a request; a failure shows as the missing answer.
+    /// Sends a request. After a failure there is no response.
     pub async fn send(&mut self, path: &str, token: &str) {
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
@@ -49,11 +49,11 @@ impl Client {
         let _ = self.stream.write_all(head.as_bytes()).await;
     }
 
-    /// The next answer; none where the connection ends without one.
+    /// Returns the next response, or `None` if the connection ends without one.
     pub async fn answer(&mut self) -> Option<Answer> {
         timeout(PATIENCE, self.read())
             .await
-            .expect("neither an answer nor a close")
+            .expect("neither a response nor a close")
     }
 
     pub async fn request(&mut self, path: &str, token: &str) -> Option<Answer> {
@@ -61,7 +61,7 @@ impl Client {
         self.answer().await
     }
 
-    /// Goes away without a farewell: the other side sees a reset.
+    /// Closes the connection with a reset.
     pub fn abort(self) {
         self.stream.set_zero_linger().unwrap();
     }

@@ -1,5 +1,5 @@
-//! A small world around a gateway: an issuer's key, an API that answers everything, and the gateway itself, in this
-//! process or as the real program.
+//! A gateway with an issuer's key and an API that responds to everything; the gateway runs in this process or as the real
+//! program.
 
 use crate::client::{Answer, Client, PATIENCE};
 use obo_gateway::{
@@ -84,12 +84,12 @@ telemetry: {{ log: {{ access: {{ file: access.jsonl }} }}, audit: {{ file: audit
         path
     }
 
-    /// A token that the gateway accepts; no two `id`s give one token.
+    /// Returns a token that the gateway accepts; different `id`s result in different tokens.
     pub fn token(&self, id: usize) -> String {
         token(&self.key, id)
     }
 
-    /// How many requests reached the API.
+    /// Returns the number of requests that reached the API.
     pub fn api_requests(&self) -> usize {
         self.api.requests.load(Ordering::Relaxed)
     }
@@ -110,7 +110,7 @@ pub fn token(key: &SigningKey, id: usize) -> String {
     key.sign("at+jwt", claims.as_object().unwrap()).unwrap()
 }
 
-/// A key set as a provider publishes it.
+/// Returns a key set as a provider publishes it.
 pub fn jwks(keys: &[&SigningKey]) -> String {
     let keys: Vec<Value> = keys.iter().map(|key| key.public_jwk()).collect();
     json!({ "keys": keys }).to_string()
@@ -122,7 +122,7 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
     }
 }
 
-/// Answers every head: requests here have no body.
+/// Responds to every head, because requests of these tests have no body.
 async fn answer(mut stream: TcpStream, api: Arc<Api>) {
     let mut received = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut received).await {
@@ -139,7 +139,7 @@ async fn answer(mut stream: TcpStream, api: Arc<Api>) {
     }
 }
 
-/// The program, as it is installed. Killed when dropped.
+/// The real program. It is killed when dropped.
 pub struct Program {
     child: Child,
     pub address: SocketAddr,
@@ -177,7 +177,7 @@ impl Program {
         }
     }
 
-    /// What its memory takes, in bytes (proc_pid_status(5): VmRSS).
+    /// Returns its memory use in bytes (proc_pid_status(5): VmRSS).
     pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -191,7 +191,7 @@ impl Program {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
-    /// The exit status, once there is one.
+    /// Waits for the exit status, and returns it.
     pub async fn ended(&mut self) -> std::process::ExitStatus {
         let mut status = None;
         until(async || {
@@ -214,13 +214,13 @@ impl Drop for Program {
     }
 }
 
-/// The status of `/readyz`; none where nobody answers.
+/// Returns the status of `/readyz`, or `None` if there is no response.
 pub async fn probe(admin: SocketAddr) -> Option<u16> {
     let answer = ask(admin, "/readyz").await?;
     Some(answer.status)
 }
 
-/// Asks the operator's listener.
+/// Sends a request to the admin listener.
 pub async fn ask(admin: SocketAddr, path: &str) -> Option<Answer> {
     Client::connect(admin)
         .await
@@ -229,7 +229,7 @@ pub async fn ask(admin: SocketAddr, path: &str) -> Option<Answer> {
         .await
 }
 
-/// Asks until it is so, at most for [`PATIENCE`].
+/// Waits for the condition, at most for [`PATIENCE`].
 pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
     let mut ticks = interval(Duration::from_millis(5));
     let polled = timeout(PATIENCE, async {
@@ -240,7 +240,7 @@ pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
     polled.await.expect("the condition never came true");
 }
 
-/// The sum of the series of that name with these labels, in the text of `/metrics`.
+/// Returns the sum of the series of this name with these labels, in the text of `/metrics`.
 pub fn series(text: &str, name: &str, labels: &[&str]) -> u64 {
     let of_name = |line: &&str| {
         let rest = line.strip_prefix(name);

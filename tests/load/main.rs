@@ -1,4 +1,4 @@
-//! The gateway under load: one exchange for a thousand first uses, bounded memory, no request lost at the end.
+//! The gateway under load: one exchange for a thousand concurrent first uses, limited memory, and no lost request at shutdown.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What a flood of tokens may take.
+//! The memory limit during a flood of tokens.
 
 use crate::{
     client::Client,
@@ -16,7 +16,7 @@ async fn a_flood_of_valid_tokens_stays_within_the_cache_size() {
     let config = world.configure("{ jwks_file: jwks.json }", "cache: { max_size: 16MiB }");
     let program = Program::start(&world, &config);
     program.until_ready().await;
-    // what connections and the first use of every part take is none of the cache's: idle is a program that has served
+    // the memory of connections and of the first use of every part is not the cache's, so measure after some requests
     let first = world.token(TOKENS);
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {

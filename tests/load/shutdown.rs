@@ -1,4 +1,4 @@
-//! How the program ends while clients keep asking.
+//! Shutdown of the program while clients send requests.
 
 use crate::{
     client::Client,
@@ -14,8 +14,8 @@ use std::{
 
 const CLIENTS: usize = 8;
 
-/// A request is lost when it gets no answer although its connection stood and the gateway had not announced on it that
-/// it closes. A client whose connection is refused never had its request taken.
+/// A request is lost if it gets no response although its connection was open and the gateway had not announced on it that
+/// it closes. If a connection is refused, its request was not accepted and is not lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_loses_no_request() {
     let world = World::new().await;
@@ -35,7 +35,7 @@ async fn sigterm_under_load_loses_no_request() {
 
     program.terminate();
     until(async || probe(program.admin).await == Some(503)).await;
-    // load balancers have not noticed yet: what they send is still served
+    // load balancers have not noticed yet: their requests are still served
     let before = answered.load(Ordering::Relaxed);
     until(async || answered.load(Ordering::Relaxed) > before).await;
 
@@ -47,7 +47,8 @@ async fn sigterm_under_load_loses_no_request() {
     assert_eq!(world.api_requests(), answered.load(Ordering::Relaxed));
 }
 
-/// Asks on one connection until the gateway announces that it closes it, then on a new one, until nobody listens.
+/// Sends requests on one connection until the gateway announces that it closes it, then on a new one, until the listener is
+/// closed.
 async fn keep_asking(
     address: SocketAddr,
     token: String,
@@ -56,7 +57,7 @@ async fn keep_asking(
     while let Ok(mut client) = Client::connect(address).await {
         loop {
             let Some(answer) = client.request("/orders", &token).await else {
-                return Err("a request was not answered".to_owned());
+                return Err("a request got no response".to_owned());
             };
             if answer.status != 200 {
                 return Err(answer.head);

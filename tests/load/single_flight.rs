@@ -1,4 +1,4 @@
-//! A token that is used for the first time by many requests at once is exchanged once.
+//! If many requests use a token for the first time concurrently, it is exchanged once.
 
 use crate::{
     client::{Answer, Client},
@@ -130,7 +130,7 @@ async fn answers(clients: Vec<Client>) -> Vec<Option<Answer>> {
     received
 }
 
-/// Randomness that gives nothing while it is closed: whoever mints a token then waits for its id.
+/// A source of randomness that blocks while it is closed: issuing a token then waits for its id.
 #[derive(Debug, Default)]
 struct HeldRandomness {
     closed: Mutex<bool>,
@@ -160,7 +160,7 @@ impl Randomness for HeldRandomness {
     }
 }
 
-/// A provider that publishes keys; after a rotation it answers only when told to.
+/// A provider that publishes keys. After a rotation it responds only when the test permits it.
 struct Provider {
     address: std::net::SocketAddr,
     state: watch::Sender<Published>,

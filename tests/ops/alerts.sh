@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Every alert of docs/metrics.md fires in a real Prometheus when its fault is made, from a fresh start of the gateway, and
-# none without. The rules are those of the page, with seconds instead of minutes.
+# Every alert of docs/metrics.md fires in a real Prometheus when its fault occurs, starting with a new gateway, and no alert
+# fires without its fault. The rules are those of the page, with seconds instead of minutes.
 #
 #   tests/ops/alerts.sh [GATEWAY_BINARY]
 #
-# Exit status: 0, 1, or 77 where it cannot run here ("skipped: …").
+# Exit status: 0, 1, or 77 if it cannot run here ("skipped: …").
 set -euo pipefail
 binary=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"

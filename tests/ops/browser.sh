@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A browser on another origin calls an API through the gateway: preflight, answer, and the body of a 401.
+# A browser on another origin calls an API through the gateway: preflight, response, and the body of a 401.
 #
 #   tests/ops/browser.sh [GATEWAY_BINARY]
 #
-# CHROMIUM names the browser, else it is looked for. Exit status: 0, 1, or 77 where it cannot run here ("skipped: …").
+# CHROMIUM names the browser; default: from PATH. Exit status: 0, 1, or 77 if it cannot run here ("skipped: …").
 set -euo pipefail
 binary=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"

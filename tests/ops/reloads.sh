@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Reloads a gateway that serves a steady stream of requests, with good and with bad files, and counts what was lost.
+# Reloads a gateway under a steady load, with valid and invalid files, and counts lost requests.
 #
 #   tests/ops/reloads.sh [reloads] [requests per second]        PROFILE=debug or dist for another build than release
 #
-# Every third file is bad, in one of six ways. The good ones differ from one to the next in routes, policy, limits,
-# listeners, issuers, keys and log files. Status 1 where a request was lost or answered with anything but 2xx.
+# Every third file is invalid, in one of six ways. The valid ones differ in routes, policy, limits, listeners, issuers, keys
+# and log files. The exit status is 1 if a request was lost or got a response other than 2xx.
 set -euo pipefail
 
 RELOADS=${1:-1000} RATE=${2:-1000} PROFILE=${PROFILE:-release}
@@ -20,7 +20,7 @@ finish() {
 }
 trap finish EXIT
 
-# start NAME COMMAND…: runs a program and waits until it says where it listens; sets PID and PORTS.
+# start NAME COMMAND…: runs a program and waits until it prints its addresses; sets PID and PORTS.
 start() {
     local name=$1
     shift
@@ -38,7 +38,7 @@ start() {
     exit 1
 }
 
-# file NUMBER: the configuration of that reload, on standard output.
+# file NUMBER: prints the configuration of that reload.
 file() {
     local n=$1 scope='[orders.read, orders.write]' more='' listener='' leeway=30s keys='{ file: 1.pem, generate: ES256 }'
     ((n % 2)) && scope='[orders.read]'
@@ -64,7 +64,7 @@ telemetry: { log: { access: { file: access-$((n % 3)).jsonl } }, audit: { file: 
 YAML
 }
 
-# bad NUMBER: the same with one mistake.
+# bad NUMBER: prints that configuration with one error.
 bad() {
     case $(($1 / 3 % 6)) in
         0) file "$1" | sed 's/allow:/alow:/' ;;
@@ -76,12 +76,12 @@ bad() {
     esac
 }
 
-# reloads OUTCOME: how many the gateway counted.
+# reloads OUTCOME: prints the gateway's number of reloads with this outcome.
 reloads() {
     curl -sf "http://127.0.0.1:$ADMIN/metrics" | sed -nE "s/^obo_config_reload_total\{outcome=\"$1\"\} //p"
 }
 
-# serve FILE OUTCOME COUNT: has the gateway read the file, and waits until it counted the outcome so often.
+# serve FILE OUTCOME COUNT: makes the gateway reload the file, and waits until its counter of the outcome has this value.
 serve() {
     mv "$1" "$WORK/gateway.yaml"
     kill -HUP "$GATEWAY"

@@ -1,4 +1,4 @@
-//! The door out of the exchange: an honest answer passes, the same answer with one thing widened does not.
+//! The check of an exchanger's response: an honest response is accepted, and the same response with more rights is refused.
 
 use crate::properties::{
     attenuation::payload,
@@ -76,7 +76,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    /// Makes the change, and says how it must be refused.
+    /// Makes the change, and returns the expected error.
     #[allow(clippy::too_many_lines)] // one arm a change
     fn apply(&self, claims: &mut Map<String, Value>) -> Option<AttenuationError> {
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
@@ -194,7 +194,7 @@ impl Change {
     }
 }
 
-/// The claims of every token; whatever else one carries was named by the route.
+/// The claims of every token. All other claims were named by the route.
 const STANDARD: [&str; 10] = [
     "iss",
     "sub",
@@ -250,7 +250,7 @@ proptest! {
     }
 }
 
-/// One case that is permitted.
+/// Returns a case that is permitted.
 fn some_case() -> Case {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
     let mut runner = TestRunner::deterministic();

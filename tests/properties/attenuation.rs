@@ -1,4 +1,4 @@
-//! Whatever subject meets whatever route, the issued token is never wider than both.
+//! For every subject and every route, the issued token never exceeds either of them.
 
 use crate::properties::{
     cases,
@@ -34,14 +34,14 @@ proptest! {
     }
 }
 
-/// The claims of a compact JWS, read by nothing of the gateway's.
+/// Returns the claims of a compact JWS, without the gateway's code.
 pub fn payload(token: &[u8]) -> Map<String, Value> {
     let part = token.split(|&byte| byte == b'.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 impl Case {
-    /// All that can be said against an exchange, in one sentence each.
+    /// Returns all reasons against an exchange, in one sentence each.
     fn is_to_be_permitted(&self) -> bool {
         let (subject, route) = (&self.subject, &self.route);
         let held = subject.held();
@@ -95,7 +95,7 @@ impl Case {
         let exp = claims["exp"].as_i64().unwrap();
         let by_route = self.now().as_secs() + self.route.lifetime;
         prop_assert!(exp <= by_route, "the route's lifetime");
-        prop_assert!(exp <= self.subject.expires_at(), "the subject's life");
+        prop_assert!(exp <= self.subject.expires_at(), "the subject's lifetime");
         prop_assert!(exp > self.now().as_secs());
         Ok(())
     }
@@ -124,7 +124,8 @@ impl Case {
         Ok(())
     }
 
-    /// Nothing is carried but what the standards ask for, how the user signed in, and what the route named.
+    /// Asserts that the token contains only the claims that the standards require, how the user signed in, and the claims that
+    /// the route names.
     fn check_claims(&self, claims: &Map<String, Value>) -> Result<(), TestCaseError> {
         const OF_EVERY_TOKEN: [&str; 9] = [
             "iss",

@@ -1,4 +1,4 @@
-//! Two requests share a remembered exchange only when all that decided on it is equal.
+//! Two requests share a cache entry only if all inputs of the decision are equal.
 
 use crate::properties::{cases, subject::presenting};
 use obo_gateway::{
@@ -42,7 +42,7 @@ impl Fields {
     }
 }
 
-/// Fields of few letters, so that those of one context, written one behind the other, are often those of another.
+/// Fields with few letters, so that the concatenated fields of two contexts are often equal.
 fn any_fields() -> impl Strategy<Value = Fields> {
     let bytes = || option::of(vec(prop_oneof![Just(b'a'), Just(b'b'), Just(0)], 0..3));
     let generation = prop_oneof![0..3_u64, any::<u64>()];
@@ -68,7 +68,7 @@ fn any_fields() -> impl Strategy<Value = Fields> {
         )
 }
 
-/// `fields` with one of them changed: the `which`th.
+/// Returns `fields` with one of them changed: the `which`th.
 fn changed(fields: &Fields, which: u8) -> Fields {
     let longer = |part: &Option<Vec<u8>>| match part {
         None => Some(Vec::new()),

@@ -1,4 +1,4 @@
-//! The token endpoint: whatever a client asks for, with whatever tokens, it gets no more than they hold and it may have.
+//! The token endpoint: for every request, a client gets no more than the tokens contain and the client may have.
 
 #[path = "endpoint/case.rs"]
 mod case;

@@ -1,4 +1,4 @@
-//! One exchange as it is generated: a subject token, a route, and the moment at which they meet.
+//! Generated exchanges: a subject token, a route, and the time of the exchange.
 
 use crate::properties::subject::{GATEWAY, IDP, ISSUER, NOW, build};
 use obo_gateway::{
@@ -23,7 +23,7 @@ use std::{
 pub const GATEWAY_ACTOR: &str = "obo-gateway";
 const SCOPES: [&str; 6] = ["read", "write", "read.all", "admin", "openid", "Read"];
 const CLIENTS: [&str; 3] = ["web", "phone", "batch"];
-/// Claims that a route may copy, each with what subject tokens say there.
+/// Claims that a route may copy, each with its value in subject tokens.
 pub const COPIED: [&str; 4] = ["email", "roles", "groups", "department"];
 /// Claims that a route may set.
 pub const CONSTANTS: [&str; 2] = ["tenant", "entitlements"];
@@ -67,7 +67,7 @@ pub struct Route {
     pub copies_details: bool,
 }
 
-/// `authorization_details` (RFC 9396), two of them.
+/// Returns one of two `authorization_details` (RFC 9396).
 pub fn details(number: usize) -> Value {
     json!([{ "type": "payment", "limit": number, "actions": ["read"], "nested": { "a": [null, 0.5] } }])
 }
@@ -85,7 +85,7 @@ pub fn any_case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// A case whose exchange is permitted: nothing is required and nobody turned away.
+/// Returns a case whose exchange is permitted: the route requires nothing and refuses no client.
 pub fn permitted_case() -> impl Strategy<Value = Case> {
     any_case().prop_map(|mut case| {
         case.later = 0;
@@ -221,12 +221,12 @@ impl Case {
         NOW.plus(Duration::from_secs(self.later.unsigned_abs()))
     }
 
-    /// Has the subject's token verified and asks the route's policy.
+    /// Verifies the subject token and evaluates the route's policy.
     pub fn permit(&self) -> Result<PermittedExchange, PolicyError> {
         self.permit_in("jwt")
     }
 
-    /// The same for a route that issues tokens of this form.
+    /// Verifies and evaluates for a route that issues tokens of this form.
     pub fn permit_in(&self, form: &str) -> Result<PermittedExchange, PolicyError> {
         let subject = IDP.subject(&self.subject.claims());
         self.route
@@ -276,7 +276,7 @@ impl Subject {
     }
 }
 
-/// An `act` claim: the first actor outermost, each later one inside the one before it (RFC 8693 §4.1).
+/// Returns an `act` claim: the first actor is outermost, each later one is inside the previous one (RFC 8693 §4.1).
 pub fn nested<'a>(
     actors: impl DoubleEndedIterator<Item = (Option<&'a str>, &'a str)>,
 ) -> Option<Value> {
@@ -353,7 +353,7 @@ static ENGINE: LazyLock<Exchange> = LazyLock::new(|| {
     Exchange::Embedded(Arc::new(engine))
 });
 
-/// What the engine makes of a permitted exchange.
+/// Returns the token that the engine issues for a permitted exchange.
 pub fn mint(permitted: &PermittedExchange) -> TokenResponse {
     IDP.runtime.block_on(ENGINE.exchange(permitted)).unwrap()
 }

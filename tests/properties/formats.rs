@@ -1,4 +1,4 @@
-//! The forms of an issued token: each says what was permitted and nothing else, and whoever has the keys reads it so.
+//! The forms of an issued token: each contains what was permitted and nothing else, and can be read with the keys.
 
 use crate::properties::{
     cases,
@@ -17,7 +17,7 @@ use proptest::{prelude::*, sample::Index};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
 
-/// An engine that seals, and who reads what it issues.
+/// An engine that seals tokens, and a reader for them.
 pub struct Mint {
     pub engine: Exchange,
     pub reader: OwnTokenReader,
@@ -59,7 +59,7 @@ impl Mint {
     }
 }
 
-/// What the token of `case` says besides its times and its id, in the words of the specification.
+/// Returns the expected claims of the token of `case` except its times and its id, by the specification.
 fn expected(case: &Case) -> Map<String, Value> {
     let (subject, route) = (&case.subject, &case.route);
     let sub = if route.qualified {

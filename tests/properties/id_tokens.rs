@@ -1,4 +1,4 @@
-//! ID tokens: requested as such, and beside an access token.
+//! ID tokens: requested alone, and in addition to an access token.
 
 use crate::properties::{
     cases,
@@ -31,7 +31,7 @@ use std::{
 
 const SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "read"];
 const AUDIENCES: [&str; 3] = ["aggregates", "settings", "portal"];
-/// Claims that subject tokens have, each with the scope that lets an ID token have it.
+/// Claims of subject tokens, each with the scope that an ID token needs to contain it.
 const TOLD: [(&str, &str); 8] = [
     ("name", "profile"),
     ("locale", "profile"),
@@ -42,7 +42,7 @@ const TOLD: [(&str, &str); 8] = [
     ("address", "address"),
     ("department", "nothing"),
 ];
-/// How the subject signed in.
+/// The claims about how the subject signed in.
 const AUTHENTICATION: [&str; 3] = ["auth_time", "acr", "amr"];
 
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl Ask {
         CLIENT.permit(request, NOW).expect("what may be asked for")
     }
 
-    /// What its ID token says besides its id, in the words of the specification.
+    /// Returns the expected claims of its ID token except its id, by the specification.
     fn expected(&self) -> Map<String, Value> {
         let mut audiences = self.audiences.clone();
         if !audiences.contains(&"portal") {
@@ -208,7 +208,7 @@ proptest! {
         let half = URL_SAFE_NO_PAD.encode(&whole.as_ref()[..32]);
         prop_assert_eq!(claims.remove("at_hash"), Some(json!(half)));
         prop_assert_eq!(claims, ask.expected());
-        // whatever ends the access token ends it
+        // a revocation of the access token also revokes it
         let ends = access.lineage().keys();
         prop_assert!(ends.iter().all(|key| own.lineage().keys().contains(key)));
     }

@@ -1,4 +1,4 @@
-//! What the gate lets pass means one thing, and is forwarded as it came.
+//! A path that the gate accepts has one interpretation, and is forwarded unchanged.
 
 use crate::properties::{
     cases,
@@ -9,7 +9,7 @@ use obo_gateway::gate::{Gate, LimitsSettings, check_path};
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
-/// Segments that are beginnings of one another, and what attackers write between them.
+/// Segments that are prefixes of each other, and separators that attackers use.
 fn any_path() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
         6 => "(a|ab|abc|b|A|a\\.b|~|@|:|=)",
@@ -31,7 +31,7 @@ fn head(method: &str, target: &str, host: &str) -> Option<Parts> {
     Some(request.body(()).ok()?.into_parts().0)
 }
 
-/// The path as a server reads it that splits first and decodes then, and as one that decodes first.
+/// Returns the path as parsed by a server that splits before decoding, and by one that decodes before splitting.
 fn readings(path: &str) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let split_first = path
         .split('/')
@@ -78,7 +78,7 @@ proptest! {
             return Ok(());
         };
         let Ok(clean) = Gate::new(&LimitsSettings::default()).pass(&head) else { return Ok(()) };
-        // what a server calls the path ends at the first of these
+        // the path ends at the first of these characters
         let sent = path.split(['?', '#']).next().unwrap();
         prop_assert_eq!(clean.path(), sent);
         if sent == path && !query_text.contains('#') {

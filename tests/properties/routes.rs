@@ -1,4 +1,4 @@
-//! The route table finds what a search through the whole list finds.
+//! The route table finds the same route as a search through the whole list.
 
 use crate::properties::cases;
 use http::Method;
@@ -29,7 +29,7 @@ struct Rule {
     methods: Vec<&'static str>,
 }
 
-/// How well a rule fits: host, kind of path, length of the path, methods. The greatest wins.
+/// How specific a match is: host, kind of path, length of the path, methods. The greatest value wins.
 type Fit = (u8, bool, usize, bool);
 
 fn any_rule() -> impl Strategy<Value = Rule> {
@@ -51,7 +51,7 @@ impl Rule {
         route(&format!("r{position}"), matches)
     }
 
-    /// Where a rule without hosts has one, for any host.
+    /// One entry for any host if the rule has no hosts.
     fn patterns(&self) -> Vec<&'static str> {
         if self.hosts.is_empty() {
             vec!["*"]
@@ -60,7 +60,7 @@ impl Rule {
         }
     }
 
-    /// Whether both rules serve one request equally well.
+    /// Returns `true` if one request can match both rules equally well.
     fn clashes(&self, other: &Self) -> bool {
         let common = |a: &[&str], b: &[&str]| a.iter().any(|item| b.contains(item));
         let methods = (self.methods.is_empty() && other.methods.is_empty())
@@ -112,7 +112,7 @@ fn host_fit(pattern: &str, host: &str) -> Option<u8> {
     }
 }
 
-/// A public route with this match.
+/// Returns a public route with this match.
 pub fn route(name: &str, matches: Value) -> Value {
     json!({
         "name": name,
@@ -122,7 +122,7 @@ pub fn route(name: &str, matches: Value) -> Value {
     })
 }
 
-/// A table of these routes, and how many mistakes were reported.
+/// Returns a table of these routes, and the number of reported errors.
 pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
     thread_local! {
         static METRICS: Metrics = Metrics::new();

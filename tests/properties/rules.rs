@@ -1,4 +1,4 @@
-//! Maps, operations, roles, ceilings, chains and names of subjects: what is issued, and what is refused.
+//! Scope maps, operations, roles, client limits, chains and forms of subjects: which tokens are issued, and what is refused.
 
 #[path = "rules/case.rs"]
 mod case;

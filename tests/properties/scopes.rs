@@ -5,7 +5,7 @@ use obo_gateway::token::ScopeSet;
 use proptest::{collection::btree_set, prelude::*};
 use std::collections::BTreeSet;
 
-/// Few names, so that sets overlap, and every character that RFC 6749 §3.3 admits.
+/// Few names, so that sets overlap, with every character that RFC 6749 §3.3 permits.
 fn any_names() -> impl Strategy<Value = BTreeSet<String>> {
     let name = prop_oneof![
         3 => "[ab.]{1,2}",

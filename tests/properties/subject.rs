@@ -1,4 +1,4 @@
-//! Subject tokens, signed by an issuer and proven by a verifier as they are in production.
+//! Subject tokens, signed by an issuer and verified by the gateway's verifier.
 
 use obo_gateway::{
     clock::{ManualClock, SharedClock, UnixTime},
@@ -59,7 +59,7 @@ impl Issuer {
         }
     }
 
-    /// Issues a token with these claims and has it verified; it has to be acceptable.
+    /// Issues a token with these claims and verifies it; it must be acceptable.
     pub fn subject(&self, claims: &Value) -> SubjectToken {
         let token = self
             .key
@@ -77,7 +77,7 @@ pub fn present(token: &str) -> PresentedToken {
     bearer.unwrap()
 }
 
-/// The fields of a request that presents `token`.
+/// Returns the fields of a request that presents `token`.
 pub fn presenting(token: &str) -> http::HeaderMap {
     let mut headers = http::HeaderMap::new();
     let field = format!("Bearer {token}").parse().unwrap();
@@ -85,7 +85,7 @@ pub fn presenting(token: &str) -> http::HeaderMap {
     headers
 }
 
-/// Builds a component from settings that have no mistake.
+/// Builds a component from settings without errors.
 pub fn build<T>(base: &BaseDir, build: impl FnOnce(&mut Building<'_>) -> Option<T>) -> T {
     let mut findings = Findings::default();
     let built = build(&mut Building {

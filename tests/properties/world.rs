@@ -1,4 +1,4 @@
-//! Three providers, the gateway's engine, and verifiers that take what any of them signs.
+//! Three providers, the gateway's engine, and verifiers that accept the tokens of each of them.
 
 use crate::properties::subject::{GATEWAY, NOW, build, present};
 use obo_gateway::{
@@ -26,10 +26,10 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-/// Names that begin alike and hold what may stand in a `sub`.
+/// Names with equal prefixes that contain every kind of character of a `sub`.
 pub const NAMES: [&str; 3] = ["corp", "corp.a", "a"];
 pub const ACTOR: &str = "obo-gateway";
-/// What roles of every provider stand for.
+/// The scopes that roles of every provider grant.
 pub const ROLES: [(&str, &[&str]); 3] = [
     ("admin", &["write", "admin"]),
     ("clerk", &["portal"]),
@@ -100,13 +100,13 @@ impl World {
         }
     }
 
-    /// A token of a provider's.
+    /// Returns a token of a provider.
     pub fn sign(&self, issuer: usize, claims: &Value) -> String {
         let claims = claims.as_object().unwrap();
         self.keys[issuer].sign("at+jwt", claims).unwrap()
     }
 
-    /// Has `token` verified on a route that accepts these providers, and the gateway's own tokens.
+    /// Verifies `token` on a route that accepts these providers and the gateway's own tokens.
     pub fn verify(
         &self,
         token: &str,
@@ -145,13 +145,13 @@ impl World {
         })
     }
 
-    /// What the engine answers, unchecked.
+    /// Returns the unchecked response of the engine.
     pub fn answer(&self, permitted: &PermittedExchange) -> TokenResponse {
         let answer = self.runtime.block_on(self.engine.exchange(permitted));
         answer.unwrap()
     }
 
-    /// The token that the engine makes of a permitted exchange.
+    /// Returns the token that the engine issues for a permitted exchange.
     pub fn mint(&self, permitted: PermittedExchange) -> String {
         let answer = self.answer(&permitted);
         let issued = IssuedToken::accept(permitted, answer, GATEWAY, NOW)

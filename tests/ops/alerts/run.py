@@ -1,11 +1,11 @@
-"""Makes every fault that docs/metrics.md has an alert for, and waits for the alert. Usage: run.py GATEWAY FOLDER"""
+"""Causes every fault for which docs/metrics.md has an alert, and waits for the alert. Usage: run.py GATEWAY FOLDER"""
 
 import base64, http.server, json, os, re, shutil, signal, socket, subprocess, sys, threading, time
 import urllib.error, urllib.request
 
 PROGRAM, WORK = sys.argv[1:]
 WITHIN = 100  # seconds for all alerts
-# Faults that are there from the start; every other alert has to be silent until its fault is made.
+# Faults that exist from the start. All other alerts must not fire before their fault occurs.
 FROM_THE_START = {"CertificateExpires", "ProviderKeysStale"}
 started = []
 
@@ -96,7 +96,7 @@ class Api(http.server.BaseHTTPRequestHandler):
         pass
 
 
-# ── The gateways: one whose disk is full and whose second provider is gone, and one with everything else ───────────────
+# ── The gateways: one with a full disk and an unavailable second provider, and one with all other faults ───────────────
 def configuration(port, admin, api, gone, extra, logs, routes):
     return f"""
 listeners: [ {{ address: 127.0.0.1:{port} }}{extra.pop('listener', '')} ]
@@ -178,7 +178,7 @@ def main():
     early = firing(prometheus) - FROM_THE_START
     assert not early, f"without a fault: {early}"
 
-    # ── The faults, each made once: what a first event does must be seen
+    # ── The faults, each caused once: the first event must already trigger the alert
     if store:
         store.terminate()
     write("other.yaml", "routes: 1\n")

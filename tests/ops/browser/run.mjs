@@ -1,5 +1,5 @@
-// A browser shows a page of one origin whose script calls an API through the gateway, which is another origin; what the script
-// could read stands in the page, and is asserted here. A second page of an origin that is not allowed learns nothing.
+// A browser shows a page whose script calls an API through the gateway, which is another origin. The script writes what it can
+// read into the page, and this program checks it. A second page, whose origin is not allowed, can read nothing.
 // Usage: node run.mjs GATEWAY_BINARY CHROMIUM
 
 import { spawn } from 'node:child_process';
@@ -44,7 +44,7 @@ async function story() {
   const api = await listen((request, response) => {
     received.push(`${request.method} ${request.url}`);
     const claims = JSON.parse(Buffer.from(request.headers.authorization.split('.')[1], 'base64url'));
-    // an API's own opinion about origins is not the gateway's
+    // the API's own CORS fields are replaced by the gateway
     response.setHeader('access-control-allow-origin', 'https://elsewhere.example.com');
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ aud: claims.aud, sub: claims.sub }));
@@ -55,7 +55,7 @@ async function story() {
 
   const seen = await show(application.origin);
   const answered = { aud: 'orders-api', sub: 'alice' };
-  expect('the script reads an answer after a preflight', seen.read, { status: 200, body: answered });
+  expect('the script reads a response after a preflight', seen.read, { status: 200, body: answered });
   expect('… and sends a body with its type', seen.written, { status: 200, body: answered });
   expect('it reads why a forged token is refused', refusal(seen.forged), [401, 'invalid_token']);
   expect('… and that a missing one is', seen.anonymous.status, 401);
@@ -102,7 +102,7 @@ function issue() {
   };
 }
 
-// A server of the application's page; its picture is held back until the script is done.
+// A server of the application's page; its picture is sent after the script has ended.
 async function pages(settings) {
   const page = await readFile(new URL('page.html', import.meta.url));
   let finish;
@@ -125,7 +125,7 @@ async function listen(serve) {
   return { origin: `http://127.0.0.1:${server.address().port}` };
 }
 
-// Starts the gateway; gives its URL.
+// Starts the gateway; returns its URL.
 async function gateway(origin, api) {
   const route = (name, more) => `
   - name: ${name}
@@ -151,7 +151,7 @@ routes:${route('orders', `
   });
 }
 
-// Shows the page of `origin`; gives what its script wrote into it.
+// Shows the page of `origin`; returns what its script wrote into it.
 async function show(origin) {
   const { child, output, ended } = run('the browser', chromium, [
     '--headless', ...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', '--disable-dev-shm-usage',

@@ -22,7 +22,7 @@ const SCOPES: [&str; 7] = [
 ];
 const AUDIENCES: [&str; 4] = ["aggregates", "settings", "portal", "elsewhere"];
 
-/// One of the people of the directory.
+/// One user of the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Person {
     Alice,
@@ -33,7 +33,7 @@ pub enum Person {
 
 const PEOPLE: [Person; 4] = [Person::Alice, Person::Bob, Person::Carol, Person::Root];
 
-/// What the directory says of somebody: (for administrators, within own organizations only).
+/// A user's entry in the directory. A permission is (for administrators, within own organizations only).
 #[derive(Debug)]
 pub struct Facts {
     pub administrator: bool,
@@ -96,7 +96,7 @@ impl Person {
     }
 }
 
-/// How a subject is named.
+/// The type of the subject token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     AccessToken,
@@ -105,20 +105,20 @@ pub enum Named {
     UserId,
 }
 
-/// A token, as it is about to be signed.
+/// A token before it is signed.
 #[derive(Debug, Clone)]
 pub struct Token {
     pub named: Named,
     pub person: Person,
     pub client: Option<&'static str>,
     pub life: i64,
-    /// The gateway issued it, to somebody who impersonated.
+    /// `true` if the gateway issued it for an impersonation.
     pub impersonated: bool,
     addressed: Vec<&'static str>,
     held: Vec<&'static str>,
     acted: usize,
     names_actor: Option<&'static str>,
-    /// By which [`details`] it is restricted.
+    /// Which [`details`] restrict it.
     pub details: Option<usize>,
 }
 
@@ -129,7 +129,7 @@ impl Token {
         gateway.chain(self.addressed.iter().copied()).collect()
     }
 
-    /// What it holds: nothing, where it is no access token.
+    /// Its scopes; none if it is not an access token.
     pub fn scopes(&self) -> BTreeSet<&'static str> {
         match self.named {
             Named::AccessToken => self.held.iter().copied().collect(),
@@ -137,7 +137,7 @@ impl Token {
         }
     }
 
-    /// Whom `may_act` names, where an issuer's token can say it.
+    /// The actor in `may_act`, if a token of the issuer can contain it.
     pub fn may_act(&self) -> Option<&'static str> {
         match self.named {
             Named::AccessToken | Named::IdToken => self.names_actor,
@@ -209,7 +209,7 @@ impl Token {
     }
 }
 
-/// What the configuration says of the client.
+/// The configuration of the client.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub audiences: Vec<&'static str>,
@@ -221,7 +221,7 @@ pub struct Client {
     pub subjects_of: Option<Vec<&'static str>>,
     pub lifetime: i64,
     pub copies_details: bool,
-    /// In whose place (none: any), and how these are named.
+    /// The users that it may impersonate (`None`: any), and the types of subject tokens.
     pub impersonation: Option<(Option<Vec<Person>>, Vec<Named>)>,
 }
 
@@ -265,7 +265,7 @@ impl Client {
     }
 }
 
-/// A client, what it presents and what it asks for.
+/// A client, the tokens that it presents, and its request.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub client: Client,
@@ -282,7 +282,7 @@ impl Case {
         Endpoint::new(1, Some(&json!(users)), vec![self.client.written()])
     }
 
-    /// What the gateway says; none: a refusal, by whatever it is given to.
+    /// The gateway's decision; `None` is a refusal by any stage.
     pub fn permit(&self, endpoint: &Endpoint) -> Option<PermittedExchange> {
         let verify_actor = |token: &Token| endpoint.actor(&token.sign(), token.declared());
         let actor = match &self.actor {
@@ -339,7 +339,7 @@ prop_compose! {
         details in option::weighted(0.1, 0..2_usize),
         names_actor in option::weighted(0.15, prop::sample::select(vec!["portal", "alice", "bob", "carol"])),
     ) -> Token {
-        // only access tokens are issued to be presented again
+        // only issued access tokens can be presented again
         let impersonated = impersonated && named == Named::AccessToken && !addressed.is_empty();
         let client = client.or(Some("web").filter(|_| named != Named::AccessToken));
         let mut token = Token { named, person, client, life, impersonated, addressed, held, acted, names_actor, details };
@@ -391,7 +391,7 @@ prop_compose! {
     }
 }
 
-/// What a refresh asks for: another scope, or none.
+/// The request of a refresh: another scope, or none.
 pub fn any_refresh() -> impl Strategy<Value = Option<Vec<&'static str>>> {
     option::of(some(&SCOPES, 1))
 }

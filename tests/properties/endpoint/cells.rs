@@ -1,4 +1,4 @@
-//! Each cell of the table of token types that says "not allowed", and each rule that refuses, once.
+//! One test for each cell "not allowed" in the table of token types, and for each rule that refuses.
 
 #[path = "cells/ends.rs"]
 mod ends;

@@ -1,4 +1,4 @@
-//! The laws, each tried on 10,000 inputs.
+//! The laws, each tested on 10,000 inputs.
 
 use super::{
     case::{Case, any_case, any_refresh},
@@ -61,7 +61,7 @@ proptest! {
     }
 }
 
-/// A law about what is issued says nothing where nothing is.
+/// Laws about issued tokens check nothing if no case issues one. Therefore every kind of case must occur.
 #[test]
 fn the_generated_cases_are_of_every_kind() {
     let mut runner = TestRunner::deterministic();

@@ -1,17 +1,17 @@
-//! What the rules of the token endpoint say of a generated request, in the words of the specification.
+//! A model of the token endpoint's rules, written from the specification.
 //!
-//! Nothing here is taken from the gateway: sets are sets of names, and every rule is one function.
+//! It uses none of the gateway's code: sets are sets of names, and every rule is one function.
 
 use super::case::{Case, Client, Named, PROFILE, Person};
 use obo_gateway::token::TokenFormat;
 use std::collections::BTreeSet;
 
-/// What an honest gateway issues.
+/// The expected token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Expected {
     pub scope: BTreeSet<&'static str>,
     pub audiences: BTreeSet<&'static str>,
-    /// The actors, the newest first.
+    /// The actors, the current one first.
     pub chain: Vec<String>,
     pub life: i64,
     pub impersonated: bool,
@@ -19,7 +19,7 @@ pub struct Expected {
     pub details: Option<usize>,
 }
 
-/// None: a refusal.
+/// Returns `None` if the request must be refused.
 pub fn expected(case: &Case) -> Option<Expected> {
     let (chain, impersonation) = acting(case)?;
     (own(case) && case.client.formats.contains(&case.format)).then_some(())?;
@@ -34,11 +34,11 @@ pub fn expected(case: &Case) -> Option<Expected> {
     })
 }
 
-/// What restricts the subject or the actor restricts what is issued, where the client says that its APIs obey it; not both
-/// in different ways.
+/// The restriction of the subject or of the actor also applies to the issued token, if the client copies it. Two different
+/// restrictions are refused.
 fn details(case: &Case) -> Option<Option<usize>> {
     let subject = match case.subject.named {
-        // a name alone is restricted by nothing
+        // a plain user id has no restriction
         Named::UserId => None,
         Named::AccessToken | Named::IdToken | Named::Jwt => case.subject.details,
     };
@@ -158,7 +158,7 @@ fn audiences(case: &Case) -> Option<BTreeSet<&'static str>> {
 
 fn life(case: &Case) -> Option<i64> {
     let actor = case.actor.as_ref().map(|actor| actor.life);
-    // what the client names by id lives as long as the actor's token
+    // for a user id, the lifetime is that of the actor's token
     let subject = match case.subject.named {
         Named::UserId => None,
         Named::AccessToken | Named::IdToken | Named::Jwt => Some(case.subject.life),

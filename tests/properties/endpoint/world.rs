@@ -1,4 +1,4 @@
-//! Two providers, a client that signs JWTs of its own, users with permissions, and the token endpoint's parts over them.
+//! Two providers, a client that signs its own JWTs, users with permissions, and the parts of the token endpoint.
 
 use crate::properties::subject::{GATEWAY, NOW, build, present};
 use obo_gateway::{
@@ -30,7 +30,7 @@ use tokio::runtime::Runtime;
 pub const PROVIDERS: [&str; 2] = ["corp", "partner"];
 pub const LIFETIME: i64 = 300;
 
-/// Keys and issuers; the same for every test.
+/// Keys and issuers, which all tests share.
 pub struct Ground {
     keys: Vec<SigningKey>,
     issuers: Vec<Arc<TrustedIssuer>>,
@@ -98,7 +98,7 @@ impl Ground {
         }
     }
 
-    /// Signs as a provider, or as the gateway where there is none.
+    /// Signs as a provider, or as the gateway if none is given.
     pub fn sign(&self, provider: Option<usize>, typ: &str, claims: &Value) -> String {
         let key = provider.map_or(&self.own_key, |provider| &self.keys[provider]);
         key.sign(typ, claims.as_object().unwrap()).unwrap()
@@ -120,7 +120,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// One that trusts the first `issuers` providers and knows these users and clients.
+    /// Returns an endpoint that trusts the first `issuers` providers and has these users and clients.
     pub fn new(issuers: usize, users: Option<&Value>, clients: Vec<Value>) -> Self {
         let ground = &*GROUND;
         let directory = users.map(|users| {
@@ -226,7 +226,7 @@ impl Endpoint {
     }
 }
 
-/// What a request asks for, with everything that can be left out left out.
+/// Returns a request without optional parameters.
 pub struct Ask {
     pub subject: SubjectToken,
     pub actor: Option<ActorToken>,
@@ -263,7 +263,7 @@ impl Ask {
     }
 }
 
-/// `claims` with some members replaced; null removes one.
+/// Returns `claims` with some members replaced; null removes one.
 pub fn with(mut claims: Value, changes: &Value) -> Value {
     let members = claims.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! A subject token and the routes that it passes one after the other, as they are generated.
+//! Generated cases: a subject token and the routes that it passes one after the other.
 
 use crate::properties::{
     attenuation::payload,
@@ -21,10 +21,10 @@ const CLIENTS: [&str; 3] = ["web", "phone", "alice"];
 #[derive(Debug, Clone)]
 pub struct Case {
     pub subject: Subject,
-    /// What the gateway does one after the other: all but the last issue for the gateway itself.
+    /// The hops in order: all except the last issue tokens for the gateway itself.
     pub hops: Vec<Hop>,
     pub ceilings: Vec<Ceiling>,
-    /// Whether the gateway trusts one provider alone.
+    /// `true` if the gateway trusts only one provider.
     pub sole: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct Operation {
     pub require: Vec<&'static str>,
 }
 
-/// Which scopes are the user's alone to give: none, or those that begin so.
+/// Which scopes only the user must have: none, or those with this prefix.
 pub type UserOnly = Option<&'static str>;
 
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub fn any_case() -> impl Strategy<Value = Case> {
                 hops.iter_mut().for_each(|hop| hop.accepts = vec![0]);
             }
             for hop in &mut hops {
-                // refused at load
+                // refused by the configuration
                 if hop.accepts.len() > 1 && hop.naming == "same" {
                     hop.naming = "qualified";
                 }
@@ -229,7 +229,7 @@ fn distinct(map: Vec<(&'static str, Vec<&'static str>)>) -> Vec<(&'static str, V
     kept
 }
 
-/// What loads: within the ceiling, not empty, and no two for the same requests.
+/// Returns the operations that the configuration accepts: within `allow`, not empty, and no two for the same requests.
 fn clean(operations: Vec<Operation>, allow: &[&'static str]) -> Vec<Operation> {
     let mut kept: Vec<Operation> = Vec::new();
     for mut operation in operations {
@@ -250,7 +250,7 @@ fn clean(operations: Vec<Operation>, allow: &[&'static str]) -> Vec<Operation> {
 }
 
 impl Case {
-    /// Passes all hops through the gateway's own code; the claims of the last token, or none where one refuses.
+    /// Runs all hops with the gateway's code; returns the claims of the last token, or `None` if a hop refuses.
     pub fn run(&self) -> Option<Map<String, Value>> {
         let mut token = self.token();
         for position in 0..self.hops.len() {
@@ -259,7 +259,7 @@ impl Case {
         Some(payload(token.as_bytes()))
     }
 
-    /// What the first hop permits.
+    /// Returns what the first hop permits.
     pub fn permitted(&self) -> Option<PermittedExchange> {
         self.permit(0, &self.token())
     }

@@ -1,4 +1,4 @@
-//! What is to come of a case, in the words of the specification.
+//! A model of the expected result of a case, written from the specification.
 
 use super::case::{Case, Ceiling, Hop, Operation, Subject};
 use crate::properties::{
@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 type Scopes = BTreeSet<&'static str>;
 
-/// What the holder of a token can say of itself.
+/// The state of a token between two hops.
 #[derive(Debug, Clone)]
 pub struct Held {
     pub issuer: usize,
     pub sub: String,
-    /// How the last token names the subject; none where the provider's own does.
+    /// The subject in the last token; `None` if it is the provider's own name.
     pub named: Option<(&'static str, &'static str)>,
     pub client: Option<&'static str>,
     pub scopes: Scopes,
@@ -23,7 +23,7 @@ pub struct Held {
 }
 
 impl Case {
-    /// What the last token holds, or none where one of the hops is to refuse.
+    /// Returns the scopes of the last token, or `None` if a hop must refuse.
     pub fn expected(&self) -> Option<Held> {
         let mut held = self.subject.held();
         for (position, hop) in self.hops.iter().enumerate() {
@@ -36,7 +36,7 @@ impl Case {
         let traceable = match held.named {
             None | Some(("qualified", _)) => hop.accepts.contains(&held.issuer),
             Some(("same", _)) => self.sole,
-            // a pseudonym is known to the audience that it was made for
+            // a pseudonym is only valid for its audience
             Some((_, known_to)) => hop.naming == "pairwise" && known_to == audience,
         };
         let app_only = held.client == Some(held.sub.as_str());
@@ -76,7 +76,7 @@ impl Case {
 }
 
 impl Held {
-    /// The `sub` of the last token; none where it is a pseudonym.
+    /// Returns the `sub` of the last token, or `None` if it is a pseudonym.
     pub fn name(&self) -> Option<String> {
         match self.named {
             Some(("qualified", _)) => Some(format!("{}:{}", NAMES[self.issuer], self.sub)),
@@ -116,7 +116,7 @@ impl Hop {
         mapped
     }
 
-    /// The operation with the longest prefix that serves the request; with methods before without.
+    /// Returns the operation with the longest prefix that matches the request; one with methods takes precedence.
     pub fn operation(&self) -> Option<&Operation> {
         let serves = |operation: &&Operation| {
             let prefix = operation.prefix.unwrap_or("");
@@ -138,19 +138,19 @@ impl Hop {
 }
 
 impl Ceiling {
-    /// Whether the client may use a scope that the subject holds.
+    /// Returns `true` if the client may use this scope of the subject.
     fn leaves(&self, scope: &str, hop: &Hop) -> bool {
         let users = |rule: Option<&str>| rule.is_some_and(|prefix| scope.starts_with(prefix));
         self.allow.contains(&scope) || (users(hop.user_only) && users(self.user_only))
     }
 }
 
-/// The gateway's own name for itself never becomes a client's.
+/// Returns the expected `client_id`: the gateway's own name if the token has no client.
 pub fn client(held: &Held) -> &str {
     held.client.unwrap_or(crate::properties::world::ACTOR)
 }
 
-/// How deep an `act` claim is, every level of which has to name the gateway.
+/// Returns the depth of an `act` claim, or `None` if a level does not name the gateway.
 pub fn depth(act: Option<&serde_json::Value>) -> Option<usize> {
     let Some(act) = act else { return Some(0) };
     let is_gateway = act["iss"] == GATEWAY && act["sub"] == crate::properties::world::ACTOR;

@@ -1,4 +1,4 @@
-//! Who is called what: pseudonyms of one audience, and names with their issuer in front.
+//! Forms of subjects: pseudonyms for one audience, and names with the issuer as prefix.
 
 use crate::properties::{
     attenuation::payload,
@@ -10,14 +10,14 @@ use obo_gateway::{policy::ExchangeRequest, verify::Origins};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A user of one provider, who comes directly or through the gateway.
+/// A user of one provider, whose token is presented directly or through the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct User {
     issuer: usize,
     sub: String,
 }
 
-/// Few letters, so that one name is often another's with something in front of it.
+/// Few letters, so that one name is often another name with a prefix.
 fn any_user() -> impl Strategy<Value = User> {
     let sub = prop_oneof![2 => "[a.:]{1,4}", 1 => r"(corp|a|corp\.a):[a:]{1,2}"];
     (0..3_usize, sub).prop_map(|(issuer, sub)| User { issuer, sub })
@@ -30,7 +30,7 @@ fn route(audience: &str, naming: &str) -> Value {
     })
 }
 
-/// What a token is exchanged for on a route that accepts every provider.
+/// The exchange of a token on a route that accepts every provider.
 fn exchange(token: &str, settings: Value) -> Option<String> {
     let subject = WORLD.verify(token, &[0, 1, 2], Origins::Several).ok()?;
     let policy = WORLD.policy(settings, Vec::new(), 3);
@@ -52,7 +52,7 @@ impl User {
         }
     }
 
-    /// What the API with this audience is told.
+    /// Returns the subject that the API with this audience gets.
     fn name(&self, audience: &str, naming: &str, chained: bool) -> String {
         let token = exchange(&self.token(chained), route(audience, naming)).unwrap();
         let claims = payload(token.as_bytes());

@@ -1,4 +1,4 @@
-//! What ends a token, and what goes on in a family.
+//! Revocation and expiry of tokens and families of refresh tokens.
 
 use super::*;
 

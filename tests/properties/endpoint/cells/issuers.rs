@@ -11,7 +11,7 @@ fn users() -> Value {
     ])
 }
 
-/// A client with these keys beside one that accepts both issuers, so that users are called `<issuer>:<sub>`.
+/// A client with these keys, and a second one that accepts both issuers, so that user ids are `<issuer>:<sub>`.
 fn beside_another(changes: Value) -> Endpoint {
     let other = with(
         portal(json!({ "impersonation": null })),

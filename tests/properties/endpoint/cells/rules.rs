@@ -1,4 +1,4 @@
-//! What a client may not make of tokens that are genuine.
+//! Requests with valid tokens that the client may not make.
 
 use super::*;
 
@@ -141,7 +141,7 @@ fn scope_is_never_more_than_held_and_allowed() {
     assert_eq!(
         ask("refuse", "read", Some("email")),
         Err(true),
-        "an access token says what it holds"
+        "an access token contains its scope"
     );
 }
 

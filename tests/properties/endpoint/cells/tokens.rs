@@ -1,4 +1,4 @@
-//! What is no subject and no actor.
+//! Tokens that cannot be a subject token or an actor token.
 
 use super::*;
 
@@ -71,7 +71,7 @@ fn an_impersonation_by_user_id_or_own_jwt_names_the_actor_and_is_marked() {
         assert_eq!(*impersonation.issuer, *url(0));
         assert_eq!(permitted.actors().depth(), 1);
         assert_eq!(permitted.profile()["email"], "alice@example.com");
-        assert!(permitted.claims().is_empty(), "nobody authenticated");
+        assert!(permitted.claims().is_empty(), "no user signed in");
     }
 }
 
