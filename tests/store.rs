@@ -1,5 +1,5 @@
-//! What every store promises, and what each promises besides: the same tests for all of them, then crashes and damage of
-//! the file, and outages of the server.
+//! Contract tests that every store passes, and tests for each store: crashes and damage of the file, and outages of the
+//! server.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ use obo_gateway::{
 };
 use std::{path::Path, sync::Arc};
 
-/// When the tests' clocks begin.
+/// The initial time of the tests' clocks.
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
 fn clock() -> Arc<ManualClock> {
@@ -34,7 +34,7 @@ fn later(seconds: i64) -> UnixTime {
     UnixTime::from_secs(NOW.as_secs() + seconds)
 }
 
-/// The embedded store at `path`, with a clock that stands.
+/// Returns the embedded store at `path`, with a stopped clock.
 fn open(path: &Path) -> Result<Stores, OpenError> {
     open_at(path, clock())
 }
@@ -44,7 +44,7 @@ fn open_at(path: &Path, clock: Arc<dyn Clock>) -> Result<Stores, OpenError> {
     Ok(Stores::Embedded(Arc::new(store)))
 }
 
-/// The revocation of a token whose `jti` is `id`.
+/// Returns the revocation of a token whose `jti` is `id`.
 fn revoked(id: impl ToString) -> Revocation {
     Revocation::of_all(token(id), NOW, later(3_600))
 }
@@ -53,7 +53,7 @@ fn token(id: impl ToString) -> RevocationKey {
     RevocationKey::token("https://gateway.example", &id.to_string())
 }
 
-/// The lineage of that token.
+/// Returns the lineage of that token.
 fn lineage(id: impl ToString) -> Lineage {
     Lineage::new([token(id)], NOW).unwrap()
 }

@@ -1,5 +1,5 @@
-//! What passes through while it is still being written: HTTP/2 with many streams, event streams, trailers, bodies larger
-//! than memory, and the connections that carry them on both sides.
+//! Streaming: HTTP/2 with many streams, event streams, trailers, bodies larger than memory, and the connections for them on
+//! both sides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

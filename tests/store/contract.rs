@@ -1,4 +1,4 @@
-//! What every store promises.
+//! The contract of every store.
 
 use crate::store::{NOW, later, lineage, revoked, token};
 use obo_gateway::{
@@ -11,7 +11,7 @@ fn key(id: &str) -> RecordKey {
     RecordKey::new("contract", id.as_bytes())
 }
 
-/// All of it, on an empty store whose clock is `clock`.
+/// Runs all checks on an empty store whose clock is `clock`.
 pub(super) async fn holds(store: &Stores, clock: &ManualClock) {
     a_record_is_kept_once(store).await;
     a_swap_needs_the_version_that_is_there(store).await;
@@ -84,7 +84,7 @@ async fn a_removed_record_is_gone_and_may_come_anew(store: &Stores) {
     assert_eq!(store.get(&key).await, Ok(None));
     let again = store.put_new(&key, b"b".to_vec(), later(60)).await;
     assert_eq!(again, Ok(true));
-    // who read the former record does not change the new one
+    // a caller that read the former record cannot change the new one
     let swapped = store.swap(&key, first.version, b"c".to_vec(), later(60));
     assert_eq!(swapped.await, Ok(false));
 }
@@ -108,7 +108,7 @@ async fn a_revocation_holds_when_it_is_answered(store: &Stores) {
     assert!(store.revocations().ends(&lineage("contract")));
     assert!(store.revocations().ends(&lineage("another")));
     assert_ne!(store.revocations().epoch(), before);
-    // of two about one thing holds what ends more
+    // if two revocations overlap, the broader one applies
     let shorter = Revocation::of_earlier(token("contract"), NOW, later(1));
     store.revoke(&[shorter]).await.unwrap();
     assert!(store.revocations().ends(&lineage("contract")));
@@ -133,7 +133,7 @@ async fn a_lifted_revocation_is_gone_and_may_come_anew(store: &Stores) {
     assert!(ends(), "what the client revoked stays");
     assert_eq!(lift(RevokedBy::Client).await, Ok(()));
     assert!(!ends());
-    // what is lifted twice, or never was, is no error
+    // lifting twice, or lifting an unknown revocation, is not an error
     assert_eq!(lift(RevokedBy::Client).await, Ok(()));
     assert_eq!(store.lift(&[]).await, Ok(()));
     store.revoke(&[operators]).await.unwrap();

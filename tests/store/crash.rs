@@ -1,4 +1,4 @@
-//! A process that is killed under a stream of revocations.
+//! A process that is killed while it writes revocations.
 
 use crate::store::{lineage, open, revoked};
 use obo_gateway::store::Store;
@@ -39,7 +39,8 @@ async fn no_revocation_that_was_answered_is_lost_by_fifty_kills_and_each_start_t
     );
 }
 
-/// Has another process revoke `from`, `from + 1`, … and kills it when `more` were acknowledged; how many are, in all.
+/// Starts another process that revokes `from`, `from + 1`, … and kills it when `more` were acknowledged. Returns the number
+/// of all acknowledged revocations.
 fn child(path: &Path, from: usize, more: usize) -> (Killed, usize) {
     let mut child = Killed(
         Command::new(std::env::current_exe().unwrap())
@@ -63,7 +64,7 @@ fn child(path: &Path, from: usize, more: usize) -> (Killed, usize) {
         assert_eq!(line, format!("acknowledged {answered}"));
         answered += 1;
         if answered == from + more {
-            // SIGKILL; what comes through the pipe after that was acknowledged too
+            // SIGKILL; the lines that are still in the pipe were acknowledged too
             child.0.kill().unwrap();
         }
     }
@@ -97,10 +98,10 @@ fn the_process_that_is_killed() {
         .unwrap();
     runtime.block_on(async {
         let store = opened(Path::new(&path)).await;
-        // what runs tests has begun a line of its own
+        // the test runner has started a line
         println!();
         let (sender, mut answered) = tokio::sync::mpsc::channel(16);
-        // several wait at once, and are answered in the order in which they asked
+        // several calls wait concurrently, and complete in the order of the calls
         let asking = store.clone();
         tokio::spawn(async move {
             for n in from.. {

@@ -1,4 +1,4 @@
-//! A file that was cut or changed: refused, or what was answered for is still in it.
+//! A truncated or changed file is refused, or contains all acknowledged revocations.
 
 use crate::store::{later, lineage, open, revoked};
 use obo_gateway::store::{RecordKey, Store};
@@ -12,16 +12,16 @@ use tempfile::TempDir;
 const REVOKED: usize = 300;
 const RECORDS: u32 = 100;
 
-/// How the file came to rest.
+/// How the process ended.
 #[derive(Debug, Clone, Copy)]
 enum Rest {
-    /// The process ended.
+    /// The process exited.
     Closed,
     /// It was killed.
     Killed,
 }
 
-/// The bytes of a store with revocations and records in it.
+/// Returns the bytes of a store with revocations and records.
 async fn written(folder: &TempDir, rest: Rest) -> Vec<u8> {
     let path = folder.path().join("store");
     let store = open(&path).unwrap();
@@ -44,7 +44,7 @@ async fn written(folder: &TempDir, rest: Rest) -> Vec<u8> {
     bytes
 }
 
-/// The file once nothing changes in it any more, as a killed process leaves it.
+/// Returns the file of a killed process, after it has stopped changing.
 async fn settled(path: &Path) -> Vec<u8> {
     let mut before = fs::read(path).unwrap();
     for _ in 0..100 {
@@ -55,13 +55,13 @@ async fn settled(path: &Path) -> Vec<u8> {
         }
         before = after;
     }
-    panic!("the file never comes to rest");
+    panic!("the file keeps changing");
 }
 
 async fn released(path: &Path) {
     for _ in 0..1_000 {
         if open(path).is_ok() {
-            // opened and closed again: it rests
+            // opened and closed again, so that it is clean
             tokio::time::sleep(Duration::from_millis(50)).await;
             return;
         }
@@ -124,7 +124,7 @@ async fn a_file_in_which_a_bit_was_changed_is_refused_or_has_everything() {
     for rest in [Rest::Closed, Rest::Killed] {
         let bytes = written(&TempDir::new().unwrap(), rest).await;
         assert_eq!(found(&folder, 0, &bytes).await, Found::Intact);
-        // every bit of what leads to everything else, and many of the rest
+        // many bits of the file's header, and some of the rest
         let head = 0..320 * 8;
         let rest_of_it = (320 * 8..bytes.len() * 8).step_by((bytes.len() * 8 / 600) | 1);
         let (mut refused, mut tried) = (0, 0);

@@ -1,4 +1,4 @@
-//! What the store in a file promises besides.
+//! Additional tests of the store in a file.
 
 use crate::store::{clock, contract, later, lineage, open, open_at, revoked};
 use obo_gateway::store::{Lift, OpenError, RecordKey, Revocation, RevokedBy, Store};
@@ -56,7 +56,7 @@ async fn what_has_ended_is_not_there_when_it_is_opened_again_and_its_room_is_use
     let filled = fs::metadata(&path).unwrap().len();
     for round in 1..8 {
         clock.advance(Duration::from_secs(40));
-        // operations have what has ended removed
+        // operations remove expired entries
         fill(round * 1_000, later(i64::from(round) * 40 + 5)).await;
     }
     assert!(!store.revocations().ends(&lineage("t")));
@@ -112,7 +112,7 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     assert!(matches!(open(folder.path()), Err(OpenError::NotAStore)));
 }
 
-/// Opens what was dropped a moment ago: its thread may still be closing the file.
+/// Opens a store that was dropped a moment ago. Its thread may still be closing the file, so this retries.
 async fn again(path: &std::path::Path) -> obo_gateway::store::Stores {
     for _ in 0..1_000 {
         match open(path) {

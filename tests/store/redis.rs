@@ -1,4 +1,4 @@
-//! What the store on a server promises besides.
+//! Additional tests of the store on a server.
 
 use crate::store::{
     NOW, clock, contract, later, lineage, revoked,
@@ -21,7 +21,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Where all I/O of the stores happens.
+/// The runtime for all I/O of the stores.
 static IO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     // the first line of `main` does this for the program
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -36,7 +36,7 @@ fn keys() -> Arc<SealingKeys> {
     Arc::new(SealingKeys::new([SealingKey::generate().unwrap().key]).unwrap())
 }
 
-/// The store that `settings` describe, `URL` in them standing for a file with `url` in it.
+/// Builds the store from `settings`; `URL` in them is replaced with a file that contains `url`.
 fn build(
     url: &str,
     settings: &str,
@@ -217,7 +217,7 @@ async fn what_one_replica_revokes_holds_at_the_other_within_a_second() {
         took[took.len() - 1],
         took.len()
     );
-    // one that comes later knows them too
+    // a store that is opened later knows them too
     let three = replica();
     assert!((0..40).all(|n| three.revocations().ends(&lineage(format!("t{n}")))));
 }
@@ -239,7 +239,7 @@ async fn what_is_lifted_at_one_is_lifted_at_all_and_at_those_that_come_later() {
             by: RevokedBy::Operator,
             at: NOW,
         };
-        // whoever lifts knows of it, or would not be asked to
+        // a lift is only accepted if its store knows the revocation
         wait_for("the revocation is known", || {
             two.revocations().ends(&lineage(&id))
         });
@@ -251,7 +251,7 @@ async fn what_is_lifted_at_one_is_lifted_at_all_and_at_those_that_come_later() {
     }
     let three = replica();
     assert!((0..20).all(|n| !three.revocations().ends(&lineage(format!("t{n}")))));
-    // and what is revoked behind a lift holds
+    // and a revocation after a lift applies
     one.revoke(&[revoked("t1")]).await.unwrap();
     wait_for("it is revoked again", || {
         two.revocations().ends(&lineage("t1"))
@@ -259,7 +259,7 @@ async fn what_is_lifted_at_one_is_lifted_at_all_and_at_those_that_come_later() {
     assert!(replica().revocations().ends(&lineage("t1")));
 }
 
-/// How long it takes until what `one` has revoked holds at `two`.
+/// Returns the time until a revocation by `one` applies at `two`.
 async fn reaches(one: &Stores, two: &Stores, id: &str) -> Duration {
     let epoch = two.revocations().epoch();
     one.revoke(&[revoked(id)]).await.unwrap();
@@ -294,7 +294,7 @@ async fn an_outage_is_answered_within_a_second_gets_stale_after_the_bound_and_en
         Err(StoreError::Unavailable(_))
     ));
     assert!(began.elapsed() < Duration::from_secs(2), "two operations");
-    // what is known holds, and what was not answered for does not
+    // known revocations apply, and unacknowledged ones do not
     assert!(store.revocations().ends(&lineage("before")));
     assert!(!store.revocations().ends(&lineage("meanwhile")));
     assert!(!store.revocations().is_stale(clock.instant()));
@@ -356,7 +356,7 @@ async fn nothing_on_the_server_says_whom_or_what_it_is_about_and_nobody_else_can
         assert!(!found, "{secret}");
     }
 
-    // a record in another's place is not taken for it
+    // a record under another key is not accepted
     let name = |id: &str| {
         let key = key(id);
         let digest = key.as_bytes().iter().map(|b| format!("{b:02x}"));
@@ -366,7 +366,7 @@ async fn nothing_on_the_server_says_whom_or_what_it_is_about_and_nobody_else_can
     assert_eq!(server.ask(&copied), ":1");
     assert_eq!(store.get(&key("alice-1")).await, Err(StoreError::Corrupt));
 
-    // a gateway with other keys does not start: it would know none of the revocations
+    // a gateway with other keys does not start, because it could not read the revocations
     let url = format!("redis://127.0.0.1:{}/0", server.port);
     let other = build(&url, "redis: { url: URL }", Some(&self::keys()), clock());
     assert!(other.unwrap_err().contains("not what was written"));

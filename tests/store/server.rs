@@ -1,4 +1,4 @@
-//! A real server, on a free port, with a folder of its own.
+//! A real server, on a free port, with its own folder.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server that flushes each write; none, and a word about it, where the program is not installed.
+    /// Starts a server that flushes each write. Returns `None`, with a message, if the program is not installed.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let installed = Command::new("redis-server")
             .arg("--version")
@@ -89,7 +89,7 @@ impl Server {
         }
     }
 
-    /// The first line of the answer to a command.
+    /// Sends a command and returns the first line of the response.
     pub(crate) fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream
@@ -103,7 +103,7 @@ impl Server {
         line.trim().to_owned()
     }
 
-    /// Everything that it has written to its folder.
+    /// Returns everything that it has written to its folder.
     pub(crate) fn written(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut folders = vec![self.folder.path().to_path_buf()];
@@ -132,7 +132,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Waits for `what`, ten seconds at most; how long it took.
+/// Waits for `what`, at most ten seconds; returns how long it took.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();

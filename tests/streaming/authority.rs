@@ -1,4 +1,4 @@
-//! A private certificate authority, and TLS with it on either side.
+//! A private certificate authority, and TLS servers and clients that use it.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
@@ -43,13 +43,13 @@ impl Authority {
         }
     }
 
-    /// A server called `name` that speaks `protocols`.
+    /// Returns the TLS settings of a server named `name` with these `protocols`.
     pub fn server(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
         let config = ServerConfig::builder().with_no_client_auth();
         acceptor(config, &self.identity(name), protocols)
     }
 
-    /// The same; clients have to show a certificate of this authority.
+    /// Returns such settings for a server that requires client certificates of this authority.
     pub fn server_for_known(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
         let verifier: Arc<dyn ClientCertVerifier> =
             WebPkiClientVerifier::builder(Arc::new(self.roots()))
@@ -59,7 +59,7 @@ impl Authority {
         acceptor(config, &self.identity(name), protocols)
     }
 
-    /// A client that trusts this authority alone and speaks `protocol`.
+    /// Returns the TLS settings of a client that trusts only this authority, with this `protocol`.
     pub fn client(&self, protocol: &str) -> TlsConnector {
         let mut config = ClientConfig::builder()
             .with_root_certificates(self.roots())

@@ -1,4 +1,4 @@
-//! A GiB each way through a protected route, in memory that does not grow with it.
+//! One GiB in each direction through a protected route, without more memory for it.
 
 use crate::streaming::{
     http2::{H2Client, part, room},
@@ -9,10 +9,10 @@ use crate::streaming::{
 use bytes::Bytes;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
-/// Bytes each way.
+/// Bytes in each direction.
 const SIZE: u64 = 1 << 30;
 
-/// The head of a POST, whose body the test writes.
+/// Returns the head of a POST whose body the test writes.
 fn upload(token: &str) -> Vec<u8> {
     Ask::new("POST", "/orders")
         .bearer(token)
@@ -89,7 +89,7 @@ async fn an_upload_over_http_2_takes_no_memory() {
         body.send_data(Bytes::from_static(piece), offset == SIZE)
             .unwrap();
     }
-    let answer = timeout(PATIENCE, answer).await.expect("no answer");
+    let answer = timeout(PATIENCE, answer).await.expect("no response");
     assert_eq!(answer.unwrap().status(), 204);
     receiving.await.unwrap();
     measure.end("upload over HTTP/2");
@@ -104,7 +104,7 @@ async fn a_download_over_http_2_takes_no_memory() {
     let (answer, _) = client.open(request, true).await;
     let api = program.connection().await;
     let sending = tokio::spawn(send(api));
-    let answer = timeout(PATIENCE, answer).await.expect("no answer");
+    let answer = timeout(PATIENCE, answer).await.expect("no response");
     let mut body = answer.unwrap().into_body();
     let mut offset = 0;
     while let Some(part) = timeout(PATIENCE, part(&mut body)).await.expect("no data") {

@@ -1,5 +1,5 @@
-//! A response that comes before the body of its request is complete: the client gets it at once, and what it still sends of
-//! the body is never read as a request of its own.
+//! A response that starts before the request body is complete: the client gets it at once, and the rest of the body is never
+//! read as another request.
 
 use crate::streaming::{
     stage::Stage,
@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-/// What the API says when it has the head and the begin of the body.
+/// Responses of the API after the head and the start of the body, each with the expected status and body.
 const RESPONSES: &[(&str, u16, &str)] = &[
     (
         "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nless",
@@ -40,7 +40,7 @@ const RESPONSES: &[(&str, u16, &str)] = &[
     ("HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
 ];
 
-/// Begin and rest of a request whose body holds another one.
+/// Returns start and rest of a request whose body contains another request.
 fn requests() -> [(String, Vec<u8>); 3] {
     let smuggled = Ask::get("/status/smuggled").bytes();
     let head = "POST /status/first HTTP/1.1\r\nHost: a\r\n";
@@ -60,7 +60,7 @@ fn requests() -> [(String, Vec<u8>); 3] {
             ]
             .concat(),
         ),
-        // a client that takes the response for leave to go on with the next request
+        // a client that sends the next request after the response
         (
             format!("{head}Content-Length: {length}\r\n\r\nabc"),
             smuggled,
@@ -68,7 +68,7 @@ fn requests() -> [(String, Vec<u8>); 3] {
     ]
 }
 
-/// What an API does with every request that has a body: it answers before that is complete.
+/// An API that responds to every request with a body before the body is complete.
 #[derive(Clone, Copy)]
 struct Early {
     response: &'static str,
@@ -127,7 +127,7 @@ async fn a_response_before_the_end_of_the_request_body_is_the_last_on_its_connec
                 let case = format!("{response:?} {closes} {begin:?}");
                 let mut client = stage.client().await;
                 client.send(begin.as_bytes()).await;
-                // it is there before the client has sent the rest
+                // the response arrives before the client has sent the rest
                 let received = client.answer(Kind::Response).await.expect(&case);
                 assert_eq!(received.status(), *status, "{case}");
                 assert_eq!(received.body, body.as_bytes(), "{case}");

@@ -1,4 +1,4 @@
-//! Streams of HTTP/2 end with their credentials, each for itself.
+//! HTTP/2 streams end with their credentials, independently of each other.
 
 use crate::streaming::{
     authority::Authority,
@@ -65,7 +65,7 @@ async fn is_reset(body: &mut RecvStream) {
     assert!(since.elapsed() <= Duration::from_secs(1));
 }
 
-/// What the test tells the upstream to send on each path.
+/// What the upstream sends on each path; the test provides it.
 type Told = Arc<Mutex<HashMap<String, UnboundedSender<Vec<u8>>>>>;
 
 async fn told() -> (Origin, Told) {
@@ -112,7 +112,7 @@ async fn a_revoked_users_stream_is_reset_and_anothers_on_the_same_connection_goe
             && stage.metric("obo_denied_total", &["reason=\"token_revoked\""]) == 1
     })
     .await;
-    // the line of a stream that pingora did not end itself is whole
+    // the log line of a stream that pingora did not end itself is complete
     until("the log has its line", || {
         stage.access_log().lines().any(|line| {
             line.contains(r#""outcome":"ended""#)
@@ -122,7 +122,7 @@ async fn a_revoked_users_stream_is_reset_and_anothers_on_the_same_connection_goe
         })
     })
     .await;
-    // the upstream is told to stop
+    // the stream to the upstream is reset
     let alices = told.lock().unwrap()["/orders/alice"].clone();
     until("the upstream's connection ends", || {
         alices.send(b"4\r\nmore\r\n".to_vec()).is_err()
@@ -150,10 +150,10 @@ async fn a_response_that_has_not_begun_is_reset_when_its_token_is_revoked() {
     assert_eq!(client.ask(bobs, b"").await.body, b"hello");
 }
 
-/// The path of a call, and where its messages go.
+/// The path of a call, and the channel for its messages.
 type Call = (String, UnboundedSender<Bytes>);
 
-/// An upstream of gRPC calls that sends what comes through the channels it gives to the test.
+/// An upstream of gRPC calls. It gives channels to the test and sends what comes through them.
 async fn calls() -> (Stage, H2Origin, UnboundedReceiver<Call>) {
     let authority = Authority::new();
     let (begun, calls) = unbounded_channel();
@@ -164,7 +164,7 @@ async fn calls() -> (Stage, H2Origin, UnboundedReceiver<Call>) {
             let (sender, mut messages) = unbounded_channel::<Bytes>();
             let _ = begun.send((request.uri().path().to_owned(), sender));
             let _request: Request<RecvStream> = request;
-            // as servers of gRPC do: the head goes out with the first message
+            // like gRPC servers: the head is sent with the first message
             let Some(first) = messages.recv().await else {
                 return;
             };
@@ -200,7 +200,7 @@ async fn a_call_of_grpc_may_be_silent_before_and_between_its_messages_and_ends_w
         fields.insert("te", "trailers".parse().unwrap());
         request
     };
-    // what is no call runs out of `response`
+    // a request that is not a call exceeds the timeout `response`
     let hang = async || {
         let plain = client.request("GET", "/calls/hangs", &token);
         assert_eq!(client.ask(plain, b"").await.status, 504);

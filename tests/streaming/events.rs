@@ -1,4 +1,4 @@
-//! Server-sent events, in lock-step: the API writes the next one only when the one before has reached the client.
+//! Server-sent events: the API writes the next one only after the previous one has reached the client.
 
 use crate::streaming::{
     authority::Authority,
@@ -17,7 +17,7 @@ use tokio::{
 const EVENTS: usize = 50;
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// An API that sends what the test tells it to.
+/// An API that sends what the test provides.
 async fn told() -> (Origin, UnboundedSender<Vec<u8>>) {
     let origin = Origin::start().await;
     let (events, receiver) = unbounded_channel();
@@ -102,7 +102,7 @@ async fn an_event_stream_may_be_quiet_for_longer_than_a_head_may_take() {
     events.send(chunk(&event(0))).unwrap();
     client.until_received(event(0).as_bytes()).await;
 
-    // a request that began later runs out of time first
+    // a request that started later exceeds its timeout first
     let hanging = Ask::get("/orders/1").bearer(&token);
     let answer = stage.client().await.ask(&hanging).await.unwrap();
     assert_eq!(answer.status(), 504);
@@ -111,7 +111,7 @@ async fn an_event_stream_may_be_quiet_for_longer_than_a_head_may_take() {
     client.until_received(event(1).as_bytes()).await;
 }
 
-/// A head has to come within 300 ms.
+/// A response head must arrive within 300 ms.
 const IMPATIENT: &str = r"
   - name: orders
     match: { prefix: /orders }
@@ -134,5 +134,5 @@ async fn a_client_that_leaves_a_quiet_event_stream_ends_it_at_the_downstream_too
     let mut request = Vec::new();
     let ended = timeout(PATIENCE, api.read_to_end(&mut request)).await;
     // a reset ends it as well
-    let _ = ended.expect("the downstream streams on to nobody");
+    let _ = ended.expect("the upstream still streams after the client has left");
 }

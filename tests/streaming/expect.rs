@@ -1,5 +1,5 @@
-//! `Expect: 100-continue` (RFC 9110 §10.1.1): the downstream decides whether it wants the body, and a request that is refused
-//! is refused before its body is sent.
+//! `Expect: 100-continue` (RFC 9110 §10.1.1): the upstream decides whether it wants the body, and the gateway refuses a request
+//! before its body is sent.
 
 use crate::streaming::{
     stage::Stage,
@@ -25,7 +25,7 @@ fn head(token: &str) -> Vec<u8> {
     ask
 }
 
-/// Reads until `end` was read; gives all of it.
+/// Reads until `end` was read; returns everything that was read.
 async fn until_read(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let reading = async {
@@ -91,8 +91,8 @@ async fn a_bad_token_is_refused_before_the_body_is_asked_for() {
             assert_ne!(client.stream.read_buf(&mut received).await.unwrap(), 0);
         }
     };
-    timeout(PATIENCE, reading).await.expect("no answer");
-    // the first line: nothing was said before it
+    timeout(PATIENCE, reading).await.expect("no response");
+    // the first line: there was no earlier response
     assert!(received.starts_with(b"HTTP/1.1 401 "));
     assert!(origin.bytes().is_empty());
 }
@@ -108,7 +108,7 @@ async fn a_body_that_comes_after_the_refusal_is_not_taken_for_a_request() {
         .bearer("a.b.c");
     let answer = client.ask(&ask).await.unwrap();
     assert_eq!(answer.status(), 401);
-    // whether the connection is kept or closed, what came was the body of the first request
+    // if the connection is kept, the bytes were read as the body of the first request
     let again = client.ask(&Ask::get("/status/own")).await;
     assert!(again.is_none_or(|answer| answer.status() == 200));
     let targets: Vec<_> = origin

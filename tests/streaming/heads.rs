@@ -1,4 +1,4 @@
-//! Heads of HTTP/2 that have no form in HTTP/1, or more than one: refused like those of HTTP/1, and none of it forwarded.
+//! HTTP/2 heads without an HTTP/1 form, or with several, are refused like HTTP/1 heads, and nothing is forwarded.
 
 use crate::streaming::{
     http2::{H2Answer, H2Client},

@@ -1,4 +1,4 @@
-//! HTTP/2 whose every frame the test decides: a client, and an API.
+//! HTTP/2 with control over every frame: a client, and an API.
 
 use crate::streaming::{
     authority::Authority,
@@ -35,7 +35,7 @@ pub struct H2Client {
     address: SocketAddr,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct H2Answer {
     pub status: u16,
@@ -49,14 +49,14 @@ impl H2Client {
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from(NAME).unwrap();
         let stream = authority.client("h2").connect(name, stream).await.unwrap();
-        // as browsers do: a stream that is not read leaves room for the others
+        // like browsers: a stream that is not read leaves window space for the others
         let (requests, connection) = h2::client::Builder::new()
             .initial_connection_window_size(1 << 20)
             .handshake(stream)
             .await
             .unwrap();
         let driving = tokio::spawn(async move {
-            // how the connection ends shows in its streams
+            // an error of the connection is visible in its streams
             let _ = connection.await;
         });
         let client = Self {
@@ -64,12 +64,12 @@ impl H2Client {
             driving,
             address,
         };
-        // before they are here this client knows no limit, and what it opens beyond the gateway's is refused
+        // until the settings arrive the client knows no limit, and streams above the gateway's limit would be refused
         client.stream_limit().await;
         client
     }
 
-    /// How many streams the gateway lets be open at a time, once its settings are here.
+    /// Waits for the gateway's settings; returns the maximum number of concurrent streams.
     pub async fn stream_limit(&self) -> usize {
         let said = || self.requests.current_max_send_streams();
         until("the settings are here", || said() < usize::MAX).await;
@@ -85,7 +85,7 @@ impl H2Client {
             .unwrap()
     }
 
-    /// Opens a stream, as soon as the gateway's limit lets it.
+    /// Opens a stream, as soon as the gateway's limit permits it.
     pub async fn open(
         &self,
         request: Request<()>,
@@ -98,7 +98,7 @@ impl H2Client {
         timeout(PATIENCE, opening).await.expect("no stream is free")
     }
 
-    /// Sends a request with this body and reads the whole answer.
+    /// Sends a request with this body and reads the whole response.
     pub async fn ask(&self, request: Request<()>, body: &[u8]) -> H2Answer {
         let (answer, mut sending) = self.open(request, body.is_empty()).await;
         if !body.is_empty() {
@@ -116,7 +116,7 @@ impl Drop for H2Client {
     }
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 pub async fn whole(answer: ResponseFuture) -> H2Answer {
     let reading = async {
         let (head, mut body) = answer.await.unwrap().into_parts();
@@ -127,7 +127,9 @@ pub async fn whole(answer: ResponseFuture) -> H2Answer {
             trailers,
         }
     };
-    timeout(PATIENCE, reading).await.expect("no whole answer")
+    timeout(PATIENCE, reading)
+        .await
+        .expect("no complete response")
 }
 
 /// Reads a body and its trailers.
@@ -139,14 +141,14 @@ pub async fn read(body: &mut RecvStream) -> (Vec<u8>, Option<HeaderMap>) {
     (bytes, body.trailers().await.unwrap())
 }
 
-/// The next part of a body; its room is given back at once.
+/// Returns the next part of a body, and releases its window space immediately.
 pub async fn part(body: &mut RecvStream) -> Option<Bytes> {
     let part = body.data().await?.unwrap();
     body.flow_control().release_capacity(part.len()).unwrap();
     Some(part)
 }
 
-/// Waits until the other side takes a piece; gives how many bytes of it.
+/// Waits until the other side accepts a part of a piece; returns the number of bytes.
 pub async fn room(body: &mut SendStream<Bytes>, piece: usize) -> usize {
     body.reserve_capacity(piece);
     loop {
@@ -166,7 +168,7 @@ pub struct H2Origin {
 }
 
 impl H2Origin {
-    /// Answers each request by `serve`, which gets the request with its body and the way back.
+    /// Handles each request with `serve`, which gets the request with its body and the sender of the response.
     pub async fn start<F>(
         acceptor: TlsAcceptor,
         serve: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
@@ -207,7 +209,7 @@ impl H2Origin {
         self.address.port()
     }
 
-    /// How many connections were made that spoke HTTP/2.
+    /// Returns the number of HTTP/2 connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -219,7 +221,7 @@ impl Drop for H2Origin {
     }
 }
 
-/// Answers 200 with this body.
+/// Responds with 200 and this body.
 pub fn answer_with(mut respond: SendResponse<Bytes>, body: impl Into<Bytes>) {
     let mut sending = respond.send_response(Response::new(()), false).unwrap();
     sending.send_data(body.into(), true).unwrap();

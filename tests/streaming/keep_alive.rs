@@ -1,4 +1,4 @@
-//! Connections are used again, on both sides.
+//! Connections are reused, on both sides.
 
 use crate::streaming::{
     stage::Stage,

@@ -1,4 +1,4 @@
-//! Many requests at a time on one connection of HTTP/2.
+//! Many concurrent requests on one HTTP/2 connection.
 
 use crate::streaming::{
     http2::part,
@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 const STREAMS: usize = 500;
 
-/// An API whose answers tell the requests apart.
+/// An API with a different response for each request.
 async fn echo() -> Origin {
     let origin = Origin::start().await;
     origin.answers(|request| {

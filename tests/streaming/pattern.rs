@@ -1,4 +1,4 @@
-//! A body of any length that is made and checked piece by piece, so that neither end keeps it.
+//! A body of any length that is generated and checked piece by piece, so that neither end stores it.
 
 use std::sync::LazyLock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -8,7 +8,7 @@ use crate::streaming::support::PATIENCE;
 
 /// The longest piece.
 pub const PIECE: usize = 64 << 10;
-/// A prime: a piece that is lost, doubled or moved does not fit its place.
+/// A prime, so that a lost, repeated or moved piece does not match at its offset.
 const PERIOD: usize = 1_048_573;
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -25,14 +25,14 @@ static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
     bytes
 });
 
-/// The piece of a body of `size` bytes that begins at `offset`, at most `most` bytes of it.
+/// Returns the piece of a body of `size` bytes that begins at `offset`, at most `most` bytes.
 pub fn piece(size: u64, offset: u64, most: usize) -> &'static [u8] {
     let left = usize::try_from(size - offset).unwrap_or(usize::MAX);
     let start = (offset % PERIOD as u64) as usize;
     &BYTES[start..][..left.min(most).min(PIECE)]
 }
 
-/// Whether `bytes` are those at `offset`.
+/// Returns `true` if `bytes` are those at `offset`.
 pub fn is_at(offset: u64, bytes: &[u8]) -> bool {
     let mut at = offset;
     bytes.chunks(PIECE).all(|part| {
@@ -49,13 +49,13 @@ pub async fn write<W: AsyncWrite + Unpin>(to: &mut W, size: u64) {
         let piece = piece(size, offset, PIECE);
         timeout(PATIENCE, to.write_all(piece))
             .await
-            .unwrap_or_else(|_| panic!("nobody reads on at byte {offset}"))
+            .unwrap_or_else(|_| panic!("the reader stopped at byte {offset}"))
             .unwrap_or_else(|error| panic!("{error} at byte {offset}"));
         offset += piece.len() as u64;
     }
 }
 
-/// Reads a body of `size` bytes and holds it against the pattern; each piece has a deadline.
+/// Reads a body of `size` bytes and compares it with the pattern; each piece has a deadline.
 pub async fn read<R: AsyncRead + Unpin>(from: &mut R, size: u64) {
     let mut buffer = vec![0; PIECE];
     let mut offset = 0;
@@ -63,7 +63,7 @@ pub async fn read<R: AsyncRead + Unpin>(from: &mut R, size: u64) {
         let room = (size - offset).min(PIECE as u64) as usize;
         let read = timeout(PATIENCE, from.read(&mut buffer[..room]))
             .await
-            .unwrap_or_else(|_| panic!("nobody writes on at byte {offset}"))
+            .unwrap_or_else(|_| panic!("the writer stopped at byte {offset}"))
             .unwrap_or_else(|error| panic!("{error} at byte {offset}"));
         assert_ne!(read, 0, "the body ends at byte {offset}");
         assert!(is_at(offset, &buffer[..read]), "another byte near {offset}");
@@ -71,7 +71,7 @@ pub async fn read<R: AsyncRead + Unpin>(from: &mut R, size: u64) {
     }
 }
 
-/// Reads a head and nothing of what follows it.
+/// Reads a head, and none of the bytes after it.
 pub async fn head<R: AsyncRead + Unpin>(from: &mut R) -> String {
     let reading = async {
         let mut head = Vec::new();

@@ -1,4 +1,4 @@
-//! A reader that stops: whoever writes to it is made to wait, and nobody keeps what it does not take.
+//! Backpressure: if a reader stops, the writer must wait, and the gateway does not buffer the unread bytes.
 
 use crate::streaming::{
     authority::Authority,
@@ -19,14 +19,14 @@ use tokio::{
     time::timeout,
 };
 
-/// Far more than the sockets on the way hold.
+/// Far more than the buffers of the sockets on the way can contain.
 const SIZE: u64 = 256 << 20;
-/// What they may hold: the kernel lets a buffer grow to some MiB, and there are four of them.
+/// The maximum size of these buffers: the kernel lets a buffer grow to some MiB, and there are four of them.
 const HELD: u64 = 96 << 20;
-/// A writer that gets nothing rid for so long is waiting.
+/// A writer that can write nothing for this time is waiting.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// Writes a body of [`SIZE`] bytes until nobody takes more of it; gives how far it came.
+/// Writes a body of [`SIZE`] bytes until the writer must wait; returns the number of written bytes.
 async fn write_until_stalled<W: AsyncWrite + Unpin>(to: &mut W) -> u64 {
     let mut offset = 0;
     while offset < SIZE {
@@ -44,7 +44,7 @@ async fn write_from<W: AsyncWrite + Unpin>(to: &mut W, mut offset: u64) {
         let piece = pattern::piece(SIZE, offset, PIECE);
         timeout(PATIENCE, to.write_all(piece))
             .await
-            .expect("nobody reads on")
+            .expect("the reader does not continue")
             .unwrap();
         offset += piece.len() as u64;
     }
@@ -62,7 +62,10 @@ async fn a_client_that_does_not_read_makes_the_downstream_wait() {
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
     api.write_all(answer.as_bytes()).await.unwrap();
     let written = write_until_stalled(&mut api).await;
-    assert!(written < HELD, "{written} bytes were taken for nobody");
+    assert!(
+        written < HELD,
+        "{written} bytes were buffered without a reader"
+    );
 
     let sending = tokio::spawn(async move { write_from(&mut api, written).await });
     pattern::head(&mut client).await;
@@ -83,7 +86,10 @@ async fn a_downstream_that_does_not_read_makes_the_client_wait() {
     let mut api = program.connection().await;
     pattern::head(&mut api).await;
     let written = write_until_stalled(&mut client).await;
-    assert!(written < HELD, "{written} bytes were taken for nobody");
+    assert!(
+        written < HELD,
+        "{written} bytes were buffered without a reader"
+    );
 
     let receiving = tokio::spawn(async move {
         pattern::read(&mut api, SIZE).await;
@@ -94,7 +100,7 @@ async fn a_downstream_that_does_not_read_makes_the_client_wait() {
     let answer = pattern::head(&mut client).await;
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     receiving.await.unwrap();
-    measure.end("a downstream that stops");
+    measure.end("an upstream that stops");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +115,10 @@ async fn a_stream_that_is_not_read_waits_while_its_neighbour_is_served() {
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
     api.write_all(answer.as_bytes()).await.unwrap();
     let written = write_until_stalled(&mut api).await;
-    assert!(written < HELD, "{written} bytes were taken for nobody");
+    assert!(
+        written < HELD,
+        "{written} bytes were buffered without a reader"
+    );
 
     let request = client.request("GET", "/orders/1", program.token());
     let serving = async {
@@ -134,14 +143,17 @@ async fn a_stream_that_is_not_read_waits_while_its_neighbour_is_served() {
     measure.end("a stream that stops");
 }
 
-/// Sends pieces until nobody takes more.
+/// Sends pieces until the writer must wait.
 async fn send_until_stalled(body: &mut SendStream<Bytes>) {
     let mut offset = 0;
     while let Ok(room) = timeout(STALLED, room(body, PIECE)).await {
         let piece = pattern::piece(SIZE, offset, room);
         body.send_data(Bytes::from_static(piece), false).unwrap();
         offset += piece.len() as u64;
-        assert!(offset < HELD, "{offset} bytes were taken for nobody");
+        assert!(
+            offset < HELD,
+            "{offset} bytes were buffered without a reader"
+        );
     }
 }
 
@@ -201,7 +213,7 @@ async fn a_client_that_does_not_read_leaves_room_for_others_on_the_downstreams_c
     let url = format!("https://{NAME}:{}", origin.port());
     let stage = Stage::with(authority, ROUTE, &url).await;
     let token = stage.token();
-    // the first one makes the connection
+    // the first request opens the connection
     let ask = Ask::get("/orders/1").bearer(&token);
     let answer = stage.client().await.ask(&ask).await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -223,7 +235,7 @@ async fn a_client_that_does_not_read_leaves_room_for_others_on_the_downstreams_c
 /// Clients that do not read.
 const IDLE: u32 = 5;
 
-/// Before a downstream of HTTP/2.
+/// With an HTTP/2 upstream.
 const ROUTE: &str = r"
   - name: orders
     match: { prefix: /orders }

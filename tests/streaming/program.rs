@@ -1,4 +1,4 @@
-//! The gateway as it is installed, whose memory can be measured.
+//! The gateway as a separate process, so that its memory can be measured.
 
 use crate::streaming::{
     authority::Authority,
@@ -13,7 +13,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What a transfer of whatever size may add to the program's memory, in bytes.
+/// The maximum increase of the program's memory by a transfer of any size, in bytes.
 pub const GROWTH: u64 = 16 << 20;
 
 pub struct Program {
@@ -64,7 +64,7 @@ impl Program {
         }
     }
 
-    /// A connection of HTTP/1.1, used once: what a first use takes is no transfer's.
+    /// Opens an HTTP/1.1 connection and uses it once, because the memory of the first use is not that of a transfer.
     pub async fn client(&self) -> TcpStream {
         let mut client = TcpStream::connect(self.process.address).await.unwrap();
         client.set_nodelay(true).unwrap();
@@ -79,7 +79,7 @@ impl Program {
         client
     }
 
-    /// The same with HTTP/2 over TLS.
+    /// Opens an HTTP/2 connection over TLS and uses it once.
     pub async fn h2_client(&self) -> H2Client {
         let client = H2Client::connect(self.process.address, &self.authority).await;
         let request = client.request("GET", "/orders/1", &self.token);
@@ -96,7 +96,7 @@ impl Program {
             .unwrap();
     }
 
-    /// The gateway's next connection to the API.
+    /// Returns the gateway's next connection to the API.
     pub async fn connection(&self) -> TcpStream {
         let (stream, _) = self.api.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -107,12 +107,12 @@ impl Program {
         &self.token
     }
 
-    /// The memory that the program holds now, in bytes (proc_pid_status(5): VmRSS).
+    /// Returns the current memory use of the program, in bytes (proc_pid_status(5): VmRSS).
     pub fn resident(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// The most that it ever held (VmHWM).
+    /// Returns its maximum memory use so far (VmHWM).
     pub fn most_resident(&self) -> u64 {
         self.status("VmHWM:")
     }
@@ -126,7 +126,7 @@ impl Program {
     }
 }
 
-/// What one test measures: the memory before, and the most that there was since.
+/// The measurement of one test: the memory before, and the maximum since then.
 pub struct Measure<'a> {
     program: &'a Program,
     before: u64,

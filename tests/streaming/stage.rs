@@ -1,4 +1,4 @@
-//! A provider and a gateway that listens in cleartext and with TLS; the API behind it is each test's own.
+//! A provider and a gateway that listens in cleartext and with TLS; each test provides its own API.
 
 use crate::streaming::{
     authority::Authority,
@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-/// What the gateway's certificate says.
+/// The name in the gateway's certificate.
 pub const NAME: &str = "localhost";
 
 pub struct Stage {
@@ -26,12 +26,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The default routes before the API at `origin`.
+    /// Starts the gateway with the default routes to the API at `origin`.
     pub async fn before(origin: &str) -> Self {
         Self::with(Authority::new(), lab::ORDERS, origin).await
     }
 
-    /// `ORIGIN` in `routes` is `origin`; `ca.pem`, `client.pem` and `client.key` stand beside the configuration.
+    /// Starts the gateway with `routes`, in which `ORIGIN` is replaced with `origin`. The folder of the configuration contains
+    /// `ca.pem`, `client.pem` and `client.key`.
     pub async fn with(authority: Authority, routes: &str, origin: &str) -> Self {
         install_crypto();
         let idp = Provider::start().await;
@@ -71,12 +72,12 @@ impl Stage {
         self.gateway.addresses()[1]
     }
 
-    /// A connection of HTTP/1.1 in cleartext.
+    /// Opens an HTTP/1.1 connection in cleartext.
     pub async fn client(&self) -> Client {
         Client::connect(self.cleartext()).await
     }
 
-    /// A connection of HTTP/2 with TLS.
+    /// Opens an HTTP/2 connection with TLS.
     pub async fn h2_client(&self) -> H2Client {
         H2Client::connect(self.encrypted(), &self.authority).await
     }
@@ -89,13 +90,13 @@ impl Stage {
         token(&self.idp)
     }
 
-    /// The sum of the series of `family` that hold all of `labels`.
+    /// Returns the sum of the series of `family` that contain all of `labels`.
     pub fn metric(&self, family: &str, labels: &[&str]) -> usize {
         sum(&self.gateway.metrics().render(), family, labels) as usize
     }
 }
 
-/// A token that the default routes admit.
+/// Returns a token that the default routes accept.
 pub fn token(idp: &Provider) -> String {
     idp.signer()
         .sign(&idp.claims(SystemClock.now().as_secs(), json!({})))
@@ -107,7 +108,7 @@ pub const CLEARTEXT: &str = r#"{ address: "127.0.0.1:0" }"#;
 pub const ENCRYPTED: &str =
     r#"{ address: "127.0.0.1:0", tls: { certificate: front.pem, private_key: front.key } }"#;
 
-/// The file of a gateway with these listeners; writes what it names to `folder`.
+/// Returns the configuration of a gateway with these listeners, and writes the files that it names to `folder`.
 pub fn configuration(
     authority: &Authority,
     folder: &Path,

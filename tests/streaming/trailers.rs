@@ -1,5 +1,5 @@
-//! Fields after a body (RFC 9110 §6.5): those of an answer pass, unless they hold a token or ask for one; those of a request
-//! never do.
+//! Trailers (RFC 9110 §6.5): those of a response are forwarded, unless they contain or request a token; those of a request are
+//! dropped.
 
 use crate::streaming::{
     authority::Authority,
@@ -25,8 +25,8 @@ fn fields(pairs: &[(&'static str, &str)]) -> HeaderMap {
         .collect::<HeaderMap>()
 }
 
-/// A gateway before an API of HTTP/2 that answers with `trailers`, in which `TOKEN` stands for the token it was given. What
-/// it received of a request comes through the channel.
+/// Starts a gateway and an HTTP/2 API that responds with `trailers`, in which `TOKEN` is replaced with the token that it
+/// received. The requests that it received come through the channel.
 async fn ending_in(
     trailers: &'static [(&'static str, &'static str)],
 ) -> (
@@ -109,7 +109,7 @@ async fn a_client_of_http_1_gets_the_body_and_a_connection_in_step() {
     let token = stage.token();
     for _ in 0..2 {
         let answer = client.ask(&Ask::get("/orders/1").bearer(&token)).await;
-        let answer = answer.expect("no answer");
+        let answer = answer.expect("no response");
         assert!(answer.complete);
         assert_eq!((answer.status(), answer.body), (200, b"body".to_vec()));
     }
@@ -144,7 +144,7 @@ async fn an_answer_of_http_1_with_trailers_leaves_the_connection_in_step() {
     let token = stage.token();
     for _ in 0..3 {
         let answer = client.ask(&Ask::get("/orders/1").bearer(&token)).await;
-        let answer = answer.expect("no answer");
+        let answer = answer.expect("no response");
         assert!(answer.complete);
         assert_eq!((answer.status(), answer.body), (200, b"body".to_vec()));
     }

@@ -1,4 +1,4 @@
-//! Downstream APIs behind TLS of a private authority, and those that speak HTTP/2.
+//! Upstream APIs with TLS certificates of a private authority, and with HTTP/2.
 
 use crate::streaming::{
     authority::Authority,
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// One protected route whose upstream says `more` beside its target.
+/// Returns a protected route whose upstream has the keys `more` in addition to its target.
 fn route(more: &str) -> String {
     format!(
         "
@@ -32,7 +32,7 @@ fn route(more: &str) -> String {
     )
 }
 
-/// An API of HTTP/1.1 over TLS that answers each request on a connection of its own; counts requests.
+/// An HTTP/1.1 API over TLS that closes each connection after one response, and counts requests.
 struct TlsOrigin {
     port: u16,
     requests: Arc<AtomicUsize>,
@@ -73,7 +73,7 @@ impl TlsOrigin {
     }
 }
 
-/// Status and body of a request through a gateway whose upstream at `url` says `more`.
+/// Returns status and body of a request through a gateway whose upstream at `url` has the keys `more`.
 async fn ask(authority: Authority, more: &str, url: &str) -> (u16, Vec<u8>) {
     let stage = Stage::with(authority, &route(more), url).await;
     let ask = Ask::get("/orders/1").bearer(&stage.token());
@@ -199,7 +199,7 @@ async fn simultaneous_requests_share_one_connection_of_http_2() {
     let url = format!("https://{NAME}:{}", origin.port());
     let stage = Stage::with(authority, &route(H2), &url).await;
     let token = stage.token();
-    // the first one makes the connection
+    // the first request opens the connection
     open.add_permits(1);
     let first = Ask::get("/orders/first").bearer(&token);
     let answer = stage.client().await.ask(&first).await.unwrap();
@@ -214,7 +214,7 @@ async fn simultaneous_requests_share_one_connection_of_http_2() {
             assert_eq!(answer.body, format!("/orders/{id}").into_bytes());
         });
     }
-    until("all are at the downstream at a time", || {
+    until("all requests are at the upstream concurrently", || {
         arrived.load(Ordering::SeqCst) == REQUESTS + 1
     })
     .await;
