@@ -7,10 +7,12 @@
 mod chunks;
 mod host;
 mod path;
-mod rate;
 pub mod wire;
 
-use crate::settings::{Building, ByteSize, HumanDuration};
+use crate::{
+    rate_limit::RateSettings,
+    settings::{Building, ByteSize, HumanDuration},
+};
 use http::{HeaderValue, Method, Uri, header, request::Parts};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,7 +21,6 @@ use thiserror::Error;
 pub use chunks::{ChunkFault, Chunks};
 pub use host::{Host, HostFault};
 pub use path::PathAmbiguity;
-pub use rate::{Burst, RateLimiter, RateSettings};
 
 /// Limits on the size of requests, on connections, and on the rate of token service requests.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

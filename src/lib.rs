@@ -46,6 +46,7 @@ pub mod own_token;
 pub mod pipeline;
 pub mod policy;
 pub mod proxy;
+pub mod rate_limit;
 pub mod route;
 pub mod settings;
 pub mod source;

@@ -33,7 +33,7 @@ pub use revocation::Revoking;
 
 use crate::{
     clock::SharedClock,
-    gate::RateLimiter,
+    rate_limit::RateLimiter,
     store::OnceOnly,
     telemetry::{Decision, DecisionNames, Reason, RequestId},
 };

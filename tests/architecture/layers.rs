@@ -6,7 +6,7 @@ use crate::architecture::tree::{Source, Tree};
 /// A module imports from the layers before its own; modules of one layer do not import each other.
 const LAYERS: [&[&str]; 19] = [
     &["settings", "token", "clock", "telemetry"],
-    &["jose", "egress"],
+    &["jose", "egress", "rate_limit"],
     &["store"],
     &["gate"],
     &["source"],

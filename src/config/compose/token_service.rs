@@ -4,7 +4,7 @@ use super::{Composer, Read, TokenEndpoint};
 use crate::{
     admin::{Ends, KeyIds, Known, KnownIssuer, OwnTokens, RefreshTokens},
     exchange::EngineParts,
-    gate::RateLimiter,
+    rate_limit::RateLimiter,
     store::{RevocationKey, Revocations, Stores},
     sts::{Documents, Families, Introspection, Issuing, Revoking, ServiceParts, TokenService},
     telemetry::AuditLog,

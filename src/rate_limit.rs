@@ -57,7 +57,7 @@ pub struct RateLimiter {
 
 impl RateSettings {
     /// Checks that the rates are not zero and not too high.
-    pub(super) fn check(&self, building: &mut Building<'_>) {
+    pub(crate) fn check(&self, building: &mut Building<'_>) {
         let check = |key: &'static str, rate: Option<u32>, findings: &mut Findings| {
             if rate.is_some_and(|rate| !(1..=HIGHEST).contains(&rate)) {
                 findings.within(key, |findings| {
