@@ -13,7 +13,7 @@ check:
 test *args:
     cargo test {{args}}
 
-# CPU per request beside a bare proxy, and the cost of single steps
+# CPU per request compared with a bare proxy, and the cost of single steps
 bench:
     benches/side_by_side.sh
     benches/start.sh
@@ -42,6 +42,6 @@ docs:
     cargo run -q -- schema > docs/gateway.schema.json
     cargo run -q -- schema --markdown > docs/configuration.md
 
-# Everything that has to hold before a change is merged
+# All checks that must pass before a change is merged
 ci:
     .ci/run

@@ -1,4 +1,4 @@
-//! Every test that may run beside others, as one program: linking it is most of what a test run compiles.
+//! Every test that may run concurrently with others, as one program: linking it is most of what a test run compiles.
 //!
 //! `cargo test --test all NAME` runs those whose path contains `NAME`, e.g. `e2e::canary` or `edge::`. What measures memory
 //! or needs the machine for itself is in `tests/load/`.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the two packages in a temporary folder and runs the example there. Writes nothing beside this file.
+# Installs the two packages in a temporary folder and runs the example there. Writes nothing to this folder.
 # Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1, or 77 if it cannot run here ("skipped: …").
 set -euo pipefail
 binary=${1:+$(realpath "$1")}

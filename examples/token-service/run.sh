@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ZITADEL's guide to token exchange, request by request: shows each response and compares it with the guide.
 # Usage: run.sh [GATEWAY_BINARY]; without one it is built. Exit status: 0, 1 if a response differs from the guide, or 77 if
-# it cannot run here ("skipped: …"). It uses free ports and a temporary folder. Writes nothing beside this file.
+# it cannot run here ("skipped: …"). It uses free ports and a temporary folder. Writes nothing to this folder.
 set -euo pipefail
 binary=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"

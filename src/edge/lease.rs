@@ -105,19 +105,19 @@ pub(crate) struct Lease {
     request: Mutex<Option<MonitoredRequest>>,
 }
 
-/// Says by what time and which revocations the leases of a thread are checked, which a reload of the configuration may change.
+/// Provides the clock and the revocations for the checks of leases. A reload of the configuration can replace both.
 pub(crate) trait Review: Send + Sync {
-    /// What is current.
+    /// Returns the current clock and revocations.
     fn current(&self) -> Reviewed;
-    /// The same for a monitor to keep.
+    /// Returns a copy for the monitor.
     fn to_owned(&self) -> Box<dyn Review>;
 }
 
-/// What leases are checked against.
+/// The clock and the revocations for the checks of leases.
 pub(crate) struct Reviewed {
-    /// The time.
+    /// The clock that credentials expire by.
     pub(crate) clock: SharedClock,
-    /// What is revoked.
+    /// The revocations that credentials are checked against.
     pub(crate) revocations: Revocations,
 }
 

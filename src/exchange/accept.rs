@@ -101,7 +101,7 @@ impl IssuedToken {
         &self.lineage
     }
 
-    /// Compares an ID token that the engine issued beside this token with the same permitted exchange. `at_hash` is the
+    /// Compares an ID token that the engine issued with this token with the same permitted exchange. `at_hash` is the
     /// hash of this token.
     pub(super) fn accompanied_by(
         &self,

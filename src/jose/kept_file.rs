@@ -102,7 +102,7 @@ enum Stored {
     WasThere,
 }
 
-/// Writes a complete file beside `path` and links it there. `path` never contains half a key, and a link never replaces
+/// Writes a complete file next to `path` and links it to `path`. `path` never contains half a key, and a link never replaces
 /// an existing file.
 fn store(text: &str, path: &Path) -> io::Result<Stored> {
     let folder = match path.parent() {

@@ -1,4 +1,4 @@
-//! Records of what a client revoked: for the audit log, and as a note beside each listed revocation.
+//! Records of what a client revoked: for the audit log, and as a note on each listed revocation.
 
 use super::Peer;
 use crate::{
@@ -65,7 +65,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// Returns the note beside the revocation, in the format of an operator's note.
+    /// Returns the note on the revocation, in the format of an operator's note.
     pub(super) fn note(self) -> Option<Arc<str>> {
         let mut by = json!({ "client_id": bounded(self.client) });
         let mut note = json!({

@@ -92,7 +92,7 @@ fn beyond(home: &str, name: &Name) -> Option<String> {
     match reached(name) {
         Reached::Module(to) if may_import(home, &to) => None,
         Reached::Module(to) if rank(&to).is_some() => Some(format!(
-            "{home} is in an earlier layer than {to}, or in the same one"
+            "{home} is in an earlier layer than {to}, or in its layer"
         )),
         Reached::Module(to) => Some(format!("{to} is not a module of the library's root")),
         Reached::Root => Some("imports the root, and therefore every module".to_owned()),

@@ -81,7 +81,7 @@ class Certified:
 
 
 class Lab:
-    """A gateway with `clients` (the section's YAML); `files` are written beside its configuration."""
+    """A gateway with `clients` (the section's YAML); `files` are written to the folder of its configuration."""
 
     def __init__(self, binary, clients, path="", tls=False, files=None, directory=None):
         self.folder = tempfile.TemporaryDirectory(prefix="obo-gateway-")

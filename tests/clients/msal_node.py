@@ -39,7 +39,7 @@ clients:
 def main():
     certified = Certified("certified")
     files = {"portal.secret": SECRET, "certified.jwks": json.dumps({"keys": [certified.jwk]})}
-    script = Path(os.environ["CLIENTS"], "node", "msal.mjs")  # beside what npm installed
+    script = Path(os.environ["CLIENTS"], "node", "msal.mjs")  # in the folder of the packages that npm installed
     with Lab(binary(), CLIENTS, path="/acme", tls=True, files=files) as lab:
         scope = "openid profile offline_access aggregates.read"
         given = {

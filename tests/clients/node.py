@@ -29,7 +29,7 @@ def main():
     app = Signer()
     private = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(app.key))
     files = {"app.jwks": json.dumps({"keys": [app.jwk]}), "aggregates.secret": SECRET}
-    script = Path(os.environ["CLIENTS"], "node", "oauth4webapi.mjs")  # beside what npm installed
+    script = Path(os.environ["CLIENTS"], "node", "oauth4webapi.mjs")  # in the folder of the packages that npm installed
     with Lab(binary(), CLIENTS, path="/acme", files=files) as lab:
         subject = lab.token(scope="openid profile email offline_access aggregates.read")
         given = {"issuer": lab.url, "subject": subject, "key": {**private, "kid": app.kid}, "secret": SECRET}

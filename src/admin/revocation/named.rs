@@ -173,7 +173,7 @@ impl Named {
         members
     }
 
-    /// Returns the note beside each of the keys.
+    /// Returns the note that is stored with each of the keys.
     pub(super) fn note(&self, caller: &Caller, ends: &str) -> Option<Arc<str>> {
         let mut note = self.members();
         let ends: String = ends.chars().take(4 * LONGEST_NAME).collect();

@@ -37,7 +37,7 @@ pub struct Running {
     pub memory: Memory,
 }
 
-/// What is remembered of a configuration to find out what the next one changes.
+/// The data of a configuration that is needed to find out what the next one changes.
 #[derive(Debug, Default)]
 pub struct Memory {
     fingerprints: ConfigFingerprint,

@@ -33,7 +33,7 @@ pub(super) struct Bounds<'a> {
     pub(super) format: TokenFormat,
     /// The lineage that the token must contain.
     pub(super) made_from: &'a Lineage,
-    /// The `at_hash` that an ID token must contain for the access token beside it.
+    /// The `at_hash` that an ID token must contain for the access token that is issued with it.
     pub(super) at_hash: Option<&'a str>,
     pub(super) now: UnixTime,
 }

@@ -187,7 +187,7 @@ fn exists(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Creates a complete store beside `path` and links it there. A crash leaves either no store or a complete one, and a
+/// Creates a complete store next to `path` and links it to `path`. A crash leaves either no store or a complete one, and a
 /// link never replaces an existing file.
 fn make(path: &Path) -> Result<(), OpenError> {
     let folder = match path.parent() {

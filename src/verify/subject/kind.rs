@@ -86,7 +86,7 @@ const OTHER_SHAPES: &[&[&str]] = &[
     // transaction tokens
     &["txn", "tctx"],
     &["txn", "rctx"],
-    // hashes of the token or code beside an ID token (OpenID Connect Core §3.1.3.6, §3.3.2.11; FAPI 1.0 §5.1)
+    // hashes of the token or code that is issued with an ID token (OpenID Connect Core §3.1.3.6, §3.3.2.11; FAPI 1.0 §5.1)
     &["at_hash"],
     &["c_hash"],
     &["s_hash"],

@@ -51,7 +51,7 @@ async fn an_id_token_is_no_access_token_though_typ_allows_jwt() {
         json!({"scope": null, "at_hash": "h"}),
         json!({"scope": null, "c_hash": "h", "azp": "portal"}),
         json!({"scope": null, "s_hash": "h"}),
-        // only an ID token contains a hash of the token beside it
+        // only an ID token contains a hash of the token that is issued with it
         json!({"at_hash": "h", "groups": ["orders.read"]}),
         json!({"scope": null, "tok_type": "IT"}),
         json!({"scope": null, "tokenName": "id_token"}),

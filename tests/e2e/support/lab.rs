@@ -26,7 +26,7 @@ pub struct Setup {
     pub audit: String,
     /// Further keys of the access log, in flow form, each with a comma in front.
     pub access: String,
-    /// Files beside the configuration, by name.
+    /// Files in the folder of the configuration, by name.
     pub files: Vec<(&'static str, String)>,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
