@@ -13,7 +13,7 @@ const GOOD: &str = include_str!("../fixtures/config/valid/complete.yaml");
 
 /// Lists that may be empty, and why: a shorter list permits less, or the reference describes the empty list.
 const MAY_BE_EMPTY: [(&str, &str); 15] = [
-    ("clients[].impersonation.may_act_for", "nobody"),
+    ("clients[].impersonation.may_act_for", "no user"),
     ("clients[].introspects", "no tokens"),
     ("clients[].resources", "no names for audiences"),
     ("clients[].scope.allow", "tokens without scope"),
