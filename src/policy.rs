@@ -63,7 +63,7 @@ pub enum PolicyError {
     #[error("the request matches no operation of the route")]
     NoOperation,
     /// The token was issued to an application itself, and the route serves only users.
-    #[error("an app-only token, but the route requires a user")]
+    #[error("the token is app-only, but the route requires a user")]
     AppOnlySubject,
     /// A token has `authorization_details` (RFC 9396) that must not or cannot be copied.
     #[error("the token has authorization_details that are not copied")]
@@ -104,7 +104,7 @@ pub enum PolicyError {
     #[error("no lifetime is left")]
     NoLifetimeLeft,
     /// The issued token's `sub` would be longer than 255 characters or not ASCII (OpenID Connect Core §2).
-    #[error("the subject cannot be expressed as a sub")]
+    #[error("the issued sub would be longer than 255 characters or not ASCII")]
     SubjectNotExpressible,
     /// The token was neither issued nor addressed to the client that presents it, and the client may not exchange the
     /// tokens of other clients.
@@ -117,7 +117,7 @@ pub enum PolicyError {
     #[error("the actor may not act for the subject")]
     ImpersonationNotAllowed,
     /// The subject or the actor is not in the directory.
-    #[error("the user is unknown")]
+    #[error("the user is not in the directory")]
     UserUnknown,
     /// The client may not get tokens for the requested audience, or no audience is left that it could get.
     #[error("the target is not allowed")]
@@ -129,7 +129,7 @@ pub enum PolicyError {
         wanted: ScopeSet,
     },
     /// The client may not get tokens of this format.
-    #[error("the client may not get tokens of this form")]
+    #[error("the client may not get tokens of this format")]
     FormatNotAllowed,
     /// The lineage of the token would have more keys than the gateway stores.
     #[error("the token's lineage would be too long")]

@@ -23,7 +23,7 @@ pub enum VerifyError {
     #[error("the token was issued by the gateway itself")]
     SelfIssued,
     /// The algorithm is not in the issuer's list.
-    #[error("issuer {issuer} does not sign with {alg}")]
+    #[error("the algorithm {alg} is not accepted for issuer {issuer}")]
     AlgorithmNotAccepted {
         /// The issuer's name.
         issuer: Arc<str>,
@@ -116,7 +116,7 @@ pub enum VerifyError {
     #[error("a token obtained by impersonation cannot be an actor token")]
     Impersonated,
     /// The user is not in the directory.
-    #[error("the user is unknown")]
+    #[error("the user is not in the directory")]
     UserUnknown,
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
     #[error("the subject of the gateway's own token comes from an issuer that is not accepted")]
