@@ -116,7 +116,7 @@ pub enum VerifyError {
     #[error("a token obtained by impersonation cannot be an actor token")]
     Impersonated,
     /// The user is not in the directory.
-    #[error("the user is not in the directory")]
+    #[error("the user is unknown")]
     UserUnknown,
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
     #[error("the subject of the gateway's own token comes from an issuer that is not accepted")]
