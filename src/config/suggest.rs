@@ -2,6 +2,7 @@
 
 use crate::settings::Findings;
 use serde_yaml::Mapping;
+use strsim::osa_distance;
 
 /// Returns the name from `known` that was most likely meant by `written`.
 pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
@@ -12,7 +13,7 @@ pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let written = fold(written);
     known
         .iter()
-        .map(|candidate| (distance(&written, &fold(candidate)), *candidate))
+        .map(|candidate| (osa_distance(&written, &fold(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= tolerated(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -43,39 +44,11 @@ fn tolerated(candidate: &str) -> usize {
 }
 
 /// Treats `publicUrl`, `public-url` and `PublicURL` as equal.
-fn fold(name: &str) -> Vec<char> {
+fn fold(name: &str) -> String {
     name.chars()
         .filter(char::is_ascii_alphanumeric)
         .map(|c| c.to_ascii_lowercase())
         .collect()
-}
-
-/// Returns the number of edits (insert, remove, replace, swap neighbors) from `left` to `right`: optimal string
-/// alignment.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    let mut left_previous = None;
-    for (row, &l) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        let mut right_previous = None;
-        for (column, &r) in right.iter().enumerate() {
-            let at =
-                |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
-            let replaced = at(&last, column) + usize::from(l != r);
-            let mut best = replaced
-                .min(at(&last, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            if left_previous == Some(r) && right_previous == Some(l) && column > 0 {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-            right_previous = Some(r);
-        }
-        before_last = std::mem::replace(&mut last, current);
-        left_previous = Some(l);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
