@@ -81,7 +81,12 @@ impl Stages {
             Arc::new(SystemRandomness),
         );
         Self {
-            verifier: Verifier::new([issuer], &gateway.issuer, Arc::clone(&clock)),
+            verifier: Verifier::new(
+                [issuer],
+                &gateway.issuer,
+                Revocations::of_one_process(),
+                Arc::clone(&clock),
+            ),
             policy: policy(&gateway),
             engine: Exchange::Embedded(Arc::new(engine)),
             signing,

@@ -19,7 +19,7 @@ use obo_gateway::{
     sts::Introspection,
     telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
-    verify::{IssuerSettings, TokenEndpointVerifier, TrustedIssuer},
+    verify::{IssuerSettings, TrustedIssuer, Verifier},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, hint::black_box, path::Path, sync::Arc, time::Duration};
@@ -38,7 +38,7 @@ const PROVIDER: &str = "https://idp.example.com";
 
 /// A token service whose provider signs with ES256 and which itself signs with another algorithm.
 struct Service {
-    verifier: TokenEndpointVerifier,
+    verifier: Verifier,
     client: Arc<ClientPolicy>,
     engine: Exchange,
     seal: TokenSeal,
@@ -65,7 +65,7 @@ impl Service {
         Self {
             presented: presented(&theirs),
             client: client(&gateway, &clock, runtime),
-            verifier: TokenEndpointVerifier::new(trusted, GATEWAY, None, Arc::clone(&clock)),
+            verifier: Verifier::new(trusted, GATEWAY, revocations.clone(), Arc::clone(&clock)),
             engine: Exchange::Embedded(Arc::new(engine.sealing(Some(seal.clone())))),
             seal,
             introspection: Introspection::new(reader, ours, revocations, clock),

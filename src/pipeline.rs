@@ -25,7 +25,7 @@ use crate::{
     policy::{ExchangeRequest, OperationId},
     route::{Access, Protected, Public, Route, RouteTable},
     source::{self, Bearer, PresentedToken, TokenNeedle},
-    store::{Lineage, Revocations},
+    store::Revocations,
     telemetry::{CacheResult, DecisionObserver, DecisionStep, Facts, RequestId},
     verify::VerifyError,
 };
@@ -330,14 +330,6 @@ impl Pipeline {
     }
 }
 
-/// Refuses a token whose lineage contains a revoked key, at any point of its exchange.
-fn keep_from_revoked(revocations: &Revocations, lineage: &Lineage) -> Result<(), Refusal> {
-    if revocations.ends(lineage) {
-        return Err(VerifyError::Revoked.into());
-    }
-    Ok(())
-}
-
 /// Performs one exchange: verifies the token, applies the policy, exchanges it, and records the result.
 async fn exchange(
     pending: PendingExchange,
@@ -361,9 +353,6 @@ async fn exchange(
             .verifier
             .verify_before(&presented, &mut observer)
             .await?;
-        observer.verified(&subject);
-        observer.begin(DecisionStep::Revocation, Facts::default);
-        keep_from_revoked(&revocations, subject.lineage())?;
         let permitted = stages.policy.permit_before(
             ExchangeRequest::for_operation(subject, operation),
             clock.now(),
@@ -378,7 +367,8 @@ async fn exchange(
             IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
                 .map_err(ExchangeError::from)?;
         // checked again, because the exchange may have waited for a provider
-        keep_from_revoked(&revocations, issued.lineage())?;
+        let active = issued.lineage().ensure_active(&revocations);
+        active.map_err(VerifyError::from)?;
         recorder.issued(&route, id, &issued)?;
         observer.issued(|| Some(issued.claims().clone()));
         Ok(issued)

@@ -20,7 +20,7 @@ pub use lineage::{Lineage, TooManyKeys};
 pub use once::{OnceOnly, Use};
 pub use record::{Record, RecordKey};
 pub use revocation::{Change, Lift, NoRevocationKey, Reach, Revocation, RevocationKey, RevokedBy};
-pub use revocations::Revocations;
+pub use revocations::{Revocations, Revoked};
 pub use settings::{EmbeddedSettings, StoreParts, StoreSettings};
 pub use stores::Stores;
 

@@ -242,16 +242,12 @@ struct Composer<'a> {
 impl Composer<'_> {
     /// Builds every part, so that one run reports the mistakes of all of them, and then combines them.
     fn compose(mut self, mut read: Read, building: &mut Building<'_>) -> Option<Configuration> {
-        let (clock, randomness) = (&self.surroundings.clock, &self.surroundings.randomness);
+        let clock = &self.surroundings.clock;
         let configured = std::mem::take(&mut read.listeners);
         let listeners = building.within("listeners", |b| listeners::build(configured, b));
         let own = listeners.as_deref().unwrap_or_default();
         let admin = building.within("admin", |b| listeners::admin(&read.admin, own, b));
-        let engine = building.within("issuer", |b| {
-            read.issuer
-                .as_ref()?
-                .build(b, Arc::clone(clock), Arc::clone(randomness))
-        });
+        let engine = building.within("issuer", |b| self.engine(&read, b));
         let issuers = building.within("trusted_issuers", |b| {
             let issuers = self.issuers(&read.trusted_issuers, engine.as_ref(), b);
             Self::warn_of_unmarked_applications(&read, &issuers, b);
@@ -263,7 +259,8 @@ impl Composer<'_> {
         let revocations = store.as_ref().map(|store| store.revocations().clone());
         let revocations = revocations.unwrap_or_else(Revocations::of_one_process);
         let logs = building.within("telemetry", |b| self.logs(&read.telemetry, b));
-        let endpoint = self.token_endpoint(&read, engine.as_ref(), &issuers, building);
+        let endpoint =
+            self.token_endpoint(&read, engine.as_ref(), &issuers, &revocations, building);
         let audit = logs.as_ref().map(|(_, recorder)| recorder.audit());
         let ground = ServiceGround::of(engine.as_ref(), store.as_ref(), &revocations, audit);
         let mut service = ground
@@ -280,6 +277,7 @@ impl Composer<'_> {
                 engine: engine.as_ref(),
                 service: service.as_ref(),
                 clients: &clients,
+                revocations: &revocations,
                 public_url: listeners::public_url_of(own),
             };
             own_upstreams::refuse(&read, own, b);
@@ -322,6 +320,13 @@ impl Composer<'_> {
             metrics: self.metrics,
             memory: self.succession.into_memory(),
         })
+    }
+
+    /// Builds the embedded engine.
+    fn engine(&self, read: &Read, building: &mut Building<'_>) -> Option<EngineParts> {
+        let clock = Arc::clone(&self.surroundings.clock);
+        let randomness = Arc::clone(&self.surroundings.randomness);
+        read.issuer.as_ref()?.build(building, clock, randomness)
     }
 
     /// Builds the pipeline. The cache is taken over if its settings have not changed.

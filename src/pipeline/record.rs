@@ -10,7 +10,6 @@ use crate::{
         ExchangeOutcome, Facts, Outcome, Principal, RequestId, ScopeSteps,
     },
     token::Claims,
-    verify::SubjectToken,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -35,15 +34,6 @@ impl<W> RecordingObserver<W> {
             principal: None,
             steps: Vec::with_capacity(DecisionStep::ALL.len()),
         }
-    }
-
-    /// Records the verified subject. It may differ from the subject that the token claims.
-    pub(super) fn verified(&mut self, subject: &SubjectToken) {
-        self.principal = Some(Principal {
-            issuer: subject.issuer_name().into(),
-            subject: Some(subject.sub().into()),
-            client_id: subject.client_id().map(Into::into),
-        });
     }
 
     pub(super) fn principal(&self) -> Option<&Principal> {

@@ -1,8 +1,8 @@
 //! What routes are built from, besides their own settings.
 
 use crate::{
-    clock::SharedClock, exchange::EngineParts, policy::ClientCeilings, telemetry::Metrics,
-    verify::TrustedIssuer,
+    clock::SharedClock, exchange::EngineParts, policy::ClientCeilings, store::Revocations,
+    telemetry::Metrics, verify::TrustedIssuer,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,6 +19,8 @@ pub struct RouteDependencies<'a> {
     pub own: Option<&'a Arc<TrustedIssuer>>,
     /// The ceilings of the calling applications.
     pub clients: &'a Arc<ClientCeilings>,
+    /// What is revoked.
+    pub revocations: &'a Revocations,
     /// The metrics of this process.
     pub metrics: &'a Metrics,
     /// The source of the current time.

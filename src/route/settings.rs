@@ -210,7 +210,12 @@ fn protect(
     form::check(settings, engine, building);
     let own = chain::own_tokens(settings, resource, engine, building, parts);
     let (issuers, policy) = (issuers?, policy?);
-    let verifier = Verifier::new(issuers, &engine.identity.issuer, Arc::clone(parts.clock));
+    let verifier = Verifier::new(
+        issuers,
+        &engine.identity.issuer,
+        parts.revocations.clone(),
+        Arc::clone(parts.clock),
+    );
     let verifier = verifier.accepting(own);
     Some(Protected {
         verifier: Arc::new(verifier),

@@ -11,6 +11,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use thiserror::Error;
 
 /// All revocations that this process knows. Clones share them.
 ///
@@ -40,6 +41,24 @@ struct Freshness {
     bound: Duration,
     /// Milliseconds after `began`.
     heard: AtomicU64,
+}
+
+/// A key of a token's lineage is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("revoked")]
+pub struct Revoked;
+
+impl Lineage {
+    /// Refuses a token with this lineage if one of its keys is revoked.
+    ///
+    /// # Errors
+    /// [`Revoked`].
+    pub fn ensure_active(&self, revocations: &Revocations) -> Result<(), Revoked> {
+        match revocations.ends(self) {
+            true => Err(Revoked),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Revocations {

@@ -17,7 +17,7 @@ use crate::{
     store::{OnceOnly, Revocations},
     telemetry::{AuditEvent, AuditLog, AuditedAct, Decision, DecisionNames, Reason, RequestId},
     token::{Actor, RawToken, ScopeSet, TokenTypeUri},
-    verify::{SubjectToken, TokenEndpointVerifier},
+    verify::{SubjectToken, Verifier},
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Issuing {
     /// The policy of each client.
     pub clients: Arc<Clients>,
     /// Verifies the tokens that clients present.
-    pub verifier: TokenEndpointVerifier,
+    pub verifier: Verifier,
     /// Mints tokens.
     pub engine: Arc<Embedded>,
     /// Stores families of refresh tokens; `None` without a store or without a key to seal the tokens.

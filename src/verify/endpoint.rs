@@ -5,77 +5,22 @@
 //! tokens. The policy decides later whose token the client may present and what it may be exchanged for.
 
 use super::{
-    Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, Directory, FamilySubject,
+    Accepted, ActorToken, AssertionError, AssertionTerms, ClientKeys, ClientTerms, FamilySubject,
     Origins, OwnTokens, RevocableToken, SubjectKindOfToken, SubjectToken, TrustedIssuer, UserIds,
-    Uses, VerifyError, counted,
-    subject::{self, Addressee, Proven, Vouched},
+    Uses, Verifier, VerifyError,
+    profile::{Declared, Profile},
+    subject::Vouched,
 };
 use crate::{
-    clock::SharedClock,
     jose::UnverifiedJws,
     own_token::{OwnTokenReader, TokenSeal},
     source::PresentedToken,
-    store::{OnceOnly, RevocationKey, Revocations},
+    store::{OnceOnly, RevocationKey},
     token::{RawToken, TokenTypeUri},
 };
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-/// Verifies the tokens that are sent to the token service.
-pub struct TokenEndpointVerifier {
-    accepted: Vec<Accepted>,
-    own: Option<OwnTokens>,
-    own_issuer: Box<str>,
-    directory: Option<Arc<dyn Directory>>,
-    revocations: Option<Revocations>,
-    clock: SharedClock,
-}
-
-/// The token types that are verified here.
-#[derive(Debug, Clone, Copy)]
-enum Declared {
-    AccessToken,
-    IdToken,
-}
-
-/// What the verifier needs to know about the client that presents a token.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientTerms<'a> {
-    /// The client's id.
-    pub id: &'a str,
-    /// `true` if the client may exchange the gateway's own tokens.
-    pub accept_own: bool,
-    /// The names of the issuers whose tokens the client may present. `None` means all trusted issuers.
-    pub accepts: Option<&'a [Box<str>]>,
-    /// How the client and the directory name users.
-    pub user_ids: UserIds,
-}
-
-impl ClientTerms<'_> {
-    /// Returns `true` if the client may present tokens of the issuer with this name.
-    pub fn accept(&self, issuer_name: &str) -> bool {
-        self.accepts
-            .is_none_or(|names| names.iter().any(|name| **name == *issuer_name))
-    }
-}
-
-impl TokenEndpointVerifier {
-    /// Accepts tokens of the `trusted` issuers. `own_issuer` is the `iss` of the tokens that the gateway issues.
-    pub fn new(
-        trusted: impl IntoIterator<Item = Arc<TrustedIssuer>>,
-        own_issuer: &str,
-        directory: Option<Arc<dyn Directory>>,
-        clock: SharedClock,
-    ) -> Self {
-        Self {
-            accepted: trusted.into_iter().map(Into::into).collect(),
-            own: None,
-            own_issuer: own_issuer.into(),
-            directory,
-            revocations: None,
-            clock,
-        }
-    }
-
+impl Verifier {
     /// Also accepts the gateway's own tokens from clients that may present them. `issuer` is made by
     /// [`TrustedIssuer::own`], `actor` is `issuer.actor`, and `reader` opens sealed tokens.
     #[must_use]
@@ -92,15 +37,6 @@ impl TokenEndpointVerifier {
         let own = OwnTokens::addressed_to(issuer, Vec::new(), actor, origins);
         self.own = Some(own.read_by(reader));
         self
-    }
-
-    /// Also refuses revoked tokens.
-    #[must_use]
-    pub fn heeding(self, revocations: Option<Revocations>) -> Self {
-        Self {
-            revocations,
-            ..self
-        }
     }
 
     /// Verifies a subject token that was `declared` an access token, an ID token or a JWT (RFC 8693 §3). A JWT is an
@@ -126,7 +62,11 @@ impl TokenEndpointVerifier {
             | TokenTypeUri::Saml2
             | TokenTypeUri::UserId => return Err(VerifyError::NotTaken),
         };
-        self.unrevoked(self.verify(presented.token(), kind, by).await?)
+        let profile = Profile::TokenEndpoint {
+            declared: kind,
+            client: by,
+        };
+        self.verify_as(profile, presented.token(), &mut ()).await
     }
 
     /// Verifies an actor token that was `declared` an access token or an ID token.
@@ -139,11 +79,7 @@ impl TokenEndpointVerifier {
         declared: TokenTypeUri,
         by: ClientTerms<'_>,
     ) -> Result<ActorToken, VerifyError> {
-        let actor = ActorToken::of(self.subject(presented, declared, by).await?)?;
-        match &self.revocations {
-            Some(revocations) if revocations.ends(actor.lineage()) => Err(VerifyError::Revoked),
-            Some(_) | None => Ok(actor),
-        }
+        ActorToken::of(self.subject(presented, declared, by).await?)
     }
 
     /// Returns the directory user with this `id` as a subject, for `actor` and until the actor's token expires.
@@ -170,7 +106,8 @@ impl TokenEndpointVerifier {
             expires_at: actor.expires_at(),
             authorization_details: None,
         };
-        self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::UserId)?)
+        let subject = vouched.together_with(actor, SubjectKindOfToken::UserId)?;
+        self.unrevoked(subject, &mut ())
     }
 
     /// Returns the user whom the client names in a JWT that it signed itself (RFC 8693 §3, `jwt`), for `actor` and
@@ -220,7 +157,8 @@ impl TokenEndpointVerifier {
             expires_at: verified.expires_at(),
             authorization_details: verified.claims().get("authorization_details").cloned(),
         };
-        self.unrevoked(vouched.together_with(actor, SubjectKindOfToken::SelfSigned)?)
+        let subject = vouched.together_with(actor, SubjectKindOfToken::SelfSigned)?;
+        self.unrevoked(subject, &mut ())
     }
 
     /// Returns the subject of a family of refresh tokens from the gateway's own record.
@@ -234,8 +172,10 @@ impl TokenEndpointVerifier {
         family: FamilySubject,
         by: ClientTerms<'_>,
     ) -> Result<SubjectToken, VerifyError> {
-        let issuer = Arc::clone(&self.accepted(&family.issuer, by)?.issuer);
-        self.unrevoked(family.subject(issuer, self.clock.now())?)
+        let found = self.trusted(&family.issuer)?;
+        let issuer = Some(&found.issuer).filter(|issuer| by.accept(issuer.name()));
+        let issuer = Arc::clone(issuer.ok_or(VerifyError::UnknownIssuer)?);
+        self.unrevoked(family.subject(issuer, self.clock.now())?, &mut ())
     }
 
     /// Verifies a token of a trusted issuer that is to be revoked: its signature, and that it has not expired.
@@ -287,95 +227,5 @@ impl TokenEndpointVerifier {
     fn accepted_of<'a>(&'a self, by: ClientTerms<'a>) -> impl Iterator<Item = &'a Accepted> {
         let all = self.accepted.iter();
         all.filter(move |accepted| by.accept(accepted.issuer.name()))
-    }
-
-    async fn verify(
-        &self,
-        token: &RawToken,
-        kind: Declared,
-        by: ClientTerms<'_>,
-    ) -> Result<SubjectToken, VerifyError> {
-        if TokenSeal::is_opaque(token) {
-            return self.verify_own(token, None, kind, by).await;
-        }
-        let jws = UnverifiedJws::parse(token).map_err(VerifyError::Malformed)?;
-        let claimed = jws.claimed_issuer().map_err(VerifyError::Malformed)?;
-        if claimed == &*self.own_issuer {
-            return self.verify_own(token, Some(jws), kind, by).await;
-        }
-        let Accepted { issuer, .. } = self.accepted(claimed, by)?;
-        let proven = issuer.prove(token, jws, &mut ()).await;
-        let verified = proven.and_then(|proven| {
-            let addressee = Addressee::OneOf(issuer.audiences());
-            self.accept_as(kind, issuer, addressee, proven, by)
-        });
-        counted(issuer, verified)
-    }
-
-    /// Verifies one of the gateway's own tokens, if the client may present them. The policy checks whose token it is.
-    async fn verify_own(
-        &self,
-        token: &RawToken,
-        jws: Option<UnverifiedJws<'_>>,
-        kind: Declared,
-        by: ClientTerms<'_>,
-    ) -> Result<SubjectToken, VerifyError> {
-        let own = self.own.as_ref().filter(|_| by.accept_own);
-        let own = own.ok_or(VerifyError::SelfIssued)?;
-        let proven = own.prove(token, jws, &mut ()).await;
-        let traced = proven.and_then(|proven| {
-            let subject = self.accept_as(kind, &own.issuer, Addressee::Anybody, proven, by)?;
-            let subject = subject.traced(own, &self.accepted)?;
-            if !by.accept(subject.issuer_name()) {
-                return Err(VerifyError::Origin);
-            }
-            Ok(subject)
-        });
-        counted(&own.issuer, traced)
-    }
-
-    fn accept_as(
-        &self,
-        kind: Declared,
-        issuer: &Arc<TrustedIssuer>,
-        addressee: Addressee<'_>,
-        proven: Proven<'_>,
-        by: ClientTerms<'_>,
-    ) -> Result<SubjectToken, VerifyError> {
-        let now = self.clock.now();
-        match kind {
-            Declared::IdToken => subject::accept_id_token(issuer, by.id, proven, now),
-            Declared::AccessToken => subject::accept(issuer, addressee, proven, now, &mut ()),
-        }
-    }
-
-    /// Returns the issuer with exactly this `iss`, if the client may present its tokens.
-    fn accepted(&self, claimed: &str, by: ClientTerms<'_>) -> Result<&Accepted, VerifyError> {
-        let found = self.trusted(claimed)?;
-        let accepted = by.accept(found.issuer.name()).then_some(found);
-        accepted.ok_or(VerifyError::UnknownIssuer)
-    }
-
-    /// Returns the issuer with exactly this `iss`.
-    fn trusted(&self, claimed: &str) -> Result<&Accepted, VerifyError> {
-        self.accepted
-            .iter()
-            .find(|accepted| accepted.issuer.url() == claimed)
-            .ok_or(VerifyError::UnknownIssuer)
-    }
-
-    fn unrevoked(&self, subject: SubjectToken) -> Result<SubjectToken, VerifyError> {
-        match &self.revocations {
-            Some(revocations) => subject.unrevoked(revocations),
-            None => Ok(subject),
-        }
-    }
-}
-
-impl fmt::Debug for TokenEndpointVerifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenEndpointVerifier")
-            .field("accepted", &self.accepted)
-            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use super::AssertionError;
 use crate::{
     jose::{Algorithm, JoseError, KeyLookup},
     own_token::OwnTokenError,
-    store::TooManyKeys,
+    store::{Revoked, TooManyKeys},
     token::{ActorError, ClaimsError},
 };
 use std::{sync::Arc, time::Duration};
@@ -121,6 +121,12 @@ pub enum VerifyError {
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
     #[error("the subject of the gateway's own token comes from an issuer that is not accepted")]
     Origin,
+}
+
+impl From<Revoked> for VerifyError {
+    fn from(_: Revoked) -> Self {
+        Self::Revoked
+    }
 }
 
 impl From<OwnTokenError> for VerifyError {

@@ -20,10 +20,11 @@ pub use revocable::RevocableToken;
 pub(super) use rules::{Addressee, Proven, accept};
 pub(super) use vouched::Vouched;
 
-use super::{KeyLease, TrustedIssuer, VerifyError};
+use super::{KeyLease, TrustedIssuer};
 use crate::{
     clock::UnixTime,
-    store::{Lineage, Revocations},
+    store::Lineage,
+    telemetry::Principal,
     token::{ActorChain, Audience, Claims, ScopeSet},
 };
 use serde_json::Value;
@@ -165,15 +166,13 @@ impl SubjectToken {
         self.impersonator.as_ref()
     }
 
-    /// Returns the token unless a key of its lineage is revoked.
-    ///
-    /// # Errors
-    /// [`VerifyError::Revoked`].
-    pub(super) fn unrevoked(self, revocations: &Revocations) -> Result<Self, VerifyError> {
-        if revocations.ends(&self.lineage) {
-            return Err(VerifyError::Revoked);
+    /// Returns the subject as logs name it.
+    pub(super) fn principal(&self) -> Principal {
+        Principal {
+            issuer: self.issuer_name().into(),
+            subject: Some(self.sub().into()),
+            client_id: self.client_id().map(Into::into),
         }
-        Ok(self)
     }
 
     /// Returns `true` if the token was issued for an impersonation.

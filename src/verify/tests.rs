@@ -4,12 +4,15 @@ mod kinds;
 mod own;
 mod settings;
 
-use super::{testing::*, *};
+use super::{profile::Profile, testing::*, *};
 use crate::{
     clock::{Clock, ManualClock, UnixTime},
     jose::{Algorithm, SigningKeys, encoding::base64url},
+    store::Revocations,
+    token::{Audience, RawToken},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 const OWN: &str = "https://gateway.example.com";
@@ -29,7 +32,7 @@ fn bench(changes: Value) -> Bench {
     let (issuer, findings) = build_in(folder.path(), settings(changes), &jwks, &clock);
     let issuer = issuer.unwrap_or_else(|| panic!("{findings:?}"));
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;
-    let verifier = Verifier::new([issuer], OWN, shared);
+    let verifier = Verifier::new([issuer], OWN, Revocations::of_one_process(), shared);
     Bench {
         keys,
         clock,
@@ -41,7 +44,7 @@ fn bench(changes: Value) -> Bench {
 impl Bench {
     async fn verify(&self, text: String) -> Result<SubjectToken, VerifyError> {
         self.verifier
-            .verify_token(&RawToken::from(text), &mut ())
+            .verify_as(Profile::Route, &RawToken::from(text), &mut ())
             .await
     }
 
@@ -186,12 +189,19 @@ async fn one_issuers_key_signs_for_no_other_issuer() {
         build(settings(json!({})), &jwks_a, &clock).0.unwrap(),
         build(settings(other), &jwks_b, &clock).0.unwrap(),
     ];
-    let verifier = Verifier::new(issuers, OWN, Arc::clone(&clock) as Arc<dyn Clock>);
+    let verifier = Verifier::new(
+        issuers,
+        OWN,
+        Revocations::of_one_process(),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    );
     let header = json!({"alg": "ES256", "kid": a.signing().kid(), "typ": "at+jwt"});
     let verify = async |issuer: &str| {
         let payload = claims(json!({"iss": issuer})).to_string();
         let token = b.sign_anything(&header, payload.as_bytes());
-        verifier.verify_token(&RawToken::from(token), &mut ()).await
+        verifier
+            .verify_as(Profile::Route, &RawToken::from(token), &mut ())
+            .await
     };
     assert!(matches!(
         verify(ISSUER).await,
@@ -290,10 +300,17 @@ async fn a_route_can_ask_for_audiences_of_its_own() {
         .0
         .unwrap();
     let only_b = Accepted::addressed_to(issuer, vec![Audience::parse("b").unwrap()]);
-    let verifier = Verifier::new([only_b], OWN, Arc::clone(&clock) as Arc<dyn Clock>);
+    let verifier = Verifier::new(
+        [only_b],
+        OWN,
+        Revocations::of_one_process(),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    );
     let verify = async |audience: &str| {
         let token = sign(keys.signing(), &claims(json!({"aud": audience})));
-        verifier.verify_token(&RawToken::from(token), &mut ()).await
+        verifier
+            .verify_as(Profile::Route, &RawToken::from(token), &mut ())
+            .await
     };
     assert_eq!(verify("a").await.unwrap_err(), VerifyError::Audience);
     assert!(verify("b").await.is_ok());

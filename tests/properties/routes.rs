@@ -7,6 +7,7 @@ use obo_gateway::{
     gate::{Gate, LimitsSettings},
     route::{RouteDependencies, RouteSettings, RouteTable},
     settings::{BaseDir, Building, Effects, Findings},
+    store::Revocations,
     telemetry::Metrics,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
@@ -132,6 +133,7 @@ pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
     let issuers = BTreeMap::new();
     let clients = Default::default();
     let parts = RouteDependencies {
+        revocations: &Revocations::of_one_process(),
         own: None,
         clients: &clients,
         issuers: &issuers,

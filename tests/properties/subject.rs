@@ -6,6 +6,7 @@ use obo_gateway::{
     jose::{Algorithm, SigningKey, SigningKeys},
     settings::{BaseDir, Building, Effects, Findings},
     source::{self, PresentedToken},
+    store::Revocations,
     telemetry::Metrics,
     verify::{IssuerSettings, SubjectToken, Verifier},
 };
@@ -50,7 +51,12 @@ impl Issuer {
             let metrics = Metrics::new().issuer(ISSUER_NAME);
             settings.build(building, &clock, &egress, metrics)
         });
-        let verifier = Verifier::new([issuer], GATEWAY, Arc::clone(&clock));
+        let verifier = Verifier::new(
+            [issuer],
+            GATEWAY,
+            Revocations::of_one_process(),
+            Arc::clone(&clock),
+        );
         Self {
             key: key.key,
             verifier,

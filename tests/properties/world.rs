@@ -11,6 +11,7 @@ use obo_gateway::{
         PermittedExchange, PolicyParts, Salt,
     },
     settings::BaseDir,
+    store::Revocations,
     telemetry::Metrics,
     token::Audience,
     verify::{
@@ -118,8 +119,13 @@ impl World {
             .map(|&issuer| Accepted::from(Arc::clone(&self.trusted[issuer])));
         let named = vec![Audience::parse(GATEWAY).unwrap()];
         let own = OwnTokens::addressed_to(Arc::clone(&self.own), named, ACTOR, origins);
-        let verifier =
-            Verifier::new(accepted, GATEWAY, Arc::clone(&self.clock)).accepting(Some(own));
+        let verifier = Verifier::new(
+            accepted,
+            GATEWAY,
+            Revocations::of_one_process(),
+            Arc::clone(&self.clock),
+        )
+        .accepting(Some(own));
         self.runtime.block_on(verifier.verify(&present(token)))
     }
 

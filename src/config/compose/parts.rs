@@ -8,6 +8,7 @@ use crate::{
     proxy::{self, Peers},
     route::{Route, RouteDependencies, RouteSettings, RouteTable},
     settings::{Building, Effects, PublicUrl},
+    store::Revocations,
     sts::TokenService,
     verify::{IssuerSettings, TrustedIssuer},
 };
@@ -21,6 +22,7 @@ pub(super) struct SharedComponents<'a> {
     /// The gateway's own endpoints; no route may match at or below their paths.
     pub(super) service: Option<&'a TokenService>,
     pub(super) clients: &'a Arc<ClientCeilings>,
+    pub(super) revocations: &'a Revocations,
     /// The URL under which clients reach the gateway.
     pub(super) public_url: Option<&'a PublicUrl>,
 }
@@ -122,6 +124,7 @@ impl Composer<'_> {
             engine,
             service,
             clients,
+            revocations,
             public_url,
         } = *ground;
         let before = building.findings.errors();
@@ -142,6 +145,7 @@ impl Composer<'_> {
             engine,
             own: own.as_ref(),
             clients,
+            revocations,
             metrics: &self.metrics,
             clock: &self.surroundings.clock,
         };

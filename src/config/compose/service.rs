@@ -6,8 +6,9 @@ use crate::{
     exchange::EngineParts,
     policy::{ClientParts, Clients},
     settings::Building,
+    store::Revocations,
     token::Audience,
-    verify::{Directory, TokenEndpointVerifier, TrustedIssuer, UserIds},
+    verify::{Directory, TrustedIssuer, UserIds, Verifier},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ pub(super) struct TokenEndpoint {
     /// The clients and their policies.
     pub(super) clients: Clients,
     /// Verifies subject and actor tokens.
-    pub(super) verifier: TokenEndpointVerifier,
+    pub(super) verifier: Verifier,
 }
 
 impl Composer<'_> {
@@ -30,6 +31,7 @@ impl Composer<'_> {
         read: &Read,
         engine: Option<&EngineParts>,
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
+        revocations: &Revocations,
         building: &mut Building<'_>,
     ) -> Option<TokenEndpoint> {
         let directory = read
@@ -70,7 +72,7 @@ impl Composer<'_> {
             let is_name = |name: &str| !all_known || names.contains(name);
             building.within("directory", |b| warn_of_bare_ids(&**directory, is_name, b));
         }
-        let verifier = self.endpoint_verifier(engine, issuers, directory, &egress);
+        let verifier = self.endpoint_verifier(engine, issuers, directory, &egress, revocations);
         Some(TokenEndpoint { clients, verifier })
     }
 
@@ -80,11 +82,13 @@ impl Composer<'_> {
         issuers: &BTreeMap<String, Arc<TrustedIssuer>>,
         directory: Option<Arc<dyn Directory>>,
         egress: &Egress,
-    ) -> TokenEndpointVerifier {
+        revocations: &Revocations,
+    ) -> Verifier {
         let clock = &self.surroundings.clock;
         let issuer = &engine.identity.issuer;
         let trusted = issuers.values().map(Arc::clone);
-        let verifier = TokenEndpointVerifier::new(trusted, issuer, directory, Arc::clone(clock));
+        let verifier = Verifier::new(trusted, issuer, revocations.clone(), Arc::clone(clock))
+            .with_directory(directory);
         let metrics = self.metrics.issuer(TrustedIssuer::OWN);
         match TrustedIssuer::own(issuer, &engine.keys, clock, egress, metrics) {
             Some(own) => {

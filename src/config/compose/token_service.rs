@@ -50,7 +50,7 @@ impl Composer<'_> {
         let once = self.succession.once().kept_in(ground.store.cloned());
         let issuing = Issuing {
             clients: Arc::new(endpoint.clients),
-            verifier: endpoint.verifier.heeding(Some(ground.revocations.clone())),
+            verifier: endpoint.verifier,
             engine: Arc::clone(&engine.engine),
             families: self.families(engine, ground.store),
             revocations: ground.revocations.clone(),

@@ -12,7 +12,7 @@ use crate::{
     store::Lineage,
     telemetry::{DecisionObserver, DecisionStep, Facts, Principal},
     token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
-    verify::{KeyLease, TrustedIssuer, VerifyError, listed},
+    verify::{KeyLease, TrustedIssuer, VerifyError, jwt::listed},
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};

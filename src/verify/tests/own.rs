@@ -26,7 +26,8 @@ fn own(origins: Origins) -> Own {
     let gateway = TrustedIssuer::own(OWN, &keys, &shared, &egress, metrics).unwrap();
     let audiences = vec![Audience::parse(OWN).unwrap()];
     let own = OwnTokens::addressed_to(gateway, audiences, "obo-gateway", origins);
-    let verifier = Verifier::new([corp], OWN, shared).accepting(Some(own));
+    let verifier =
+        Verifier::new([corp], OWN, Revocations::of_one_process(), shared).accepting(Some(own));
     Own { keys, verifier }
 }
 
@@ -41,7 +42,7 @@ impl Own {
         }
         let token = sign(self.keys.signing(), &claims(own));
         self.verifier
-            .verify_token(&RawToken::from(token), &mut ())
+            .verify_as(Profile::Route, &RawToken::from(token), &mut ())
             .await
     }
 
@@ -138,7 +139,7 @@ async fn it_is_verified_like_any_other() {
     let forged = RawToken::from(sign(others.signing(), &forged));
     let refused = own
         .verifier
-        .verify_token(&forged, &mut ())
+        .verify_as(Profile::Route, &forged, &mut ())
         .await
         .unwrap_err();
     assert!(
@@ -158,7 +159,9 @@ async fn an_access_token_of_its_own_may_say_jwt_and_an_id_token_stays_none() {
         let said = claims(said);
         let token = own.keys.signing().sign(typ, said.as_object().unwrap());
         let token = RawToken::from(token.unwrap());
-        own.verifier.verify_token(&token, &mut ()).await
+        own.verifier
+            .verify_as(Profile::Route, &token, &mut ())
+            .await
     };
     assert!(verify("JWT", json!({})).await.is_ok());
     assert!(verify("at+jwt", json!({})).await.is_ok());

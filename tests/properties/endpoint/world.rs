@@ -16,7 +16,7 @@ use obo_gateway::{
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
     verify::{
         ActorToken, ClientTerms, Directory, FamilySubject, IssuerSettings, SubjectToken,
-        TokenEndpointVerifier, TrustedIssuer, VerifyError, directory::FileDirectory,
+        TrustedIssuer, Verifier, VerifyError, directory::FileDirectory,
     },
 };
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ impl Ground {
 
 /// The token endpoint, with one trusted issuer or two.
 pub struct Endpoint {
-    pub verifier: TokenEndpointVerifier,
+    pub verifier: Verifier,
     pub clients: Clients,
     pub revocations: Revocations,
     pub once: OnceOnly,
@@ -160,14 +160,18 @@ impl Endpoint {
         });
         let revocations = Revocations::of_one_process();
         let trusted = ground.issuers.iter().take(issuers).map(Arc::clone);
-        let verifier =
-            TokenEndpointVerifier::new(trusted, GATEWAY, directory, Arc::clone(&ground.clock))
-                .accepting_own(
-                    Arc::clone(&ground.own),
-                    "obo-gateway",
-                    Arc::clone(&ground.reader),
-                )
-                .heeding(Some(revocations.clone()));
+        let verifier = Verifier::new(
+            trusted,
+            GATEWAY,
+            revocations.clone(),
+            Arc::clone(&ground.clock),
+        )
+        .with_directory(directory)
+        .accepting_own(
+            Arc::clone(&ground.own),
+            "obo-gateway",
+            Arc::clone(&ground.reader),
+        );
         Self {
             verifier,
             clients,
