@@ -6,6 +6,7 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use memchr::{memchr, memmem};
+use percent_encoding::percent_decode;
 use std::{borrow::Cow, fmt};
 
 /// The number of bytes to search for: the last ones of the token. They are part of a JWT's signature and differ between
@@ -140,36 +141,10 @@ const fn can_be_of_token(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'%')
 }
 
-/// Returns `value` with every valid percent-encoding replaced by its byte (RFC 3986 §2.1).
+/// Returns `value` with every valid percent-encoding replaced by its byte (RFC 3986 §2.1). Invalid ones remain as they
+/// are.
 pub(super) fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
-    if memchr(b'%', value).is_none() {
-        return Cow::Borrowed(value);
-    }
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let encoded = match tail {
-            [high, low, ..] if byte == b'%' => digit(*high).zip(digit(*low)),
-            _ => None,
-        };
-        match encoded {
-            Some((high, low)) => {
-                decoded.push(high << 4 | low);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    Cow::Owned(decoded)
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    percent_decode(value).into()
 }
 
 #[cfg(test)]
