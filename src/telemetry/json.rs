@@ -1,6 +1,7 @@
 //! Hand-written JSON output, because a serializer is too slow for each request.
 
 use crate::clock::UnixTime;
+use itoa::{Buffer, Integer};
 use std::time::Duration;
 
 /// Appends `text` as the content of a JSON string (RFC 8259 §7).
@@ -35,18 +36,8 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Appends `number` in decimal.
-pub(super) fn decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut length = 0;
-    for place in digits.iter_mut().rev() {
-        *place = digit((number % 10) as u8);
-        number /= 10;
-        length += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
+pub(super) fn decimal(number: impl Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(Buffer::new().format(number).as_bytes());
 }
 
 /// Appends `duration` in whole microseconds.

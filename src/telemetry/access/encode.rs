@@ -207,7 +207,7 @@ impl LineStart {
             text(b"\",\"method\":\"", method, &mut out);
         }
         out.extend_from_slice(b"\",\"status\":");
-        decimal(u64::from(record.status), &mut out);
+        decimal(record.status, &mut out);
         text(b",\"outcome\":\"", record.outcome.as_str(), &mut out);
         if let Some(reason) = record.reason {
             text(b"\",\"reason\":\"", reason.as_str(), &mut out);
@@ -221,8 +221,7 @@ impl LineStart {
             out.push(b'"');
         }
         if fields.has(AccessField::Attempts) {
-            let attempts = record.attempts as u64;
-            number!(out, "attempts", decimal(attempts, &mut out));
+            number!(out, "attempts", decimal(record.attempts, &mut out));
         }
         Self {
             route: record.route.into(),
@@ -301,7 +300,7 @@ fn address(address: IpAddr, out: &mut Vec<u8>) {
                 if position > 0 {
                     out.push(b'.');
                 }
-                decimal(u64::from(octet), out);
+                decimal(octet, out);
             }
         }
         // Writing to memory cannot fail.
