@@ -5,15 +5,16 @@
 
 use crate::{
     clock::SharedClock,
-    settings::{Building, Findings},
+    settings::{Building, Findings, parse_text},
 };
 use moka::sync::Cache;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     borrow::Cow,
     fmt,
     net::{IpAddr, Ipv6Addr},
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -198,23 +199,21 @@ impl Default for Burst {
 
 const EXPECTED: &str = "1x to 60x, e.g. 2x";
 
+impl FromStr for Burst {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.strip_suffix('x')
+            .and_then(|number| number.parse().ok())
+            .filter(|number| (1..=60).contains(number))
+            .map(Self)
+            .ok_or_else(|| format!("expected {EXPECTED}, found {text:?}"))
+    }
+}
+
 impl<'de> Deserialize<'de> for Burst {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl de::Visitor<'_> for Text {
-            type Value = Burst;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(EXPECTED)
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Burst, E> {
-                text.strip_suffix('x')
-                    .and_then(|number| number.parse().ok())
-                    .filter(|number| (1..=60).contains(number))
-                    .map(Burst)
-                    .ok_or_else(|| E::custom(format!("expected {EXPECTED}, found {text:?}")))
-            }
-        }
-        deserializer.deserialize_str(Text)
+        parse_text(deserializer, EXPECTED)
     }
 }
 

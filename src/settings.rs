@@ -14,6 +14,7 @@ mod public_url;
 mod schema;
 mod secret;
 mod size;
+mod text;
 mod tls;
 mod url;
 
@@ -26,6 +27,7 @@ pub use public_url::PublicUrl;
 pub use schema::{exactly_one, listen_address, not_empty};
 pub use secret::{Secret, SecretSettings, warn_of_readers};
 pub use size::ByteSize;
+pub use text::parse_text;
 pub use tls::{ClientCertificates, ServerTlsSettings, UpstreamTlsSettings};
 pub use url::{OutboundUrl, UrlError};
 

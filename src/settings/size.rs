@@ -1,7 +1,8 @@
 //! Sizes in human-readable form: `64KiB`, `256MiB`.
 
+use super::text::parse_text;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, str::FromStr};
 
 /// A number of bytes written as a whole number and one unit: `B`, `KiB`, `MiB` or `GiB`.
@@ -52,17 +53,7 @@ impl FromStr for ByteSize {
 
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl de::Visitor<'_> for Text {
-            type Value = ByteSize;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size such as 512B, 64KiB, 16MiB or 1GiB")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Text)
+        parse_text(deserializer, "a size such as 512B, 64KiB, 16MiB or 1GiB")
     }
 }
 
