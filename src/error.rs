@@ -5,6 +5,8 @@
 //! and the metrics.
 
 mod answer;
+#[cfg(test)]
+mod every;
 mod reason;
 mod table;
 

@@ -14,6 +14,7 @@ pub use settings::{EngineParts, EngineSettings};
 
 use crate::{
     clock::NoRandomness,
+    error_class::ErrorClass,
     jose::{JoseError, SealingError},
     policy::PermittedExchange,
     token::{RawToken, TokenTypeUri},
@@ -59,6 +60,18 @@ pub enum ExchangeError {
     /// The issued token grants more than was permitted, or cannot be read.
     #[error("the issued token differs from what was permitted: {0}")]
     NotAsPermitted(#[from] AttenuationError),
+}
+
+impl ExchangeError {
+    /// Returns the kind of failure.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::NoOpaqueKeys => ErrorClass::OperatorFault,
+            Self::Signing(_) | Self::Randomness(_) | Self::Sealing(_) | Self::NotAsPermitted(_) => {
+                ErrorClass::Fault
+            }
+        }
+    }
 }
 
 /// The exchangers that a route can use.

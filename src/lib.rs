@@ -39,6 +39,7 @@ pub mod config;
 pub mod edge;
 pub mod egress;
 pub mod error;
+pub mod error_class;
 pub mod exchange;
 pub mod gate;
 pub mod jose;

@@ -40,6 +40,7 @@ pub use settings::{
 
 use crate::{
     clock::UnixTime,
+    error_class::ErrorClass,
     store::TooManyKeys,
     telemetry::DecisionObserver,
     token::{AccessTokenType, Audience, ScopeSet, TokenFormat},
@@ -134,6 +135,55 @@ pub enum PolicyError {
     /// The lineage of the token would have more keys than the gateway stores.
     #[error("the token's lineage would be too long")]
     Lineage(#[from] TooManyKeys),
+}
+
+impl PolicyError {
+    /// Returns the kind of failure.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::ScopeNotHeld { .. } | Self::NoScopeLeft { .. } | Self::ScopeExceeds { .. } => {
+                ErrorClass::Scope
+            }
+            Self::TargetNotAllowed | Self::AudienceNotForClient => ErrorClass::Target,
+            Self::NoLifetimeLeft | Self::Lineage(_) => ErrorClass::Unacceptable,
+            Self::CallerNotAdmitted
+            | Self::NoOperation
+            | Self::AppOnlySubject
+            | Self::AuthorizationDetails
+            | Self::NotAuthorizedActor
+            | Self::ActorChainTooDeep { .. }
+            | Self::SubjectNotExpressible
+            | Self::NotThisClientsToken
+            | Self::ActorNeeded
+            | Self::ImpersonationNotAllowed
+            | Self::UserUnknown
+            | Self::FormatNotAllowed => ErrorClass::Denied,
+        }
+    }
+
+    /// Returns the scope that a token needs for the request, if it lacks scope.
+    pub fn required_scope(&self) -> Option<&ScopeSet> {
+        match self {
+            Self::ScopeNotHeld { wanted, .. } | Self::ScopeExceeds { wanted } => Some(wanted),
+            Self::NoScopeLeft { allowed, .. } => Some(allowed),
+            Self::CallerNotAdmitted
+            | Self::AudienceNotForClient
+            | Self::NoOperation
+            | Self::AppOnlySubject
+            | Self::AuthorizationDetails
+            | Self::NotAuthorizedActor
+            | Self::ActorChainTooDeep { .. }
+            | Self::NoLifetimeLeft
+            | Self::SubjectNotExpressible
+            | Self::NotThisClientsToken
+            | Self::ActorNeeded
+            | Self::ImpersonationNotAllowed
+            | Self::UserUnknown
+            | Self::TargetNotAllowed
+            | Self::FormatNotAllowed
+            | Self::Lineage(_) => None,
+        }
+    }
 }
 
 /// The compiled rules of one route.

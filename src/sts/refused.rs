@@ -5,8 +5,8 @@
 
 use super::error::OAuthError;
 use crate::{
-    error::Refusal, exchange::ExchangeError, policy::PolicyError, store::StoreError,
-    telemetry::Reason, verify::VerifyError,
+    error::Refusal, error_class::ErrorClass, exchange::ExchangeError, policy::PolicyError,
+    store::StoreError, telemetry::Reason, verify::VerifyError,
 };
 
 /// The code for an unacceptable token in an exchange (RFC 8693 §2.2.2).
@@ -20,7 +20,7 @@ pub(super) fn token(
     unacceptable: &'static str,
     description: &'static str,
 ) -> OAuthError {
-    let unavailable = matches!(error, VerifyError::KeysUnavailable { .. });
+    let unavailable = error.class() == ErrorClass::Unavailable;
     let reason = Refusal::from(error).reason();
     if unavailable {
         return OAuthError::unavailable(reason);
@@ -30,39 +30,35 @@ pub(super) fn token(
 
 /// The client's policy refuses the request.
 pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthError {
-    let (code, description) = match &error {
-        PolicyError::ScopeExceeds { .. } | PolicyError::ScopeNotHeld { .. } => (
-            "invalid_scope",
-            "the scope exceeds what the tokens contain or the client may have",
-        ),
-        PolicyError::NoScopeLeft { .. } => (
+    let (code, description) = match (error.class(), &error) {
+        (_, PolicyError::NoScopeLeft { .. }) => (
             "invalid_scope",
             "the tokens contain no scope that the client may have",
         ),
-        PolicyError::TargetNotAllowed | PolicyError::AudienceNotForClient => (
-            "invalid_target",
-            "the client may not get a token for this target",
-        ),
-        PolicyError::ActorNeeded => (
+        (_, PolicyError::ActorNeeded) => (
             unacceptable,
             "a subject token of this type requires an actor token",
         ),
-        PolicyError::FormatNotAllowed => (
+        (_, PolicyError::FormatNotAllowed) => (
             INVALID_REQUEST,
             "the client may not get a token of this type",
         ),
-        PolicyError::NoLifetimeLeft => (unacceptable, "the token is not acceptable"),
-        PolicyError::CallerNotAdmitted
-        | PolicyError::NoOperation
-        | PolicyError::AppOnlySubject
-        | PolicyError::AuthorizationDetails
-        | PolicyError::NotAuthorizedActor
-        | PolicyError::ActorChainTooDeep { .. }
-        | PolicyError::SubjectNotExpressible
-        | PolicyError::NotThisClientsToken
-        | PolicyError::ImpersonationNotAllowed
-        | PolicyError::UserUnknown
-        | PolicyError::Lineage(_) => (unacceptable, "the policy refuses the request"),
+        (ErrorClass::Scope, _) => (
+            "invalid_scope",
+            "the scope exceeds what the tokens contain or the client may have",
+        ),
+        (ErrorClass::Target, _) => (
+            "invalid_target",
+            "the client may not get a token for this target",
+        ),
+        (ErrorClass::Unacceptable, _) => (unacceptable, "the token is not acceptable"),
+        (
+            ErrorClass::Denied
+            | ErrorClass::Unavailable
+            | ErrorClass::OperatorFault
+            | ErrorClass::Fault,
+            _,
+        ) => (unacceptable, "the policy refuses the request"),
     };
     OAuthError::bad_request(code, description, Refusal::from(error).reason())
 }

@@ -15,12 +15,12 @@ use super::{
 use crate::{
     clock::UnixTime,
     error::Refusal,
+    error_class::ErrorClass,
     own_token::{OwnToken, OwnTokenReader},
     policy::ClientPolicy,
     store::{Revocation, RevocationKey, Store, Stores},
     telemetry::{AuditEvent, Reason},
     token::{RawToken, TokenFormat},
-    verify::VerifyError,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -139,7 +139,7 @@ async fn end_issuers_token(
     let token = match issuing.verifier.revocable(token).await {
         Ok(token) => token,
         // the token cannot be verified at the moment
-        Err(error @ VerifyError::KeysUnavailable { .. }) => {
+        Err(error) if error.class() == ErrorClass::Unavailable => {
             return Err(OAuthError::unavailable(Refusal::from(error).reason()));
         }
         Err(_) => return Ok(()),

@@ -79,7 +79,10 @@ impl Verifier {
         declared: TokenTypeUri,
         by: ClientTerms<'_>,
     ) -> Result<ActorToken, VerifyError> {
-        ActorToken::of(self.subject(presented, declared, by).await?)
+        let actor = ActorToken::of(self.subject(presented, declared, by).await?)?;
+        // what it was issued for was checked; now also the actor that it names
+        actor.lineage().ensure_active(&self.revocations)?;
+        Ok(actor)
     }
 
     /// Returns the directory user with this `id` as a subject, for `actor` and until the actor's token expires.

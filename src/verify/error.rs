@@ -2,6 +2,7 @@
 
 use super::AssertionError;
 use crate::{
+    error_class::ErrorClass,
     jose::{Algorithm, JoseError, KeyLookup},
     own_token::OwnTokenError,
     store::{Revoked, TooManyKeys},
@@ -121,6 +122,43 @@ pub enum VerifyError {
     /// The gateway issued the token, but its subject cannot be traced to an issuer that is accepted here.
     #[error("the subject of the gateway's own token comes from an issuer that is not accepted")]
     Origin,
+}
+
+impl VerifyError {
+    /// Returns the kind of failure. Only a missing key set is not a verdict about the token.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::KeysUnavailable { .. } => ErrorClass::Unavailable,
+            Self::Assertion(error) => error.class(),
+            Self::Malformed(_)
+            | Self::UnknownIssuer
+            | Self::SelfIssued
+            | Self::AlgorithmNotAccepted { .. }
+            | Self::UnknownKey { .. }
+            | Self::NotIssuedHere
+            | Self::Signature(_)
+            | Self::TokenType
+            | Self::NotAnAccessToken
+            | Self::Claims(_)
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::LivesTooLong { .. }
+            | Self::Audience
+            | Self::Subject
+            | Self::SenderConstrained
+            | Self::RequiredClaim { .. }
+            | Self::ActorChain(_)
+            | Self::Scope
+            | Self::Roles
+            | Self::Revoked
+            | Self::Lineage(_)
+            | Self::NotTaken
+            | Self::NotAnIdToken
+            | Self::Impersonated
+            | Self::UserUnknown
+            | Self::Origin => ErrorClass::Unacceptable,
+        }
+    }
 }
 
 impl From<Revoked> for VerifyError {

@@ -1,6 +1,9 @@
 //! The verification of a JWT's algorithm, key and signature with the keys of its issuer.
 
-use super::{TrustedIssuer, VerifyError, subject::Proven};
+use super::{
+    TrustedIssuer, VerifyError,
+    subject::{Proven, listed},
+};
 use crate::{
     jose::UnverifiedJws,
     telemetry::{DecisionObserver, DecisionStep, Facts},
@@ -44,9 +47,4 @@ impl TrustedIssuer {
         };
         Ok(proven)
     }
-}
-
-pub(super) fn listed(items: &[impl ToString]) -> String {
-    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-    items.join(", ")
 }

@@ -17,7 +17,7 @@ pub use family::{FamilySubject, Impersonator};
 pub(super) use id_token::accept_id_token;
 pub(super) use kind::is_never_access_token;
 pub use revocable::RevocableToken;
-pub(super) use rules::{Addressee, Proven, accept};
+pub(super) use rules::{Addressee, Proven, accept, listed};
 pub(super) use vouched::Vouched;
 
 use super::{KeyLease, TrustedIssuer};

@@ -3,10 +3,11 @@
 use super::{AssertionError, ClientKeys};
 use crate::{
     clock::UnixTime,
+    error_class::ErrorClass,
     jose::{Algorithm, FieldDigest, UnverifiedJws, VerifiedJws, normalized_typ},
     store::{OnceOnly, Use},
     token::{Claims, ClaimsError, RawToken},
-    verify::{KeyLease, VerifyError},
+    verify::KeyLease,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -110,7 +111,9 @@ impl ClientKeys {
         let jws = UnverifiedJws::parse(token).map_err(AssertionError::Malformed)?;
         let key = match self.key(jws.kid(), jws.alg()).await {
             Ok(key) => key,
-            Err(VerifyError::KeysUnavailable { .. }) => return Err(AssertionError::Unavailable),
+            Err(error) if error.class() == ErrorClass::Unavailable => {
+                return Err(AssertionError::Unavailable);
+            }
             Err(_) => return Err(AssertionError::Key),
         };
         let verified = key

@@ -1,6 +1,6 @@
 //! Why a JWT that a client signed itself is refused.
 
-use crate::{jose::JoseError, token::ClaimsError};
+use crate::{error_class::ErrorClass, jose::JoseError, token::ClaimsError};
 use thiserror::Error;
 
 /// The check that such a JWT did not pass.
@@ -48,4 +48,26 @@ pub enum AssertionError {
     /// The client's keys or the record of used JWTs are not available. This is a failure, not a verdict.
     #[error("it cannot be checked at the moment")]
     Unavailable,
+}
+
+impl AssertionError {
+    /// Returns the kind of failure.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unavailable => ErrorClass::Unavailable,
+            Self::Malformed(_)
+            | Self::Key
+            | Self::Signature
+            | Self::Type
+            | Self::Claims(_)
+            | Self::Issuer
+            | Self::Subject
+            | Self::Audience
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::LivesTooLong
+            | Self::NoIdentifier
+            | Self::Replayed => ErrorClass::Unacceptable,
+        }
+    }
 }

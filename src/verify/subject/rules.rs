@@ -12,7 +12,7 @@ use crate::{
     store::Lineage,
     telemetry::{DecisionObserver, DecisionStep, Facts, Principal},
     token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
-    verify::{KeyLease, TrustedIssuer, VerifyError, jwt::listed},
+    verify::{KeyLease, TrustedIssuer, VerifyError},
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -333,4 +333,10 @@ pub(super) fn client(
 
 fn non_empty(text: &str) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
+}
+
+/// Returns the items as one text, for a description.
+pub(in crate::verify) fn listed(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
 }

@@ -1,0 +1,21 @@
+//! What kind of failure an error of a stage is. Every stage's error has a `class()`; responses and logs depend on it.
+
+/// The kind of a failure. It decides who has to act, and so the status of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The presented token is not acceptable. The client needs another one: 401 `invalid_token` (RFC 6750 §3.1).
+    Unacceptable,
+    /// The token lacks scope, or more scope was requested than is allowed: 403 `insufficient_scope`, or
+    /// `invalid_scope` at the token endpoint (RFC 6749 §5.2).
+    Scope,
+    /// The client may not get a token for this target: 403, or `invalid_target` at the token endpoint (RFC 8693 §2.2.2).
+    Target,
+    /// The policy refuses the request: 403.
+    Denied,
+    /// Something that the gateway needs does not respond now. A client may retry: 503.
+    Unavailable,
+    /// The configuration, or a key that it names, has to be fixed by the operator: 503.
+    OperatorFault,
+    /// The gateway itself made a mistake, or an exchanger returned something unusable: 503.
+    Fault,
+}
