@@ -5,30 +5,31 @@
 //! before it: `PresentedToken → SubjectToken → ExchangeRequest → PermittedExchange → TokenResponse → IssuedToken →
 //! ForwardCredential`.
 
+mod decision;
 mod preflight;
 mod record;
+mod renewal;
 mod request_record;
 mod target;
 
+pub use decision::{Admission, Authorized, Decided, PendingExchange};
 pub use record::Recorder;
 pub use request_record::RequestRecord;
 
 use crate::{
-    cache::{
-        AuthorizationContext, CacheKey, ExchangeCache, ExchangeReason, ForwardCredential, Hit,
-        RefreshDue, RefusedExchange, Renewal,
-    },
+    cache::{CacheKey, ExchangeCache, ExchangeReason, ForwardCredential, Hit, RefusedExchange},
     clock::SharedClock,
     error::Refusal,
     exchange::{ExchangeError, IssuedToken},
     gate::Gate,
-    policy::{ExchangeRequest, OperationId},
-    route::{Access, Protected, Public, Route, RouteTable},
-    source::{self, Bearer, PresentedToken, TokenNeedle},
+    policy::ExchangeRequest,
+    route::{Access, Route, RouteTable},
+    source,
     store::Revocations,
     telemetry::{CacheResult, DecisionObserver, DecisionStep, Facts, RequestId},
     verify::VerifyError,
 };
+use decision::key_of;
 use http::request::Parts;
 use record::RecordingObserver;
 use std::{hint::cold_path, pin::Pin, sync::Arc};
@@ -51,47 +52,6 @@ pub struct Pipeline {
     pub revocations: Revocations,
     /// The source of the current time.
     pub clock: SharedClock,
-}
-
-/// The credential, or its intended absence, with which a request may be forwarded.
-#[derive(Debug)]
-pub enum Admission {
-    /// The credential that replaces the presented token.
-    Authorized(Authorized),
-    /// The route is configured to need no token. The gateway removes any token that the client presents anyway,
-    /// wherever it is in the request.
-    Public(Public, Vec<TokenNeedle>),
-    /// The request is a CORS preflight. The gateway responds by the CORS rules of the route and forwards nothing.
-    Preflight,
-}
-
-/// The result of the part of the pipeline that does not wait for I/O.
-#[derive(Debug)]
-pub enum Decided {
-    /// The request is admitted.
-    Now(Admission),
-    /// The token has to be exchanged first.
-    AfterExchange(PendingExchange),
-}
-
-/// The proof that the token of a request was exchanged.
-#[derive(Debug)]
-pub struct Authorized {
-    /// The credential to attach to the request.
-    pub credential: ForwardCredential,
-    operation: Option<OperationId>,
-    key: CacheKey,
-}
-
-/// An exchange that has to be made for one request.
-#[derive(Debug)]
-pub struct PendingExchange {
-    id: RequestId,
-    route: Arc<Route>,
-    stages: Arc<Protected>,
-    presented: PresentedToken,
-    operation: Option<OperationId>,
-    key: CacheKey,
 }
 
 impl Pipeline {
@@ -198,51 +158,6 @@ impl Pipeline {
         }))
     }
 
-    /// Replaces the credential of the request with this `head` after the upstream refused it. Returns `None` if a new
-    /// exchange would not help.
-    ///
-    /// # Errors
-    /// The refusal of the new exchange.
-    pub async fn renew(
-        &self,
-        head: &Parts,
-        id: RequestId,
-        authorized: &mut Authorized,
-        record: &mut RequestRecord,
-    ) -> Option<Result<(), Refusal>> {
-        let Authorized {
-            credential,
-            operation,
-            key,
-        } = authorized;
-        match self.cache.refused_by_downstream(key, credential) {
-            Renewal::Pointless => None,
-            Renewal::Exchange => {
-                let renewed = self.exchange_anew(head, id, *operation, *key, record).await;
-                Some(renewed.map(|renewed| *credential = renewed))
-            }
-        }
-    }
-
-    async fn exchange_anew(
-        &self,
-        head: &Parts,
-        id: RequestId,
-        operation: Option<OperationId>,
-        key: CacheKey,
-        record: &mut RequestRecord,
-    ) -> Result<ForwardCredential, Refusal> {
-        let route = record.route.clone().ok_or(Refusal::Fault)?;
-        let Access::Protected(stages) = route.access() else {
-            return Err(Refusal::Fault);
-        };
-        let presented =
-            source::bearer(&head.headers, head.uri.query(), self.token_limit)?.present()?;
-        let pending = PendingExchange::new(id, &route, stages, presented, operation, key);
-        self.exchange(pending, ExchangeReason::DownstreamRefused, record)
-            .await
-    }
-
     fn remembered(
         &self,
         key: &CacheKey,
@@ -266,21 +181,6 @@ impl Pipeline {
                 Err(refusal)
             }
         }
-    }
-
-    /// Starts a background exchange that replaces a cached one. The request that presents the token does not wait for
-    /// it.
-    fn refresh_ahead(&self, due: RefreshDue, pending: PendingExchange) {
-        let route = Arc::clone(&pending.route);
-        let (key, presented) = (pending.key, pending.presented.clone());
-        let exchange = self.begin(pending, ());
-        self.cache.refresh_ahead(due, key, presented, async move {
-            let exchanged = exchange.await;
-            if exchanged.is_ok() {
-                route.metrics().cache(CacheResult::Refreshed);
-            }
-            exchanged
-        });
     }
 
     /// Prepares one exchange without starting it. It is boxed because it takes kilobytes and is moved several times
@@ -377,35 +277,4 @@ async fn exchange(
     let took = clock.instant().saturating_duration_since(started);
     recorder.ended(&route, id, observer.principal(), &result, took);
     result.map_err(|refusal| observer.refused(refusal))
-}
-
-/// The cache key of the exchange for `bearer` on a route with these stages.
-fn key_of(stages: &Protected, operation: Option<OperationId>, bearer: Bearer<'_>) -> CacheKey {
-    let context = AuthorizationContext {
-        terms: stages.terms.of(operation),
-        presented: bearer,
-        actor: None,
-        confirmation: None,
-    };
-    context.key()
-}
-
-impl PendingExchange {
-    fn new(
-        id: RequestId,
-        route: &Arc<Route>,
-        stages: &Arc<Protected>,
-        presented: PresentedToken,
-        operation: Option<OperationId>,
-        key: CacheKey,
-    ) -> Self {
-        Self {
-            id,
-            route: Arc::clone(route),
-            stages: Arc::clone(stages),
-            presented,
-            operation,
-            key,
-        }
-    }
 }
