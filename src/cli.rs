@@ -7,14 +7,18 @@
 mod check;
 mod demo;
 mod explain;
+mod report;
 mod revoke;
 mod run;
 mod schema;
 mod serve;
+mod terminal;
 mod wrap;
 
 pub use explain::{Explainer, Explanation, ImaginedRequest, ImaginedRequestError, Unexplained};
+pub use report::render;
 pub use serve::{Gateway, Listening, ReloadError, Reloaded, StartError};
+pub use terminal::Paint;
 
 use crate::{
     clock::{SystemClock, SystemRandomness},
@@ -25,11 +29,12 @@ use clap::{
 };
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
+use terminal::Terminal;
 use tokio::runtime::Runtime;
 
 /// A reverse proxy that exchanges each user's bearer token for a reduced on-behalf-of token before an untrusted API
@@ -77,16 +82,6 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-}
-
-/// The streams that a command writes to.
-pub struct Terminal<'a> {
-    /// The requested output.
-    pub out: &'a mut dyn Write,
-    /// Errors.
-    pub err: &'a mut dyn Write,
-    /// `true` if a person reads `out` on a terminal.
-    pub interactive: bool,
 }
 
 /// Runs the program with `arguments`, which begin with the program's own name. `io` is the runtime for everything that

@@ -1,7 +1,8 @@
 //! Reads `gateway.yaml` and builds the components of the gateway from it, or reports every mistake.
 //!
 //! A file becomes a [`Document`], whose sections are read key by key through a [`Section`]. Mistakes become
-//! [`Findings`](crate::settings::Findings), which [`render`] prints with file, line, column, path, what, why and fix.
+//! [`Findings`](crate::settings::Findings), which the commands print with file, line, column,
+//! path, what, why and fix.
 //!
 //! No input causes a panic. Unknown and duplicate keys, keys without a value, anchors, aliases, merge keys and tags are
 //! refused, so every value is in exactly one place and each finding can point to it. A file that is not YAML has one
@@ -18,7 +19,6 @@ mod mistake;
 mod mistakes;
 mod overridden;
 mod reference;
-mod report;
 mod schema;
 mod section;
 mod shape;
@@ -34,6 +34,5 @@ pub use file::ConfigFile;
 pub use marks::{Mark, Marks};
 pub use overridden::{OverrideError, overridden};
 pub use reference::reference;
-pub use report::{Paint, render};
 pub use schema::schema;
 pub use section::Section;

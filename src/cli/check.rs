@@ -1,10 +1,12 @@
 //! `check`: reports every mistake in one run.
 
-use super::Terminal;
+use super::{
+    report::render,
+    terminal::{Paint, Terminal},
+};
 use crate::{
     config::{
-        ConfigFile, Configuration, Document, Marks, Paint, Running, Surroundings, compose,
-        compose_after, render,
+        ConfigFile, Configuration, Document, Marks, Running, Surroundings, compose, compose_after,
     },
     settings::{BaseDir, Effects, Finding, Findings, Severity},
 };

@@ -15,9 +15,9 @@ mod site;
 mod story;
 mod world;
 
-use super::{StartError, Terminal, run::EndSignals};
+use super::{StartError, run::EndSignals, terminal::Terminal};
 use crate::{
-    config::{OverrideError, Paint, Surroundings},
+    config::{OverrideError, Surroundings},
     edge::ListenError,
     jose::{JoseError, KeyError},
     settings::UrlError,
@@ -73,8 +73,8 @@ fn demo_of(
     io: &Runtime,
     terminal: &mut Terminal<'_>,
 ) -> ExitCode {
-    let paint = paint(terminal.interactive);
-    let mut page = Page::new(&mut *terminal.out, paint, columns(terminal.interactive));
+    let (paint, columns) = (terminal.paint(), terminal.columns());
+    let mut page = Page::new(&mut *terminal.out, paint, columns);
     let shown = io.block_on(async {
         // registered first, so that an interruption does not leave the folder behind
         let mut signals = EndSignals::listen();
@@ -117,31 +117,6 @@ async fn show(
     let world = World::start(configuration, surroundings).await?;
     story::tell(&world, page).await?;
     Ok(world)
-}
-
-/// <https://no-color.org>: any non-empty value disables colors.
-pub(super) fn paint(interactive: bool) -> Paint {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if interactive && !unwanted && !dumb {
-        Paint::Colour
-    } else {
-        Paint::Plain
-    }
-}
-
-/// Returns the width of the page: `COLUMNS` if it is set, otherwise the width of the terminal, or the default without
-/// one.
-fn columns(interactive: bool) -> usize {
-    let told = std::env::var("COLUMNS").ok();
-    let told = told.and_then(|columns| columns.parse().ok());
-    let seen = || {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        // zero if the terminal does not know its width
-        let columns = size.map(|size| usize::from(size.ws_col));
-        columns.filter(|columns| interactive && *columns > 0)
-    };
-    told.or_else(seen).unwrap_or(page::WIDTH)
 }
 
 #[cfg(test)]

@@ -15,11 +15,15 @@ mod scopes;
 pub use asked::{ImaginedRequest, ImaginedRequestError};
 pub use explanation::Explanation;
 
-use super::{Terminal, check::Loaded, demo::paint, revoke::listener::Listener};
+use super::{
+    check::Loaded,
+    revoke::listener::Listener,
+    terminal::{Paint, Terminal},
+};
 use crate::{
     cache::{CacheSettings, ExchangeCache},
     clock::{ManualClock, UnixTime},
-    config::{ConfigFile, Configuration, Paint, Surroundings},
+    config::{ConfigFile, Configuration, Surroundings},
     error::Refusal,
     pipeline::{Recorder, RequestRecord},
     proxy::{Hooks, NoRequest, RehearsedOutcome},
@@ -139,7 +143,7 @@ pub(super) fn explain(
             return ExitCode::from(2);
         }
     };
-    let paint = paint(terminal.interactive);
+    let paint = terminal.paint();
     match arguments.write(&explanation, paint, terminal.out) {
         Ok(()) if explanation.is_refused() => ExitCode::from(1),
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@
 mod list;
 pub(in crate::cli) mod listener;
 
-use super::Terminal;
+use super::terminal::Terminal;
 use crate::{clock::UnixTime, config::ConfigFile, settings::HumanDuration};
 use listener::Listener;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `run`: runs the gateway until it is stopped, and reloads the configuration on request.
 
-use super::{Gateway, Terminal};
+use super::{Gateway, terminal::Terminal};
 use crate::{
     config::{ConfigFile, Surroundings, log_settings},
     telemetry::{

@@ -1,6 +1,6 @@
 //! `schema`: prints the JSON Schema or the reference of the configuration.
 
-use super::Terminal;
+use super::terminal::Terminal;
 use crate::config;
 use std::process::ExitCode;
 

@@ -97,7 +97,7 @@ impl Document {
         Self::with_named_keys(marks, root)
     }
 
-    /// Returns the positions of all values, for [`render`](super::render).
+    /// Returns the positions of all values, for findings.
     pub fn marks(&self) -> &Marks {
         &self.marks
     }

@@ -2,7 +2,8 @@
 
 use super::gateway;
 use obo_gateway::{
-    config::{Document, Paint, render, schema},
+    cli::{Paint, render},
+    config::{Document, schema},
     settings::{Finding, Findings, Severity},
 };
 use serde_json::Value as Json;

@@ -4,7 +4,8 @@
 //! that ends with `…` matches every line with the same start.
 
 use super::gateway;
-use obo_gateway::config::{Document, Marks, Paint, render};
+use obo_gateway::cli::{Paint, render};
+use obo_gateway::config::{Document, Marks};
 use obo_gateway::settings::Findings;
 use std::path::{Path, PathBuf};
 

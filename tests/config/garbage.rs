@@ -1,7 +1,8 @@
 //! Files with random content cause findings, but never a panic, and are read quickly.
 
 use super::gateway;
-use obo_gateway::config::{Document, Paint, render};
+use obo_gateway::cli::{Paint, render};
+use obo_gateway::config::Document;
 use obo_gateway::settings::Findings;
 use proptest::prelude::*;
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! The texts of findings, and what they must not contain.
 
-use obo_gateway::config::{Document, Paint, render};
+use obo_gateway::cli::{Paint, render};
+use obo_gateway::config::Document;
 use obo_gateway::settings::{Findings, HumanDuration, SecretSettings};
 use serde::Deserialize;
 

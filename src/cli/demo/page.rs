@@ -1,16 +1,12 @@
 //! Formats the demo: at most 80 characters wide, with colors or plain. Counts the statements and those that were not
-//! confirmed.
-//!
-//! A plain page contains no escape codes, and colors never carry information of their own.
+//! confirmed. On a narrower page, columns are written one below the other.
 
-use crate::{
-    cli::wrap::{cut_to, wrapped},
-    config::Paint,
+use crate::cli::{
+    terminal::{Ink, Paint, StyledWriter, WIDTH},
+    wrap::{cut_to, wrapped},
 };
 use std::io::{self, Write};
 
-/// Maximum width of a line, in characters. On a narrower page, columns are written one below the other.
-pub(super) const WIDTH: usize = 80;
 /// Minimum width: lines are longer on a narrower terminal.
 const LEAST: usize = 30;
 /// Widths of the columns of a table: words, claim, and each side.
@@ -20,23 +16,10 @@ const SIDE: usize = 25;
 
 /// The output of the demo.
 pub(super) struct Page<'a> {
-    out: &'a mut dyn Write,
-    paint: Paint,
+    out: StyledWriter<'a>,
     width: usize,
     promised: usize,
     broken: usize,
-}
-
-/// The style of a text.
-#[derive(Clone, Copy)]
-pub(super) enum Ink {
-    Plain,
-    Strong,
-    Faint,
-    Good,
-    Bad,
-    Struck,
-    Notable,
 }
 
 /// One side of a row.
@@ -58,8 +41,7 @@ impl<'a> Page<'a> {
     /// Creates a page for a terminal with this number of columns.
     pub(super) fn new(out: &'a mut dyn Write, paint: Paint, columns: usize) -> Self {
         Self {
-            out,
-            paint,
+            out: StyledWriter::new(out, paint),
             width: columns.clamp(LEAST, WIDTH),
             promised: 0,
             broken: 0,
@@ -71,14 +53,13 @@ impl<'a> Page<'a> {
         let number = title.split("  ").next().filter(|_| title.contains("  "));
         let indent = number.map_or(0, |number| number.chars().count() + 2);
         let words = title.get(indent..).unwrap_or(title);
-        writeln!(self.out)?;
+        self.space()?;
         for (position, line) in wrapped(words, self.width - indent).iter().enumerate() {
             let number = number.filter(|_| position == 0).unwrap_or_default();
-            let line = self.inked(Ink::Strong, &format!("{number:indent$}{line}"));
-            writeln!(self.out, "{line}")?;
+            self.out
+                .line(Ink::Strong, &format!("{number:indent$}{line}"))?;
         }
-        let rule = self.inked(Ink::Faint, &"─".repeat(self.width - 2));
-        writeln!(self.out, "{rule}")
+        self.out.line(Ink::Faint, &"─".repeat(self.width - 2))
     }
 
     /// Writes a paragraph, wrapped at words.
@@ -138,7 +119,7 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn space(&mut self) -> io::Result<()> {
-        writeln!(self.out)
+        self.out.space()
     }
 
     /// Writes the headings of both sides of the rows below.
@@ -219,10 +200,7 @@ impl<'a> Page<'a> {
 
     /// Returns `text` in the style `ink`, if the page has colors.
     pub(super) fn inked(&self, ink: Ink, text: &str) -> String {
-        match (self.paint, ink) {
-            (Paint::Plain, _) | (Paint::Colour, Ink::Plain) => text.to_owned(),
-            (Paint::Colour, ink) => format!("\x1b[{}m{text}\x1b[0m", ink.code()),
-        }
+        self.out.inked(ink, text)
     }
 
     fn cell(&self, cell: &Cell, width: usize) -> String {
@@ -239,26 +217,12 @@ impl<'a> Page<'a> {
     }
 
     fn dropped(&self, text: &str) -> String {
-        match self.paint {
+        match self.out.paint() {
             Paint::Plain => format!("- {text} (dropped)"),
             Paint::Colour => {
                 let (minus, struck) = (self.inked(Ink::Bad, "-"), self.inked(Ink::Struck, text));
                 format!("{minus} {struck}")
             }
-        }
-    }
-}
-
-impl Ink {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "0",
-            Self::Strong => "1",
-            Self::Faint => "2",
-            Self::Good => "32",
-            Self::Bad => "31",
-            Self::Struck => "9;31",
-            Self::Notable => "36",
         }
     }
 }

@@ -12,9 +12,10 @@ pub(super) use smaller_token::smaller_token;
 
 use super::{
     DemoError,
-    page::{Cell, Ink, Page},
+    page::{Cell, Page},
     received::Received,
 };
+use crate::cli::terminal::Ink;
 
 const ORDER: &str = "/orders/7";
 const REPORT: &str = "/reports/2026";

@@ -2,10 +2,11 @@
 
 use super::{
     DemoError,
-    page::{Ink, Page},
+    page::Page,
     scenes,
     world::{World, origin},
 };
+use crate::cli::terminal::Ink;
 use std::io;
 
 /// Shows everything once.

@@ -7,27 +7,26 @@ use super::{
     explanation::{AnswerTold, StepTold, Verdict},
     scopes::Fate,
 };
-use crate::{cli::wrap::cut_to, clock::UnixTime, config::Paint};
+use crate::{
+    cli::{
+        terminal::{Ink, Paint, StyledWriter, WIDTH},
+        wrap::cut_to,
+    },
+    clock::UnixTime,
+};
 use serde_json::{Map, Value};
-use std::{fmt::Write as _, io};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
-const WIDTH: usize = 80;
 /// Width of the names of steps.
 const NAME: usize = 23;
 /// Minimum width of scopes and claims.
 const KEY: usize = 16;
 
-#[derive(Debug, Clone, Copy)]
-enum Ink {
-    Strong,
-    Faint,
-    Good,
-    Bad,
-}
-
 struct Page<'a> {
-    out: &'a mut dyn io::Write,
-    paint: Paint,
+    out: StyledWriter<'a>,
 }
 
 impl Explanation {
@@ -35,19 +34,21 @@ impl Explanation {
     ///
     /// # Errors
     /// The errors of `out`.
-    pub(super) fn write(&self, paint: Paint, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut page = Page { out, paint };
+    pub(super) fn write(&self, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+        let mut page = Page {
+            out: StyledWriter::new(out, paint),
+        };
         let request = &self.request;
         page.heading(&format!(
             "{} {}{}",
             request.method, request.host, request.path
         ))?;
         let at = UnixTime::from_secs(self.at).to_rfc3339();
-        page.faint(&format!(
-            "decided at {}",
-            at.unwrap_or_else(|| self.at.to_string())
-        ))?;
-        page.space()?;
+        page.out.line(
+            Ink::Faint,
+            &format!("decided at {}", at.unwrap_or_else(|| self.at.to_string())),
+        )?;
+        page.out.space()?;
         for step in &self.steps {
             page.step(step)?;
         }
@@ -59,7 +60,7 @@ impl Explanation {
         if self.scopes.is_empty() {
             return Ok(());
         }
-        page.space()?;
+        page.out.space()?;
         page.heading("Scopes")?;
         let width = self.scopes.iter().map(|told| told.scope.chars().count());
         let width = width.max().unwrap_or(KEY).clamp(KEY, 30);
@@ -75,18 +76,18 @@ impl Explanation {
     }
 
     fn ending_on(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.space()?;
+        page.out.space()?;
         match (self.verdict, &self.route, &self.answer) {
             (Verdict::Forwarded, Some(route), _) => {
                 let with = match self.claims {
                     Some(_) => "with an on-behalf-of token",
                     None => "without a token",
                 };
-                page.verdict(Ink::Good, &format!("Forwarded {with}"))?;
+                page.out.line(Ink::Good, &format!("Forwarded {with}"))?;
                 let targets = route.targets.join(", ");
                 page.text(2, &format!("to {targets}, path {}", route.upstream_path))?;
                 if let Some(claims) = &self.claims {
-                    page.space()?;
+                    page.out.space()?;
                     page.heading(
                         "Claims of the token that the API receives (jti and iat change each time)",
                     )?;
@@ -96,7 +97,7 @@ impl Explanation {
             }
             (Verdict::Refused, _, Some(answer)) => page.refusal(answer),
             (_, _, Some(answer)) => {
-                page.verdict(
+                page.out.line(
                     Ink::Good,
                     &format!("Response of the gateway: {}", answer.status),
                 )?;
@@ -110,24 +111,9 @@ impl Explanation {
 impl Page<'_> {
     fn heading(&mut self, text: &str) -> io::Result<()> {
         for line in cut_to(&clean(text), WIDTH) {
-            let line = self.inked(Ink::Strong, &line);
-            writeln!(self.out, "{line}")?;
+            self.out.line(Ink::Strong, &line)?;
         }
         Ok(())
-    }
-
-    fn verdict(&mut self, ink: Ink, text: &str) -> io::Result<()> {
-        let text = self.inked(ink, text);
-        writeln!(self.out, "{text}")
-    }
-
-    fn faint(&mut self, text: &str) -> io::Result<()> {
-        let text = self.inked(Ink::Faint, text);
-        writeln!(self.out, "{text}")
-    }
-
-    fn space(&mut self) -> io::Result<()> {
-        writeln!(self.out)
     }
 
     fn text(&mut self, indent: usize, text: &str) -> io::Result<()> {
@@ -160,7 +146,7 @@ impl Page<'_> {
         width: usize,
         text: &str,
     ) -> io::Result<()> {
-        let mark = self.inked(ink, mark);
+        let mark = self.out.inked(ink, mark);
         let keys = cut_to(&clean(key), WIDTH - 4);
         let (last, before) = keys
             .split_last()
@@ -199,7 +185,8 @@ impl Page<'_> {
 
     fn refusal(&mut self, answer: &AnswerTold) -> io::Result<()> {
         let reason = answer.reason.unwrap_or_default();
-        self.verdict(Ink::Bad, &format!("Refused, reason {reason}"))?;
+        self.out
+            .line(Ink::Bad, &format!("Refused, reason {reason}"))?;
         if let Some(cause) = &answer.cause {
             self.text(2, cause)?;
         }
@@ -218,19 +205,6 @@ impl Page<'_> {
             self.text(2, &format!("{name}: {value}"))?;
         }
         Ok(())
-    }
-
-    fn inked(&self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Strong => 1,
-            Ink::Faint => 2,
-            Ink::Good => 32,
-            Ink::Bad => 31,
-        };
-        match self.paint {
-            Paint::Plain => text.to_owned(),
-            Paint::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     cli::{
-        Terminal,
         revoke::{Failure, listener::Listener, printable},
+        terminal::Terminal,
     },
     clock::UnixTime,
     config::ConfigFile,

@@ -3,7 +3,8 @@
 use super::Failure;
 use crate::{
     admin::AdminSettings,
-    config::{ConfigFile, Marks, Paint, render},
+    cli::{Paint, render},
+    config::{ConfigFile, Marks},
     egress::PinnedTls,
     settings::{Building, Effects, Findings},
 };

@@ -1,11 +1,14 @@
 //! Repeated requests use a cached exchange.
 
 use super::{ORDER, compare, request_line};
-use crate::cli::demo::{
-    DemoError,
-    page::{Cell, Ink, Page},
-    received::Received,
-    world::World,
+use crate::cli::{
+    demo::{
+        DemoError,
+        page::{Cell, Page},
+        received::Received,
+        world::World,
+    },
+    terminal::Ink,
 };
 use serde_json::Value;
 

@@ -2,11 +2,9 @@
 
 use super::{ORDER, REPORT};
 use crate::{
-    cli::demo::{
-        DemoError,
-        page::{Ink, Page},
-        provider::Presented,
-        world::World,
+    cli::{
+        demo::{DemoError, page::Page, provider::Presented, world::World},
+        terminal::Ink,
     },
     token::RawToken,
 };

@@ -4,23 +4,12 @@
 //! indented reason and fix. The findings are sorted by position and counted in the last line. Control characters from
 //! the file are escaped.
 
-use super::marks::Marks;
-use crate::settings::{Finding, Severity};
+use super::terminal::{Ink, Paint};
+use crate::{
+    config::Marks,
+    settings::{Finding, Severity},
+};
 use std::io::{self, Write};
-
-/// Selects if the output has colors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paint {
-    /// ANSI colors, for a terminal.
-    Colour,
-    /// Plain text.
-    Plain,
-}
-
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
-const DIM: &str = "\x1b[2m";
-const OFF: &str = "\x1b[0m";
 
 /// Writes every finding with its position, and the number of findings. Writes nothing if there are none.
 ///
@@ -38,21 +27,26 @@ pub fn render(
         .collect();
     placed.sort_by_key(|(mark, _)| *mark);
     for (mark, finding) in &placed {
-        let (colour, severity) = match finding.severity {
-            Severity::Error => (RED, ""),
-            Severity::Warning => (YELLOW, "warning: "),
+        let (ink, severity) = match finding.severity {
+            Severity::Error => (Ink::Error, ""),
+            Severity::Warning => (Ink::Warning, "warning: "),
         };
         let place = format!("{}:{}:{}", clean(marks.file()), mark.line, mark.column);
         let path = clean(&finding.path.to_string());
         let colon = if path.is_empty() { "" } else { ": " };
         let what = clean(&finding.what);
-        let path = painted(paint, colour, &path);
+        let path = paint.inked(ink, &path);
         writeln!(out, "{place} {path}{colon}{severity}{what}")?;
         if let Some(why) = &finding.why {
-            writeln!(out, "    {} {}", painted(paint, DIM, "why:"), clean(why))?;
+            writeln!(
+                out,
+                "    {} {}",
+                paint.inked(Ink::Faint, "why:"),
+                clean(why)
+            )?;
         }
         let fix = clean(&finding.fix);
-        writeln!(out, "    {} {fix}", painted(paint, DIM, "fix:"))?;
+        writeln!(out, "    {} {fix}", paint.inked(Ink::Faint, "fix:"))?;
     }
     if placed.is_empty() {
         return Ok(());
@@ -72,13 +66,6 @@ fn summary(findings: &[Finding]) -> String {
         .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
         .collect();
     parts.join(", ")
-}
-
-fn painted(paint: Paint, colour: &str, text: &str) -> String {
-    match paint {
-        Paint::Colour => format!("{colour}{text}{OFF}"),
-        Paint::Plain => text.to_owned(),
-    }
 }
 
 /// Escapes characters that move the cursor or change the text direction: keys are printed as they are in the file.
