@@ -6,6 +6,7 @@ pub(in crate::cli) mod listener;
 
 use super::terminal::Terminal;
 use crate::{clock::UnixTime, config::ConfigFile, settings::HumanDuration};
+use http::Method;
 use listener::Listener;
 use serde_json::{Value, json};
 use std::{
@@ -201,14 +202,18 @@ impl Arguments {
         match &self.action {
             Action::Revoke(target) => {
                 let body = self.body(target)?;
-                let answer = listener.send("POST", "/revocations", Some(&body)).await?;
+                let answer = listener
+                    .send(Method::POST, "/revocations", Some(&body))
+                    .await?;
                 Ok(revoked(target, &answer))
             }
             Action::List(_) | Action::Lift { .. } if options => Err(Failure::NotForThis),
             Action::List(arguments) => arguments.perform(listener).await,
             Action::Lift { what, by } => {
                 let body = what.body(*by)?;
-                let answer = listener.send("DELETE", "/revocations", Some(&body)).await?;
+                let answer = listener
+                    .send(Method::DELETE, "/revocations", Some(&body))
+                    .await?;
                 Ok(lifted(what, &answer))
             }
         }

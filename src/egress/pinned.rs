@@ -11,14 +11,12 @@ use rustls_pki_types::{
     CertificateDer, ServerName, UnixTime,
     pem::{self, PemObject},
 };
-use std::{io, net::IpAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use thiserror::Error;
-use tokio::net::TcpStream;
-use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// Connects to a server with one specific certificate.
-#[derive(Clone)]
-pub struct PinnedTls(TlsConnector);
+/// TLS to a server with one specific certificate.
+#[derive(Debug, Clone)]
+pub struct PinnedTls(ClientConfig);
 
 /// The reason why the certificate could not be loaded.
 #[derive(Debug, Error)]
@@ -43,26 +41,19 @@ impl PinnedTls {
             certificate,
             provider: Arc::clone(provider),
         };
-        let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| PinnedTlsError::NoTls(Some(error)))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        Ok(Self(TlsConnector::from(Arc::new(config))))
+        // the address is known, and its name in a URL is not the server's
+        config.enable_sni = false;
+        Ok(Self(config))
     }
 
-    /// Makes the TLS handshake on `stream`, which is connected to `address`.
-    ///
-    /// # Errors
-    /// An I/O error if the server has a different certificate or does not use TLS.
-    pub async fn connect(
-        &self,
-        stream: TcpStream,
-        address: IpAddr,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let name = ServerName::IpAddress(address.into());
-        self.0.connect(name, stream).await
+    pub(super) fn config(&self) -> &ClientConfig {
+        &self.0
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     store::{Revocation, RevocationKey},
     telemetry::DecisionStep,
 };
+use http::Method;
 use serde_json::Value;
 use std::{fmt::Write as _, io, process::ExitCode};
 use tokio::runtime::Runtime;
@@ -30,7 +31,7 @@ pub(super) fn show(
     // only digits and letters are added to the request line
     let safe: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
     let target = format!("/decisions/{}", safe.to_ascii_lowercase());
-    let told = listener.and_then(|listener| io.block_on(listener.send("GET", &target, None)));
+    let told = listener.and_then(|listener| io.block_on(listener.send(Method::GET, &target, None)));
     let told = match told {
         Ok(told) => told,
         Err(failure) => {
@@ -98,7 +99,7 @@ pub(super) async fn revocations(listener: &Listener) -> Result<Vec<Revocation>, 
     let (mut found, mut after) = (Vec::new(), String::new());
     for _ in 0..PAGES {
         let target = format!("/revocations?limit=500{after}");
-        let page = listener.send("GET", &target, None).await?;
+        let page = listener.send(Method::GET, &target, None).await?;
         let listed = page.get("revocations").and_then(Value::as_array);
         found.extend(listed.into_iter().flatten().filter_map(revocation));
         match page

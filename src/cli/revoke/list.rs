@@ -1,6 +1,7 @@
 //! `revoke list`: lists the revocations in force, page by page.
 
 use super::{Failure, Listener, moment, printable};
+use http::Method;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ impl Arguments {
                 let after = after.chars().filter(char::is_ascii_alphanumeric);
                 target = format!("{target}&after={}", after.collect::<String>());
             }
-            let page = listener.send("GET", &target, None).await?;
+            let page = listener.send(Method::GET, &target, None).await?;
             let listed = page.get("revocations").and_then(Value::as_array);
             for revocation in listed.into_iter().flatten() {
                 text += &self.line(revocation);

@@ -5,26 +5,24 @@ use crate::{
     admin::AdminSettings,
     cli::{Paint, render},
     config::{ConfigFile, Marks},
-    egress::PinnedTls,
+    egress::{DirectClient, DirectLimits, PinnedTls},
     settings::{Building, Effects, Findings},
 };
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
 use serde_json::Value;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
 use zeroize::Zeroizing;
 
-/// Maximum time for a response: the gateway has to write to its store.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// Maximum length of a response, in bytes.
-const MAX_ANSWER: u64 = 8 << 20;
+const LIMITS: DirectLimits = DirectLimits {
+    // the gateway has to write to its store
+    deadline: Duration::from_secs(30),
+    body: 8 << 20,
+};
 
 /// The address of the admin listener and its credentials.
 pub(in crate::cli) struct Listener {
@@ -78,25 +76,18 @@ impl Listener {
     /// Sends one request and returns the response.
     pub(in crate::cli) async fn send(
         &self,
-        method: &str,
+        method: Method,
         target: &str,
         body: Option<&str>,
     ) -> Result<Value, Failure> {
         let address = self.address;
-        let answered = timeout(DEADLINE, self.exchange(method, target, body)).await;
-        let text = answered
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(|source| Failure::Unreachable { address, source })?;
-        let no_http = || Failure::Unreachable {
-            address,
-            source: io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP"),
-        };
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(no_http)?;
-        let status: u16 = head
-            .strip_prefix("HTTP/1.1 ")
-            .and_then(|rest| rest.get(..3)?.parse().ok())
-            .ok_or_else(no_http)?;
-        let answer: Value = serde_json::from_str(body).unwrap_or_default();
+        let unreachable = |source| Failure::Unreachable { address, source };
+        let response = self
+            .exchange(method, target, body)
+            .await
+            .map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if status != 200 {
             let why = answer.get("error_description").and_then(Value::as_str);
             return Err(Failure::Refused {
@@ -106,51 +97,40 @@ impl Listener {
             });
         }
         if !answer.is_object() {
-            return Err(no_http());
+            let why = "the response is not HTTP";
+            return Err(unreachable(io::Error::new(io::ErrorKind::InvalidData, why)));
         }
         Ok(answer)
     }
 
-    async fn exchange(&self, method: &str, target: &str, body: Option<&str>) -> io::Result<String> {
-        let address = self.address;
-        let body = body.unwrap_or_default();
-        let mut request = Zeroizing::new(
-            format!(
-                "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n",
-                body.len()
-            )
-            .into_bytes(),
-        );
+    async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        body: Option<&str>,
+    ) -> io::Result<Response<Bytes>> {
         let token = match method {
-            "GET" => &self.read,
+            Method::GET => &self.read,
             _ => &self.revoke,
         };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = token {
-            request.extend_from_slice(b"Authorization: Bearer ");
-            request.extend_from_slice(token);
-            request.extend_from_slice(b"\r\n");
+            let credential = [b"Bearer ", token.as_slice()].concat();
+            let credential = Bytes::from_owner(Zeroizing::new(credential));
+            let mut credential =
+                HeaderValue::from_maybe_shared(credential).map_err(io::Error::other)?;
+            credential.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, credential);
         }
-        request.extend_from_slice(b"\r\n");
-        request.extend_from_slice(body.as_bytes());
-        let stream = TcpStream::connect(address).await?;
-        match &self.tls {
-            Some(tls) => converse(tls.connect(stream, address.ip()).await?, &request).await,
-            None => converse(stream, &request).await,
-        }
+        let body = Zeroizing::new(body.unwrap_or_default().as_bytes().to_vec());
+        let request = request.body(Bytes::from_owner(body));
+        DirectClient::new(self.address, self.tls.as_ref(), LIMITS)?
+            .send(request.map_err(io::Error::other)?)
+            .await
     }
-}
-
-/// Sends `request` and returns everything that is received until the connection ends.
-async fn converse(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: &[u8],
-) -> io::Result<String> {
-    stream.write_all(request).await?;
-    stream.flush().await?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Returns the certificate by which the listener is recognized, if it uses TLS. Reports a certificate that cannot be
