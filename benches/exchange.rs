@@ -32,7 +32,7 @@ use obo_gateway::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
     },
     settings::{BaseDir, Building, Effects, Findings},
-    source::{self, PresentedToken},
+    source::{PresentedToken, Source},
     store::Revocations,
     telemetry::Metrics,
     token::TokenTypeUri,
@@ -108,7 +108,10 @@ impl Stages {
     fn key(&self) -> CacheKey {
         let context = AuthorizationContext {
             terms: &self.terms,
-            presented: source::bearer(&self.headers, None, 16 << 10).unwrap(),
+            presented: Source::Authorization
+                .find(&self.headers, None, 16 << 10)
+                .unwrap()
+                .token,
             actor: None,
             confirmation: None,
         };
@@ -193,7 +196,10 @@ fn presenting(token: &str) -> HeaderMap {
 }
 
 fn present(headers: &HeaderMap) -> PresentedToken {
-    let bearer = source::bearer(headers, None, 16 << 10).unwrap();
+    let bearer = Source::Authorization
+        .find(headers, None, 16 << 10)
+        .unwrap()
+        .token;
     bearer.present().unwrap()
 }
 

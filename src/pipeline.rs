@@ -99,7 +99,10 @@ impl Pipeline {
             }
             Access::Protected(stages) => stages,
         };
-        let bearer = source::bearer(&head.headers, target.query(), self.token_limit)?;
+        let credential = stages
+            .source
+            .find(&head.headers, target.query(), self.token_limit)?;
+        let bearer = credential.token;
         let operation = stages
             .policy
             .operation(&head.method, route.below(target.path()));

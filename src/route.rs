@@ -35,10 +35,12 @@ use crate::{
     exchange::Exchange,
     policy::{ExchangePolicy, OperationId},
     settings::PublicUrl,
+    source::Source,
     telemetry::RouteMetrics,
     token::TokenTypeUri,
     verify::Verifier,
 };
+use http::HeaderName;
 use matcher::Match;
 use std::{borrow::Cow, sync::Arc};
 
@@ -73,6 +75,8 @@ pub struct Public(());
 /// The stages that a token passes on one route.
 #[derive(Debug, Clone)]
 pub struct Protected {
+    /// Finds the token of a request.
+    pub source: Source,
     /// Verifies the token.
     pub verifier: Arc<Verifier>,
     /// Decides what the token may be exchanged for.
@@ -152,6 +156,15 @@ impl Route {
     /// The upstream of the route.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The fields in which clients present their tokens to the route. None of them is forwarded. On a public route, that
+    /// is Authorization, too.
+    pub fn credential_fields(&self) -> &'static [HeaderName] {
+        match &self.access {
+            Access::Protected(stages) => stages.source.fields(),
+            Access::Public(_) => Source::default().fields(),
+        }
     }
 
     /// The access that the route requires.

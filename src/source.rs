@@ -4,11 +4,12 @@
 //! [`PresentedToken`] of it. A request without exactly one token gets a [`SourceError`]. A presented token is not
 //! verified and cannot be forwarded: no function turns it back into a header field.
 
+mod authorization;
 mod needle;
 
 use crate::token::RawToken;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use std::fmt;
 use thiserror::Error;
 
@@ -55,7 +56,68 @@ pub enum SourceError {
     },
 }
 
+/// Where the requests of a route present their token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// The Authorization field with the scheme Bearer (RFC 6750 §2.1).
+    #[default]
+    Authorization,
+}
+
+/// The one credential of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Credential<'a> {
+    /// How the request presents it.
+    pub scheme: Scheme,
+    /// The token, as it is in the head.
+    pub token: Bearer<'a>,
+}
+
+/// An authentication scheme (RFC 9110 §11.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750.
+    Bearer,
+}
+
+static AUTHORIZATION: [HeaderName; 1] = [header::AUTHORIZATION];
+
+impl Source {
+    /// Finds the credential in the fields and the query of a request. A token may have at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`SourceError`]. The request must then be refused, regardless of its other content.
+    pub fn find<'a>(
+        self,
+        fields: &'a HeaderMap,
+        query: Option<&str>,
+        limit: usize,
+    ) -> Result<Credential<'a>, SourceError> {
+        match self {
+            Self::Authorization => {
+                let token = authorization::bearer(fields, query, limit)?;
+                Ok(Credential {
+                    scheme: Scheme::Bearer,
+                    token,
+                })
+            }
+        }
+    }
+
+    /// The fields that it reads. The upstream gets none of them from the client.
+    pub fn fields(self) -> &'static [HeaderName] {
+        match self {
+            Self::Authorization => &AUTHORIZATION,
+        }
+    }
+}
+
 impl<'a> Bearer<'a> {
+    /// The token that these bytes of a head are.
+    const fn at(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// All bytes of the token, for hashing.
     pub fn bytes(self) -> &'a [u8] {
         self.0
@@ -79,30 +141,6 @@ impl fmt::Debug for Bearer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bearer(redacted)")
     }
-}
-
-/// Finds the bearer token in a head.
-///
-/// # Errors
-/// [`SourceError`]. The request must then be refused, regardless of its other content.
-pub fn bearer<'a>(
-    headers: &'a HeaderMap,
-    query: Option<&str>,
-    limit: usize,
-) -> Result<Bearer<'a>, SourceError> {
-    if query.is_some_and(names_access_token) {
-        return Err(SourceError::InQuery);
-    }
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    let field = fields.next().ok_or(SourceError::NoCredentials)?;
-    if fields.next().is_some() {
-        return Err(SourceError::Several);
-    }
-    let token = token_of(field)?;
-    if token.len() > limit {
-        return Err(SourceError::TooLong { limit });
-    }
-    Ok(Bearer(token))
 }
 
 /// Parses the token in a form parameter (RFC 8693 §2.1: `subject_token`, `actor_token`).
@@ -139,37 +177,6 @@ pub fn needles(headers: &HeaderMap) -> Result<Vec<TokenNeedle>, SourceError> {
 /// The maximum number of credentials to search for in one head.
 const MOST_WORDS: usize = 8;
 
-/// Returns the part after `"Bearer" 1*SP`. The scheme is compared without case (RFC 6750 §2.1, RFC 9110 §11.1).
-fn token_of(field: &HeaderValue) -> Result<&[u8], SourceError> {
-    const SCHEME: &[u8] = b"bearer";
-    let bytes = field.as_bytes();
-    // the spelling that nearly all clients use
-    if let Some(token) = bytes.strip_prefix(b"Bearer ")
-        && token.first().is_some_and(|&byte| byte != b' ')
-    {
-        return Ok(token);
-    }
-    let scheme_ends = bytes
-        .iter()
-        .position(|&byte| !is_scheme_character(byte))
-        .unwrap_or(bytes.len());
-    let (scheme, rest) = bytes.split_at(scheme_ends);
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Err(SourceError::NoCredentials);
-    }
-    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-    let token = rest.get(spaces..).unwrap_or_default();
-    if spaces == 0 || token.is_empty() {
-        return Err(SourceError::Malformed);
-    }
-    Ok(token)
-}
-
-const fn is_scheme_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'!' | b'#' | b'$' | b'*')
-}
-
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 fn is_b64token(bytes: &[u8]) -> bool {
     let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
@@ -188,28 +195,19 @@ const fn is_b64token_byte(byte: u8) -> bool {
     letter | digit | mark | base64
 }
 
-/// Returns `true` if a parameter of the query is named `access_token`, however its name is encoded.
-fn names_access_token(query: &str) -> bool {
-    const NAME: &[u8] = b"access_token";
-    query.split(['&', ';']).any(|parameter| {
-        let name = parameter.split('=').next().unwrap_or_default();
-        // the shortest spelling is the plain one, and the longest percent-encodes every character
-        (NAME.len()..=NAME.len() * 3).contains(&name.len())
-            && needle::percent_decoded(name.as_bytes()).eq_ignore_ascii_case(NAME)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn present(fields: &[&str], query: Option<&str>) -> Result<String, SourceError> {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(field).unwrap());
         }
-        bearer(&headers, query, 64)
-            .and_then(Bearer::present)
+        Source::Authorization
+            .find(&headers, query, 64)
+            .and_then(|credential| credential.token.present())
             .map(|presented| String::from_utf8(presented.token().expose().to_vec()).unwrap())
     }
 

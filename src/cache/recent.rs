@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::{
         cache::{AuthorizationContext, PolicyContext},
-        source::bearer,
+        source::Source,
         token::TokenTypeUri,
     };
 
@@ -122,7 +122,10 @@ mod tests {
         let terms = PolicyContext::new("route", "", 0, TokenTypeUri::AccessToken);
         let context = AuthorizationContext {
             terms: &terms,
-            presented: bearer(&headers, None, 64).unwrap(),
+            presented: Source::Authorization
+                .find(&headers, None, 64)
+                .unwrap()
+                .token,
             actor: None,
             confirmation: None,
         };

@@ -6,7 +6,6 @@ use crate::{
     error::Refusal,
     policy::OperationId,
     route::Access,
-    source,
     telemetry::{CacheResult, RequestId},
 };
 use http::request::Parts;
@@ -51,8 +50,11 @@ impl Pipeline {
         let Access::Protected(stages) = route.access() else {
             return Err(Refusal::Fault);
         };
-        let presented =
-            source::bearer(&head.headers, head.uri.query(), self.token_limit)?.present()?;
+        let presented = stages
+            .source
+            .find(&head.headers, head.uri.query(), self.token_limit)?
+            .token
+            .present()?;
         let pending = PendingExchange::new(id, &route, stages, presented, operation, key);
         self.exchange(pending, ExchangeReason::DownstreamRefused, record)
             .await

@@ -9,6 +9,7 @@ use crate::{
     exchange::Exchange,
     policy::{AcceptSettings, ExchangeSettings, PolicyParts, Salt},
     settings::{Building, exactly_one},
+    source::Source,
     token::Audience,
     verify::{Accepted, TrustedIssuer, Verifier},
 };
@@ -218,6 +219,7 @@ fn protect(
     );
     let verifier = verifier.accepting(own);
     Some(Protected {
+        source: Source::default(),
         verifier: Arc::new(verifier),
         terms: RouteRules::new(route, &policy, 1),
         policy: Arc::new(policy),

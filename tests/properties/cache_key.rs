@@ -3,7 +3,7 @@
 use crate::properties::{cases, subject::presenting};
 use obo_gateway::{
     cache::{AuthorizationContext, CacheKey, PolicyContext},
-    source,
+    source::Source,
     token::TokenTypeUri,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -34,7 +34,10 @@ impl Fields {
                 self.policy_generation,
                 token_type,
             ),
-            presented: source::bearer(&headers, None, 64 << 10).unwrap(),
+            presented: Source::Authorization
+                .find(&headers, None, 64 << 10)
+                .unwrap()
+                .token,
             actor: self.actor.as_deref(),
             confirmation: self.confirmation.as_deref(),
         }

@@ -79,7 +79,9 @@ impl Issuer {
 
 /// Takes `token` out of a request that presents it.
 pub fn present(token: &str) -> PresentedToken {
-    let bearer = source::bearer(&presenting(token), None, 64 << 10).and_then(|b| b.present());
+    let bearer = source::Source::Authorization
+        .find(&presenting(token), None, 64 << 10)
+        .and_then(|found| found.token.present());
     bearer.unwrap()
 }
 

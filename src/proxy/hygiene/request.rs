@@ -107,6 +107,7 @@ fn taken(head: &mut RequestHeader) -> Parts {
 /// Drops the fields that may not be forwarded, each with all its values, except Authorization.
 fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     let mut dropped: Vec<HeaderName> = Vec::new();
+    let read_by_source = outgoing.route.credential_fields();
     for (name, value) in &*fields {
         if name == header::AUTHORIZATION {
             // nearly every request has it; the caller replaces or removes it afterwards
@@ -115,7 +116,7 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
         // looked up once, because well-known names are stored as numbers
         let text = name.as_str();
-        if untraced || is_dropped_from_request(text) {
+        if untraced || read_by_source.contains(name) || is_dropped_from_request(text) {
             cold_path();
             dropped.push(name.clone());
             continue;

@@ -66,7 +66,8 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
 
     let mut printed = String::new();
     let mut print = |stage: &dyn Debug| printed.push_str(&format!("{stage:?}\n{stage:#?}\n"));
-    let bearer = source::bearer(&head.headers, None, 16 << 10).unwrap();
+    let found = source::Source::default().find(&head.headers, None, 16 << 10);
+    let bearer = found.unwrap().token;
     print(&bearer);
     let presented = bearer.present().unwrap();
     print(&presented);

@@ -57,7 +57,10 @@ proptest! {
         let policy = WORLD.policy(hop.settings("orders-api"), Vec::new(), hop.accepts.len());
         let terms = RouteRules::new("orders", &policy, 1);
         let headers = presenting("a.b.c");
-        let bearer = source::bearer(&headers, None, 64 << 10).unwrap();
+        let bearer = source::Source::Authorization
+            .find(&headers, None, 64 << 10)
+            .unwrap()
+            .token;
         let key = |method: &str, rest: &str| {
             let method: Method = method.parse().unwrap();
             let context = AuthorizationContext {
