@@ -18,6 +18,7 @@ use obo_gateway::{
     gate::{CleanTarget, Gate, LimitsSettings},
     route::{RouteDependencies, RouteSettings, RouteTable},
     settings::{BaseDir, Building, Effects, Findings},
+    store::Revocations,
     telemetry::Metrics,
 };
 use serde_json::json;
@@ -39,6 +40,7 @@ impl Subject {
         let metrics = Metrics::new();
         let clock: SharedClock = Arc::new(SystemClock);
         let parts = RouteDependencies {
+            revocations: &Revocations::of_one_process(),
             issuers: &BTreeMap::new(),
             listed_issuers: 0,
             engine: None,

@@ -1,6 +1,6 @@
 //! The extraction of the token that a request presents (RFC 6750 §2.1, RFC 9110 §11.6.2).
 //!
-//! [`bearer`] finds the only [`Bearer`] credential of a request head, and [`Bearer::present`] makes a
+//! A [`Source`] finds the only [`Credential`] of a request head, and [`Bearer::present`] makes a
 //! [`PresentedToken`] of it. A request without exactly one token gets a [`SourceError`]. A presented token is not
 //! verified and cannot be forwarded: no function turns it back into a header field.
 

@@ -1,6 +1,6 @@
 //! The verification of presented tokens: they must be genuine, current, and addressed to the gateway.
 //!
-//! A [`Verifier`] turns a [`PresentedToken`] into a [`SubjectToken`], which can be made only here and only after every
+//! A [`Verifier`] turns a [`PresentedToken`](crate::source::PresentedToken) into a [`SubjectToken`], which can be made only here and only after every
 //! check, or into a [`VerifyError`] that names the failed check. Keys come from the issuer's configuration and are
 //! looked up by (issuer, kid). Nothing in a token decides where a key comes from or which algorithm is acceptable. A
 //! failure of the gateway or of the provider is [`VerifyError::KeysUnavailable`], never a verdict about the token.
