@@ -55,7 +55,7 @@ struct Stages {
     policy: ExchangePolicy,
     engine: Exchange,
     signing: Arc<SigningKeys>,
-    terms: PolicyContext,
+    context: PolicyContext,
     headers: HeaderMap,
     presented: PresentedToken,
     clock: SharedClock,
@@ -90,7 +90,7 @@ impl Stages {
             policy: policy(&gateway),
             engine: Exchange::Embedded(Arc::new(engine)),
             signing,
-            terms: PolicyContext::new("orders", "", 1, TokenTypeUri::AccessToken),
+            context: PolicyContext::new("orders", "", 1, TokenTypeUri::AccessToken),
             presented: present(&headers),
             headers,
             clock,
@@ -107,7 +107,7 @@ impl Stages {
 
     fn key(&self) -> CacheKey {
         let context = AuthorizationContext {
-            terms: &self.terms,
+            policy: &self.context,
             presented: Source::Authorization
                 .find(&self.headers, None, 16 << 10)
                 .unwrap()

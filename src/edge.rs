@@ -97,7 +97,7 @@ struct Open {
 
 struct Listening {
     address: SocketAddr,
-    reception: Arc<ListenerState>,
+    state: Arc<ListenerState>,
     accepting: JoinHandle<()>,
 }
 
@@ -193,17 +193,12 @@ impl Edge {
             let _inside = thread.enter();
             TcpListener::from_std(socket)?
         };
-        let reception = ListenerState::new(open.limits, tls, Arc::clone(&self.observer));
+        let state = ListenerState::new(open.limits, tls, Arc::clone(&self.observer));
         let shared = Arc::clone(&self.shared);
-        let accepting = thread.spawn(accept::accept(
-            shared,
-            listener,
-            Arc::clone(&reception),
-            app,
-        ));
+        let accepting = thread.spawn(accept::accept(shared, listener, Arc::clone(&state), app));
         open.listeners.push(Listening {
             address,
-            reception,
+            state,
             accepting,
         });
         Ok(())
@@ -218,7 +213,7 @@ impl Edge {
         let mut open = self.open();
         open.limits = limits;
         for listening in &open.listeners {
-            listening.reception.limit(limits);
+            listening.state.limit(limits);
         }
     }
 
@@ -227,7 +222,7 @@ impl Edge {
         let open = self.open();
         let at = open.listeners.iter().find(|other| other.address == address);
         if let Some(listening) = at {
-            listening.reception.secure(tls);
+            listening.state.secure(tls);
         }
     }
 
@@ -278,7 +273,7 @@ impl Edge {
         let listeners = std::mem::take(&mut self.open().listeners);
         // all listeners get the signal before the first one is waited for
         for listening in &listeners {
-            listening.reception.drain().begin();
+            listening.state.drain().begin();
         }
         let ended = async {
             for listening in listeners {
@@ -298,7 +293,7 @@ impl Edge {
 impl Listening {
     /// When this returns, connections that the kernel had queued are counted too.
     async fn end(self) {
-        self.reception.drain().begin();
+        self.state.drain().begin();
         let _ = self.accepting.await;
     }
 }
@@ -307,7 +302,7 @@ impl Drop for Edge {
     fn drop(&mut self) {
         // The accept loops have references to the threads that they run on: the threads end only after the loops.
         for listening in &self.open().listeners {
-            listening.reception.drain().begin();
+            listening.state.drain().begin();
         }
     }
 }

@@ -84,29 +84,29 @@ pub struct Protected {
     /// Issues the new token.
     pub exchange: Exchange,
     /// The parts of the cache key that are the same for all requests of the route.
-    pub terms: RouteRules,
+    pub contexts: PolicyContexts,
 }
 
 /// The parts of cache keys that are the same for all requests of an operation, digested when the route is built.
 #[derive(Debug, Clone)]
-pub struct RouteRules {
+pub struct PolicyContexts {
     /// For requests without an operation.
     none: PolicyContext,
     operations: Box<[PolicyContext]>,
 }
 
-impl RouteRules {
-    /// Returns the terms of the route `name` with this policy, which has changed `generation` times.
+impl PolicyContexts {
+    /// Returns the contexts of the route `name` with this policy, which has changed `generation` times.
     pub fn new(name: &str, policy: &ExchangePolicy, generation: u64) -> Self {
-        let terms =
+        let context =
             |operation| PolicyContext::new(name, operation, generation, TokenTypeUri::AccessToken);
         Self {
-            none: terms(""),
-            operations: policy.operation_labels().map(terms).collect(),
+            none: context(""),
+            operations: policy.operation_labels().map(context).collect(),
         }
     }
 
-    /// Returns the terms for requests of this operation.
+    /// Returns the context for requests of this operation.
     pub fn of(&self, operation: Option<OperationId>) -> &PolicyContext {
         operation
             .and_then(|id| self.operations.get(id.position()))
@@ -142,8 +142,8 @@ impl Route {
     #[must_use]
     pub fn in_generation(mut self, generation: u64) -> Self {
         if let Access::Protected(stages) = &mut self.access {
-            let terms = RouteRules::new(&self.name, &stages.policy, generation);
-            Arc::make_mut(stages).terms = terms;
+            let contexts = PolicyContexts::new(&self.name, &stages.policy, generation);
+            Arc::make_mut(stages).contexts = contexts;
         }
         self
     }

@@ -23,7 +23,7 @@ pub struct PolicyContext {
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationContext<'a> {
     /// The route and operation.
-    pub terms: &'a PolicyContext,
+    pub policy: &'a PolicyContext,
     /// The presented token.
     pub presented: Bearer<'a>,
     /// The calling workload's token or certificate.
@@ -40,7 +40,7 @@ pub struct CacheKey {
 }
 
 impl PolicyContext {
-    /// Digests the terms for `route` and `operation` (empty if there is none), with the number of changes of the
+    /// Digests the context for `route` and `operation` (empty if there is none), with the number of changes of the
     /// route's policy, for tokens of `token_type`.
     pub fn new(
         route: &str,
@@ -69,21 +69,21 @@ impl AuthorizationContext<'_> {
     /// Returns the cache key of this context.
     pub fn key(&self) -> CacheKey {
         let digest = match (self.actor, self.confirmation) {
-            // the key depends only on the terms and the token
-            (None, None) => {
-                cached_digest(&self.terms.digest, self.presented.bytes(), || self.digest())
-            }
+            // the key depends only on the policy and the token
+            (None, None) => cached_digest(&self.policy.digest, self.presented.bytes(), || {
+                self.digest()
+            }),
             (Some(_), _) | (None, Some(_)) => self.digest(),
         };
         CacheKey {
             digest,
-            policy_generation: self.terms.policy_generation,
+            policy_generation: self.policy.policy_generation,
         }
     }
 
     fn digest(&self) -> [u8; 32] {
         let digest = FieldDigest::new("obo-gateway/proxy-exchange/2")
-            .field(&self.terms.digest)
+            .field(&self.policy.digest)
             .field(self.presented.bytes());
         // absent and empty values are different contexts
         [self.actor, self.confirmation]

@@ -121,7 +121,7 @@ mod tests {
         headers.insert(http::header::AUTHORIZATION, value);
         let terms = PolicyContext::new("route", "", 0, TokenTypeUri::AccessToken);
         let context = AuthorizationContext {
-            terms: &terms,
+            policy: &terms,
             presented: Source::Authorization
                 .find(&headers, None, 64)
                 .unwrap()

@@ -28,12 +28,12 @@ pub(crate) struct Shared {
 pub(crate) async fn accept<A>(
     shared: Arc<Shared>,
     listener: TcpListener,
-    reception: Arc<ListenerState>,
+    state: Arc<ListenerState>,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let mut drain = reception.drain().watch();
+    let mut drain = state.drain().watch();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -44,7 +44,7 @@ pub(crate) async fn accept<A>(
         // Detached from this thread's event loop; the thread that serves the connection registers it with its own.
         let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         match accepted {
-            Ok((stream, peer)) => dispatch(&shared, stream, peer, &reception, Arc::clone(&app)),
+            Ok((stream, peer)) => dispatch(&shared, stream, peer, &state, Arc::clone(&app)),
             Err(cause) if concerns_one_client(&cause) => {}
             Err(_) => {
                 // No descriptors or memory are left. The connection stays queued; an immediate retry would only spin.
@@ -59,7 +59,7 @@ pub(crate) async fn accept<A>(
         return;
     };
     while let Ok((stream, peer)) = listener.accept() {
-        dispatch(&shared, stream, peer, &reception, Arc::clone(&app));
+        dispatch(&shared, stream, peer, &state, Arc::clone(&app));
     }
 }
 
@@ -67,7 +67,7 @@ fn dispatch<A>(
     shared: &Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
-    reception: &ListenerState,
+    state: &ListenerState,
     app: Arc<A>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
@@ -76,11 +76,11 @@ fn dispatch<A>(
         return;
     };
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let (terms, tls) = reception.terms();
+    let (limits, tls) = state.for_connection();
     shared.threads.at(turn).spawn(async move {
         // An error here means that the client is gone already.
         if let Ok(socket) = Socket::adopt(stream, peer, place) {
-            connection::serve(app, socket, tls, terms).await;
+            connection::serve(app, socket, tls, limits).await;
         }
     });
 }
@@ -150,14 +150,14 @@ mod tests {
             connections: 9,
             connections_per_address: 9,
         };
-        let reception = ListenerState::new(limits, None, accepted.clone());
-        reception.drain().begin();
+        let state = ListenerState::new(limits, None, accepted.clone());
+        state.drain().begin();
         let shared = Shared {
             threads: Threads::start(NonZeroUsize::MIN).unwrap(),
             connection_limiter: ConnectionLimiter::new(9, 9, accepted.clone()),
             turn: AtomicUsize::new(0),
         };
-        accept(Arc::new(shared), listener, reception, Arc::new(Closes)).await;
+        accept(Arc::new(shared), listener, state, Arc::new(Closes)).await;
         assert_eq!(accepted.0.load(Ordering::Relaxed), 3);
         assert!(
             TcpStream::connect(address).is_err(),

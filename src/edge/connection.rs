@@ -21,29 +21,29 @@ pub(crate) async fn serve<A>(
     app: Arc<A>,
     socket: Socket,
     tls: Option<TlsTerms>,
-    terms: Arc<ConnectionLimits>,
+    limits: Arc<ConnectionLimits>,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let mut deadline = Box::pin(sleep(terms.header_timeout));
-    let shutdown = terms.drain.watch();
-    let _woken = terms.drain.register().await;
+    let mut deadline = Box::pin(sleep(limits.header_timeout));
+    let shutdown = limits.drain.watch();
+    let _woken = limits.drain.register().await;
     let Some(tls) = tls else {
-        return serve_http1(&app, Guard::http1(socket, terms, deadline), &shutdown).await;
+        return serve_http1(&app, Guard::http1(socket, limits, deadline), &shutdown).await;
     };
     let handshake = tokio::select! {
         biased;
         handshake = tls.acceptor().tls_handshake(socket) => handshake,
-        () = &mut deadline => return (terms.report)(ConnectionEvent::HeadTimeout),
+        () = &mut deadline => return (limits.report)(ConnectionEvent::HeadTimeout),
     };
     let Ok(stream) = handshake else {
-        return (terms.report)(ConnectionEvent::HandshakeFailed);
+        return (limits.report)(ConnectionEvent::HandshakeFailed);
     };
     if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-        let guard = Guard::http2(stream, Arc::clone(&terms), deadline);
-        streams::serve(app, guard, &terms, &shutdown).await;
+        let guard = Guard::http2(stream, Arc::clone(&limits), deadline);
+        streams::serve(app, guard, &limits, &shutdown).await;
     } else {
-        serve_http1(&app, Guard::http1(stream, terms, deadline), &shutdown).await;
+        serve_http1(&app, Guard::http1(stream, limits, deadline), &shutdown).await;
     }
 }
 

@@ -35,7 +35,7 @@ use crate::gate::{GateError, wire::HeadFault};
 /// A stream whose requests are limited in time and size and can be read in only one way.
 pub(crate) struct Guard<S> {
     stream: S,
-    terms: Arc<ConnectionLimits>,
+    limits: Arc<ConnectionLimits>,
     /// The head that the client still has to send; `None` while a request is served.
     owed: Option<Head>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -67,11 +67,11 @@ impl<S: IO> Guard<S> {
     /// Guards an HTTP/1 connection before its first request head. `deadline` began at accept.
     pub(crate) fn http1(
         stream: S,
-        terms: Arc<ConnectionLimits>,
+        limits: Arc<ConnectionLimits>,
         deadline: Pin<Box<Sleep>>,
     ) -> Box<Self> {
-        let head = Head::request(terms.head_bytes);
-        let mut guard = Self::owing(stream, terms, head, deadline);
+        let head = Head::request(limits.head_bytes);
+        let mut guard = Self::owing(stream, limits, head, deadline);
         guard.lease = Some(Lease::of_connection());
         guard
     }
@@ -79,10 +79,10 @@ impl<S: IO> Guard<S> {
     /// Guards a connection before its HTTP/2 preface. Later heads are limited by pingora's HTTP/2 options.
     pub(crate) fn http2(
         stream: S,
-        terms: Arc<ConnectionLimits>,
+        limits: Arc<ConnectionLimits>,
         deadline: Pin<Box<Sleep>>,
     ) -> Box<Self> {
-        Self::owing(stream, terms, Head::preface(), deadline)
+        Self::owing(stream, limits, Head::preface(), deadline)
     }
 
     /// Begins the next request of a kept-alive connection: a head is expected again, and its deadline begins at its
@@ -94,21 +94,21 @@ impl<S: IO> Guard<S> {
             return None;
         }
         self.release_head();
-        self.owed = Some(Head::request(self.terms.head_bytes));
+        self.owed = Some(Head::request(self.limits.head_bytes));
         self.request.begin();
         Some(self)
     }
 
     fn owing(
         stream: S,
-        terms: Arc<ConnectionLimits>,
+        limits: Arc<ConnectionLimits>,
         head: Head,
         deadline: Pin<Box<Sleep>>,
     ) -> Box<Self> {
         let (owed, deadline) = (Some(head), Some(deadline));
         Box::new(Self {
             stream,
-            terms,
+            limits,
             owed,
             deadline,
             linger: None,
@@ -196,7 +196,7 @@ impl<S: IO> Guard<S> {
                 return Poll::Ready(Ok(()));
             }
             if self.held.is_empty()
-                && let Intake::Passed(length, body) = take_in(fresh, self.terms.head_bytes)
+                && let Intake::Passed(length, body) = take_in(fresh, self.limits.head_bytes)
             {
                 if let Some(ahead) = fresh.get(length..).filter(|ahead| !ahead.is_empty()) {
                     cold_path();
@@ -224,7 +224,7 @@ impl<S: IO> Guard<S> {
         if progress == Some(Progress::Open) && !is_first {
             return;
         }
-        let cap = self.terms.head_bytes;
+        let cap = self.limits.head_bytes;
         match take_in(&self.held, cap) {
             Intake::Open if progress == Some(Progress::Open) => {}
             // the head is complete for one parser and incomplete for another
@@ -245,7 +245,7 @@ impl<S: IO> Guard<S> {
     /// Makes the app respond with a refusal. The other bytes that arrived are ignored.
     fn refuse(&mut self, error: GateError) {
         if matches!(error, GateError::HeadersTooLarge { .. }) {
-            (self.terms.report)(ConnectionEvent::HeadTooLarge);
+            (self.limits.report)(ConnectionEvent::HeadTooLarge);
         }
         self.held = stand_in(&self.held);
         self.request.refuse(error);
@@ -262,12 +262,12 @@ impl<S: IO> Guard<S> {
         } else if !untouched {
             let deadline = self
                 .deadline
-                .insert(Box::pin(sleep(self.terms.header_timeout)));
+                .insert(Box::pin(sleep(self.limits.header_timeout)));
             if deadline.as_mut().poll(context).is_ready() {
                 return self.cut(ConnectionEvent::HeadTimeout, ErrorKind::TimedOut);
             }
         }
-        if untouched && self.terms.drain.has_begun() {
+        if untouched && self.limits.drain.has_begun() {
             let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
             if linger.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Ok(()));
@@ -285,7 +285,7 @@ impl<S: IO> Guard<S> {
     }
 
     fn cut(&self, event: ConnectionEvent, kind: ErrorKind) -> Poll<io::Result<()>> {
-        (self.terms.report)(event);
+        (self.limits.report)(event);
         Poll::Ready(Err(kind.into()))
     }
 
@@ -406,7 +406,7 @@ mod tests {
         let (client, server) = duplex(4096);
         let (events, reported) = mpsc::unbounded_channel();
         let drain = Arc::new(DrainSignal::new());
-        let terms = Arc::new(ConnectionLimits {
+        let limits = Arc::new(ConnectionLimits {
             head_bytes: 64,
             header_timeout: Duration::from_secs(10),
             drain: Arc::clone(&drain),
@@ -414,10 +414,10 @@ mod tests {
                 let _ = events.send(event);
             }),
         });
-        let deadline = Box::pin(sleep(terms.header_timeout));
+        let deadline = Box::pin(sleep(limits.header_timeout));
         (
             client,
-            Guard::http1(server, terms, deadline),
+            Guard::http1(server, limits, deadline),
             drain,
             reported,
         )
@@ -618,9 +618,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_http2_preface_that_stops_halfway_is_cut() {
         let (mut client, guard, _, mut reported) = guarded();
-        let Guard { stream, terms, .. } = *guard;
-        let deadline = Box::pin(sleep(terms.header_timeout));
-        let mut guard = Guard::http2(stream, terms, deadline);
+        let Guard { stream, limits, .. } = *guard;
+        let deadline = Box::pin(sleep(limits.header_timeout));
+        let mut guard = Guard::http2(stream, limits, deadline);
         client.write_all(b"PRI * HTTP/2.0\r\n\r\n").await.unwrap();
         assert!(guard.read_exact(&mut [0; 24]).await.is_err());
         assert_eq!(reported.recv().await, Some(ConnectionEvent::HeadTimeout));

@@ -19,7 +19,7 @@ pub(crate) struct ListenerState {
 
 #[derive(Clone)]
 struct Current {
-    terms: Arc<ConnectionLimits>,
+    limits: Arc<ConnectionLimits>,
     tls: Option<TlsTerms>,
 }
 
@@ -31,7 +31,7 @@ impl ListenerState {
     ) -> Arc<Self> {
         let drain = Arc::new(DrainSignal::new());
         let current = Current {
-            terms: terms(limits, &drain, &observer),
+            limits: shared(limits, &drain, &observer),
             tls,
         };
         Arc::new(Self {
@@ -47,15 +47,15 @@ impl ListenerState {
     }
 
     /// Returns the limits and TLS settings for a connection that is accepted now.
-    pub(crate) fn terms(&self) -> (Arc<ConnectionLimits>, Option<TlsTerms>) {
-        let Current { terms, tls } = self.current().clone();
-        (terms, tls)
+    pub(crate) fn for_connection(&self) -> (Arc<ConnectionLimits>, Option<TlsTerms>) {
+        let Current { limits, tls } = self.current().clone();
+        (limits, tls)
     }
 
     /// Applies `limits` to connections that are accepted from now on.
     pub(crate) fn limit(&self, limits: EdgeLimits) {
-        let terms = terms(limits, &self.drain, &self.observer);
-        self.current().terms = terms;
+        let limits = shared(limits, &self.drain, &self.observer);
+        self.current().limits = limits;
     }
 
     /// Uses `tls` for connections that are accepted from now on; without it, they use cleartext.
@@ -68,7 +68,7 @@ impl ListenerState {
     }
 }
 
-fn terms(
+fn shared(
     limits: EdgeLimits,
     drain: &Arc<DrainSignal>,
     observer: &Arc<dyn ConnectionObserver>,

@@ -30,7 +30,7 @@ const MOST_REFUSED: usize = 32;
 pub(super) async fn serve<A>(
     app: Arc<A>,
     stream: Stream,
-    terms: &ConnectionLimits,
+    limits: &ConnectionLimits,
     shutdown: &ShutdownWatch,
 ) where
     A: HttpServerApp + Send + Sync + 'static,
@@ -77,7 +77,7 @@ pub(super) async fn serve<A>(
                 });
             }
             Ok(Some(H2Accept::Rejected)) => {
-                (terms.report)(ConnectionEvent::StreamRefused);
+                (limits.report)(ConnectionEvent::StreamRefused);
                 refused += 1;
                 if refused >= MOST_REFUSED {
                     return;
@@ -135,7 +135,7 @@ mod tests {
     async fn a_connection_without_a_stream_is_closed_after_the_idle_time_and_not_before() {
         let (client, server) = duplex(1 << 16);
         let drain = Arc::new(DrainSignal::new());
-        let terms = ConnectionLimits {
+        let limits = ConnectionLimits {
             head_bytes: 1_000,
             header_timeout: Duration::from_secs(10),
             drain: Arc::clone(&drain),
@@ -144,7 +144,7 @@ mod tests {
         let shutdown = drain.watch();
         let began = Instant::now();
         let serving = tokio::spawn(async move {
-            serve(Arc::new(Slow), Box::new(server), &terms, &shutdown).await;
+            serve(Arc::new(Slow), Box::new(server), &limits, &shutdown).await;
             began.elapsed().as_secs()
         });
         let (mut requests, connection) = h2::client::handshake(client).await.unwrap();

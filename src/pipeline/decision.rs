@@ -77,7 +77,7 @@ pub(super) fn key_of(
     bearer: Bearer<'_>,
 ) -> CacheKey {
     let context = AuthorizationContext {
-        terms: stages.terms.of(operation),
+        policy: stages.contexts.of(operation),
         presented: bearer,
         actor: None,
         confirmation: None,

@@ -1,8 +1,8 @@
 //! One item of `routes` in the configuration, and how it becomes a [`Route`].
 
 use super::{
-    Access, CorsSettings, MatchSettings, Protected, Public, RequestSettings, ResourceName,
-    ResponseRules, ResponseSettings, Route, RouteDependencies, RouteRules, Upstream,
+    Access, CorsSettings, MatchSettings, PolicyContexts, Protected, Public, RequestSettings,
+    ResourceName, ResponseRules, ResponseSettings, Route, RouteDependencies, Upstream,
     UpstreamSettings, chain, form, matcher::Match, operations,
 };
 use crate::{
@@ -221,7 +221,7 @@ fn protect(
     Some(Protected {
         source: Source::default(),
         verifier: Arc::new(verifier),
-        terms: RouteRules::new(route, &policy, 1),
+        contexts: PolicyContexts::new(route, &policy, 1),
         policy: Arc::new(policy),
         exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
     })

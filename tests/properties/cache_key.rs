@@ -28,7 +28,7 @@ impl Fields {
         };
         let headers = presenting(&self.token);
         AuthorizationContext {
-            terms: &PolicyContext::new(
+            policy: &PolicyContext::new(
                 &self.route,
                 &self.operation,
                 self.policy_generation,

@@ -15,7 +15,7 @@ use http::Method;
 use obo_gateway::{
     cache::AuthorizationContext,
     exchange::{AttenuationError, IssuedToken, TokenResponse},
-    route::RouteRules,
+    route::PolicyContexts,
     source,
     token::RawToken,
 };
@@ -55,7 +55,7 @@ proptest! {
         let mut second = hop.clone();
         (second.method, second.rest) = (other.hops[0].method, other.hops[0].rest);
         let policy = WORLD.policy(hop.settings("orders-api"), Vec::new(), hop.accepts.len());
-        let terms = RouteRules::new("orders", &policy, 1);
+        let terms = PolicyContexts::new("orders", &policy, 1);
         let headers = presenting("a.b.c");
         let bearer = source::Source::Authorization
             .find(&headers, None, 64 << 10)
@@ -64,7 +64,7 @@ proptest! {
         let key = |method: &str, rest: &str| {
             let method: Method = method.parse().unwrap();
             let context = AuthorizationContext {
-                terms: terms.of(policy.operation(&method, rest)),
+                policy: terms.of(policy.operation(&method, rest)),
                 presented: bearer,
                 actor: None,
                 confirmation: None,
