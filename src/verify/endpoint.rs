@@ -175,9 +175,12 @@ impl Verifier {
         family: FamilySubject,
         by: ClientTerms<'_>,
     ) -> Result<SubjectToken, VerifyError> {
-        let found = self.trusted(&family.issuer)?;
-        let issuer = Some(&found.issuer).filter(|issuer| by.accept(issuer.name()));
-        let issuer = Arc::clone(issuer.ok_or(VerifyError::UnknownIssuer)?);
+        // a family is made for an access token
+        let profile = Profile::TokenEndpoint {
+            declared: Declared::AccessToken,
+            client: by,
+        };
+        let issuer = Arc::clone(&self.accepted(&family.issuer, profile)?.issuer);
         self.unrevoked(family.subject(issuer, self.clock.now())?, &mut ())
     }
 

@@ -3,7 +3,7 @@
 //! An import is followed through re-exports to the file that defines the item. A file and the files below it are one
 //! concept with its parts, and are not compared with each other.
 
-use crate::architecture::names::named_in;
+use crate::architecture::names::{Resolved, named_in, resolve};
 use crate::architecture::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 use syn::{Item, UseTree};
@@ -65,28 +65,15 @@ impl Files {
 
     /// Returns `path`, as it is written in `module`, from the root of the library; `None` if it names something outside.
     fn absolute(&self, module: &Module, path: &[String]) -> Option<Module> {
-        let mut at = module.clone();
-        let mut rest = path;
-        match path.first()?.as_str() {
-            "crate" | "obo_gateway" => {
-                at.clear();
-                rest = &rest[1..];
-            }
-            "self" => rest = &rest[1..],
-            "super" => {
-                while rest.first().is_some_and(|part| part == "super") {
-                    at.pop();
-                    rest = &rest[1..];
-                }
-            }
-            child => {
+        match resolve(module, path) {
+            Resolved::Inside(path) => Some(path),
+            Resolved::Foreign(child) => {
                 let mut below = module.clone();
-                below.push(child.to_owned());
+                below.push(child);
                 self.imports.contains_key(&below).then_some(())?;
+                Some(module.iter().chain(path).cloned().collect())
             }
         }
-        at.extend(rest.iter().cloned());
-        Some(at)
     }
 
     /// Returns the file that defines what `path` names.

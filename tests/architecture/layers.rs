@@ -1,6 +1,6 @@
 //! The order of the layers, and the crates that only certain modules may use.
 
-use crate::architecture::names::{Name, named_in};
+use crate::architecture::names::{Name, Resolved, named_in, resolve};
 use crate::architecture::tree::{Source, Tree};
 
 /// A module imports from the layers before its own; modules of one layer do not import each other.
@@ -119,31 +119,15 @@ enum Reached {
 }
 
 fn reached(name: &Name) -> Reached {
-    let mut at = name.module.clone();
-    let mut rest = name.path.as_slice();
-    let Some(first) = rest.first() else {
+    if name.path.is_empty() {
         return Reached::Root;
-    };
-    match first.as_str() {
-        "crate" | "obo_gateway" => {
-            // in the program, `crate` is the program
-            at.truncate(usize::from(
-                first == "crate" && name.module.first().is_some_and(|module| module == "main"),
-            ));
-            rest = &rest[1..];
-        }
-        "self" => rest = &rest[1..],
-        "super" => {
-            while rest.first().is_some_and(|part| part == "super") {
-                at.pop();
-                rest = &rest[1..];
-            }
-        }
-        foreign => return Reached::Foreign(foreign.to_owned()),
     }
-    match at.into_iter().chain(rest.iter().cloned()).next() {
-        Some(module) if module != "*" && module != "self" => Reached::Module(module),
-        Some(_) | None => Reached::Root,
+    match resolve(&name.module, &name.path) {
+        Resolved::Foreign(foreign) => Reached::Foreign(foreign),
+        Resolved::Inside(path) => match path.into_iter().next() {
+            Some(module) if module != "*" && module != "self" => Reached::Module(module),
+            Some(_) | None => Reached::Root,
+        },
     }
 }
 

@@ -16,6 +16,39 @@ pub struct Name {
     pub module: Vec<String>,
 }
 
+/// Where a path leads before re-exports are followed.
+pub enum Resolved {
+    /// From the root of the library, or of the program where `crate` is the program.
+    Inside(Vec<String>),
+    /// Another crate, or what is already in scope, by the first part of the path.
+    Foreign(String),
+}
+
+/// Resolves the beginning of `path`, as it is written in `module`.
+pub fn resolve(module: &[String], path: &[String]) -> Resolved {
+    let mut at = module.to_vec();
+    let mut rest = path;
+    match path.first().map_or("self", String::as_str) {
+        first @ ("crate" | "obo_gateway") => {
+            // in the program, `crate` is the program
+            at.truncate(usize::from(
+                first == "crate" && module.first().is_some_and(|module| module == "main"),
+            ));
+            rest = &rest[1..];
+        }
+        "self" => rest = rest.get(1..).unwrap_or_default(),
+        "super" => {
+            while rest.first().is_some_and(|part| part == "super") {
+                at.pop();
+                rest = &rest[1..];
+            }
+        }
+        foreign => return Resolved::Foreign(foreign.to_owned()),
+    }
+    at.extend(rest.iter().cloned());
+    Resolved::Inside(at)
+}
+
 /// Returns all names in `source`, except those in tests.
 pub fn named_in(source: &Source) -> Vec<Name> {
     let mut collector = Collector {
