@@ -1,13 +1,16 @@
 //! Serves one HTTP/2 connection. Each stream is served as a request of its own.
 //!
 //! The HTTP library itself refuses a stream with no authority or two, or with a control character in its path: the
-//! stream gets a bare 400 or a reset, and no hook is called. Such streams are counted here.
+//! stream gets a bare 400 or a reset, and no hook is called. Such streams are counted and logged here.
 
 use super::{
     connection_limiter::ConnectionEvent,
     guard::{ConnectionLimits, KEEP_ALIVE_SECONDS},
+    intake,
+    lease::Lease,
+    request_state::RequestState,
 };
-use crate::edge::lease::Lease;
+use crate::gate::wire::HeadFault;
 use pingora::{
     apps::HttpServerApp,
     protocols::{
@@ -20,10 +23,17 @@ use pingora::{
     server::ShutdownWatch,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    io::{AsyncWriteExt, duplex},
+    sync::watch,
+    time::sleep,
+};
 
 /// Maximum number of refused streams on one connection; then the connection is closed.
 const MOST_REFUSED: usize = 32;
+
+/// More bytes than the head and the response of a refused stream together have.
+const RECORDED: usize = 64 << 10;
 
 /// Serves the streams of a connection until the client closes it, or until it has had no stream for the time that
 /// an HTTP/1 connection may be idle.
@@ -78,6 +88,7 @@ pub(super) async fn serve<A>(
             }
             Ok(Some(H2Accept::Rejected)) => {
                 (limits.report)(ConnectionEvent::StreamRefused);
+                record_refused(&app, &digest, shutdown).await;
                 refused += 1;
                 if refused >= MOST_REFUSED {
                     return;
@@ -86,6 +97,26 @@ pub(super) async fn serve<A>(
             Ok(None) | Err(_) => return,
         }
     }
+}
+
+/// Lets the app count and log a stream that the library has refused, like any refused request. The library has sent
+/// the response already, so that of the app is discarded.
+async fn record_refused<A>(app: &Arc<A>, digest: &Digest, shutdown: &ShutdownWatch)
+where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let request = Arc::new(RequestState::default());
+    request.refuse(HeadFault::Stream.into());
+    let (mut nobody, stand_in) = duplex(RECORDED);
+    // an error cannot occur: there is space, and the other side is here
+    let _ = nobody.write_all(&intake::stand_in(b"")).await;
+    let mut session = ServerSession::new_http1(Box::new(stand_in));
+    if let Some(recorded) = session.digest_mut() {
+        recorded.socket_digest.clone_from(&digest.socket_digest);
+        recorded.ssl_digest.clone_from(&digest.ssl_digest);
+    }
+    let serving = app.process_new_http(session, shutdown);
+    request.serve(serving).await;
 }
 
 /// Counts a stream as open until dropped.

@@ -99,6 +99,7 @@ fn head_text(fault: HeadFault) -> &'static str {
         HeadFault::TransferCoding => "Transfer-Encoding is not exactly chunked",
         HeadFault::Expectation => "Expect is not exactly 100-continue",
         HeadFault::Connection => "the Connection field names a field that it must not name",
+        HeadFault::Stream => "the HTTP/2 request is malformed",
     }
 }
 
@@ -228,6 +229,7 @@ mod tests {
                 GateError::MalformedHead(HeadFault::TransferCoding).into(),
                 400,
             ),
+            (GateError::MalformedHead(HeadFault::Stream).into(), 400),
             (GateError::MalformedBody(ChunkFault).into(), 400),
             (GateError::Host(HostFault::Missing).into(), 400),
             (GateError::Host(HostFault::Several).into(), 400),

@@ -51,6 +51,12 @@ pub enum HeadFault {
     /// Connection names a field that every request needs, or something that is not a field name (RFC 9110 §7.6.1).
     #[error("the connection field names a field that it must not name")]
     Connection,
+    /// The HTTP library refused the stream of HTTP/2 (RFC 9113 §8.1.1): `:authority` and Host name no host or differ,
+    /// `:path` contains a control character, or Content-Length is not a number. The head is not known.
+    #[error(
+        "the HTTP/2 stream names no host or two, has a control character in its path, or a length that is no number"
+    )]
+    Stream,
 }
 
 /// How the end of a request body is determined.

@@ -6,6 +6,8 @@ use super::{
 };
 use crate::{
     edge::lease::EndReason,
+    error::Refusal,
+    gate::{GateError, wire::HeadFault},
     source,
     telemetry::{AccessRecord, CacheResult, Decision, Outcome, Reason, Recorded, Remembered},
 };
@@ -73,6 +75,14 @@ pub(super) fn note_end(head: &RequestHeader, status: u16, ctx: &Context) {
         return;
     }
     cold_path();
+    if matches!(
+        ctx.refusal(),
+        Some(Refusal::Gate(GateError::MalformedHead(HeadFault::Stream)))
+    ) {
+        // the head is a substitute
+        record.path = None;
+        record.http_version = version(Version::HTTP_2);
+    }
     let detail = ctx.refusal().map(causes);
     record.detail = detail.as_deref();
     // the target of a forwarded request was searched for the token before
@@ -142,7 +152,7 @@ fn withhold_token(record: &mut AccessRecord<'_>, headers: &HeaderMap) {
 }
 
 /// Returns the text of the refusal and of all its causes.
-fn causes(refusal: &crate::error::Refusal) -> String {
+fn causes(refusal: &Refusal) -> String {
     let mut text = refusal.to_string();
     let mut cause = refusal.source();
     while let Some(inner) = cause {

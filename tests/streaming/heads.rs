@@ -7,6 +7,8 @@ use crate::streaming::{
 };
 use bytes::Bytes;
 use http::{Method, Request, Uri};
+use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// Names and values.
 type Fields<'a> = &'a [(&'a str, &'a str)];
@@ -104,6 +106,33 @@ async fn a_stream_for_no_host_or_for_two_is_refused_and_counted_and_its_neighbou
     assert!(origin.bytes().is_empty());
     let answer = client.ask(request("GET", "/status", &[]), b"").await;
     assert_eq!(answer.status, 200);
+    until("every refusal is in the access log and counted", || {
+        stage.access_log().matches("malformed_request").count() == hosts.len()
+            && stage.metric("obo_denied_total", &["malformed_request"]) == hosts.len()
+    })
+    .await;
+    let log = stage.access_log();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("malformed_request"));
+    let mut ids = HashSet::new();
+    for line in lines {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&line["status"], &line["client"]),
+            (&json!(400), &json!("127.0.0.1"))
+        );
+        assert_eq!(
+            (&line["path"], &line["host"], &line["method"]),
+            (&Value::Null, &Value::Null, &json!("-"))
+        );
+        assert!(
+            line["detail"].as_str().unwrap().contains("HTTP/2"),
+            "{line}"
+        );
+        ids.insert(line["request_id"].to_string());
+    }
+    assert_eq!(ids.len(), hosts.len());
 }
 
 #[tokio::test]
