@@ -141,6 +141,8 @@ measure() {
     fi
     before=$(cpu_ns "$pid")
     load "${PORTS[$1]}" "$requests" "${arguments[@]}" >"$WORK/$name.load" || { echo "$name: $(cat "$WORK/$name.load")" >&2; exit 1; }
+    # the access log is written within 100 ms
+    [ "$2" = 0 ] || sleep 0.12
     after=$(cpu_ns "$pid")
     [ "$2" = 0 ] || awk -v ns=$((after - before)) -v n="$requests" 'BEGIN { printf "%.3f\n", ns / n / 1000 }' >>"$WORK/$name.us"
 }

@@ -13,8 +13,9 @@ use std::{
 
 /// The maximum time until the writer checks for new lines.
 const TICK: Duration = Duration::from_millis(100);
-/// The buffer size at which the writer is woken. It is large enough for cheap system calls and fits the CPU's cache.
-const ENOUGH: usize = 64 << 10;
+/// The buffer size at which the writer is woken. At 64 KiB, waking it and switching to it took 1 % of the CPU time of the
+/// requests. Larger buffers gain little more.
+const ENOUGH: usize = 512 << 10;
 /// The maximum size of one thread's buffer while the writer is busy. Further lines are dropped.
 const CAPACITY: usize = 4 << 20;
 /// The memory that an empty buffer may keep.
