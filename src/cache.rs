@@ -19,7 +19,7 @@ use crate::{
     clock::{SharedClock, UnixTime},
     error::Refusal,
     exchange::IssuedToken,
-    settings::{Building, ByteSize, Percentage},
+    settings::{Building, ByteSize, Percentage, fingerprint},
     source::PresentedToken,
     store::Revocations,
     telemetry::CacheResult,
@@ -49,6 +49,10 @@ pub struct CacheSettings {
     /// the first request after expiry then waits for the exchange.
     pub refresh_ahead: Percentage,
 }
+
+fingerprint!(CacheSettings {
+    fields: [max_size, refresh_ahead],
+});
 
 impl Default for CacheSettings {
     fn default() -> Self {

@@ -11,7 +11,7 @@ pub mod wire;
 
 use crate::{
     rate_limit::RateSettings,
-    settings::{Building, ByteSize, HumanDuration},
+    settings::{Building, ByteSize, HumanDuration, fingerprint},
 };
 use http::{HeaderValue, Method, Uri, header, request::Parts};
 use schemars::JsonSchema;
@@ -45,6 +45,14 @@ pub struct LimitsSettings {
     /// Limits of the token service.
     pub token_service: TokenServiceLimits,
 }
+
+fingerprint!(LimitsSettings {
+    without: {
+        [token, headers, target]: "are checked for every request, before the cache is asked",
+        [header_timeout, connections, connections_per_address]: "are about connections",
+        [token_service]: "limits how many requests are served, not what they get",
+    },
+});
 
 /// Limits of the token service. They do not apply to routes.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]

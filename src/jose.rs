@@ -27,7 +27,7 @@ mod signing_keys;
 mod weak;
 
 pub use algorithm::Algorithm;
-pub use digest::FieldDigest;
+pub use digest::{FieldDigest, StreamedDigest};
 pub use digest_cache::cached_digest;
 pub use error::{JoseError, KeyError};
 pub use hmac::HmacKey;

@@ -2,12 +2,13 @@
 //!
 //! Plain serde values become values that are valid by construction. A settings struct is defined in the module that
 //! uses it. Its `build` turns it into a component, and reports every mistake as a [`Finding`] instead of stopping at
-//! the first. This module does not know the file: `config` turns paths such as `routes[2].exchange.audience` into lines
-//! and columns.
+//! the first. Its [`Fingerprint`] says what of it decides if a reload can keep the component. This module does not know
+//! the file: `config` turns paths such as `routes[2].exchange.audience` into lines and columns.
 
 mod address;
 mod duration;
 mod finding;
+mod fingerprint;
 mod list;
 mod percentage;
 mod public_url;
@@ -21,6 +22,8 @@ mod url;
 pub use address::socket_address;
 pub use duration::HumanDuration;
 pub use finding::{ConfigPath, Finding, Findings, Segment, Severity};
+pub(crate) use fingerprint::fingerprint;
+pub use fingerprint::{Fingerprint, Fingerprinter, NamesFile};
 pub use list::{list, written_list};
 pub use percentage::Percentage;
 pub use public_url::PublicUrl;

@@ -1,7 +1,9 @@
 //! The `admin` section of the configuration.
 
 use super::tokens::Tokens;
-use crate::settings::{Building, Secret, SecretSettings, listen_address, socket_address};
+use crate::settings::{
+    Building, Secret, SecretSettings, fingerprint, listen_address, socket_address,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
@@ -32,6 +34,10 @@ pub struct AdminSettings {
     /// tokens and use them.
     pub insecure: bool,
 }
+
+fingerprint!(AdminSettings {
+    without: { [address, token, tokens, tls, insecure]: "are about another listener" },
+});
 
 /// The certificate of the admin listener. The commands `revoke` and `explain` trust exactly this certificate,
 /// regardless of the host names in it.

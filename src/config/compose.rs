@@ -134,7 +134,7 @@ pub fn compose_after(
     let read = document.sections(findings, |top| read(top));
     // without effects, no configuration follows this one
     let fingerprints = match effects {
-        Effects::Allowed => ConfigFingerprint::of(document, base),
+        Effects::Allowed => ConfigFingerprint::of(&read, base),
         Effects::None | Effects::Imagined => ConfigFingerprint::default(),
     };
     let mut building = Building {
@@ -211,11 +211,8 @@ const DEPENDED_UPON: [&str; 6] = [
 
 impl Read {
     fn takes_own_tokens(&self) -> bool {
-        let accepts_own = |route: &RouteSettings| {
-            let exchange = route.exchange.as_ref();
-            exchange.is_some_and(|exchange| exchange.chain.accept_own)
-        };
-        self.routes.iter().any(|(_, route)| accepts_own(route))
+        let mut routes = self.routes.iter();
+        routes.any(|(_, route)| route.accepts_own_tokens())
     }
 }
 

@@ -4,7 +4,7 @@
 //! types here, and the types describe themselves, including their doc comments.
 
 use super::{compose, top_level::TopLevel};
-use crate::settings::Findings;
+use crate::settings::{Findings, Fingerprint};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator,
     generate::SchemaSettings,
@@ -79,7 +79,7 @@ impl Collector {
 }
 
 impl TopLevel for Collector {
-    fn take_or_default<T: DeserializeOwned + Default + JsonSchema>(
+    fn take_or_default<T: DeserializeOwned + Default + JsonSchema + Fingerprint>(
         &mut self,
         key: &'static str,
     ) -> T {
@@ -87,17 +87,23 @@ impl TopLevel for Collector {
         T::default()
     }
 
-    fn required<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Option<T> {
+    fn required<T: DeserializeOwned + JsonSchema + Fingerprint>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<T> {
         self.require::<T>(key);
         None
     }
 
-    fn list<T: DeserializeOwned + JsonSchema>(&mut self, key: &'static str) -> Vec<(usize, T)> {
+    fn list<T: DeserializeOwned + JsonSchema + Fingerprint>(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(usize, T)> {
         self.describe::<Vec<T>>(key);
         Vec::new()
     }
 
-    fn required_list<T: DeserializeOwned + JsonSchema>(
+    fn required_list<T: DeserializeOwned + JsonSchema + Fingerprint>(
         &mut self,
         key: &'static str,
     ) -> Vec<(usize, T)> {

@@ -5,7 +5,7 @@ use super::{
     address::CheckedResolver,
     fetch::{EgressError, Fetched, fetch},
 };
-use crate::settings::{Building, OutboundUrl};
+use crate::settings::{Building, OutboundUrl, fingerprint};
 use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,6 +29,8 @@ pub struct EgressTlsSettings {
     /// A PEM file with the CA certificates to trust instead of the system's.
     pub ca: PathBuf,
 }
+
+fingerprint!(EgressTlsSettings { files: [ca] });
 
 /// One set of trusted roots, and the clients that use it. They are made when first needed, because loading the system's
 /// roots takes time and a gateway with key files does not need them.

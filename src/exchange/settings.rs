@@ -8,7 +8,7 @@ use crate::{
     },
     own_token::{OwnTokenReader, TokenSeal},
     policy::GatewayIdentity,
-    settings::{Building, HumanDuration, OutboundUrl, SecretSettings, not_empty},
+    settings::{Building, HumanDuration, OutboundUrl, SecretSettings, fingerprint, not_empty},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,6 +41,11 @@ pub struct EngineSettings {
     /// `subject: pairwise`. If you change it, all pseudonyms change.
     pub pairwise_salt: Option<SecretSettings>,
 }
+
+fingerprint!(EngineSettings {
+    fields: [url, actor, opaque_keys, lifetime, pairwise_salt],
+    without: { [signing_keys]: "the keys are compared themselves: one may be added, none withdrawn" },
+});
 
 fn default_actor() -> String {
     "obo-gateway".to_owned()

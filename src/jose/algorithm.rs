@@ -1,5 +1,6 @@
 //! The supported signature algorithms.
 
+use crate::settings::fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -30,6 +31,8 @@ pub enum Algorithm {
     /// RSASSA-PSS with SHA-512.
     PS512,
 }
+
+fingerprint!(Algorithm = ES256 | ES384 | EdDSA | RS256 | RS384 | RS512 | PS256 | PS384 | PS512);
 
 impl Algorithm {
     /// Every algorithm.

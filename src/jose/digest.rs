@@ -1,6 +1,6 @@
 //! SHA-256 of separated fields.
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN, digest};
 use std::fmt;
 
 /// A SHA-256 of a domain and fields. Each is preceded by its length, so that two different lists of fields never have
@@ -40,6 +40,36 @@ impl fmt::Debug for FieldDigest {
     }
 }
 
+/// The same digest, for long or secret fields: it keeps no copy of them.
+#[derive(Clone)]
+pub struct StreamedDigest(Context);
+
+impl StreamedDigest {
+    /// Starts a digest. `domain` separates digests for different purposes.
+    pub fn new(domain: &'static str) -> Self {
+        let mut digest = Self(Context::new(&SHA256));
+        digest.field(domain.as_bytes());
+        digest
+    }
+
+    /// Adds a field.
+    pub fn field(&mut self, field: &[u8]) {
+        self.0.update(&(field.len() as u64).to_be_bytes());
+        self.0.update(field);
+    }
+
+    /// Returns the digest of all fields.
+    pub fn finish(self) -> [u8; SHA256_OUTPUT_LEN] {
+        sized(self.0.finish().as_ref())
+    }
+}
+
+impl fmt::Debug for StreamedDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamedDigest")
+    }
+}
+
 /// Plain SHA-256, where a standard requires it.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
     sized(digest(&SHA256, bytes).as_ref())
@@ -70,6 +100,15 @@ mod tests {
         assert_ne!(of(&["ab"]), of(&["ab", ""]));
         assert_ne!(of(&[]), FieldDigest::new("other").finish());
         assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
+    }
+
+    #[test]
+    fn a_streamed_digest_is_the_same() {
+        let mut streamed = StreamedDigest::new("test");
+        streamed.field(b"ab");
+        streamed.field(b"");
+        let collected = FieldDigest::new("test").field(b"ab").field(b"");
+        assert_eq!(streamed.finish(), collected.finish());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     SealingKey,
     kept_file::{Advice, Made, read_or_make},
 };
-use crate::settings::{Building, Effects};
+use crate::settings::{Building, Effects, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,11 @@ pub struct SealingKeyFileSettings {
     #[serde(default)]
     pub generate: bool,
 }
+
+fingerprint!(SealingKeyFileSettings {
+    fields: [generate],
+    files: [file],
+});
 
 impl SealingKeyFileSettings {
     /// Reads the key, or generates it. Gateways that start at the same time end up with the same key: the second one

@@ -2,7 +2,7 @@
 //! issued without them would grant more.
 
 use super::PolicyError;
-use crate::token::Claims;
+use crate::{settings::fingerprint, token::Claims};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,8 @@ pub enum DetailsRule {
     /// Copy the details unchanged into the issued token and into introspection responses.
     Copy,
 }
+
+fingerprint!(DetailsRule = Refuse | Copy);
 
 impl DetailsRule {
     /// Returns the details of the issued token: those of the `tokens` that it is made from. Two tokens with different

@@ -1,6 +1,9 @@
 //! The additional claims of an issued token: an allow-list of copied claims, and constants.
 
-use crate::{settings::Building, token::Claims};
+use crate::{
+    settings::{Building, fingerprint},
+    token::Claims,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,6 +19,10 @@ pub struct ClaimSettings {
     /// Claims with a fixed value, for example `{ tenant: acme }`.
     pub set: BTreeMap<String, Value>,
 }
+
+fingerprint!(ClaimSettings {
+    fields: [copy, set],
+});
 
 /// Claims that the gateway sets itself. A route can neither copy nor set them.
 const RESERVED: [&str; 24] = [

@@ -2,6 +2,7 @@
 
 use super::PolicyError;
 use crate::{
+    settings::fingerprint,
     telemetry::{DecisionObserver, DecisionStep, Facts},
     token::{Actor, ActorChain},
     verify::SubjectToken,
@@ -57,6 +58,8 @@ pub enum OutgoingActor {
     /// No new actor (impersonation): the API cannot see that a gateway acts for the user. Earlier actors are kept.
     None,
 }
+
+fingerprint!(OutgoingActor = Gateway | None);
 
 impl OutgoingActor {
     /// Returns the actor chain of the issued token: all of `earlier`, and the new actor outside it.

@@ -5,7 +5,10 @@
 //! with methods before those without. Two equal operations are refused at load.
 
 use super::RequestedScope;
-use crate::{settings::Building, token::ScopeSet};
+use crate::{
+    settings::{Building, fingerprint},
+    token::ScopeSet,
+};
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +30,10 @@ pub struct OperationSettings {
     #[serde(default)]
     pub require: ScopeSet,
 }
+
+fingerprint!(OperationSettings {
+    fields: [methods, prefix, scope, require],
+});
 
 /// One compiled operation.
 #[derive(Debug, Clone)]

@@ -1,6 +1,9 @@
 //! The requested scope, and the rule that decides whose permissions limit it.
 
-use crate::{settings::Building, token::ScopeSet};
+use crate::{
+    settings::{Building, fingerprint},
+    token::ScopeSet,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +64,8 @@ pub enum ScopeRule {
     /// client has `user_only` too.
     UserOnly,
 }
+
+fingerprint!(ScopeRule = Intersection | UserOnly);
 
 /// A compiled [`ScopeRule`]: the scopes that only the user's permissions limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

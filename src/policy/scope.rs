@@ -7,7 +7,7 @@ use super::{
     scope_map::ScopeMap,
 };
 use crate::{
-    settings::Building,
+    settings::{Building, fingerprint},
     telemetry::{DecisionObserver, DecisionStep, Facts, ScopeSteps},
     token::ScopeSet,
 };
@@ -41,6 +41,10 @@ pub struct ScopeSettings {
     pub operations: Vec<OperationSettings>,
 }
 
+fingerprint!(ScopeSettings {
+    fields: [allow, require, rule, rule_prefix, excess, map, operations],
+});
+
 /// What to do if the subject does not have all allowed scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +55,8 @@ pub enum Excess {
     /// Refuse the request unless the subject has all scopes.
     Refuse,
 }
+
+fingerprint!(Excess = Drop | Refuse);
 
 /// The scope rules of a route.
 #[derive(Debug, Clone)]

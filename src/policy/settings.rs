@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     jose::HmacKey,
-    settings::{Building, HumanDuration, written_list},
+    settings::{Building, HumanDuration, fingerprint, written_list},
     token::{AccessTokenType, ActorChain, Audience, TokenFormat},
 };
 use schemars::JsonSchema;
@@ -48,6 +48,20 @@ pub struct ExchangeSettings {
     pub chain: ChainSettings,
 }
 
+fingerprint!(ExchangeSettings {
+    fields: [
+        accepts,
+        clients,
+        subjects,
+        authorization_details,
+        audience,
+        scope,
+        token,
+        actor,
+        chain
+    ],
+});
+
 /// One issuer whose tokens a route accepts.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +75,10 @@ pub struct AcceptSettings {
     pub audiences: Option<Vec<Audience>>,
 }
 
+fingerprint!(AcceptSettings {
+    fields: [issuer, audiences],
+});
+
 /// Which kinds of subject a route serves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -71,6 +89,8 @@ pub enum SubjectKinds {
     /// Users and applications.
     Any,
 }
+
+fingerprint!(SubjectKinds = Users | Any);
 
 /// Format, lifetime and claims of the issued token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -91,6 +111,10 @@ pub struct TokenSettings {
     pub claims: ClaimSettings,
 }
 
+fingerprint!(TokenSettings {
+    fields: [format, typ, lifetime, subject, claims],
+});
+
 /// The format of an issued access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -101,6 +125,8 @@ pub enum AccessTokenForm {
     /// An encrypted token. The API can read it only by introspection (RFC 7662). Requires `issuer.opaque_keys`.
     Opaque,
 }
+
+fingerprint!(AccessTokenForm = Jwt | Opaque);
 
 impl From<AccessTokenForm> for TokenFormat {
     fn from(form: AccessTokenForm) -> Self {
@@ -124,6 +150,8 @@ pub enum SubjectForm {
     Pairwise,
 }
 
+fingerprint!(SubjectForm = Same | Qualified | Pairwise);
+
 /// The actor that the issued token names (`act`, RFC 8693 §4.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +160,8 @@ pub struct ActorSettings {
     #[serde(rename = "type", default)]
     pub kind: OutgoingActor,
 }
+
+fingerprint!(ActorSettings { fields: [kind] });
 
 /// How a route treats tokens that were already exchanged and name actors.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -144,6 +174,10 @@ pub struct ChainSettings {
     #[schemars(range(min = 1, max = 8))]
     pub max_depth: usize,
 }
+
+fingerprint!(ChainSettings {
+    fields: [accept_own, max_depth],
+});
 
 impl Default for ChainSettings {
     fn default() -> Self {

@@ -1,6 +1,8 @@
 //! The settings `listeners`, `shutdown` and `runtime`.
 
-use crate::settings::{HumanDuration, ServerTlsSettings, listen_address, socket_address};
+use crate::settings::{
+    HumanDuration, ServerTlsSettings, fingerprint, listen_address, socket_address,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, net::SocketAddr, num::NonZeroUsize};
@@ -23,6 +25,14 @@ pub struct ListenerSettings {
     pub http2: Option<bool>,
 }
 
+fingerprint!(ListenerSettings {
+    fields: [public_url],
+    without: {
+        [address, http2]: "are about connections",
+        [tls]: "is read again at each reload, and is about connections",
+    },
+});
+
 /// How the gateway shuts down on SIGTERM or SIGINT.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +44,10 @@ pub struct ShutdownSettings {
     /// still open at the end are closed.
     pub grace: HumanDuration,
 }
+
+fingerprint!(ShutdownSettings {
+    without: { [delay, grace]: "apply when the process ends" },
+});
 
 impl Default for ShutdownSettings {
     fn default() -> Self {
@@ -51,6 +65,10 @@ pub struct RuntimeSettings {
     /// Number of threads that serve requests.
     pub threads: ThreadSetting,
 }
+
+fingerprint!(RuntimeSettings {
+    without: { [threads]: "applies from the next start" },
+});
 
 /// `auto`, or a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The match of one route: hosts, a path prefix or an exact path, and methods.
 
-use crate::settings::{Building, exactly_one};
+use crate::settings::{Building, exactly_one, fingerprint};
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +27,10 @@ pub struct MatchSettings {
     #[serde(default)]
     pub methods: Vec<String>,
 }
+
+fingerprint!(MatchSettings {
+    fields: [hosts, prefix, exact, methods],
+});
 
 /// A compiled match.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     exchange::Exchange,
     policy::{AcceptSettings, ExchangeSettings, PolicyParts, Salt},
-    settings::{Building, exactly_one},
+    settings::{Building, exactly_one, fingerprint},
     source::Source,
     token::Audience,
     verify::{Accepted, TrustedIssuer, Verifier},
@@ -53,6 +53,15 @@ pub struct RouteSettings {
     pub upgrade: Upgrade,
 }
 
+fingerprint!(RouteSettings {
+    fields: [name, matches, exchange, public, resource, request, response],
+    without: {
+        [upstream]: "decides which connections remain in use, not which tokens",
+        [cors]: "applies to every request, whatever its token",
+        [upgrade]: "is about the protocol of a connection",
+    },
+});
+
 /// Whether a connection may switch to another protocol.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -65,6 +74,12 @@ pub enum Upgrade {
 }
 
 impl RouteSettings {
+    /// Returns `true` if the route accepts tokens that this gateway issued.
+    pub fn accepts_own_tokens(&self) -> bool {
+        let exchange = self.exchange.as_ref();
+        exchange.is_some_and(|exchange| exchange.chain.accept_own)
+    }
+
     /// Compiles the route.
     pub fn build(
         &self,

@@ -1,7 +1,7 @@
 //! The upstream of a route: its targets, Host field, timeouts and TLS.
 
 use crate::settings::{
-    Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError, not_empty,
+    Building, HumanDuration, OutboundUrl, UpstreamTlsSettings, UrlError, fingerprint, not_empty,
 };
 use http::HeaderValue;
 use schemars::JsonSchema;
@@ -34,6 +34,10 @@ pub struct UpstreamSettings {
     pub timeouts: TimeoutSettings,
 }
 
+fingerprint!(UpstreamSettings {
+    fields: [targets, host, rewrite_prefix, http2, tls, timeouts],
+});
+
 /// One server of the API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +53,10 @@ pub struct TargetSettings {
     #[serde(default)]
     pub insecure: bool,
 }
+
+fingerprint!(TargetSettings {
+    fields: [url, weight, insecure],
+});
 
 const fn one() -> u8 {
     1
@@ -75,6 +83,10 @@ pub struct TimeoutSettings {
     /// closed after this time.
     pub idle: HumanDuration,
 }
+
+fingerprint!(TimeoutSettings {
+    fields: [connect, response, idle],
+});
 
 impl Default for TimeoutSettings {
     fn default() -> Self {

@@ -1,6 +1,6 @@
 //! Durations in human-readable form: `30s`, `5m`, `1h`.
 
-use super::text::parse_text;
+use super::{Fingerprint, Fingerprinter, text::parse_text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
@@ -74,6 +74,12 @@ impl fmt::Display for HumanDuration {
 impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl Fingerprint for HumanDuration {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        self.to_string().add_to(fingerprint);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Percentages such as `80%`.
 
-use super::text::parse_text;
+use super::{Fingerprint, Fingerprinter, text::parse_text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -57,6 +57,12 @@ impl fmt::Display for Percentage {
 impl Serialize for Percentage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl Fingerprint for Percentage {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        self.to_string().add_to(fingerprint);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Secrets. The configuration names their source and never contains them.
 
-use super::{Building, Effects, exactly_one};
+use super::{Building, Effects, exactly_one, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
@@ -25,6 +25,12 @@ pub struct SecretSettings {
     /// A file that contains the secret in one line. A line break at the end is ignored.
     file: Option<PathBuf>,
 }
+
+// a variable of the running process does not change
+fingerprint!(SecretSettings {
+    fields: [env],
+    files: [file],
+});
 
 /// The bytes of a secret; they are wiped from memory when dropped, and never printed.
 pub struct Secret(Zeroizing<Vec<u8>>);

@@ -1,6 +1,6 @@
 //! Sizes in human-readable form: `64KiB`, `256MiB`.
 
-use super::text::parse_text;
+use super::{Fingerprint, Fingerprinter, text::parse_text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -71,6 +71,12 @@ impl fmt::Display for ByteSize {
 impl Serialize for ByteSize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl Fingerprint for ByteSize {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        self.to_string().add_to(fingerprint);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The TLS files that the configuration names.
 
+use super::fingerprint;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -44,3 +45,8 @@ pub struct UpstreamTlsSettings {
     /// The name for SNI and certificate verification. Default: the host of the URL.
     pub server_name: Option<String>,
 }
+
+fingerprint!(UpstreamTlsSettings {
+    fields: [server_name],
+    files: [ca, certificate, private_key],
+});

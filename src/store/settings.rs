@@ -4,7 +4,7 @@ use super::{Embedded, OpenError, RedisSettings, Stores, redis::Surroundings as R
 use crate::{
     clock::{SharedClock, SharedRandomness},
     jose::SealingKeys,
-    settings::{Building, Effects, exactly_one},
+    settings::{Building, Effects, exactly_one, fingerprint},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,6 +26,10 @@ pub struct StoreSettings {
     pub redis: Option<RedisSettings>,
 }
 
+fingerprint!(StoreSettings {
+    fields: [embedded, redis],
+});
+
 /// The components that a store needs.
 #[derive(Debug, Clone)]
 pub struct StoreParts {
@@ -46,6 +50,9 @@ pub struct EmbeddedSettings {
     /// The file. If it does not exist, it is created, readable only by its owner.
     pub path: PathBuf,
 }
+
+// the gateway itself writes the file
+fingerprint!(EmbeddedSettings { paths: [path] });
 
 impl StoreSettings {
     /// Opens the store. Without effects, the settings are only checked, and there is no store.

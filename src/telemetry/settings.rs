@@ -1,6 +1,7 @@
 //! The `telemetry` section of the configuration.
 
 use super::AccessFieldsSettings;
+use crate::settings::fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ pub struct TelemetrySettings {
     /// The audit log: one JSON line for each token that is issued, refused or revoked.
     pub audit: AuditSettings,
 }
+
+fingerprint!(TelemetrySettings {
+    without: { [log, audit]: "say what is written where" },
+});
 
 /// The gateway's own log, which goes to standard error, and the access log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]

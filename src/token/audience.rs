@@ -1,5 +1,6 @@
 //! The audience of a token.
 
+use crate::settings::{Fingerprint, Fingerprinter};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use std::{borrow::Cow, fmt};
@@ -47,6 +48,12 @@ impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl Fingerprint for Audience {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        self.to_string().add_to(fingerprint);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The formats of issued tokens.
 
+use crate::settings::fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ pub enum AccessTokenType {
     #[serde(rename = "JWT")]
     Jwt,
 }
+
+fingerprint!(AccessTokenType = AtJwt | Jwt);
 
 impl AccessTokenType {
     /// The value in the header.
@@ -37,6 +40,8 @@ pub enum TokenFormat {
     /// A signed statement about the user (OpenID Connect Core §2). It gives no access to APIs.
     IdToken,
 }
+
+fingerprint!(TokenFormat = Jwt | Opaque | IdToken);
 
 impl TokenFormat {
     /// The name in the configuration.

@@ -1,6 +1,6 @@
 //! Sets of scopes (RFC 6749 §3.3), and the set operations that narrow them.
 
-use crate::settings::list;
+use crate::settings::{Fingerprint, Fingerprinter, list};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
@@ -149,6 +149,12 @@ impl<'de> Deserialize<'de> for ScopeSet {
                 Ok(_) | Err(_) => de::Error::custom(error),
             }
         })
+    }
+}
+
+impl Fingerprint for ScopeSet {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        self.to_string().add_to(fingerprint);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The gateway's name at an issuer (`trusted_issuers[].known_as`, RFC 8693 §4.4).
 
-use crate::settings::Building;
+use crate::settings::{Building, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,6 +12,8 @@ pub struct KnownAsSettings {
     #[schemars(length(min = 1))]
     pub sub: String,
 }
+
+fingerprint!(KnownAsSettings { fields: [sub] });
 
 impl KnownAsSettings {
     pub(super) fn build(&self, building: &mut Building<'_>) -> Option<Box<str>> {

@@ -2,7 +2,7 @@
 
 use super::VerifyError;
 use crate::{
-    settings::Building,
+    settings::{Building, fingerprint},
     telemetry::Facts,
     token::{Claims, ScopeSet},
 };
@@ -22,6 +22,10 @@ pub struct RoleSettings {
     pub grants: Vec<RoleGrant>,
 }
 
+fingerprint!(RoleSettings {
+    fields: [claim, grants],
+});
+
 /// The scopes that one role grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +35,10 @@ pub struct RoleGrant {
     /// The scopes that a user with this role has, in addition to the scopes in the token.
     pub scope: ScopeSet,
 }
+
+fingerprint!(RoleGrant {
+    fields: [role, scope],
+});
 
 /// The compiled map of roles to scopes.
 #[derive(Debug)]

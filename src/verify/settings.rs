@@ -10,7 +10,10 @@ use crate::{
     clock::SharedClock,
     egress::{Egress, EgressTlsSettings},
     jose::{Algorithm, normalized_typ},
-    settings::{Building, Findings, HumanDuration, OutboundUrl, UrlError, exactly_one, not_empty},
+    settings::{
+        Building, Findings, HumanDuration, OutboundUrl, UrlError, exactly_one, fingerprint,
+        not_empty,
+    },
     telemetry::IssuerMetrics,
     token::Audience,
 };
@@ -84,6 +87,28 @@ pub struct IssuerSettings {
     pub required: bool,
 }
 
+fingerprint!(IssuerSettings {
+    fields: [
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        keys,
+        typ,
+        required_claims,
+        scope_claim,
+        subject_claim,
+        roles,
+        known_as,
+        client_claim,
+        user_claim,
+        max_lifetime,
+        leeway,
+        insecure,
+        required
+    ],
+});
+
 /// Where an issuer's keys come from: exactly one of `discovery`, `jwks_uri` and `jwks_file`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +134,11 @@ pub struct KeysSettings {
     /// How the certificate of the provider's server is verified. Default: with the system's CA certificates.
     pub tls: Option<EgressTlsSettings>,
 }
+
+fingerprint!(KeysSettings {
+    fields: [discovery, jwks_uri, insecure, max_age, max_stale, tls],
+    files: [jwks_file],
+});
 
 fn default_typ() -> Vec<String> {
     vec!["at+jwt".to_owned()]

@@ -198,6 +198,25 @@ async fn nothing_that_a_withdrawn_key_signed_is_used_again() {
 }
 
 #[tokio::test]
+async fn nothing_that_a_key_signed_with_another_algorithm_is_used_again() {
+    let mut rig = Rig::start().await;
+    let rsa = |alg| {
+        let key = format!("signing_keys: [ {{ file: rsa.pem, generate: {alg} }},");
+        rig.yaml().replace("signing_keys: [", &key)
+    };
+    let (before, after) = (rsa("RS256"), rsa("PS256"));
+    rig.reload(&before).await;
+    let token = rig.token();
+    assert_eq!(rig.present(&token).await.status(), 200);
+    assert_eq!(rig.issued_header().await["alg"], "RS256");
+    rig.reload(&after).await;
+    assert_eq!(rig.present(&token).await.status(), 200);
+    // verified with the currently published keys, which name their algorithm
+    assert_eq!(rig.issued_header().await["alg"], "PS256");
+    assert_eq!(rig.published().await, 2);
+}
+
+#[tokio::test]
 async fn logs_that_were_moved_away_are_opened_anew() {
     let mut rig = Rig::start().await;
     assert_eq!(rig.status("/orders/1").await, 200);

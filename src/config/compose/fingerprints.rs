@@ -1,314 +1,167 @@
-//! Fingerprints of the parts of a configuration, which show the next one what has not changed.
+//! Fingerprints of a configuration, by which the next one finds out what has not changed.
 //!
-//! A fingerprint is a digest of a part of the file and of the contents of every file that it names. Unknown keys are
-//! included: a key counts as a change unless it is known to have no effect on tokens.
+//! Each settings type says what belongs to its fingerprint (see [`Fingerprint`]). This module says which of them
+//! together decide if issuers, upstreams, the store, the cache and its entries remain in use.
 
-use crate::{config::Document, jose::FieldDigest, settings::BaseDir};
-use serde_yaml::{Mapping, Value};
+use super::Read;
+use crate::{
+    exchange::EngineSettings,
+    jose::StreamedDigest,
+    policy::AcceptSettings,
+    route::RouteSettings,
+    settings::{BaseDir, Fingerprint, Fingerprinter},
+    store::StoreSettings,
+    verify::IssuerSettings,
+};
+use std::{collections::BTreeMap, fmt};
 
-/// A digest of a part of the configuration and of the files that it names.
-pub(super) type Fingerprint = [u8; 32];
+/// A one-way digest of settings and of the contents of the files that they name. It is only compared with others, and
+/// is never written anywhere.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SettingsDigest([u8; 32]);
+
+impl fmt::Debug for SettingsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SettingsDigest(redacted)")
+    }
+}
 
 /// The fingerprints of one configuration.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFingerprint {
     /// The fingerprint of `cache`.
-    pub(super) cache: Fingerprint,
+    pub(super) cache: SettingsDigest,
     /// The fingerprint of `store`.
-    pub(super) store: Fingerprint,
-    /// The fingerprint of each of `trusted_issuers`, by position.
-    pub(super) issuers: Vec<Fingerprint>,
-    /// The fingerprints of each of `routes`, by position.
-    pub(super) routes: Vec<RouteFingerprints>,
+    pub(super) store: SettingsDigest,
+    /// The fingerprint of each of `trusted_issuers`, by its position in the list.
+    pub(super) issuers: BTreeMap<usize, SettingsDigest>,
+    /// The fingerprints of each of `routes`, by its position in the list.
+    pub(super) routes: BTreeMap<usize, RouteFingerprints>,
 }
 
 /// The fingerprints of one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RouteFingerprints {
     /// The fingerprint of everything that affects its tokens.
-    pub(super) exchange: Fingerprint,
+    pub(super) exchange: SettingsDigest,
     /// The fingerprint of its upstream.
-    pub(super) upstream: Fingerprint,
+    pub(super) upstream: SettingsDigest,
 }
 
-/// Sections that do not affect tokens, or that have fingerprints of their own.
-const APART: [&str; 11] = [
-    "listeners",
-    "admin",
-    "trusted_issuers",
-    "routes",
-    "cache",
-    "store",
-    "limits",
-    "shutdown",
-    "runtime",
-    "telemetry",
-    "egress",
-];
-/// Keys of a route that do not affect its tokens.
-const CARRIAGE: [&str; 5] = ["upstream", "request", "response", "cors", "upgrade"];
-/// Keys of `issuer` whose changes are detected by comparing the signing keys themselves.
-const KEYS: [&str; 1] = ["signing_keys"];
-
 impl ConfigFingerprint {
-    pub(super) fn of(document: &Document, base: &BaseDir) -> Self {
-        let root = document.root();
-        let reader = Reader { base };
-        let issuers = items(root, "trusted_issuers").map(|issuer| {
-            let digest = FieldDigest::new("obo-gateway/config/issuer/1");
-            let digest = reader.value(digest, "", issuer);
-            reader.key(digest, root, "egress").finish()
+    pub(super) fn of(read: &Read, base: &BaseDir) -> Self {
+        // every section: one that is forgotten does not compile
+        let Read {
+            listeners,
+            admin,
+            issuer,
+            trusted_issuers,
+            listed_issuers,
+            doubtful: _,
+            clients,
+            directory,
+            routes,
+            cache,
+            store,
+            limits,
+            shutdown,
+            runtime,
+            telemetry,
+        } = read;
+        let digest = |domain: &'static str, add: &dyn Fn(&mut Fingerprinter<'_>)| {
+            let mut digest = StreamedDigest::new(domain);
+            let mut receiver = |value: &[u8]| digest.field(value);
+            add(&mut Fingerprinter::new(base, &mut receiver));
+            SettingsDigest(digest.finish())
+        };
+        let common = digest("obo-gateway/config/common/2", &|common| {
+            add_items("listeners", listeners, common);
+            common.field("admin", admin);
+            common.field("issuer", issuer);
+            add_items("clients", clients, common);
+            common.field("directory", directory);
+            common.field("limits", limits);
+            common.field("shutdown", shutdown);
+            common.field("runtime", runtime);
+            common.field("telemetry", telemetry);
         });
-        let issuers: Vec<Fingerprint> = issuers.collect();
-        let common = reader.common(root);
-        let routes = items(root, "routes").map(|route| RouteFingerprints {
-            exchange: reader.exchange(route, &common, &trusted(root, route, &issuers)),
-            upstream: {
-                let digest = FieldDigest::new("obo-gateway/config/upstream/1");
-                let upstream = route.get("upstream").unwrap_or(&Value::Null);
-                reader.value(digest, "", upstream).finish()
-            },
+        let issuers: BTreeMap<usize, SettingsDigest> = trusted_issuers
+            .iter()
+            .map(|(position, issuer)| {
+                let add = |digest: &mut Fingerprinter<'_>| issuer.add_to(digest);
+                (*position, digest("obo-gateway/config/issuer/2", &add))
+            })
+            .collect();
+        let routes = routes.iter().map(|(position, route)| {
+            let exchange = digest("obo-gateway/config/exchange/2", &|exchange| {
+                exchange.value(&common.0);
+                add_trusted(route, trusted_issuers, &issuers, exchange);
+                if route.accepts_own_tokens() {
+                    // an own token may name its subject without the issuer if there is only one
+                    exchange.field("sole_issuer", &(*listed_issuers == 1));
+                }
+                route.add_to(exchange);
+            });
+            let upstream = digest("obo-gateway/config/upstream/2", &|upstream| {
+                route.upstream.add_to(upstream);
+            });
+            (*position, RouteFingerprints { exchange, upstream })
         });
-        let cache = FieldDigest::new("obo-gateway/config/cache/1");
-        let store = FieldDigest::new("obo-gateway/config/store/1");
         Self {
-            cache: reader.key(cache, root, "cache").finish(),
-            store: {
-                let digest = reader.key(store, root, "store");
-                let shared = root.get("store").and_then(|store| store.get("redis"));
-                // records on a server are sealed
-                let sealed = shared.and_then(|_| root.get("issuer")?.get("opaque_keys"));
-                reader
-                    .value(digest, "", sealed.unwrap_or(&Value::Null))
-                    .finish()
-            },
+            cache: digest("obo-gateway/config/cache/2", &|digest| cache.add_to(digest)),
+            store: digest("obo-gateway/config/store/2", &|digest| {
+                add_store(store.as_ref(), issuer.as_ref(), digest);
+            }),
             routes: routes.collect(),
             issuers,
         }
     }
 }
 
-/// Returns the fingerprints of the issuers that `route` accepts: of all issuers, if it lists none.
-fn trusted(root: &Mapping, route: &Value, issuers: &[Fingerprint]) -> Vec<Fingerprint> {
-    let exchange = route.get("exchange");
-    let accepts = exchange.and_then(|exchange| exchange.get("accepts"));
-    let named: Option<Vec<&Value>> = accepts
-        .and_then(Value::as_sequence)
-        .filter(|accepts| !accepts.is_empty())
-        .map(|accepts| {
-            accepts
-                .iter()
-                .filter_map(|item| item.get("issuer"))
-                .collect()
-        });
-    items(root, "trusted_issuers")
-        .zip(issuers)
-        .filter(|(issuer, _)| match (&named, issuer.get("name")) {
-            (Some(named), Some(name)) => named.contains(&name),
-            (Some(_), None) | (None, _) => true,
-        })
-        .map(|(_, fingerprint)| *fingerprint)
-        .collect()
+fn add_items<T: Fingerprint>(
+    name: &'static str,
+    items: &[(usize, T)],
+    fingerprint: &mut Fingerprinter<'_>,
+) {
+    fingerprint.field(name, &items.len());
+    for (_, item) in items {
+        item.add_to(fingerprint);
+    }
 }
 
-fn items<'a>(root: &'a Mapping, key: &str) -> impl Iterator<Item = &'a Value> {
-    let items = root.get(key).and_then(Value::as_sequence);
-    items.map(Vec::as_slice).unwrap_or_default().iter()
-}
-
-struct Reader<'a> {
-    base: &'a BaseDir,
-}
-
-impl Reader<'_> {
-    /// Returns the fingerprint of the settings that affect the tokens of every route.
-    fn common(&self, root: &Mapping) -> Fingerprint {
-        let mut digest = FieldDigest::new("obo-gateway/config/common/1");
-        for listener in items(root, "listeners") {
-            // the default resource of a route is derived from it
-            let url = listener.get("public_url").unwrap_or(&Value::Null);
-            digest = self.value(digest, "", url);
-        }
-        let mut sections: Vec<_> = named(root)
-            .filter(|(name, _)| !APART.contains(name))
-            .collect();
-        sections.sort_unstable_by_key(|(name, _)| *name);
-        for (name, section) in sections {
-            digest = match (name, section) {
-                ("issuer", Value::Mapping(issuer)) => self.mapping(digest, issuer, &KEYS),
-                (name, section) => self.value(digest.field(name.as_bytes()), name, section),
-            };
-        }
-        digest.finish()
-    }
-
-    fn exchange(
-        &self,
-        route: &Value,
-        common: &Fingerprint,
-        issuers: &[Fingerprint],
-    ) -> Fingerprint {
-        let digest = FieldDigest::new("obo-gateway/config/exchange/1").field(common);
-        let digest = issuers
-            .iter()
-            .fold(digest, |digest, issuer| digest.field(issuer));
-        match route.as_mapping() {
-            Some(route) => self.mapping(digest, route, &CARRIAGE),
-            None => self.value(digest, "", route),
-        }
-        .finish()
-    }
-
-    fn key(&self, digest: FieldDigest, mapping: &Mapping, key: &str) -> FieldDigest {
-        self.value(digest, key, mapping.get(key).unwrap_or(&Value::Null))
-    }
-
-    /// Adds `mapping` except for the keys in `without`, in an order that does not depend on the file.
-    fn mapping(&self, digest: FieldDigest, mapping: &Mapping, without: &[&str]) -> FieldDigest {
-        let mut members: Vec<_> = named(mapping)
-            .filter(|(name, _)| !without.contains(name))
-            .collect();
-        members.sort_unstable_by_key(|(name, _)| *name);
-        let digest = digest.field(b"mapping").field(&members.len().to_be_bytes());
-        members.into_iter().fold(digest, |digest, (name, value)| {
-            self.value(digest.field(name.as_bytes()), name, value)
-        })
-    }
-
-    /// Adds `value`, which is the value of `key`, and the contents of the file that it names, if it names one.
-    fn value(&self, digest: FieldDigest, key: &str, value: &Value) -> FieldDigest {
-        match value {
-            Value::Null => digest.field(b"null"),
-            Value::Bool(value) => digest.field(b"bool").field(&[u8::from(*value)]),
-            Value::Number(number) => digest.field(b"number").field(number.to_string().as_bytes()),
-            Value::String(text) => {
-                let digest = digest.field(b"text").field(text.as_bytes());
-                if names_a_file(key) {
-                    // a file that cannot be read is reported when its component is built
-                    let contents = std::fs::read(self.base.resolve(text.as_ref())).ok();
-                    digest
-                        .field(&[u8::from(contents.is_some())])
-                        .field(&contents.unwrap_or_default())
-                } else {
-                    digest
-                }
-            }
-            Value::Sequence(items) => {
-                let digest = digest.field(b"list").field(&items.len().to_be_bytes());
-                let add = |digest, item| self.value(digest, key, item);
-                items.iter().fold(digest, add)
-            }
-            Value::Mapping(mapping) => self.mapping(digest, mapping, &[]),
-            Value::Tagged(tagged) => self.value(digest.field(b"tagged"), key, &tagged.value),
+/// Adds the issuers that `route` accepts: all of them, if it lists none.
+fn add_trusted(
+    route: &RouteSettings,
+    trusted: &[(usize, IssuerSettings)],
+    fingerprints: &BTreeMap<usize, SettingsDigest>,
+    fingerprint: &mut Fingerprinter<'_>,
+) {
+    let accepts = route.exchange.as_ref().map(|exchange| &*exchange.accepts);
+    let accepts = accepts.unwrap_or_default();
+    for (position, issuer) in trusted {
+        let is_named = |accept: &AcceptSettings| accept.issuer == issuer.name;
+        if (accepts.is_empty() || accepts.iter().any(is_named))
+            && let Some(issuer) = fingerprints.get(position)
+        {
+            fingerprint.value(&issuer.0);
         }
     }
 }
 
-fn named(mapping: &Mapping) -> impl Iterator<Item = (&str, &Value)> {
-    mapping
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str()?, value)))
-}
-
-/// Returns `true` if the value of `key` is the path of a file whose contents matter.
-fn names_a_file(key: &str) -> bool {
-    matches!(
-        key,
-        "file" | "ca" | "client_ca" | "certificate" | "private_key"
-    ) || key.ends_with("_file")
+/// Adds the store. Records on a server are sealed.
+fn add_store(
+    store: Option<&StoreSettings>,
+    engine: Option<&EngineSettings>,
+    fingerprint: &mut Fingerprinter<'_>,
+) {
+    if let Some(store) = store {
+        store.add_to(fingerprint);
+        if store.redis.is_some() {
+            let keys = engine.map(|engine| &*engine.opaque_keys);
+            fingerprint.field("opaque_keys", keys.unwrap_or_default());
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    const FILE: &str = r#"
-listeners: [ { address: 127.0.0.1:0 } ]
-issuer: { url: https://gw.example, lifetime: 5m, signing_keys: [ { file: 1.pem } ] }
-trusted_issuers:
-  - { name: corp, issuer: https://corp.example, keys: { jwks_file: corp.json } }
-  - { name: other, issuer: https://other.example, keys: { discovery: true } }
-routes:
-  - { name: a, match: { prefix: /a }, upstream: { tls: { ca: ca.pem } }, exchange: { accepts: [ { issuer: corp } ], scope: { allow: [r, w] } } }
-  - { name: b, match: { prefix: /b }, upstream: {}, exchange: { accepts: [ { issuer: other } ] } }
-cache: { max_size: 1MiB }
-store: { embedded: { path: store } }
-"#;
-
-    /// Returns which fingerprints of `FILE` change with `text`: exchanges and upstreams of routes, issuers, cache,
-    /// store.
-    fn changed(base: &BaseDir, text: &str) -> String {
-        let fingerprints =
-            |text: &str| ConfigFingerprint::of(&Document::parse("f", text).unwrap(), base);
-        compare(&fingerprints(FILE), &fingerprints(text))
-    }
-
-    fn compare(before: &ConfigFingerprint, after: &ConfigFingerprint) -> String {
-        let mut found = Vec::new();
-        for (n, (a, b)) in before.routes.iter().zip(&after.routes).enumerate() {
-            found.push((a.exchange != b.exchange).then(|| format!("exchange {n}")));
-            found.push((a.upstream != b.upstream).then(|| format!("upstream {n}")));
-        }
-        for (n, (a, b)) in before.issuers.iter().zip(&after.issuers).enumerate() {
-            found.push((a != b).then(|| format!("issuer {n}")));
-        }
-        found.push((before.cache != after.cache).then(|| "cache".to_owned()));
-        found.push((before.store != after.store).then(|| "store".to_owned()));
-        found.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
-
-    #[test]
-    fn a_change_is_seen_where_it_matters_and_nowhere_else() {
-        let base = BaseDir::of_file(Path::new("/nonexistent/f"));
-        let with = |from: &str, to: &str| {
-            assert!(FILE.contains(from), "{from}");
-            changed(&base, &FILE.replace(from, to))
-        };
-        assert_eq!(with("[r, w]", "[r]"), "exchange 0");
-        assert_eq!(
-            with("upstream: {}", "upstream: { http2: true }"),
-            "upstream 1"
-        );
-        assert_eq!(
-            with("https://other.example", "https://o.example"),
-            "exchange 1, issuer 1"
-        );
-        assert_eq!(
-            with("lifetime: 5m", "lifetime: 4m"),
-            "exchange 0, exchange 1"
-        );
-        assert_eq!(with("1MiB", "2MiB"), "cache");
-        assert_eq!(with("path: store", "path: other"), "store");
-        assert_eq!(with("1.pem", "2.pem"), "");
-        assert_eq!(with("127.0.0.1:0", "127.0.0.1:1"), "");
-        // an unknown section may affect any token
-        assert_eq!(
-            with("cache:", "novelty: { a: b }\ncache:"),
-            "exchange 0, exchange 1"
-        );
-    }
-
-    #[test]
-    fn the_order_of_keys_is_no_change() {
-        let base = BaseDir::of_file(Path::new("/nonexistent/f"));
-        let moved = FILE.replace(
-            "match: { prefix: /b }, upstream: {}",
-            "upstream: {}, match: { prefix: /b }",
-        );
-        assert_ne!(moved, FILE);
-        assert_eq!(changed(&base, &moved), "");
-    }
-
-    #[test]
-    fn other_contents_of_a_file_that_is_named_are_a_change() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = BaseDir::of_file(&folder.path().join("f"));
-        let document = Document::parse("f", FILE).unwrap();
-        let before = ConfigFingerprint::of(&document, &base);
-        std::fs::write(folder.path().join("corp.json"), "{}").unwrap();
-        std::fs::write(folder.path().join("ca.pem"), "x").unwrap();
-        let after = ConfigFingerprint::of(&document, &base);
-        assert_eq!(compare(&before, &after), "exchange 0, upstream 0, issuer 0");
-    }
-}
+mod tests;

@@ -4,10 +4,11 @@
 //! A cache entry remains valid while its route keeps its generation. A route keeps it only if nothing has changed that
 //! affects its tokens.
 
-use super::fingerprints::{ConfigFingerprint, Fingerprint, RouteFingerprints};
+use super::fingerprints::{ConfigFingerprint, RouteFingerprints, SettingsDigest};
 use crate::{
     cache::ExchangeCache,
     exchange::EngineParts,
+    jose::Algorithm,
     proxy::{Hooks, Peers},
     route::Route,
     store::{OnceOnly, Stores},
@@ -42,8 +43,8 @@ pub struct Running {
 pub struct Memory {
     fingerprints: ConfigFingerprint,
     routes: HashMap<Box<str>, Known>,
-    /// The ids of the published keys.
-    keys: BTreeSet<Box<str>>,
+    /// The ids of the published keys, and the algorithm that each is published for.
+    keys: BTreeSet<(Box<str>, Algorithm)>,
     /// The highest generation that any route had.
     generation: u64,
 }
@@ -59,7 +60,8 @@ struct Known {
 pub(super) struct ReloadPlan<'a> {
     running: Option<&'a Running>,
     next: Memory,
-    /// `true` if a signing key was withdrawn, so that upstreams may no longer be able to verify earlier tokens.
+    /// `true` if a signing key was withdrawn or has another algorithm, so that upstreams may no longer be able to verify
+    /// earlier tokens.
     keys_gone: bool,
 }
 
@@ -98,7 +100,8 @@ impl<'a> ReloadPlan<'a> {
 
     /// Records the published keys of the new configuration.
     pub(super) fn keys(&mut self, engine: &EngineParts) {
-        self.next.keys = engine.keys.iter().map(|key| key.kid().into()).collect();
+        let published = engine.keys.iter().map(|key| (key.kid().into(), key.alg()));
+        self.next.keys = published.collect();
         self.keys_gone = self
             .running
             .is_some_and(|running| !running.memory.keys.is_subset(&self.next.keys));
@@ -107,9 +110,9 @@ impl<'a> ReloadPlan<'a> {
     /// Returns the running issuer `name`, which is listed at `position`, if nothing about it has changed.
     pub(super) fn issuer(&self, name: &str, position: usize) -> Option<Arc<TrustedIssuer>> {
         let running = self.running?;
-        let fingerprint = self.next.fingerprints.issuers.get(position)?;
-        let same = |other: &Fingerprint| other == fingerprint;
-        let unchanged = running.memory.fingerprints.issuers.iter().any(same);
+        let fingerprint = self.next.fingerprints.issuers.get(&position)?;
+        let same = |other: &SettingsDigest| other == fingerprint;
+        let unchanged = running.memory.fingerprints.issuers.values().any(same);
         let issuer = running
             .issuers
             .iter()
@@ -140,7 +143,12 @@ impl<'a> ReloadPlan<'a> {
     /// Assigns a generation to `route`: its current one if nothing has changed that affects its tokens, otherwise one
     /// that no route has had.
     pub(super) fn generation(&mut self, route: Route) -> Route {
-        let Some(fingerprints) = self.next.fingerprints.routes.get(route.position()).copied()
+        let Some(fingerprints) = self
+            .next
+            .fingerprints
+            .routes
+            .get(&route.position())
+            .copied()
         else {
             return route;
         };
@@ -166,7 +174,7 @@ impl<'a> ReloadPlan<'a> {
 
     /// Makes `route` use its running servers. Returns `true` if nothing about them has changed.
     pub(super) fn keep_peers(&self, route: &Route, peers: &mut Peers) -> bool {
-        let fingerprints = self.next.fingerprints.routes.get(route.position());
+        let fingerprints = self.next.fingerprints.routes.get(&route.position());
         let known = self.known(route.name());
         match (self.running, known, fingerprints) {
             (Some(running), Some(known), Some(fingerprints))

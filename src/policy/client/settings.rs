@@ -2,7 +2,7 @@
 
 use crate::{
     policy::{DetailsRule, Excess, ScopeRule},
-    settings::{HumanDuration, written_list},
+    settings::{Fingerprint, Fingerprinter, HumanDuration, fingerprint, written_list},
     token::{Audience, ScopeSet, TokenFormat},
     verify::ClientAuthenticationSettings,
 };
@@ -76,6 +76,28 @@ pub struct ClientSettings {
     pub introspects: Vec<Audience>,
 }
 
+fingerprint!(ClientSettings {
+    fields: [
+        id,
+        authentication,
+        accepts,
+        subject,
+        grants,
+        audiences,
+        audience_rule,
+        scope,
+        token_formats,
+        subjects_of,
+        authorization_details,
+        lifetime,
+        refresh,
+        chain,
+        resources,
+        impersonation,
+        introspects
+    ],
+});
+
 /// What a client may request at the token service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +110,8 @@ pub enum Grant {
     EntraObo,
 }
 
+fingerprint!(Grant = TokenExchange | RefreshToken | EntraObo);
+
 /// How the token service writes the subject of a client's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -97,6 +121,8 @@ pub enum ClientSubject {
     /// `<issuer name>:<sub>`, for example `corp:alice`.
     Qualified,
 }
+
+fingerprint!(ClientSubject = Same | Qualified);
 
 /// What limits the audiences of a token in addition to the client's list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -108,6 +134,8 @@ pub enum AudienceRule {
     /// The audience must also be in the subject token or the actor token.
     FromTokens,
 }
+
+fingerprint!(AudienceRule = Listed | FromTokens);
 
 /// The scopes that a client may get.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -127,6 +155,10 @@ pub struct ClientScopeSettings {
     pub excess: Excess,
 }
 
+fingerprint!(ClientScopeSettings {
+    fields: [allow, rule, rule_prefix, excess],
+});
+
 /// How long a client's refresh tokens are valid.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -138,6 +170,10 @@ pub struct RefreshSettings {
     pub absolute: HumanDuration,
 }
 
+fingerprint!(RefreshSettings {
+    fields: [idle, absolute],
+});
+
 /// Whether a client may exchange tokens that this gateway issued.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -145,6 +181,10 @@ pub struct ClientChainSettings {
     /// Lets the client exchange tokens that this gateway issued. Without it they are refused.
     pub accept_own: bool,
 }
+
+fingerprint!(ClientChainSettings {
+    fields: [accept_own],
+});
 
 /// Maps one `resource` to an audience (RFC 8707).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -156,6 +196,10 @@ pub struct ResourceSettings {
     pub audience: Audience,
 }
 
+fingerprint!(ResourceSettings {
+    fields: [resource, audience],
+});
+
 /// Which users actors may impersonate through a client. The directory must also give the actor a permission.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -166,6 +210,10 @@ pub struct ImpersonationSettings {
     #[schemars(length(min = 1))]
     pub subjects: Vec<ImpersonatedSubject>,
 }
+
+fingerprint!(ImpersonationSettings {
+    fields: [may_act_for, subjects],
+});
 
 /// How a request may identify the user to impersonate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
@@ -181,6 +229,8 @@ pub enum ImpersonatedSubject {
     UserId,
 }
 
+fingerprint!(ImpersonatedSubject = AccessToken | IdToken | Jwt | UserId);
+
 /// A list of names, or all names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
@@ -188,6 +238,15 @@ pub enum Names {
     Any,
     /// A list. The empty list contains no name.
     These(Vec<String>),
+}
+
+impl Fingerprint for Names {
+    fn add_to(&self, fingerprint: &mut Fingerprinter<'_>) {
+        match self {
+            Self::Any => fingerprint.value(b"any"),
+            Self::These(names) => names.add_to(fingerprint),
+        }
+    }
 }
 
 impl Names {

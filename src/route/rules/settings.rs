@@ -7,7 +7,7 @@ use super::{
         warn_of_a_written_secret, with_hyphens,
     },
 };
-use crate::settings::Building;
+use crate::settings::{Building, fingerprint};
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +24,11 @@ pub struct RequestSettings {
     pub headers: HeadersSettings,
 }
 
+fingerprint!(RequestSettings {
+    fields: [headers],
+    without: { [cookies]: "are forwarded next to the token" },
+});
+
 /// Headers that the gateway sets, forwards or removes on the way to the API.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +43,10 @@ pub struct HeadersSettings {
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub remove: Vec<String>,
 }
+
+fingerprint!(HeadersSettings {
+    without: { [set, pass, remove]: "are forwarded next to the token" },
+});
 
 /// A header that the gateway sets. It cannot be Authorization, Proxy-Authorization, Cookie or DPoP.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -59,6 +68,10 @@ pub struct ResponseSettings {
     #[schemars(inner(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")))]
     pub pass_headers: Vec<String>,
 }
+
+fingerprint!(ResponseSettings {
+    without: { [pass_headers]: "are returned to the client" },
+});
 
 impl RequestSettings {
     /// Checks the fields. Returns `None` if the route configures none.

@@ -4,7 +4,7 @@ use super::{
     Redis, Surroundings,
     connection::{Server, Topology},
 };
-use crate::settings::{Building, Effects, SecretSettings};
+use crate::settings::{Building, Effects, SecretSettings, fingerprint};
 use redis::{
     Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
     TlsCertificates, TlsMode,
@@ -38,6 +38,10 @@ pub struct RedisSettings {
     pub insecure: bool,
 }
 
+fingerprint!(RedisSettings {
+    fields: [url, cluster, sentinel, tls, insecure],
+});
+
 /// The master to ask the sentinels for, and how to authenticate to them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +53,10 @@ pub struct SentinelSettings {
     /// The password for the sentinels themselves.
     pub password: Option<SecretSettings>,
 }
+
+fingerprint!(SentinelSettings {
+    fields: [master, username, password],
+});
 
 /// How the certificates of Redis servers are verified, and the gateway's client certificate.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -62,6 +70,10 @@ pub struct RedisTlsSettings {
     /// A PEM file with the private key of the client certificate.
     pub private_key: Option<PathBuf>,
 }
+
+fingerprint!(RedisTlsSettings {
+    files: [ca, certificate, private_key],
+});
 
 /// The timeout for a node of a cluster.
 const WAIT: Duration = Duration::from_millis(800);

@@ -5,6 +5,7 @@ use crate::{
     clock::UnixTime,
     error_class::ErrorClass,
     jose::{Algorithm, FieldDigest, UnverifiedJws, VerifiedJws, normalized_typ},
+    settings::fingerprint,
     store::{OnceOnly, Use},
     token::{Claims, ClaimsError, RawToken},
     verify::KeyLease,
@@ -51,6 +52,8 @@ pub enum AssertionReuse {
     /// An assertion is accepted until it expires, for libraries that reuse assertions, such as Microsoft's MSAL.
     UntilExpiry,
 }
+
+fingerprint!(AssertionReuse = SingleUse | UntilExpiry);
 
 /// A JWT that is current, addressed to the gateway, and signed with its client's key.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::{
     clock::SharedClock,
     egress::{Egress, EgressTlsSettings},
     jose::SecretDigest,
-    settings::{Building, SecretSettings},
+    settings::{Building, SecretSettings, fingerprint},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,6 +47,22 @@ pub struct ClientAuthenticationSettings {
     pub san_email: Option<String>,
 }
 
+fingerprint!(ClientAuthenticationSettings {
+    fields: [
+        method,
+        secret,
+        jwks_uri,
+        tls,
+        assertion_reuse,
+        subject_dn,
+        san_dns,
+        san_uri,
+        san_ip,
+        san_email
+    ],
+    files: [jwks_file],
+});
+
 /// An authentication method at the token service, named as in the IANA registry of token endpoint authentication
 /// methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
@@ -64,6 +80,10 @@ pub enum ClientMethod {
     #[serde(rename = "none")]
     Public,
 }
+
+fingerprint!(
+    ClientMethod = ClientSecretBasic | ClientSecretPost | PrivateKeyJwt | TlsClientAuth | Public
+);
 
 impl ClientMethod {
     /// The name in configuration and metadata.

@@ -1,7 +1,7 @@
 //! The `directory` section of the configuration.
 
 use super::{Directory, FileDirectory};
-use crate::settings::Building;
+use crate::settings::{Building, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{path::PathBuf, sync::Arc};
@@ -13,6 +13,8 @@ pub struct DirectorySettings {
     /// A YAML file with a list of `users`. It is read at start and at each reload.
     pub file: PathBuf,
 }
+
+fingerprint!(DirectorySettings { files: [file] });
 
 impl DirectorySettings {
     /// Reads the file.
