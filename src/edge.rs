@@ -18,11 +18,11 @@ mod drain;
 mod guard;
 mod head;
 mod http2;
+mod inbound_request;
 mod intake;
 pub(crate) mod lease;
 mod listener;
 mod listener_state;
-mod request_state;
 mod socket;
 mod streams;
 mod threads;
@@ -54,8 +54,8 @@ pub use tls_error::TlsError;
 use crate::gate::GateError;
 use accept::Shared;
 use connection_limiter::ConnectionLimiter;
+use inbound_request::InboundRequest;
 use listener_state::ListenerState;
-use request_state::RequestState;
 use threads::Threads;
 
 /// The limits of every connection.
@@ -112,12 +112,12 @@ pub struct Drained {
 /// Returns why the request of the running task is refused, if it is. Every app calls this first: for a refused request,
 /// the parser has received a substitute head that no client sent.
 pub fn refusal() -> Option<GateError> {
-    RequestState::refusal_of_current()
+    InboundRequest::refusal_of_current()
 }
 
 /// Records that the request of the running task becomes a tunnel: the next write is the response that says so.
 pub(crate) fn open_tunnel() {
-    RequestState::open_current_tunnel();
+    InboundRequest::open_current_tunnel();
 }
 
 /// Creates the app for an edge. Limits what pingora leaves unlimited for HTTP/2 (its default header limit is 64 KiB).

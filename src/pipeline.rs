@@ -1,7 +1,7 @@
 //! The path of a request through all stages, on one screen.
 //!
-//! The pipeline takes a request head and returns an [`Admission`], which contains the one credential that may be
-//! attached to the request, or a [`Refusal`]. No stage can be skipped, because each type can be made only from the one
+//! The pipeline takes a request head and returns a [`Decision`], which contains the one credential that may be attached
+//! to the request, or a [`Refusal`]. No stage can be skipped, because each type can be made only from the one
 //! before it: `PresentedToken → SubjectToken → ExchangeRequest → PermittedExchange → TokenResponse → IssuedToken →
 //! ForwardCredential`.
 
@@ -12,7 +12,7 @@ mod renewal;
 mod request_record;
 mod target;
 
-pub use decision::{Admission, Authorized, Decided, PendingExchange};
+pub use decision::{Decision, Forward, OnBehalfOf, PendingExchange, Respond};
 pub use record::Recorder;
 pub use request_record::RequestRecord;
 
@@ -55,36 +55,26 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Runs all stages for a request head.
-    ///
-    /// # Errors
-    /// The refusal of the first stage that refuses.
-    pub async fn admit(
-        &self,
-        head: &Parts,
-        id: RequestId,
-        record: &mut RequestRecord<impl DecisionObserver>,
-    ) -> Result<Admission, Refusal> {
-        match self.decide(head, id, record)? {
-            Decided::Now(admission) => Ok(admission),
-            Decided::AfterExchange(pending) => self.conclude(head, pending, record).await,
-        }
-    }
-
     /// Runs the stages that do not wait for I/O. Most requests need no other stage.
-    ///
-    /// # Errors
-    /// The refusal of the first stage that refuses.
     pub fn decide(
         &self,
         head: &Parts,
         id: RequestId,
         record: &mut RequestRecord<impl DecisionObserver>,
-    ) -> Result<Decided, Refusal> {
+    ) -> Decision {
+        Decision::from(self.try_decide(head, id, record))
+    }
+
+    fn try_decide(
+        &self,
+        head: &Parts,
+        id: RequestId,
+        record: &mut RequestRecord<impl DecisionObserver>,
+    ) -> Result<Decision, Refusal> {
         let target = self.gate.pass(head)?;
         if let Some(asked) = preflight::answering(&self.routes, head, &target) {
             record.route = Some(Arc::clone(asked));
-            return Ok(Decided::Now(Admission::Preflight));
+            return Ok(Decision::Respond(Respond::Preflight));
         }
         let route = self
             .routes
@@ -95,7 +85,7 @@ impl Pipeline {
             Access::Public(public) => {
                 let unread = source::needles(&head.headers)?;
                 keep_out_of_target(&unread, head, &target, route)?;
-                return Ok(Decided::Now(Admission::Public(*public, unread)));
+                return Ok(Decision::Forward(Forward::Public(*public, unread)));
             }
             Access::Protected(stages) => stages,
         };
@@ -115,7 +105,7 @@ impl Pipeline {
             cold_path();
             let pending =
                 PendingExchange::new(id, route, stages, bearer.present()?, operation, key);
-            return Ok(Decided::AfterExchange(pending));
+            return Ok(Decision::Exchange(pending));
         };
         if let Some(due) = refresh {
             cold_path();
@@ -130,14 +120,14 @@ impl Pipeline {
             record.decision = Some(Arc::clone(credential.decision()));
             return Err(refusal);
         }
-        Ok(Decided::Now(Admission::Authorized(Authorized {
+        Ok(Decision::Forward(Forward::OnBehalfOf(OnBehalfOf {
             credential,
             operation,
             key,
         })))
     }
 
-    /// Makes the exchange and completes the admission of the request with this `head`.
+    /// Makes the exchange and completes the decision about the request with this `head`.
     ///
     /// # Errors
     /// The refusal of the exchange, or of a copy of the token in the request target.
@@ -146,7 +136,7 @@ impl Pipeline {
         head: &Parts,
         pending: PendingExchange,
         record: &mut RequestRecord<impl DecisionObserver>,
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Forward, Refusal> {
         let (route, operation, key) = (Arc::clone(&pending.route), pending.operation, pending.key);
         let credential = self
             .exchange(pending, ExchangeReason::FirstUse, record)
@@ -154,7 +144,7 @@ impl Pipeline {
         let target = self.gate.pass(head)?;
         record.decision = Some(Arc::clone(credential.decision()));
         keep_out_of_target(credential.presented().as_slice(), head, &target, &route)?;
-        Ok(Admission::Authorized(Authorized {
+        Ok(Forward::OnBehalfOf(OnBehalfOf {
             credential,
             operation,
             key,

@@ -35,7 +35,7 @@ use crate::{
     clock::SharedClock,
     rate_limit::RateLimiter,
     store::OnceOnly,
-    telemetry::{Decision, DecisionNames, Reason, RequestId},
+    telemetry::{DecisionNames, Reason, RequestId, TokenDecision},
 };
 use authentication::AuthenticatedClient;
 use bytes::Bytes;
@@ -148,7 +148,7 @@ impl TokenService {
     }
 
     /// Returns the response to a request with its whole body. The extensions of the response contain a [`Reason`] if it
-    /// is a refusal, and, once the client is authenticated, an `Arc` of a [`Decision`] that names the client and the
+    /// is a refusal, and, once the client is authenticated, an `Arc` of a [`TokenDecision`] that names the client and the
     /// subject.
     pub async fn end(
         &self,
@@ -252,12 +252,12 @@ impl TokenService {
 }
 
 /// Returns a decision that names only the caller, for the access log.
-fn called_by(client: &str) -> Arc<Decision> {
+fn called_by(client: &str) -> Arc<TokenDecision> {
     let names = DecisionNames {
         client_id: Some(client),
         ..DecisionNames::default()
     };
-    Arc::new(Decision::new(&names, &[]))
+    Arc::new(TokenDecision::new(&names, &[]))
 }
 
 /// Why a body was not read.

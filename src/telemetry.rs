@@ -22,7 +22,7 @@ mod trace_context;
 
 pub use access::{AccessField, AccessFields, AccessFieldsSettings, AccessLog, AccessRecord};
 pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, AuditedBy, Revoked};
-pub use decision::{Decision, DecisionNames};
+pub use decision::{DecisionNames, TokenDecision};
 pub use decisions::{Decisions, Found, Recorded, Remembered};
 pub use ids::{IdSource, RequestId, SpanId};
 pub use labels::{

@@ -1,7 +1,7 @@
 //! `GET /decisions/{request id}`: the decision on a recent request.
 
 use super::{Admin, JSON, answer, error, not_allowed};
-use crate::telemetry::{Decision, DecisionStep, Decisions, Found};
+use crate::telemetry::{DecisionStep, Decisions, Found, TokenDecision};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -60,7 +60,7 @@ fn told(admin: &Admin, found: &Found) -> Value {
 }
 
 /// Returns the checks that were made; the last one refused. A forwarded request has none: it passed all checks.
-fn steps(decision: &Decision) -> Vec<Value> {
+fn steps(decision: &TokenDecision) -> Vec<Value> {
     let last = decision.steps().len().saturating_sub(1);
     let steps = decision.steps().iter().enumerate();
     let told = |(position, step): (usize, &DecisionStep)| json!({"step": step.as_str(), "passed": position < last});

@@ -7,7 +7,7 @@ use crate::{
     settings::Percentage,
     source::{PresentedToken, TokenNeedle},
     store::{Lineage, Revocations},
-    telemetry::{Decision, DecisionNames},
+    telemetry::{DecisionNames, TokenDecision},
     verify::KeyLease,
 };
 use bytes::{BufMut, BytesMut};
@@ -30,7 +30,7 @@ pub(super) struct Entry {
     key_lease: KeyLease,
     lineage: Lineage,
     /// The subject, for the logs.
-    decision: Arc<Decision>,
+    decision: Arc<TokenDecision>,
     /// The epoch of the revocations at which the entry was last found not revoked.
     epoch: AtomicU64,
     presented: Option<TokenNeedle>,
@@ -169,7 +169,7 @@ fn refresh_from(now: UnixTime, end: UnixTime, ahead: Percentage) -> Option<UnixT
 }
 
 /// Returns the facts about the issued token for the logs.
-fn decision(issued: &IssuedToken) -> Decision {
+fn decision(issued: &IssuedToken) -> TokenDecision {
     let permitted = issued.permitted();
     let names = DecisionNames {
         issuer: Some(permitted.subject().issuer_name()),
@@ -179,7 +179,7 @@ fn decision(issued: &IssuedToken) -> Decision {
         actor: permitted.actors().current().map(|actor| &*actor.sub),
         jti: Some(issued.id()),
     };
-    Decision::new(&names, &[])
+    TokenDecision::new(&names, &[])
 }
 
 /// Returns `Bearer <token>`, marked sensitive so that no encoder indexes it and no formatter prints it.
@@ -229,7 +229,7 @@ impl ForwardCredential {
     }
 
     /// The decision about the subject, for the logs.
-    pub fn decision(&self) -> &Arc<Decision> {
+    pub fn decision(&self) -> &Arc<TokenDecision> {
         &self.0.decision
     }
 

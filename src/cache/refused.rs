@@ -2,7 +2,7 @@
 
 use crate::{
     error::Refusal,
-    telemetry::{Decision, Principal},
+    telemetry::{Principal, TokenDecision},
 };
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct RefusedExchange {
     /// The subject of the token; `None` if its signature was not verified.
     pub principal: Option<Arc<Principal>>,
     /// `None` if no check of the token was made.
-    pub decision: Option<Arc<Decision>>,
+    pub decision: Option<Arc<TokenDecision>>,
 }
 
 impl From<Refusal> for RefusedExchange {

@@ -1,7 +1,7 @@
 //! Guards the stream between a connection (plain or TLS) and the HTTP/1 parser. The parser gets one request at a time.
 //! A head is kept back until it is complete and its raw bytes have been checked; a body is passed exactly to its end. A
 //! head that exceeds its deadline closes the connection. A head that can be read in more than one way is replaced by a
-//! substitute, and [`RequestState`] reports to the app that the request is refused.
+//! substitute, and [`InboundRequest`] reports to the app that the request is refused.
 //!
 //! The deadline covers the whole head, not each read: from accept for the first one (including the TLS handshake), and
 //! from its first byte for every later one. The pause between two requests is limited by pingora's keep-alive timeout.
@@ -27,8 +27,8 @@ use tokio::time::{Sleep, sleep};
 use super::connection_limiter::ConnectionEvent;
 use super::drain::DrainSignal;
 use super::head::{Head, Progress};
+use super::inbound_request::InboundRequest;
 use super::intake::{Body, Intake, stand_in, take_in};
-use super::request_state::RequestState;
 use crate::edge::lease::Lease;
 use crate::gate::{GateError, wire::HeadFault};
 
@@ -50,7 +50,7 @@ pub(crate) struct Guard<S> {
     /// Bytes that the client sent beyond this request.
     ahead: Vec<u8>,
     /// The state of this request, which the app reads.
-    request: Arc<RequestState>,
+    request: Arc<InboundRequest>,
     /// `None` on HTTP/2, where each stream has a lease.
     lease: Option<Arc<Lease>>,
 }
@@ -128,7 +128,7 @@ impl<S: IO> Guard<S> {
     }
 
     /// Returns the state of the request in progress.
-    pub(crate) fn request(&self) -> Arc<RequestState> {
+    pub(crate) fn request(&self) -> Arc<InboundRequest> {
         Arc::clone(&self.request)
     }
 

@@ -6,9 +6,9 @@
 use super::{
     connection_limiter::ConnectionEvent,
     guard::{ConnectionLimits, KEEP_ALIVE_SECONDS},
+    inbound_request::InboundRequest,
     intake,
     lease::Lease,
-    request_state::RequestState,
 };
 use crate::gate::wire::HeadFault;
 use pingora::{
@@ -105,7 +105,7 @@ async fn record_refused<A>(app: &Arc<A>, digest: &Digest, shutdown: &ShutdownWat
 where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let request = Arc::new(RequestState::default());
+    let request = Arc::new(InboundRequest::default());
     request.refuse(HeadFault::Stream.into());
     let (mut nobody, stand_in) = duplex(RECORDED);
     // an error cannot occur: there is space, and the other side is here

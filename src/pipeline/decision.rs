@@ -2,6 +2,7 @@
 
 use crate::{
     cache::{AuthorizationContext, CacheKey, ForwardCredential},
+    error::Refusal,
     policy::OperationId,
     route::{Protected, Public, Route},
     source::{Bearer, PresentedToken, TokenNeedle},
@@ -9,34 +10,51 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// The result of the part of the pipeline that does not wait for I/O.
+/// What happens to a request.
 #[derive(Debug)]
-pub enum Decided {
-    /// The request is admitted.
-    Now(Admission),
-    /// The token has to be exchanged first.
-    AfterExchange(PendingExchange),
+pub enum Decision {
+    /// The gateway forwards it.
+    Forward(Forward),
+    /// The gateway itself responds.
+    Respond(Respond),
+    /// The token has to be exchanged first. [`Pipeline::conclude`](super::Pipeline::conclude) decides.
+    Exchange(PendingExchange),
 }
 
-/// The credential, or its intended absence, with which a request may be forwarded.
+/// The proof that a request may be forwarded.
 #[derive(Debug)]
-pub enum Admission {
-    /// The credential that replaces the presented token.
-    Authorized(Authorized),
+pub enum Forward {
+    /// With the credential that replaces the presented token.
+    OnBehalfOf(OnBehalfOf),
     /// The route is configured to need no token. The gateway removes any token that the client presents anyway,
     /// wherever it is in the request.
-    Public(Public, Vec<TokenNeedle>),
-    /// The request is a CORS preflight. The gateway responds by the CORS rules of the route and forwards nothing.
-    Preflight,
+    Public(#[allow(dead_code)] Public, Vec<TokenNeedle>), // a proof that is never read
 }
 
 /// The proof that the token of a request was exchanged.
 #[derive(Debug)]
-pub struct Authorized {
+pub struct OnBehalfOf {
     /// The credential to attach to the request.
     pub credential: ForwardCredential,
     pub(super) operation: Option<OperationId>,
     pub(super) key: CacheKey,
+}
+
+/// A response that the gateway itself sends.
+#[derive(Debug)]
+pub enum Respond {
+    /// The response of the token service, or one of its documents.
+    TokenService,
+    /// The response to a CORS preflight request, by the rules of the route.
+    Preflight,
+    /// A refusal.
+    Refusal(Refusal),
+}
+
+impl From<Result<Self, Refusal>> for Decision {
+    fn from(decided: Result<Self, Refusal>) -> Self {
+        decided.unwrap_or_else(|refusal| Self::Respond(Respond::Refusal(refusal)))
+    }
 }
 
 /// An exchange that has to be made for one request.

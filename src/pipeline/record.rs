@@ -6,8 +6,8 @@ use crate::{
     exchange::IssuedToken,
     route::{Access, Route},
     telemetry::{
-        AuditEvent, AuditLog, AuditedAct, Decision, DecisionObserver, DecisionStep,
-        ExchangeOutcome, Facts, Outcome, Principal, RequestId, ScopeSteps,
+        AuditEvent, AuditLog, AuditedAct, DecisionObserver, DecisionStep, ExchangeOutcome, Facts,
+        Outcome, Principal, RequestId, ScopeSteps, TokenDecision,
     },
     token::Claims,
 };
@@ -42,7 +42,7 @@ impl<W> RecordingObserver<W> {
 
     /// Returns the refused exchange with everything that was recorded about it.
     pub(super) fn refused(self, refusal: Refusal) -> RefusedExchange {
-        let decision = Decision::refused(self.principal.as_ref(), &self.steps);
+        let decision = TokenDecision::refused(self.principal.as_ref(), &self.steps);
         RefusedExchange {
             refusal,
             principal: self.principal.map(Arc::new),

@@ -1,6 +1,6 @@
 //! Exchanges that replace a cached credential: after the upstream refused it, and before it expires.
 
-use super::{Authorized, PendingExchange, Pipeline, RequestRecord};
+use super::{OnBehalfOf, PendingExchange, Pipeline, RequestRecord};
 use crate::{
     cache::{CacheKey, ExchangeReason, ForwardCredential, RefreshDue, Renewal},
     error::Refusal,
@@ -21,14 +21,14 @@ impl Pipeline {
         &self,
         head: &Parts,
         id: RequestId,
-        authorized: &mut Authorized,
+        refused: &mut OnBehalfOf,
         record: &mut RequestRecord,
     ) -> Option<Result<(), Refusal>> {
-        let Authorized {
+        let OnBehalfOf {
             credential,
             operation,
             key,
-        } = authorized;
+        } = refused;
         match self.cache.refused_by_downstream(key, credential) {
             Renewal::Pointless => None,
             Renewal::Exchange => {

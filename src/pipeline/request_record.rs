@@ -2,7 +2,7 @@
 
 use crate::{
     route::Route,
-    telemetry::{CacheResult, Decision},
+    telemetry::{CacheResult, TokenDecision},
 };
 use std::{
     sync::Arc,
@@ -21,7 +21,7 @@ pub struct RequestRecord<W = ()> {
     /// How long the request waited for an exchange.
     pub exchange: Option<Duration>,
     /// The decision about the token, unless the credential of the request contains it.
-    pub decision: Option<Arc<Decision>>,
+    pub decision: Option<Arc<TokenDecision>>,
     /// The observer of the exchange. Only `explain` uses one.
     pub observer: W,
 }

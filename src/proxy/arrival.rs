@@ -1,11 +1,11 @@
 //! Decides what is done with a request once its head is complete.
 //!
 //! The request is either forwarded, with the proof for that in its [`Context`], or the gateway sends a response itself.
-//! Most requests need no I/O for this decision: [`receive`] alone decides on them.
+//! Most requests need no I/O for this decision: [`decide`] alone decides on them.
 
 use super::{
     Hooks,
-    context::{Answered, Context, Progress},
+    context::{Context, RequestState},
     cors,
     ending::client_of,
     hygiene::{TRACEPARENT, forget_spelling},
@@ -15,125 +15,86 @@ use crate::{
     edge,
     error::Refusal,
     gate::{GateError, PathAmbiguity, check_host, wire},
-    pipeline::{Admission, Decided, PendingExchange},
-    telemetry::TraceContext,
+    pipeline::{Decision, RequestRecord, Respond},
+    telemetry::{DecisionObserver, RequestId, TraceContext},
 };
 use http::{Version, header};
 use pingora::{Result, http::RequestHeader, proxy::Session};
 use std::hint::cold_path;
 
-/// The kind of a request, which is determined before any other check.
-pub(super) enum FirstLook {
-    /// A request for the token service or for one of its documents.
-    Service,
-    /// A request that the pipeline decides on.
-    Request,
-    /// A request that is refused without further checks.
-    Refused(Refusal),
-}
-
 impl Hooks {
-    pub(super) fn first_look(&self, head: &RequestHeader) -> FirstLook {
+    /// Decides what happens to a request, as far as that is possible without waiting.
+    pub(super) fn decide(
+        &self,
+        head: &RequestHeader,
+        id: RequestId,
+        record: &mut RequestRecord<impl DecisionObserver>,
+    ) -> Decision {
         // the edge has checked the bytes of HTTP/1
         if head.version != Version::HTTP_11
             && head.version != Version::HTTP_10
             && let Err(error) = wire::check_parsed(head)
         {
-            return FirstLook::Refused(error.into());
+            return refuse(error);
         }
         if self.service.serves(head.uri.path()) {
             return match check_host(head) {
-                Ok(()) => FirstLook::Service,
-                Err(error) => FirstLook::Refused(error.into()),
+                Ok(()) => Decision::Respond(Respond::TokenService),
+                Err(error) => refuse(error),
             };
         }
         match origin_form(head) {
-            Ok(()) => FirstLook::Request,
-            Err(refusal) => FirstLook::Refused(refusal),
+            Ok(()) => self.pipeline.decide(head, id, record),
+            Err(error) => refuse(error),
         }
     }
 }
 
-/// The state of a request after its head was received.
-pub(super) enum Received {
-    /// What is done with the request is known.
-    Step(Step),
-    /// The token has to be exchanged first; the exchange decides.
-    Exchange(PendingExchange),
-}
-
-/// What is done with a request.
-pub(super) enum Step {
-    Forward,
-    Serve,
-    AnswerPreflight,
-    Refuse(Refusal),
-}
-
-/// Decides what is done with the request of `session`, as far as that is possible without waiting.
-pub(super) fn receive(session: &Session, ctx: &mut Context) -> Received {
+/// Decides what happens to the request of `session`, as far as that is possible without waiting.
+pub(super) fn decide(session: &Session, ctx: &mut Context) -> Decision {
     ctx.client = client_of(session);
     if let Some(error) = edge::refusal() {
         cold_path();
-        return Received::Step(Step::Refuse(error.into()));
+        return refuse(error);
     }
     let head = session.req_header();
     let trace = head.headers.get(TRACEPARENT);
     ctx.trace = trace.and_then(|value| TraceContext::parse(value.as_bytes()));
-    Received::Step(match ctx.hooks.first_look(head) {
-        FirstLook::Service => Step::Serve,
-        FirstLook::Refused(refusal) => Step::Refuse(refusal),
-        FirstLook::Request => match ctx.hooks.pipeline.decide(head, ctx.id, &mut ctx.record) {
-            Ok(Decided::Now(admission)) => Step::after(Ok(admission), ctx),
-            Ok(Decided::AfterExchange(pending)) => return Received::Exchange(pending),
-            Err(refusal) => Step::Refuse(refusal),
-        },
-    })
+    ctx.hooks.decide(head, ctx.id, &mut ctx.record)
 }
 
-impl Step {
-    fn after(admitted: Result<Admission, Refusal>, ctx: &mut Context) -> Self {
-        match admitted {
-            Ok(Admission::Authorized(authorized)) => {
-                ctx.progress = Progress::Authorized(authorized);
-                Self::Forward
-            }
-            Ok(Admission::Public(public, unread)) => {
-                ctx.progress = Progress::Public(public, unread);
-                Self::Forward
-            }
-            Ok(Admission::Preflight) => Self::AnswerPreflight,
-            Err(refusal) => Self::Refuse(refusal),
-        }
-    }
+fn refuse(error: impl Into<Refusal>) -> Decision {
+    Decision::Respond(Respond::Refusal(error.into()))
 }
 
-/// Completes the handling of a `received` request. Returns `true` if the response has been sent.
+/// Completes the handling of a request that is not forwarded at once. Returns `true` if the response has been sent.
 pub(super) async fn go_on(
-    received: Received,
+    decision: Decision,
     session: &mut Session,
     ctx: &mut Context,
 ) -> Result<bool> {
-    let step = match received {
-        Received::Step(step) => step,
-        Received::Exchange(pending) => {
+    let decided = match decision {
+        Decision::Forward(forward) => Ok(forward),
+        Decision::Respond(respond) => Err(respond),
+        Decision::Exchange(pending) => {
             let (head, record) = (session.req_header(), &mut ctx.record);
-            let admitted = ctx.hooks.pipeline.conclude(head, pending, record).await;
-            Step::after(admitted, ctx)
+            let concluded = ctx.hooks.pipeline.conclude(head, pending, record).await;
+            concluded.map_err(Respond::Refusal)
         }
     };
-    match step {
-        Step::Forward => {
+    match decided {
+        Ok(forward) => {
+            ctx.state = RequestState::Forwarding(forward);
             prepare(session);
             return Ok(false);
         }
         // boxed, so that the future of an exchange does not reserve memory for these
-        Step::Serve => Box::pin(token_service::answer(session, ctx)).await?,
-        Step::AnswerPreflight => {
-            ctx.progress = Progress::Answered(Answered::Preflight);
+        Err(Respond::TokenService) => Box::pin(token_service::answer(session, ctx)).await?,
+        Err(Respond::Preflight) => {
+            ctx.state = RequestState::Preflight;
             Box::pin(cors::answer_preflight(session, ctx)).await?;
         }
-        Step::Refuse(refusal) => {
+        Err(Respond::Refusal(refusal)) => {
             let answer = refusal.answer();
             ctx.refuse(refusal);
             Box::pin(respond::refuse(session, &answer, ctx)).await?;
@@ -155,12 +116,12 @@ pub(super) fn prepare(session: &mut Session) {
 
 /// Accepts only targets of the form `/path?query`, because only these are matched and forwarded. The edge has converted
 /// absolute targets to this form. Bytes that are not UTF-8 would be matched in another form than they are forwarded in.
-fn origin_form(head: &RequestHeader) -> Result<(), Refusal> {
+fn origin_form(head: &RequestHeader) -> Result<(), GateError> {
     if !head.raw_path().starts_with(b"/") {
-        return Err(GateError::AmbiguousPath(PathAmbiguity::NotAbsolute).into());
+        return Err(PathAmbiguity::NotAbsolute.into());
     }
     if !head.raw_path_is_utf8() {
-        return Err(GateError::AmbiguousPath(PathAmbiguity::NotUtf8).into());
+        return Err(PathAmbiguity::NotUtf8.into());
     }
     Ok(())
 }

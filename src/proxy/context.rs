@@ -5,11 +5,10 @@ use super::{
     fault::{Failure, Stage},
 };
 use crate::{
+    cache::ForwardCredential,
     edge::lease::{EndReason, LeaseGuard, Phase},
     error::Refusal,
-    pipeline::{Authorized, RequestRecord},
-    route::Public,
-    source::TokenNeedle,
+    pipeline::{Forward, RequestRecord},
     telemetry::{Reason, RequestId, TraceContext},
 };
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
@@ -27,7 +26,7 @@ pub struct Context {
     pub(super) hooks: Arc<Hooks>,
     pub(super) id: RequestId,
     pub(super) record: RequestRecord,
-    pub(super) progress: Progress,
+    pub(super) state: RequestState,
     pub(super) trace: Option<TraceContext>,
     /// The client's address.
     pub(super) client: Option<IpAddr>,
@@ -69,28 +68,19 @@ pub struct Context {
     pub(super) noted: bool,
 }
 
-/// The progress of a request. Only `Authorized` and `Public` permit that it is forwarded.
+/// What happens to a request. Only `Forwarding` permits that it is forwarded.
 #[derive(Debug)]
-pub(super) enum Progress {
-    /// The head has arrived.
+pub(super) enum RequestState {
+    /// Its head has arrived.
     Received,
-    /// The token was exchanged.
-    Authorized(Authorized),
-    /// The request is on a public route.
-    Public(#[allow(dead_code)] Public, Vec<TokenNeedle>), // a proof that is never read
-    /// The gateway itself sends the response.
-    Answered(Answered),
-}
-
-/// A response that the gateway itself sends.
-#[derive(Debug)]
-pub(super) enum Answered {
-    /// The response of the token service, with the reason if it is a refusal.
-    Service(StatusCode, Option<Reason>),
-    /// The response to a browser's preflight request.
-    Preflight,
-    /// A refusal.
+    /// It is forwarded, with this proof.
+    Forwarding(Forward),
+    /// The gateway refuses it.
     Refused(Refusal),
+    /// The gateway responds to a CORS preflight request.
+    Preflight,
+    /// The token service responded, with a reason if it refused.
+    TokenService(StatusCode, Option<Reason>),
 }
 
 impl Context {
@@ -99,7 +89,7 @@ impl Context {
             id: hooks.ids.request_id(),
             record: RequestRecord::since(hooks.clock.instant()),
             hooks,
-            progress: Progress::Received,
+            state: RequestState::Received,
             trace: None,
             client: None,
             sent: None,
@@ -125,20 +115,32 @@ impl Context {
 
     /// Returns the refusal that ended the request, if there is one.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
-        match &self.progress {
-            Progress::Answered(Answered::Refused(refusal)) => Some(refusal),
-            Progress::Answered(Answered::Service(..) | Answered::Preflight)
-            | Progress::Received
-            | Progress::Authorized(_)
-            | Progress::Public(..) => None,
+        match &self.state {
+            RequestState::Refused(refusal) => Some(refusal),
+            RequestState::Received
+            | RequestState::Forwarding(_)
+            | RequestState::Preflight
+            | RequestState::TokenService(..) => None,
+        }
+    }
+
+    /// Returns the credential that the request is forwarded with, if there is one.
+    pub(super) fn credential(&self) -> Option<&ForwardCredential> {
+        match &self.state {
+            RequestState::Forwarding(Forward::OnBehalfOf(proof)) => Some(&proof.credential),
+            RequestState::Forwarding(Forward::Public(..))
+            | RequestState::Received
+            | RequestState::Refused(_)
+            | RequestState::Preflight
+            | RequestState::TokenService(..) => None,
         }
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
-        if let Progress::Authorized(authorized) = &self.progress {
-            self.record.decision = Some(Arc::clone(authorized.credential.decision()));
+        if let Some(credential) = self.credential() {
+            self.record.decision = Some(Arc::clone(credential.decision()));
         }
-        self.progress = Progress::Answered(Answered::Refused(refusal));
+        self.state = RequestState::Refused(refusal);
     }
 
     /// Returns why the lease ended the request, if it did.
@@ -148,12 +150,8 @@ impl Context {
 
     /// Returns `true` if the request's credential has expired.
     pub(super) fn is_expired(&self) -> bool {
-        match &self.progress {
-            Progress::Authorized(authorized) => {
-                self.hooks.clock.now() >= authorized.credential.usable_until()
-            }
-            Progress::Received | Progress::Public(..) | Progress::Answered(_) => false,
-        }
+        self.credential()
+            .is_some_and(|credential| self.hooks.clock.now() >= credential.usable_until())
     }
 
     /// Keeps the parts of the head that the access log line needs, for a request that may have to be dropped.

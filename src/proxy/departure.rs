@@ -4,10 +4,13 @@
 //! credential is attached.
 
 use super::{
-    context::{Context, Progress, refused},
+    context::{Context, RequestState, refused},
     hygiene::{Outgoing, clean_request},
 };
-use crate::error::Refusal;
+use crate::{
+    error::Refusal,
+    pipeline::{Forward, OnBehalfOf},
+};
 use pingora::{Result, http::RequestHeader, proxy::Session};
 
 /// Builds the head of the next attempt.
@@ -16,17 +19,19 @@ use pingora::{Result, http::RequestHeader, proxy::Session};
 /// The request has neither a credential nor the proof that it needs none.
 pub(super) fn attach(session: &Session, head: &mut RequestHeader, ctx: &mut Context) -> Result<()> {
     // a request without either proof is refused: the missing case must not forward anything
-    let (authorization, presented) = match &ctx.progress {
-        Progress::Authorized(authorized) => {
-            let credential = &authorized.credential;
+    let (authorization, presented) = match &ctx.state {
+        RequestState::Forwarding(Forward::OnBehalfOf(OnBehalfOf { credential, .. })) => {
             let presented = credential.presented().map(std::slice::from_ref);
             (
                 Some(credential.authorization()),
                 presented.unwrap_or_default(),
             )
         }
-        Progress::Public(_, unread) => (None, unread.as_slice()),
-        Progress::Received | Progress::Answered(_) => {
+        RequestState::Forwarding(Forward::Public(_, unread)) => (None, unread.as_slice()),
+        RequestState::Received
+        | RequestState::Refused(_)
+        | RequestState::Preflight
+        | RequestState::TokenService(..) => {
             return Err(refused(ctx, Refusal::Fault));
         }
     };

@@ -3,7 +3,7 @@
 
 use super::{
     Serving,
-    context::{Context, Progress, refused},
+    context::{Context, RequestState, refused},
     cors,
     fault::{Failure, Stage},
     hygiene::{Follows, Look, Unfit, Unreadable, check_framing, clean_response, lead_back},
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     edge::lease::{Lease, Phase},
     error::{Refusal, UpstreamFault},
+    pipeline::Forward,
     source::TokenNeedle,
     telemetry::{LeakPlace, StatusClass},
 };
@@ -47,14 +48,14 @@ impl Serving {
                 .into(),
             );
         }
-        let Progress::Authorized(authorized) = &mut ctx.progress else {
+        let RequestState::Forwarding(Forward::OnBehalfOf(proof)) = &mut ctx.state else {
             return refused(ctx, Refusal::Fault);
         };
         let head = session.req_header();
         let renewed = ctx
             .hooks
             .pipeline
-            .renew(head, ctx.id, authorized, &mut ctx.record)
+            .renew(head, ctx.id, proof, &mut ctx.record)
             .await;
         match renewed {
             None => refused(ctx, UpstreamFault::Unauthorized.into()),
@@ -158,12 +159,9 @@ fn asked_host(session: &Session) -> Option<&str> {
 
 /// Returns the tokens that the upstream must not send to the client.
 fn tokens(ctx: &Context) -> [Option<&TokenNeedle>; 2] {
-    match &ctx.progress {
-        Progress::Authorized(authorized) => {
-            let credential = &authorized.credential;
-            [credential.issued(), credential.presented()]
-        }
-        Progress::Received | Progress::Public(..) | Progress::Answered(_) => [None, None],
+    match ctx.credential() {
+        Some(credential) => [credential.issued(), credential.presented()],
+        None => [None, None],
     }
 }
 

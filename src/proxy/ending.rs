@@ -1,7 +1,7 @@
 //! Counts and logs each request when it ends.
 
 use super::{
-    context::{Answered, Context, Progress},
+    context::{Context, RequestState},
     fault::Failure,
 };
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     error::Refusal,
     gate::{GateError, wire::HeadFault},
     source,
-    telemetry::{AccessRecord, CacheResult, Decision, Outcome, Reason, Recorded, Remembered},
+    telemetry::{AccessRecord, CacheResult, Outcome, Reason, Recorded, Remembered, TokenDecision},
 };
 use http::{HeaderMap, Request, StatusCode, Version, header};
 use pingora::{http::RequestHeader, proxy::Session};
@@ -126,12 +126,10 @@ pub(super) fn status_of(session: &Session, ctx: &Context) -> u16 {
 }
 
 /// Returns the decision about the token of a request, regardless of what happened to the request afterwards.
-fn decision(ctx: &Context) -> Option<&Arc<Decision>> {
-    match &ctx.progress {
-        Progress::Authorized(authorized) => Some(authorized.credential.decision()),
-        Progress::Received | Progress::Public(..) | Progress::Answered(_) => {
-            ctx.record.decision.as_ref()
-        }
+fn decision(ctx: &Context) -> Option<&Arc<TokenDecision>> {
+    match ctx.credential() {
+        Some(credential) => Some(credential.decision()),
+        None => ctx.record.decision.as_ref(),
     }
 }
 
@@ -185,28 +183,20 @@ const fn version(version: Version) -> &'static str {
 }
 
 fn outcome(ctx: &Context) -> (Outcome, Option<Reason>) {
-    if let (Progress::Authorized(_) | Progress::Public(..), Some(ended)) =
-        (&ctx.progress, ctx.ended())
-    {
-        cold_path();
-        return match ended {
-            EndReason::Expired => (Outcome::Ended, Some(Reason::TokenExpired)),
-            EndReason::Revoked => (Outcome::Ended, Some(Reason::TokenRevoked)),
-            EndReason::Quiet => (Outcome::UpstreamFailed, Some(Reason::UpstreamTimeout)),
-        };
-    }
-    match (&ctx.progress, ctx.client_gone) {
-        (Progress::Answered(Answered::Refused(refusal)), _) => {
-            (refusal.outcome(), Some(refusal.reason()))
+    match (&ctx.state, ctx.ended()) {
+        (RequestState::Forwarding(_), Some(ended)) => {
+            cold_path();
+            match ended {
+                EndReason::Expired => (Outcome::Ended, Some(Reason::TokenExpired)),
+                EndReason::Revoked => (Outcome::Ended, Some(Reason::TokenRevoked)),
+                EndReason::Quiet => (Outcome::UpstreamFailed, Some(Reason::UpstreamTimeout)),
+            }
         }
-        (Progress::Answered(Answered::Service(status, reason)), _) => {
-            (of_service(*status), *reason)
-        }
-        (Progress::Answered(Answered::Preflight), _) => (Outcome::Served, None),
-        (Progress::Authorized(_) | Progress::Public(..), false) => (Outcome::Forwarded, None),
-        (Progress::Authorized(_) | Progress::Public(..) | Progress::Received, _) => {
-            (Outcome::ClientGone, None)
-        }
+        (RequestState::Forwarding(_), None) if !ctx.client_gone => (Outcome::Forwarded, None),
+        (RequestState::Forwarding(_) | RequestState::Received, _) => (Outcome::ClientGone, None),
+        (RequestState::Refused(refusal), _) => (refusal.outcome(), Some(refusal.reason())),
+        (RequestState::TokenService(status, reason), _) => (of_service(*status), *reason),
+        (RequestState::Preflight, _) => (Outcome::Served, None),
     }
 }
 

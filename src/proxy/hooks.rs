@@ -4,9 +4,9 @@
 
 use super::{
     Serving,
-    arrival::{Received, Step, go_on, prepare, receive},
+    arrival::{decide, go_on, prepare},
     at_once::{self, Hook},
-    context::{Context, Progress, refused},
+    context::{Context, RequestState, refused},
     departure::attach,
     ending::{note_end, status_of},
     fault::{self, Attempt, Failure, Stage},
@@ -18,6 +18,7 @@ use crate::{
         lease::{EndReason, Lease},
     },
     error::{Refusal, UpstreamFault},
+    pipeline::Decision,
     verify::VerifyError,
 };
 use async_trait::async_trait;
@@ -107,13 +108,17 @@ impl ProxyHttp for Serving {
             session: &'r mut Session,
             ctx: &'c mut Self::CTX,
         ) -> Result<bool> {
-            let received = receive(session, ctx);
-            if let Received::Step(Step::Forward) = received {
-                prepare(session);
-                return at_once::no();
+            match decide(session, ctx) {
+                Decision::Forward(forward) => {
+                    ctx.state = RequestState::Forwarding(forward);
+                    prepare(session);
+                    at_once::no()
+                }
+                decision @ (Decision::Respond(_) | Decision::Exchange(_)) => {
+                    cold_path();
+                    Box::pin(go_on(decision, session, ctx))
+                }
             }
-            cold_path();
-            Box::pin(go_on(received, session, ctx))
         }
     }
 
@@ -227,7 +232,7 @@ impl ProxyHttp for Serving {
                 self.observe_upstream(head.status, ctx);
             }
             if head.status == StatusCode::UNAUTHORIZED
-                && matches!(ctx.progress, Progress::Authorized(_))
+                && ctx.credential().is_some()
             {
                 cold_path();
                 return Box::pin(async { Err(self.renew(session, ctx).await) });

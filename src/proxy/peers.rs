@@ -133,7 +133,7 @@ impl Peers {
             for (index, target) in balancer.targets.iter().enumerate() {
                 if target.is_named() {
                     self.unasked.send_modify(|names| *names += 1);
-                    let first = FirstLook(self.unasked.clone());
+                    let first = FirstLookup(self.unasked.clone());
                     io.spawn(keep_resolving(Arc::downgrade(balancer), index, first));
                 }
             }
@@ -178,15 +178,15 @@ impl Peers {
 }
 
 /// Counts a name as looked up when dropped, regardless of the result.
-struct FirstLook(watch::Sender<usize>);
+struct FirstLookup(watch::Sender<usize>);
 
-impl Drop for FirstLook {
+impl Drop for FirstLookup {
     fn drop(&mut self) {
         self.0.send_modify(|names| *names = names.saturating_sub(1));
     }
 }
 
-async fn keep_resolving(balancer: Weak<Balancer>, index: usize, first: FirstLook) {
+async fn keep_resolving(balancer: Weak<Balancer>, index: usize, first: FirstLookup) {
     let mut first = Some(first);
     while let Some(strong) = balancer.upgrade() {
         let Some(target) = strong.targets.get(index) else {

@@ -3,10 +3,10 @@
 //! The request passes through the same functions as a real one, in the same order, and stops before the upstream.
 //! Nothing is sent to an upstream.
 
-use super::{Hooks, arrival::FirstLook};
+use super::Hooks;
 use crate::{
     error::Refusal,
-    pipeline::{Admission, RequestRecord},
+    pipeline::{Decision, Forward, RequestRecord, Respond},
     sts::Peer,
     telemetry::DecisionObserver,
 };
@@ -41,6 +41,15 @@ pub enum RehearsedOutcome {
     Refused(Refusal),
 }
 
+impl From<Forward> for RehearsedOutcome {
+    fn from(forward: Forward) -> Self {
+        match forward {
+            Forward::OnBehalfOf(_) => Self::Forwarded,
+            Forward::Public(..) => Self::ForwardedBare,
+        }
+    }
+}
+
 /// The target cannot be part of a request line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a request line cannot contain this path and query")]
@@ -62,33 +71,31 @@ impl Hooks {
             head.append_header(name.clone(), value.clone())
                 .map_err(|_| NoRequest)?;
         }
-        let refusal = match self.first_look(&head) {
-            FirstLook::Service => {
-                let (peer, body) = (self.nobody(), Bytes::new());
-                let request = Request::from_parts(head.as_owned_parts(), body);
-                let answer = self.service.answer(request, &peer).await;
-                return Ok(RehearsedOutcome::Document(answer.status()));
-            }
-            FirstLook::Refused(refusal) => refusal,
-            FirstLook::Request => {
-                match self
-                    .pipeline
-                    .admit(&head, self.ids.request_id(), record)
-                    .await
-                {
-                    Ok(Admission::Authorized(_)) => return Ok(RehearsedOutcome::Forwarded),
-                    Ok(Admission::Public(..)) => return Ok(RehearsedOutcome::ForwardedBare),
-                    Ok(Admission::Preflight) => {
-                        let cors = record.route.as_ref().and_then(|route| route.cors());
-                        let origin = head.headers.get(header::ORIGIN);
-                        let fields = cors.map(|cors| cors.preflight(origin));
-                        return Ok(RehearsedOutcome::Preflight(fields.unwrap_or_default()));
-                    }
-                    Err(refusal) => refusal,
+        let respond = match self.decide(&head, self.ids.request_id(), record) {
+            Decision::Forward(forward) => return Ok(RehearsedOutcome::from(forward)),
+            Decision::Exchange(pending) => {
+                match self.pipeline.conclude(&head, pending, record).await {
+                    Ok(forward) => return Ok(RehearsedOutcome::from(forward)),
+                    Err(refusal) => Respond::Refusal(refusal),
                 }
             }
+            Decision::Respond(respond) => respond,
         };
-        Ok(RehearsedOutcome::Refused(refusal))
+        Ok(match respond {
+            Respond::TokenService => {
+                let (peer, body) = (self.nobody(), Bytes::new());
+                let request = Request::from_parts(head.as_owned_parts(), body);
+                let response = self.service.answer(request, &peer).await;
+                RehearsedOutcome::Document(response.status())
+            }
+            Respond::Preflight => {
+                let cors = record.route.as_ref().and_then(|route| route.cors());
+                let origin = head.headers.get(header::ORIGIN);
+                let fields = cors.map(|cors| cors.preflight(origin));
+                RehearsedOutcome::Preflight(fields.unwrap_or_default())
+            }
+            Respond::Refusal(refusal) => RehearsedOutcome::Refused(refusal),
+        })
     }
 
     /// Returns the peer of an imagined request.

@@ -2,13 +2,13 @@
 //! responses that [`TokenService`](crate::sts::TokenService) returns.
 
 use super::{
-    context::{Answered, Context, Progress},
+    context::{Context, RequestState},
     respond,
 };
 use crate::{
     edge::ClientCertificate,
     sts::{MAX_BODY, Peer, Unread},
-    telemetry::{Decision, Reason},
+    telemetry::{Reason, TokenDecision},
 };
 use http::{HeaderValue, header};
 use pingora::{Result, proxy::Session};
@@ -39,9 +39,9 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
         },
     };
     let reason = response.extensions().get::<Reason>().copied();
-    let decision = response.extensions_mut().remove::<Arc<Decision>>();
+    let decision = response.extensions_mut().remove::<Arc<TokenDecision>>();
     ctx.record.decision = decision;
-    ctx.progress = Progress::Answered(Answered::Service(response.status(), reason));
+    ctx.state = RequestState::TokenService(response.status(), reason);
     if let Ok(id) = HeaderValue::from_str(ctx.id.as_str()) {
         response.headers_mut().insert("x-request-id", id);
     }

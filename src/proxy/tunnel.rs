@@ -4,7 +4,7 @@
 
 use super::{
     Serving,
-    context::{Context, Progress, refused},
+    context::{Context, refused},
     media,
 };
 use crate::{
@@ -51,10 +51,7 @@ impl Serving {
             // the lease enforces both timeouts
             options.read_timeout = None;
         }
-        let credential = match &ctx.progress {
-            Progress::Authorized(authorized) => Some(authorized.credential.clone()),
-            Progress::Public(..) | Progress::Received | Progress::Answered(_) => None,
-        };
+        let credential = ctx.credential().cloned();
         // the previous attempt, if there was one, ends first: dropping its guard later would unregister this one
         drop(ctx.lease.take());
         ctx.lease = lease.map(|lease| lease.begin(credential, patience, self));

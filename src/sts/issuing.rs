@@ -15,7 +15,9 @@ use crate::{
     exchange::{Embedded, Exchanger, IssuedToken},
     policy::{AUTHORIZATION_DETAILS, Clients, PermittedExchange},
     store::{OnceOnly, Revocations},
-    telemetry::{AuditEvent, AuditLog, AuditedAct, Decision, DecisionNames, Reason, RequestId},
+    telemetry::{
+        AuditEvent, AuditLog, AuditedAct, DecisionNames, Reason, RequestId, TokenDecision,
+    },
     token::{Actor, RawToken, ScopeSet, TokenTypeUri},
     verify::{SubjectToken, Verifier},
 };
@@ -78,14 +80,14 @@ impl Who {
     }
 
     /// Returns the decision that refuses `client`, for the access log.
-    pub(super) fn refused(&self, client: &str) -> Arc<Decision> {
+    pub(super) fn refused(&self, client: &str) -> Arc<TokenDecision> {
         let names = DecisionNames {
             issuer: self.issuer.as_deref(),
             subject: self.subject.as_deref(),
             client_id: Some(client),
             ..DecisionNames::default()
         };
-        Arc::new(Decision::new(&names, &[]))
+        Arc::new(TokenDecision::new(&names, &[]))
     }
 }
 

@@ -11,7 +11,7 @@ mod writer;
 pub use fields::{AccessField, AccessFields, AccessFieldsSettings};
 
 use super::{
-    AccessSettings, CacheResult, Counter, Decision, Outcome, Reason, RequestId, TraceContext,
+    AccessSettings, CacheResult, Counter, Outcome, Reason, RequestId, TokenDecision, TraceContext,
     sink::LineSink,
 };
 use crate::{clock::SharedClock, settings::Building};
@@ -41,7 +41,7 @@ pub struct AccessRecord<'a> {
     /// The upstream server that the request was sent to, or would have been sent to.
     pub target: Option<SocketAddr>,
     /// The decision about its token.
-    pub decision: Option<&'a Decision>,
+    pub decision: Option<&'a TokenDecision>,
     /// A description for the operator of why the request was not forwarded.
     pub detail: Option<&'a str>,
     /// The version in the client's request line, for example `HTTP/1.1`.

@@ -24,7 +24,7 @@ pub struct DecisionNames<'a> {
 
 /// A decision about a token. It never contains the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct TokenDecision {
     /// `,"name":"value"` for each known name.
     text: Box<[u8]>,
     /// The end of each name's piece in the text.
@@ -38,7 +38,7 @@ const NAMES: [&str; 6] = ["issuer", "subject", "sub", "client_id", "actor", "jti
 /// The maximum length of each value in bytes, before escaping. A `jti` may contain a sealed lineage.
 const LONGEST: [usize; NAMES.len()] = [255, 255, 255, 255, 255, 1024];
 
-impl Decision {
+impl TokenDecision {
     /// Creates a decision about `names` that was made by `steps`.
     pub fn new(names: &DecisionNames<'_>, steps: &[DecisionStep]) -> Self {
         let values = [
@@ -147,7 +147,7 @@ mod tests {
         ) {
             let [issuer, subject, sub, client_id, actor, jti] = values.each_ref().map(Option::as_deref);
             let names = DecisionNames { issuer, subject, sub, client_id, actor, jti };
-            let decision = Decision::new(&names, &[]);
+            let decision = TokenDecision::new(&names, &[]);
             let all = read(decision.text());
             let mut pieces = Vec::new();
             for (position, name) in NAMES.iter().enumerate() {
@@ -176,7 +176,7 @@ mod tests {
             subject: Some("al\"ice".into()),
             client_id: None,
         };
-        let decision = Decision::refused(
+        let decision = TokenDecision::refused(
             Some(&principal),
             &[DecisionStep::Form, DecisionStep::Audience],
         );
@@ -192,7 +192,7 @@ mod tests {
             json!(decision.names()),
             json!({"issuer": "corp", "subject": "al\"ice"})
         );
-        assert_eq!(Decision::refused(None, &[]).text(), b"");
-        assert!(Decision::refused(None, &[]).names().is_empty());
+        assert_eq!(TokenDecision::refused(None, &[]).text(), b"");
+        assert!(TokenDecision::refused(None, &[]).names().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 //! token have a separate ring, so that a flood of them does not displace the others. Requests that were served from the
 //! cache are stored per thread and overwritten in place, which costs little and allocates nothing.
 
-use super::{Decision, Outcome, Reason, RequestId};
+use super::{Outcome, Reason, RequestId, TokenDecision};
 use std::{
     cell::RefCell,
     collections::VecDeque,
@@ -36,7 +36,7 @@ pub struct Recorded {
     /// The request's line of the access log.
     pub line: Box<[u8]>,
     /// The decision about its token.
-    pub decision: Option<Arc<Decision>>,
+    pub decision: Option<Arc<TokenDecision>>,
 }
 
 /// A request that was served from the cache.
@@ -51,7 +51,7 @@ pub struct Remembered {
     /// The time from the end of the request head to the end of the response.
     pub duration: Duration,
     /// The decision that was made when the token was exchanged.
-    pub decision: Option<Arc<Decision>>,
+    pub decision: Option<Arc<TokenDecision>>,
 }
 
 /// The stored facts about a request.
@@ -215,7 +215,7 @@ mod tests {
         Recorded {
             id,
             line: Box::from(*b"{}"),
-            decision: Some(Arc::new(Decision::new(&names, &[]))),
+            decision: Some(Arc::new(TokenDecision::new(&names, &[]))),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::telemetry::{
     CacheResult, Outcome, Reason,
-    decision::{Decision, bounded},
+    decision::{TokenDecision, bounded},
     json::{Stamp, decimal, escape, microseconds},
 };
 use std::{
@@ -264,7 +264,7 @@ impl LineEnd {
 }
 
 /// Appends the names of a decision, which were encoded when it was made.
-fn names(decision: &Decision, fields: AccessFields, out: &mut Vec<u8>) {
+fn names(decision: &TokenDecision, fields: AccessFields, out: &mut Vec<u8>) {
     if fields.has_whole_decision() {
         out.extend_from_slice(decision.text());
         return;

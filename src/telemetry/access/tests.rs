@@ -406,7 +406,7 @@ fn every_field_can_be_removed_and_those_that_are_not_usual_added() {
         actor: Some("gateway"),
         jti: Some("j"),
     };
-    let decision = crate::telemetry::Decision::new(&names, &[]);
+    let decision = crate::telemetry::TokenDecision::new(&names, &[]);
     let whole = AccessRecord {
         host: Some("a.example"),
         path: Some("/x"),

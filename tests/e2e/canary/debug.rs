@@ -2,19 +2,39 @@
 
 use super::traces::{Canary, Text};
 use crate::e2e::support::{Setup, Signer, install_crypto, lab};
-use http::Request;
+use http::{Request, request::Parts};
 use obo_gateway::{
     clock::{Clock, SystemClock, SystemRandomness},
     config::{Document, Surroundings, compose},
     exchange::IssuedToken,
-    pipeline::RequestRecord,
+    pipeline::{Decision, RequestRecord},
     policy::ExchangeRequest,
+    proxy::Hooks,
     route::Access,
     settings::{BaseDir, Effects, Findings},
     source,
 };
 use serde_json::json;
 use std::{fmt::Debug, fs, sync::Arc};
+
+/// Decides on a request whose token has to be exchanged, and prints what it consists of meanwhile.
+async fn forwarded(
+    hooks: &Hooks,
+    head: &Parts,
+    print: &mut impl FnMut(&dyn Debug),
+) -> RequestRecord {
+    let (pipeline, id) = (&hooks.pipeline, hooks.ids.request_id());
+    let mut record = RequestRecord::since(hooks.clock.instant());
+    let decision = pipeline.decide(head, id, &mut record);
+    print(&decision);
+    let Decision::Exchange(pending) = decision else {
+        panic!("nothing is cached yet")
+    };
+    let forward = pipeline.conclude(head, pending, &mut record).await;
+    print(&forward.unwrap());
+    print(&record);
+    record
+}
 
 #[tokio::test]
 async fn nothing_on_the_way_of_a_token_prints_it() {
@@ -73,12 +93,7 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     print(&presented);
     print(&presented.token());
     print(&source::TokenNeedle::of(presented.token()));
-    let pipeline = &configuration.hooks.pipeline;
-    let mut record = RequestRecord::since(configuration.hooks.clock.instant());
-    let id = configuration.hooks.ids.request_id();
-    let admission = pipeline.admit(&head, id, &mut record).await.unwrap();
-    print(&admission);
-    print(&record);
+    let record = forwarded(&configuration.hooks, &head, &mut print).await;
 
     let Access::Protected(stages) = record.route.as_ref().unwrap().access() else {
         panic!("the route is protected")

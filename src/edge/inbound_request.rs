@@ -11,17 +11,17 @@ use crate::gate::GateError;
 
 /// The state of the request in progress on an HTTP/1 connection.
 #[derive(Debug, Default)]
-pub(crate) struct RequestState {
+pub(crate) struct InboundRequest {
     is_refused: AtomicBool,
     refusal: Mutex<Option<GateError>>,
     tunnel: AtomicBool,
 }
 
 tokio::task_local! {
-    static CURRENT: Arc<RequestState>;
+    static CURRENT: Arc<InboundRequest>;
 }
 
-impl RequestState {
+impl InboundRequest {
     /// Serves a connection with this as the state of its requests.
     pub(crate) fn serve<F: Future>(self: Arc<Self>, serving: F) -> TaskLocalFuture<Arc<Self>, F> {
         CURRENT.scope(self, serving)
