@@ -36,11 +36,9 @@ clients name:
 demo *args:
     cargo run -- demo {{args}}
 
-# Renew the schema and the configuration reference, which are printed by the program
+# Renew the schema and the configuration reference, which a test generates from the settings types and compares
 docs:
-    cargo build
-    cargo run -q -- schema > docs/gateway.schema.json
-    cargo run -q -- schema --markdown > docs/configuration.md
+    UPDATE_DOCS=1 cargo test --test all _in_the_repository_
 
 # All checks that must pass before a change is merged
 ci:

@@ -71,11 +71,7 @@ enum Command {
     /// Revoke the tokens of a user, an actor, a session, an application or a key, or one token
     Revoke(revoke::Arguments),
     /// Print the JSON Schema of the configuration, for editors
-    Schema {
-        /// Print the configuration reference instead, for people
-        #[arg(long)]
-        markdown: bool,
-    },
+    Schema,
     /// Show what the gateway does: an identity provider, two APIs and a gateway, all on this machine
     Demo {
         /// Show it once and exit: status 0 if every check on the page succeeded
@@ -123,7 +119,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, io: &Runtime) -> Exit
             explain::explain(&asked, &file, &surroundings, io, &mut terminal)
         }
         Command::Revoke(asked) => revoke::revoke(&asked, &file, io, &mut terminal),
-        Command::Schema { markdown } => schema::schema(markdown, &mut terminal),
+        Command::Schema => schema::schema(&mut terminal),
         Command::Demo { once } => demo::demo(once, &surroundings, io, &mut terminal),
     }
 }
@@ -149,8 +145,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     let token_file = match &arguments.command {
         Some(Command::Explain(asked)) => asked.token_file(),
         Some(Command::Revoke(asked)) => asked.token_file(),
-        Some(Command::Run | Command::Check | Command::Schema { .. } | Command::Demo { .. })
-        | None => None,
+        Some(Command::Run | Command::Check | Command::Schema | Command::Demo { .. }) | None => None,
     };
     if ConfigFile::is_standard_input(&arguments.config)
         && token_file.is_some_and(ConfigFile::is_standard_input)

@@ -43,7 +43,7 @@ pub struct LimitsSettings {
     #[schemars(range(min = 1))]
     pub connections_per_address: usize,
     /// Limits of the token service.
-    pub token_service: TokenServiceLimits,
+    pub token_service: TokenServiceLimitsSettings,
 }
 
 fingerprint!(LimitsSettings {
@@ -57,7 +57,7 @@ fingerprint!(LimitsSettings {
 /// Limits of the token service. They do not apply to routes.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct TokenServiceLimits {
+pub struct TokenServiceLimitsSettings {
     /// Rate limit of the token service. Default: no limit.
     pub requests_per_second: RateSettings,
 }
@@ -71,7 +71,7 @@ impl Default for LimitsSettings {
             header_timeout: HumanDuration::from_secs(10),
             connections: 20_000,
             connections_per_address: 1_000,
-            token_service: TokenServiceLimits::default(),
+            token_service: TokenServiceLimitsSettings::default(),
         }
     }
 }

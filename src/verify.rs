@@ -37,7 +37,7 @@ pub use key_store::KeyLease;
 pub use known_as::KnownAsSettings;
 pub use own::{Origins, OwnTokens};
 pub use profile::ClientTerms;
-pub use roles::{RoleGrant, RoleSettings};
+pub use roles::{RoleGrantSettings, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
 pub use subject::{
     ActorToken, FamilySubject, Impersonator, RevocableToken, SubjectKindOfToken, SubjectToken,

@@ -11,5 +11,6 @@ mod files;
 mod links;
 mod names;
 mod openapi;
+mod reference;
 mod schema;
 mod words;

@@ -161,7 +161,6 @@ pub fn compose_after(
 
 /// Reads the top level. The schema uses the same function to collect the keys and their types.
 pub(super) fn read(top: &mut impl TopLevel) -> Read {
-    // first: the keys are documented in the order in which they are read
     let listeners = top.required_list("listeners");
     let admin = top.take_or_default("admin");
     let issuer = top.required("issuer");

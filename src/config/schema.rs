@@ -15,16 +15,10 @@ use serde_json::{Map, Value, json};
 
 /// Returns the schema as JSON.
 pub fn schema() -> Value {
-    described().0
-}
-
-/// Returns the schema, and the top-level keys in the order in which they are read.
-pub(super) fn described() -> (Value, Vec<&'static str>) {
     let mut collector = Collector {
         generator: SchemaSettings::draft2020_12().into_generator(),
         properties: Map::new(),
         required: Vec::new(),
-        order: Vec::new(),
         findings: Findings::default(),
     };
     drop(compose::read(&mut collector));
@@ -32,7 +26,6 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
         mut generator,
         properties,
         required,
-        order,
         ..
     } = collector;
     let definitions = generator.take_definitions(true);
@@ -48,7 +41,7 @@ pub(super) fn described() -> (Value, Vec<&'static str>) {
     });
     Written.transform(&mut schema);
     Tidy.transform(&mut schema);
-    (schema.to_value(), order)
+    schema.to_value()
 }
 
 /// Collects the keys that are read instead of reading them.
@@ -56,7 +49,6 @@ struct Collector {
     generator: SchemaGenerator,
     properties: Map<String, Value>,
     required: Vec<&'static str>,
-    order: Vec<&'static str>,
     findings: Findings,
 }
 
@@ -74,7 +66,6 @@ impl Collector {
 
     fn insert(&mut self, key: &'static str, schema: Schema) {
         self.properties.insert(key.to_owned(), schema.to_value());
-        self.order.push(key);
     }
 }
 

@@ -19,7 +19,7 @@ pub struct RoleSettings {
     pub claim: String,
     /// The scopes that each role grants. A role that is not listed grants nothing.
     #[schemars(length(min = 1))]
-    pub grants: Vec<RoleGrant>,
+    pub grants: Vec<RoleGrantSettings>,
 }
 
 fingerprint!(RoleSettings {
@@ -29,14 +29,14 @@ fingerprint!(RoleSettings {
 /// The scopes that one role grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RoleGrant {
+pub struct RoleGrantSettings {
     /// The role, compared exactly.
     pub role: String,
     /// The scopes that a user with this role has, in addition to the scopes in the token.
     pub scope: ScopeSet,
 }
 
-fingerprint!(RoleGrant {
+fingerprint!(RoleGrantSettings {
     fields: [role, scope],
 });
 
@@ -84,7 +84,7 @@ impl RoleSettings {
     }
 }
 
-fn check_grant(grant: &RoleGrant, again: bool, building: &mut Building<'_>) {
+fn check_grant(grant: &RoleGrantSettings, again: bool, building: &mut Building<'_>) {
     if grant.role.is_empty() {
         building.within("role", |b| {
             b.findings.error(

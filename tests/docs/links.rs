@@ -1,34 +1,16 @@
 //! Links between the documents are valid.
 
-use super::files::{path, text};
+use super::files::{pages, path, text};
 use std::{collections::BTreeSet, path::Path};
-
-const PAGES: [&str; 15] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "docs/README.md",
-    "docs/cache.md",
-    "docs/clients.md",
-    "docs/configuration.md",
-    "docs/deployment.md",
-    "docs/explain.md",
-    "docs/metrics.md",
-    "docs/refusals.md",
-    "docs/revocation.md",
-    "docs/token-service.md",
-    "docs/store.md",
-    "docs/token-forms.md",
-];
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading_that_exist() {
-    for page in PAGES {
-        for link in links(&text(page)) {
+    for page in pages() {
+        for link in links(&text(&page)) {
             let (file, place) = link.split_once('#').unwrap_or((&link, ""));
             let target = match file {
-                "" => path(page),
-                file => path(page).with_file_name("").join(file),
+                "" => path(&page),
+                file => path(&page).with_file_name("").join(file),
             };
             assert!(target.exists(), "{page}: {link}");
             if !place.is_empty() {

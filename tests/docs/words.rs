@@ -3,8 +3,7 @@
 //! Prose is every page but for its code, every comment in `src/`, and every text in a string literal that has a space in
 //! it, which operators and clients read.
 
-use super::files::{path, text};
-use std::{fs, path::Path};
+use super::files::{collect, pages, path, text};
 
 /// Each with the word to write instead. A word ends where its letters end.
 const RULED_OUT: [(&str, &str); 24] = [
@@ -33,34 +32,6 @@ const RULED_OUT: [(&str, &str); 24] = [
     ("has come to its end", "has expired"),
     ("goes without saying", "is implied"),
 ];
-
-/// Pages of prose.
-fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    collect(&path("docs"), "md", &mut pages);
-    collect(&path("examples"), "md", &mut pages);
-    pages
-}
-
-fn collect(folder: &Path, extension: &str, files: &mut Vec<String>) {
-    let root = path("");
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap().path();
-        if entry.is_dir() {
-            collect(&entry, extension, files);
-        } else if entry.extension().is_some_and(|found| found == extension) {
-            let name = entry.strip_prefix(&root).unwrap();
-            files.push(name.to_string_lossy().into_owned());
-        }
-    }
-}
 
 /// The prose of a page: each line with its number, without code.
 fn prose(page: &str) -> Vec<(usize, String)> {

@@ -62,7 +62,7 @@ impl<'a> Node<'a> {
         definitions
             .into_iter()
             .flatten()
-            .filter(|(name, value)| is_value(name, value))
+            .filter(|(_, value)| is_value(value))
             .map(|(name, value)| (name.as_str(), self.at(value, false)))
             .collect()
     }
@@ -192,7 +192,7 @@ impl<'a> Node<'a> {
     fn value_name(&self) -> Option<&'a str> {
         let name = reference(self.written)?;
         let definition = self.root.get("$defs")?.get(name)?;
-        is_value(name, definition).then_some(name)
+        is_value(definition).then_some(name)
     }
 
     /// Returns the choices, with the description of each.
@@ -239,14 +239,15 @@ fn something(schema: &Value) -> &Value {
         .unwrap_or(schema)
 }
 
-/// Returns `true` for named types that are neither settings, which have tables, nor enumerations, which are shown in
-/// place.
-fn is_value(name: &str, schema: &Value) -> bool {
+/// Returns `true` for named types that are neither enumerations, which are shown in place, nor mappings, which have tables
+/// there. A mapping with examples is used in many places.
+fn is_value(schema: &Value) -> bool {
     let is_choice = schema.get("enum").is_some()
         || schema
             .pointer("/oneOf/0/type")
             .is_some_and(|kind| kind == "string");
-    !name.ends_with("Settings") && !is_choice
+    let is_in_place = schema.get("properties").is_some() && schema.get("examples").is_none();
+    !is_in_place && !is_choice
 }
 
 fn text_of<'a>(first: &'a Value, second: &'a Value) -> &'a str {
