@@ -15,6 +15,7 @@ mod client_certificate;
 mod connection;
 mod connection_limiter;
 mod drain;
+mod events;
 mod guard;
 mod head;
 mod http2;
@@ -45,7 +46,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use client_certificate::ClientCertificate;
 pub use client_certificate::ClientTrust;
-pub use connection_limiter::{ConnectionEvent, ConnectionObserver};
+pub use events::{ConnectionEvent, ConnectionMetrics, ConnectionObserver};
 pub use http2::Http2;
 pub use listener::{InheritedSockets, ListenError, Listener};
 pub use tls::TlsTerms;

@@ -29,7 +29,7 @@ mod tunnel;
 
 pub use components::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
-pub use local::{AdminApp, Site, SiteApp, connection_metrics};
+pub use local::{AdminApp, Site, SiteApp};
 pub use peers::{Peers, UpstreamTlsError};
 pub use rehearsal::{ImaginedHead, NoRequest, RehearsedOutcome};
 pub use serving::Serving;

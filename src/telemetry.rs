@@ -26,9 +26,10 @@ pub use decision::{DecisionNames, TokenDecision};
 pub use decisions::{Decisions, Found, Recorded, Remembered};
 pub use ids::{IdSource, RequestId, SpanId};
 pub use labels::{
-    CacheResult, ConnectionEvent, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome,
-    StatusClass,
+    CacheResult, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome, StatusClass,
 };
+pub(crate) use labels::{Label, labels};
+pub(crate) use metrics::{ByLabel, Gauge};
 pub use metrics::{CertificateUse, Counter, Gauges, IssuerMetrics, Metrics, RouteMetrics};
 pub use observer::{DecisionObserver, DecisionStep, Facts, ScopeSteps};
 pub use principal::Principal;

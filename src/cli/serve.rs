@@ -12,8 +12,8 @@ use crate::{
     admin::Admin,
     config::{ConfigFile, Configuration, Running, Surroundings},
     edge::{
-        ConnectionEvent, ConnectionObserver, Drained, Edge, EdgeLimits, InheritedSockets,
-        ListenError, ThreadCount,
+        ConnectionEvent, ConnectionMetrics, ConnectionObserver, Drained, Edge, EdgeLimits,
+        InheritedSockets, ListenError, ThreadCount,
     },
     gate::LimitsSettings,
     proxy::{self, AdminApp, App, Serving, ShutdownSettings, ThreadSetting},
@@ -134,7 +134,7 @@ impl Gateway {
         let mut listeners = none.change(configuration.listeners, &mut inherited)?;
         let limits = edge_limits(&configuration.limits);
         let threads = configuration.runtime.threads;
-        let observer = proxy::connection_metrics(&configuration.metrics);
+        let observer = Arc::new(ConnectionMetrics::register(&configuration.metrics));
         let edge =
             Edge::start(limits, thread_count(threads), observer).map_err(StartError::System)?;
         let one = ThreadCount::Exactly(NonZeroUsize::MIN);

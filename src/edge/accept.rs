@@ -12,7 +12,8 @@ use pingora::apps::HttpServerApp;
 use tokio::net::TcpListener;
 
 use super::connection;
-use super::connection_limiter::{ConnectionEvent, ConnectionLimiter};
+use super::connection_limiter::ConnectionLimiter;
+use super::events::ConnectionEvent;
 use super::listener_state::ListenerState;
 use super::socket::Socket;
 use super::threads::Threads;
@@ -109,7 +110,7 @@ mod tests {
     use pingora::server::ShutdownWatch;
 
     use super::super::EdgeLimits;
-    use super::super::connection_limiter::ConnectionObserver;
+    use super::super::events::ConnectionObserver;
     use super::*;
 
     struct Closes;

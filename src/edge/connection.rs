@@ -10,7 +10,7 @@ use pingora::protocols::{ALPN, IO, Ssl};
 use pingora::server::ShutdownWatch;
 use tokio::time::sleep;
 
-use super::connection_limiter::ConnectionEvent;
+use super::events::ConnectionEvent;
 use super::guard::{ConnectionLimits, Guard, KEEP_ALIVE_SECONDS};
 use super::socket::Socket;
 use super::streams;

@@ -11,13 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-pub use crate::telemetry::ConnectionEvent;
-
-/// Counts connection events. Called on the threads that serve requests: it must not block.
-pub trait ConnectionObserver: Send + Sync {
-    /// Reports one event of one connection.
-    fn observe(&self, event: ConnectionEvent);
-}
+use super::events::{ConnectionEvent, ConnectionObserver};
 
 /// The open connections, in total and per address.
 pub(crate) struct ConnectionLimiter {

@@ -24,8 +24,8 @@ use pingora::protocols::IO;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::connection_limiter::ConnectionEvent;
 use super::drain::DrainSignal;
+use super::events::ConnectionEvent;
 use super::head::{Head, Progress};
 use super::inbound_request::InboundRequest;
 use super::intake::{Body, Intake, stand_in, take_in};

@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::EdgeLimits;
-use super::connection_limiter::ConnectionObserver;
 use super::drain::DrainSignal;
+use super::events::ConnectionObserver;
 use super::guard::ConnectionLimits;
 use super::tls::TlsTerms;
 

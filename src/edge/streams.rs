@@ -4,7 +4,7 @@
 //! stream gets a bare 400 or a reset, and no hook is called. Such streams are counted and logged here.
 
 use super::{
-    connection_limiter::ConnectionEvent,
+    events::ConnectionEvent,
     guard::{ConnectionLimits, KEEP_ALIVE_SECONDS},
     inbound_request::InboundRequest,
     intake,

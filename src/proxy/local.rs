@@ -1,11 +1,6 @@
 //! Sites that this process serves itself, such as the admin listener, and the metrics of the edge.
 
-use crate::{
-    admin::Admin,
-    edge::{self, ConnectionEvent, ConnectionObserver},
-    error::Refusal,
-    telemetry::Metrics,
-};
+use crate::{admin::Admin, edge, error::Refusal};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
@@ -112,17 +107,4 @@ fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> 
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
     answer
-}
-
-/// Returns an observer that counts connections in `metrics`.
-pub fn connection_metrics(metrics: &Metrics) -> Arc<dyn ConnectionObserver> {
-    Arc::new(Counting(metrics.clone()))
-}
-
-struct Counting(Metrics);
-
-impl ConnectionObserver for Counting {
-    fn observe(&self, event: ConnectionEvent) {
-        self.0.connection(event);
-    }
 }

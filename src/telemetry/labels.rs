@@ -1,7 +1,7 @@
 //! The label values of metrics and logs. All values come from these enums or from the configuration.
 
 /// A closed set of label values with indexes.
-pub(super) trait Label: Copy + Sized + 'static {
+pub(crate) trait Label: Copy + Sized + 'static {
     /// Every value, in the order of [`Label::index`].
     const ALL: &'static [Self];
 
@@ -12,6 +12,7 @@ pub(super) trait Label: Copy + Sized + 'static {
     fn index(self) -> usize;
 }
 
+/// Defines closed sets of label values.
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -32,7 +33,7 @@ macro_rules! labels {
             }
         }
 
-        impl Label for $name {
+        impl $crate::telemetry::Label for $name {
             const ALL: &'static [Self] = Self::ALL;
 
             fn as_str(self) -> &'static str {
@@ -45,6 +46,7 @@ macro_rules! labels {
         }
     };
 }
+pub(crate) use labels;
 
 labels! {
     /// The reason why a request was not forwarded, or its response not returned: `obo_denied_total{reason}` and the
@@ -293,30 +295,6 @@ labels! {
     }
 }
 
-labels! {
-    /// An event of a connection: `obo_connections{state}` and `obo_connection_events_total{event}`.
-    ConnectionEvent {
-        /// The connection was accepted, and counts as open.
-        Accepted = "accepted",
-        /// The connection was closed for any reason, and no longer counts as open.
-        Closed = "closed",
-        /// The connection exceeded `limits.connections`.
-        RefusedTotal = "refused_total",
-        /// The connection exceeded `limits.connections_per_address`.
-        RefusedAddress = "refused_address",
-        /// The request head did not arrive within `limits.header_timeout`.
-        HeadTimeout = "head_timeout",
-        /// The request head exceeded the size limit.
-        HeadTooLarge = "head_too_large",
-        /// The TLS handshake failed on either side.
-        HandshakeFailed = "handshake_failed",
-        /// The system had no file descriptor or memory for it.
-        AcceptFailed = "accept_failed",
-        /// The HTTP/2 library refused a stream before it became a request.
-        StreamRefused = "stream_refused",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,7 +322,6 @@ mod tests {
         check::<ExchangeOutcome>();
         check::<StatusClass>();
         check::<LeakPlace>();
-        check::<ConnectionEvent>();
         check::<ReloadOutcome>();
     }
 

@@ -12,15 +12,16 @@ mod process;
 mod route;
 
 pub use family::Counter;
+pub(crate) use family::{ByLabel, Gauge};
 pub use gauges::{CertificateUse, Gauges};
 pub use route::RouteMetrics;
 
 use super::{
-    labels::{ConnectionEvent, ReloadOutcome},
+    labels::{Label, ReloadOutcome},
     log::library_events,
 };
 use crate::clock::UnixTime;
-use family::{ByLabel, CounterFamily, Gauge, HistogramFamily};
+use family::{CounterFamily, HistogramFamily};
 use prometheus::{Registry, TextEncoder};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -53,8 +54,6 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     families: Arc<Families>,
-    open_connections: Gauge,
-    connection_events: ByLabel<ConnectionEvent>,
     reloads: ByLabel<ReloadOutcome>,
     last_reload_successful: Gauge,
     last_reload_success: Gauge,
@@ -94,16 +93,11 @@ pub struct IssuerMetrics {
 }
 
 impl Metrics {
-    /// Creates a registry with all metrics of this crate, the build version and the process metrics.
+    /// Creates a registry with the build version, the process metrics and the metrics of this module. Components can
+    /// register others.
     pub fn new() -> Self {
         let registry = Registry::new();
         let families = Arc::new(Families::register(&registry));
-        let connection_events = CounterFamily::register(
-            &registry,
-            "obo_connection_events_total",
-            "Connection events, by event.",
-            &["event"],
-        );
         let reloads = CounterFamily::register(
             &registry,
             "obo_config_reload_total",
@@ -124,13 +118,6 @@ impl Metrics {
         );
         register_process(&registry);
         Self(Arc::new(Inner {
-            open_connections: Gauge::register(
-                &registry,
-                "obo_connections",
-                "Connections by state.",
-                &[("state", "open")],
-            ),
-            connection_events: ByLabel::resolve(|event| connection_events.with(&[event])),
             reloads: ByLabel::resolve(|outcome| reloads.with(&[outcome])),
             last_reload_successful: Gauge::register(
                 &registry,
@@ -153,6 +140,17 @@ impl Metrics {
             families,
             registry,
         }))
+    }
+
+    /// Registers one counter for each value of `L`, for a component with metrics of its own. Each starts at zero.
+    pub(crate) fn counters<L: Label>(&self, name: &str, help: &str, label: &str) -> ByLabel<L> {
+        let family = CounterFamily::register(&self.0.registry, name, help, &[label]);
+        ByLabel::resolve(|value| family.with(&[value]))
+    }
+
+    /// Registers a gauge with constant labels, for a component with metrics of its own.
+    pub(crate) fn gauge(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Gauge {
+        Gauge::register(&self.0.registry, name, help, labels)
     }
 
     /// Returns the series of the route `name`.
@@ -214,22 +212,6 @@ impl Metrics {
     pub fn configured(&self, now: UnixTime) {
         self.0.last_reload_successful.set(1);
         self.0.last_reload_success.set(now.as_secs());
-    }
-
-    /// Counts an event of a connection, and the open connections.
-    pub fn connection(&self, event: ConnectionEvent) {
-        self.0.connection_events.inc(event);
-        match event {
-            ConnectionEvent::Accepted => self.0.open_connections.add(1),
-            ConnectionEvent::Closed => self.0.open_connections.add(-1),
-            ConnectionEvent::RefusedTotal
-            | ConnectionEvent::RefusedAddress
-            | ConnectionEvent::HeadTimeout
-            | ConnectionEvent::HeadTooLarge
-            | ConnectionEvent::HandshakeFailed
-            | ConnectionEvent::AcceptFailed
-            | ConnectionEvent::StreamRefused => {}
-        }
     }
 
     /// The counter of lost access log lines.

@@ -2,9 +2,10 @@
 
 use super::files::{path, text};
 use obo_gateway::clock::UnixTime;
+use obo_gateway::edge::{ConnectionEvent, ConnectionMetrics};
 use obo_gateway::telemetry::{
-    AccessField, CacheResult, CertificateUse, ConnectionEvent, DecisionStep, ExchangeOutcome,
-    LeakPlace, Metrics, Outcome, Reason, StatusClass,
+    AccessField, CacheResult, CertificateUse, DecisionStep, ExchangeOutcome, LeakPlace, Metrics,
+    Outcome, Reason, StatusClass,
 };
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -166,6 +167,7 @@ fn first_cells(page: &str) -> Vec<String> {
 /// Returns the metric families of a gateway after every event has occurred once.
 fn registered() -> BTreeSet<String> {
     let metrics = Metrics::new();
+    let _connections = ConnectionMetrics::register(&metrics);
     let route = metrics.route("orders");
     route.request(Outcome::Forwarded, Duration::ZERO);
     route.denied(Reason::Expired);

@@ -39,7 +39,7 @@ impl Counter {
 }
 
 /// One counter for each value of a closed set, by index.
-pub(super) struct ByLabel<L> {
+pub(crate) struct ByLabel<L> {
     counters: Box<[Counter]>,
     label: PhantomData<L>,
 }
@@ -57,7 +57,8 @@ impl<L: Label> ByLabel<L> {
         L::ALL.iter().for_each(|label| forget(label.as_str()));
     }
 
-    pub(super) fn inc(&self, label: L) {
+    /// Adds one to the counter of `label`.
+    pub(crate) fn inc(&self, label: L) {
         if let Some(counter) = self.counters.get(label.index()) {
             counter.inc();
         }
@@ -149,7 +150,8 @@ impl GaugeFamily {
     }
 }
 
-pub(super) struct Gauge(Option<IntGauge>);
+/// One gauge.
+pub(crate) struct Gauge(Option<IntGauge>);
 
 impl Gauge {
     pub(super) fn register(
@@ -167,13 +169,15 @@ impl Gauge {
         Self(gauge.filter(|gauge| registry.register(Box::new(gauge.clone())).is_ok()))
     }
 
-    pub(super) fn set(&self, value: i64) {
+    /// Replaces the value.
+    pub(crate) fn set(&self, value: i64) {
         if let Some(gauge) = &self.0 {
             gauge.set(value);
         }
     }
 
-    pub(super) fn add(&self, by: i64) {
+    /// Adds `by`, which may be negative.
+    pub(crate) fn add(&self, by: i64) {
         if let Some(gauge) = &self.0 {
             gauge.add(by);
         }

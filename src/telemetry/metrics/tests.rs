@@ -160,19 +160,6 @@ fn two_handles_of_one_route_count_together() {
 }
 
 #[test]
-fn open_connections_rise_and_fall_and_cut_ones_are_counted() {
-    let metrics = Metrics::new();
-    metrics.connection(ConnectionEvent::Accepted);
-    metrics.connection(ConnectionEvent::Accepted);
-    metrics.connection(ConnectionEvent::HeadTimeout);
-    metrics.connection(ConnectionEvent::Closed);
-    let text = metrics.render();
-    assert!(text.contains("obo_connections{state=\"open\"} 1"));
-    assert!(text.contains("obo_connection_events_total{event=\"accepted\"} 2"));
-    assert!(text.contains("obo_connection_events_total{event=\"head_timeout\"} 1"));
-}
-
-#[test]
 fn the_cache_gauges_show_what_the_cache_says_at_that_moment() {
     let metrics = Metrics::new();
     let size = Arc::new(std::sync::atomic::AtomicU64::new(7));
