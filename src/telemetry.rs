@@ -25,6 +25,8 @@ pub use audit::{AuditError, AuditEvent, AuditLog, AuditedAct, AuditedBy, Revoked
 pub use decision::{DecisionNames, TokenDecision};
 pub use decisions::{Decisions, Found, Recorded, Remembered};
 pub use ids::{IdSource, RequestId, SpanId};
+#[cfg(test)]
+pub(crate) use labels::testing;
 pub use labels::{
     CacheResult, ExchangeOutcome, LeakPlace, Outcome, Reason, ReloadOutcome, StatusClass,
 };

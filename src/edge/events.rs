@@ -78,10 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_event_is_a_label() {
+        crate::telemetry::testing::check::<ConnectionEvent>();
+    }
+
+    #[test]
     fn open_connections_rise_and_fall_and_every_event_is_counted_from_zero() {
         let metrics = Metrics::new();
         let connections = ConnectionMetrics::register(&metrics);
         let text = metrics.render();
+        assert!(text.contains("obo_connections{state=\"open\"} 0"));
         for event in ConnectionEvent::ALL {
             let series = format!(
                 "obo_connection_events_total{{event=\"{}\"}} 0",

@@ -38,19 +38,20 @@ pub(super) fn attach(session: &Session, head: &mut RequestHeader, ctx: &mut Cont
     let (Some(route), Some(authority)) = (&ctx.record.route, ctx.authority.take()) else {
         return Err(refused(ctx, Refusal::Fault));
     };
+    let trace = ctx.trace.map(|trace| trace.child(&ctx.hooks.ids));
     let outgoing = Outgoing {
         route,
         authorization,
         presented,
-        authority,
-        client: ctx.client,
+        authority: &authority,
+        client: ctx.client.as_ref(),
         encrypted: session
             .digest()
             .is_some_and(|digest| digest.ssl_digest.is_some()),
-        id: ctx.id,
-        trace: ctx.trace.map(|trace| (trace, trace.child(&ctx.hooks.ids))),
+        id: &ctx.id,
+        trace: trace.as_ref(),
     };
-    clean_request(head, outgoing)?;
+    clean_request(head, &outgoing)?;
     ctx.sent = Some(ctx.hooks.clock.instant());
     Ok(())
 }

@@ -295,25 +295,27 @@ labels! {
     }
 }
 
+/// A check of closed sets for the tests of every layer that defines some.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod testing {
+    use super::Label;
     use std::collections::HashSet;
 
-    fn check<L: Label>() {
+    pub(crate) fn check<L: Label>() {
         let mut seen = HashSet::new();
         for (position, label) in L::ALL.iter().enumerate() {
+            let text = label.as_str();
             assert_eq!(label.index(), position);
-            assert!(seen.insert(label.as_str()), "{}", label.as_str());
-            assert!(
-                label
-                    .as_str()
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-            );
+            assert!(seen.insert(text), "{text}");
+            let snake_case = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            assert!(text.bytes().all(snake_case), "{text}");
         }
     }
+}
 
+#[cfg(test)]
+mod tests {
+    use super::{testing::check, *};
     #[test]
     fn every_label_is_snake_case_unique_and_stands_at_its_index() {
         check::<Reason>();

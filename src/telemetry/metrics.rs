@@ -6,6 +6,7 @@
 //! routes cost little. Its refusals are created one reason at a time. Observing allocates nothing. If a reload removes
 //! a route or an issuer, its series are removed after its last request.
 
+mod durations;
 mod family;
 mod gauges;
 mod process;
@@ -27,7 +28,6 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
 };
 
 /// From half a millisecond to the longest usual wait for a response, in seconds.
@@ -333,10 +333,6 @@ impl IssuerMetrics {
     pub fn token_refused(&self) {
         self.token_refused.inc();
     }
-}
-
-fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     route::{Route, UpstreamHost},
     source::TokenNeedle,
-    telemetry::{LeakPlace, RequestId, TraceContext, TraceParent},
+    telemetry::{LeakPlace, RequestId, TraceParent},
 };
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use pingora::{ErrorType, OrErr, Result, http::RequestHeader};
@@ -33,11 +33,11 @@ pub(in crate::proxy) struct Outgoing<'a> {
     /// Finds copies of the presented token.
     pub(in crate::proxy) presented: &'a [TokenNeedle],
     /// The Host field that names the target.
-    pub(in crate::proxy) authority: HeaderValue,
-    pub(in crate::proxy) client: Option<IpAddr>,
+    pub(in crate::proxy) authority: &'a HeaderValue,
+    pub(in crate::proxy) client: Option<&'a IpAddr>,
     pub(in crate::proxy) encrypted: bool,
-    pub(in crate::proxy) id: RequestId,
-    pub(in crate::proxy) trace: Option<(TraceContext, TraceParent)>,
+    pub(in crate::proxy) id: &'a RequestId,
+    pub(in crate::proxy) trace: Option<&'a TraceParent>,
 }
 
 /// Builds the outgoing head from a copy of the incoming one.
@@ -46,7 +46,7 @@ pub(in crate::proxy) struct Outgoing<'a> {
 /// head, such as the spelling of names and of the target, is not forwarded.
 pub(in crate::proxy) fn clean_request(
     head: &mut RequestHeader,
-    outgoing: Outgoing<'_>,
+    outgoing: &Outgoing<'_>,
 ) -> Result<()> {
     let respelled = respelled_target(&head.uri, outgoing.route)?;
     let mut parts = taken(head);
@@ -61,23 +61,20 @@ pub(in crate::proxy) fn clean_request(
         cold_path();
         (terms, parts.headers.clone())
     });
-    drop_fields(&mut parts.headers, &outgoing);
+    let host = match outgoing.route.upstream().host() {
+        UpstreamHost::Target => Some(outgoing.authority),
+        UpstreamHost::Named(name) => Some(name),
+        UpstreamHost::Preserve => None,
+    };
+    let passed = pass_fields(&mut parts.headers, host, outgoing);
     parts.headers.reserve(OWN_FIELDS);
-    // all values of the field are replaced or removed
-    match outgoing.authorization {
-        // the value was marked sensitive when it was created
-        Some(authorization) => {
-            let field = header::AUTHORIZATION;
-            parts.headers.insert(field, authorization.clone());
-        }
-        None => {
-            cold_path();
-            parts.headers.remove(header::AUTHORIZATION);
-        }
-    }
-    set_fields(&mut parts.headers, &outgoing);
-    let host = outgoing.route.upstream().host();
-    set_host(&mut parts.headers, asked, outgoing.authority, host);
+    set_authorization(
+        &mut parts.headers,
+        passed.credentials,
+        outgoing.authorization,
+    );
+    set_host(&mut parts.headers, host, asked, passed);
+    set_fields(&mut parts.headers, outgoing);
     if let Some((terms, received)) = received {
         cold_path();
         let presented = outgoing.presented;
@@ -104,13 +101,34 @@ fn taken(head: &mut RequestHeader) -> Parts {
     parts
 }
 
-/// Drops the fields that may not be forwarded, each with all its values, except Authorization.
-fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
-    let mut dropped: Vec<HeaderName> = Vec::new();
+/// What [`pass_fields`] found.
+#[derive(Debug, Default)]
+struct Passed {
+    /// The number of Authorization fields.
+    credentials: usize,
+    /// The number of Host fields that were replaced.
+    hosts: usize,
+    /// The first of them.
+    host: Option<HeaderValue>,
+}
+
+/// Drops the fields that may not be forwarded, each with all its values. Replaces the values of Authorization by the
+/// credential of the request, and those of Host by `host`, in place: nearly every request has both, and this costs less
+/// than searching for them.
+fn pass_fields(
+    fields: &mut HeaderMap,
+    host: Option<&HeaderValue>,
+    outgoing: &Outgoing<'_>,
+) -> Passed {
+    let (mut passed, mut dropped) = (Passed::default(), Vec::<HeaderName>::new());
     let read_by_source = outgoing.route.credential_fields();
-    for (name, value) in &*fields {
+    for (name, value) in fields.iter_mut() {
         if name == header::AUTHORIZATION {
-            // nearly every request has it; the caller replaces or removes it afterwards
+            passed.credentials += 1;
+            if let Some(authorization) = outgoing.authorization {
+                // the value was marked sensitive when it was created
+                *value = authorization.clone();
+            }
             continue;
         }
         let untraced = outgoing.trace.is_none() && (name == TRACEPARENT || name == TRACESTATE);
@@ -126,10 +144,30 @@ fn drop_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
             cold_path();
             outgoing.route.metrics().leak(LeakPlace::RequestHeader);
             dropped.push(name.clone());
+        } else if let (true, Some(host)) = (name == header::HOST, host) {
+            passed.hosts += 1;
+            let asked = mem::replace(value, host.clone());
+            passed.host.get_or_insert(asked);
         }
     }
     for name in dropped {
         fields.remove(name);
+    }
+    passed
+}
+
+/// Makes `authorization` the only Authorization field, after [`pass_fields`] has replaced the values of all there were.
+fn set_authorization(fields: &mut HeaderMap, replaced: usize, authorization: Option<&HeaderValue>) {
+    match (authorization, replaced) {
+        (Some(_), 1) => {}
+        (Some(authorization), _) => {
+            cold_path();
+            fields.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        (None, _) => {
+            cold_path();
+            fields.remove(header::AUTHORIZATION);
+        }
     }
 }
 
@@ -167,25 +205,26 @@ fn respell(target: &Uri, route: &Route) -> Result<Respelled> {
     Ok(Respelled { target, authority })
 }
 
-/// Sets the Host field, and X-Forwarded-Host to the host that the client named (`authority`, or else its Host field).
+/// Makes `host` the only Host field, after [`pass_fields`] has replaced the values of all there were, and sets
+/// X-Forwarded-Host to the host that the client named: `asked`, or else its Host field. Without `host`, the upstream
+/// receives the host that the client named.
 fn set_host(
     fields: &mut HeaderMap,
-    authority: Option<HeaderValue>,
-    target: HeaderValue,
-    host: &UpstreamHost,
+    host: Option<&HeaderValue>,
+    asked: Option<HeaderValue>,
+    passed: Passed,
 ) {
-    let host = match host {
-        UpstreamHost::Preserve => {
-            if let Some(asked) = authority.or_else(|| fields.get(header::HOST).cloned()) {
-                fields.insert(header::HOST, asked);
-            }
-            return;
+    let Some(host) = host else {
+        if let Some(asked) = asked {
+            fields.insert(header::HOST, asked);
         }
-        UpstreamHost::Target => target,
-        UpstreamHost::Named(name) => name.clone(),
+        return;
     };
-    let field = fields.insert(header::HOST, host);
-    if let Some(asked) = authority.or(field) {
+    if passed.hosts != 1 {
+        cold_path();
+        fields.insert(header::HOST, host.clone());
+    }
+    if let Some(asked) = asked.or(passed.host) {
         fields.insert(X_FORWARDED_HOST, asked);
     }
 }
@@ -202,7 +241,7 @@ fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     if let Ok(id) = HeaderValue::from_bytes(outgoing.id.digits()) {
         fields.insert(X_REQUEST_ID, id);
     }
-    let parent = outgoing.trace.as_ref().map(|(_, parent)| parent.as_str());
+    let parent = outgoing.trace.map(TraceParent::as_str);
     if let Some(Ok(parent)) = parent.map(HeaderValue::from_str) {
         fields.insert(TRACEPARENT, parent);
     }
@@ -210,16 +249,16 @@ fn set_fields(fields: &mut HeaderMap, outgoing: &Outgoing<'_>) {
 
 /// Returns an address as a header value. Each thread caches the last one, because clients, and even more so load
 /// balancers, send many requests.
-fn text_of(address: IpAddr) -> Option<HeaderValue> {
+fn text_of(address: &IpAddr) -> Option<HeaderValue> {
     thread_local! {
         static LAST: RefCell<Option<(IpAddr, HeaderValue)>> = const { RefCell::new(None) };
     }
     LAST.with_borrow_mut(|last| match last {
-        Some((known, text)) if *known == address => Some(text.clone()),
+        Some((known, text)) if known == address => Some(text.clone()),
         _ => {
             cold_path();
             let text = HeaderValue::from_str(&address.to_string()).ok()?;
-            *last = Some((address, text.clone()));
+            *last = Some((*address, text.clone()));
             Some(text)
         }
     })

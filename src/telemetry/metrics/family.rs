@@ -3,10 +3,11 @@
 //! The names and labels are constants of this crate (a test renders all of them), so failures do not happen in
 //! practice. A metric must never refuse a request or cause a panic.
 
+use super::durations::{Durations, DurationsBuilder};
 use crate::telemetry::labels::Label;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::MetricVec, proto::MetricType,
 };
 use std::{marker::PhantomData, time::Duration};
 
@@ -88,17 +89,17 @@ impl CounterFamily {
 }
 
 /// One histogram of durations.
-pub(super) struct Timing(Option<Histogram>);
+pub(super) struct Timing(Option<Durations>);
 
 impl Timing {
     pub(super) fn observe(&self, duration: Duration) {
         if let Some(histogram) = &self.0 {
-            histogram.observe(super::seconds(duration));
+            histogram.observe(duration);
         }
     }
 }
 
-pub(super) struct HistogramFamily(Option<HistogramVec>);
+pub(super) struct HistogramFamily(Option<MetricVec<DurationsBuilder>>);
 
 impl HistogramFamily {
     pub(super) fn register(
@@ -108,8 +109,11 @@ impl HistogramFamily {
         labels: &[&str],
         buckets: &[f64],
     ) -> Self {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        let family = HistogramVec::new(options, labels).ok();
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        let options = HistogramOpts::new(name, help)
+            .buckets(buckets.to_vec())
+            .variable_labels(labels);
+        let family = MetricVec::create(MetricType::HISTOGRAM, DurationsBuilder, options).ok();
         Self(family.filter(|family| registry.register(Box::new(family.clone())).is_ok()))
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::telemetry::labels::{
     CacheResult, ExchangeOutcome, LeakPlace, Outcome, Reason, StatusClass,
 };
+use std::time::Duration;
 
 fn observe_everything(metrics: &Metrics, route: &RouteMetrics) {
     let moment = Duration::from_micros(300);
@@ -43,7 +44,6 @@ fn every_family_is_rendered_with_its_promised_labels() {
         "obo_leak_blocked_total{place=\"response_head\",route=\"orders\"} 1",
         "obo_subject_tokens_total{issuer=\"corp\",outcome=\"accepted\"} 1",
         "obo_jwks_refresh_total{issuer=\"corp\",outcome=\"failed\"} 1",
-        "obo_connections{state=\"open\"} 0",
         "obo_log_dropped_total 3",
         concat!(
             "obo_build_info{version=\"",
