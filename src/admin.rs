@@ -78,7 +78,7 @@ impl Admin {
     }
 
     /// Handles one request.
-    pub async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    pub async fn respond(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if request.uri().path() == REVOCATIONS {
             revocations::respond(self, request).await
         } else {
@@ -103,15 +103,15 @@ impl Admin {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return not_allowed("GET, HEAD", "only GET and HEAD are allowed");
         }
-        let mut answer = match document {
-            Document::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
-            Document::Health => answer(StatusCode::OK, JSON, r#"{"alive":true}"#.to_owned()),
+        let mut response = match document {
+            Document::Metrics => response(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
+            Document::Health => response(StatusCode::OK, JSON, r#"{"alive":true}"#.to_owned()),
             Document::Readiness => self.readiness(admitted),
         };
         if request.method() == Method::HEAD {
-            *answer.body_mut() = Bytes::new();
+            *response.body_mut() = Bytes::new();
         }
-        answer
+        response
     }
 
     fn readiness(&self, admitted: Admitted) -> Response<Bytes> {
@@ -129,7 +129,7 @@ impl Admin {
             members.insert("waiting_for".to_owned(), json!(waiting_for));
             members.insert("draining".to_owned(), json!(report.draining));
         }
-        answer(status, JSON, body.to_string())
+        response(status, JSON, body.to_string())
     }
 }
 
@@ -160,43 +160,43 @@ fn refusal(refused: Refused) -> Response<Bytes> {
             },
         ),
         Refused::TokenMissing | Refused::TokenWrong => {
-            let mut answer = error(
+            let mut response = error(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
                 "the admin token is required",
             );
-            answer.headers_mut().insert(
+            response.headers_mut().insert(
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"obo-gateway admin\""),
             );
-            answer
+            response
         }
     }
 }
 
 fn not_allowed(allowed: &'static str, description: &'static str) -> Response<Bytes> {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut answer = error(status, "method_not_allowed", description);
-    answer
+    let mut response = error(status, "method_not_allowed", description);
+    response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
-    answer
+    response
 }
 
 fn error(status: StatusCode, code: &str, description: &str) -> Response<Bytes> {
     let body = json!({ "error": code, "error_description": description });
-    answer(status, JSON, body.to_string())
+    response(status, JSON, body.to_string())
 }
 
-fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::new());
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+fn response(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    *answer.body_mut() = Bytes::from(body);
-    answer
+    *response.body_mut() = Bytes::from(body);
+    response
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ impl ExchangeCache {
     }
 
     /// Evicts a credential that the upstream refused, unless the result is [`Renewal::Pointless`].
-    pub fn refused_by_downstream(&self, key: &CacheKey, credential: &ForwardCredential) -> Renewal {
+    pub fn refused_by_upstream(&self, key: &CacheKey, credential: &ForwardCredential) -> Renewal {
         let entry = credential.entry();
         let now = self.inner.clock.instant();
         if entry
@@ -253,7 +253,7 @@ pub enum ExchangeReason {
     /// No usable entry was cached.
     FirstUse,
     /// The upstream refused the cached credential.
-    DownstreamRefused,
+    UpstreamRefused,
     /// The cached entry expires soon.
     RefreshAhead,
 }

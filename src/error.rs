@@ -4,13 +4,13 @@
 //! every reason why a token is not acceptable, so that an attacker learns nothing from a response. The reason goes to the log
 //! and the metrics.
 
-mod answer;
 #[cfg(test)]
 mod every;
 mod reason;
+mod response;
 mod table;
 
-pub use answer::{Answer, Challenge};
+pub use response::{Challenge, ErrorResponse};
 
 use crate::{
     exchange::ExchangeError,
@@ -88,8 +88,8 @@ pub enum UpstreamFault {
 
 impl Refusal {
     /// The response to the client.
-    pub fn answer(&self) -> Answer {
-        table::answer(self)
+    pub fn response(&self) -> ErrorResponse {
+        table::response(self)
     }
 
     /// The reason for metrics and logs.
@@ -101,7 +101,7 @@ impl Refusal {
     pub fn outcome(&self) -> Outcome {
         if matches!(self, Self::Upstream(_) | Self::Leak(_)) {
             Outcome::UpstreamFailed
-        } else if self.answer().status.is_client_error() {
+        } else if self.response().status.is_client_error() {
             Outcome::Refused
         } else {
             Outcome::Unavailable

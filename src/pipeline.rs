@@ -72,7 +72,7 @@ impl Pipeline {
         record: &mut RequestRecord<impl DecisionObserver>,
     ) -> Result<Decision, Refusal> {
         let target = self.gate.pass(head)?;
-        if let Some(asked) = preflight::answering(&self.routes, head, &target) {
+        if let Some(asked) = preflight::responding(&self.routes, head, &target) {
             record.route = Some(Arc::clone(asked));
             return Ok(Decision::Respond(Respond::Preflight));
         }

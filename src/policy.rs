@@ -12,13 +12,13 @@ mod delegation;
 mod direct;
 mod lifetime;
 mod naming;
+mod observed;
 mod operation;
 mod permit;
 mod requested;
 mod scope;
 mod scope_map;
 mod settings;
-mod told;
 
 pub use authorization_details::{AUTHORIZATION_DETAILS, DetailsRule};
 pub use claims::{ClaimPolicy, ClaimSettings};

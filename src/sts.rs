@@ -5,7 +5,6 @@
 //! once, with one method, before its parameters are evaluated; the grants get the proof of that. Responses of the
 //! endpoints repeat nothing of the request and must not be stored. The metadata lists only endpoints that are enabled.
 
-mod answer;
 mod authentication;
 mod description;
 mod document;
@@ -21,14 +20,15 @@ mod issuing;
 mod metadata;
 mod protected_resource;
 mod refused;
+mod response;
 mod revocation;
 
-pub use answer::TokenAnswer;
 pub use documents::Documents;
 pub use families::Families;
 pub use form::MAX_BODY;
 pub use introspection::Introspection;
 pub use issuing::Issuing;
+pub use response::TokenEndpointResponse;
 pub use revocation::Revoking;
 
 use crate::{
@@ -134,7 +134,7 @@ impl TokenService {
     /// The complete response, if the body is not needed.
     pub fn begin(&self, head: &Parts, peer: &Peer) -> Result<Expected, Box<Response<Bytes>>> {
         let Some(endpoint) = self.endpoint(head.uri.path()) else {
-            return Err(Box::new(self.documents.answer(head)));
+            return Err(Box::new(self.documents.respond(head)));
         };
         let begun = self
             .service
@@ -158,8 +158,8 @@ impl TokenService {
         peer: &Peer,
     ) -> Response<Bytes> {
         let mut caller = None;
-        let answered = self.answer_form(expected.0, head, body, peer, &mut caller);
-        let mut response = answered.await.unwrap_or_else(|error| error.response());
+        let responded = self.respond_to_form(expected.0, head, body, peer, &mut caller);
+        let mut response = responded.await.unwrap_or_else(|error| error.response());
         if let Some(client) = &caller {
             // a grant may have stored a decision with the subject of the refused token already
             let extensions = response.extensions_mut();
@@ -169,20 +169,20 @@ impl TokenService {
     }
 
     /// Handles a request whose body was read already.
-    pub async fn answer(&self, request: Request<Bytes>, peer: &Peer) -> Response<Bytes> {
+    pub async fn respond(&self, request: Request<Bytes>, peer: &Peer) -> Response<Bytes> {
         let (head, body) = request.into_parts();
         match self.begin(&head, peer) {
             Ok(expected) => self.end(expected, &head, &body, peer).await,
-            Err(answer) => *answer,
+            Err(response) => *response,
         }
     }
 
     /// Returns the response to a request whose body was not read.
-    pub fn answer_unread(&self, why: Unread) -> Response<Bytes> {
+    pub fn respond_unread(&self, why: Unread) -> Response<Bytes> {
         OAuthError::unread(why).response()
     }
 
-    async fn answer_form(
+    async fn respond_to_form(
         &self,
         endpoint: Endpoint,
         head: &Parts,
@@ -207,12 +207,12 @@ impl TokenService {
         } = &self.service;
         let policy = client.policy();
         match endpoint {
-            Endpoint::Token => Ok(grants::answer(issuing, policy, &form, peer).await),
+            Endpoint::Token => Ok(grants::respond(issuing, policy, &form, peer).await),
             Endpoint::Introspect => {
                 let accept = head.headers.get(header::ACCEPT);
                 Ok(introspection.introspect(policy, form.token()?, accept))
             }
-            Endpoint::Revoke => revocation::answer(revoking, issuing, policy, &form, peer).await,
+            Endpoint::Revoke => revocation::respond(revoking, issuing, policy, &form, peer).await,
             Endpoint::Authorize => Err(OAuthError::unsupported_response_type()),
         }
     }

@@ -1,6 +1,6 @@
 //! `GET /decisions/{request id}`: the decision on a recent request.
 
-use super::{Admin, JSON, answer, error, not_allowed};
+use super::{Admin, JSON, error, not_allowed, response};
 use crate::telemetry::{DecisionStep, Decisions, Found, TokenDecision};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -27,10 +27,10 @@ pub(super) fn respond(admin: &Admin, method: &Method, id: &str) -> Response<Byte
             "this gateway has no such request: another gateway handled it, it has not ended yet, or newer requests replaced it",
         );
     };
-    answer(StatusCode::OK, JSON, told(admin, &found).to_string())
+    response(StatusCode::OK, JSON, described(admin, &found).to_string())
 }
 
-fn told(admin: &Admin, found: &Found) -> Value {
+fn described(admin: &Admin, found: &Found) -> Value {
     match found {
         Found::Recorded(recorded) => {
             let line: Value = serde_json::from_slice(&recorded.line).unwrap_or_default();
@@ -63,6 +63,6 @@ fn told(admin: &Admin, found: &Found) -> Value {
 fn steps(decision: &TokenDecision) -> Vec<Value> {
     let last = decision.steps().len().saturating_sub(1);
     let steps = decision.steps().iter().enumerate();
-    let told = |(position, step): (usize, &DecisionStep)| json!({"step": step.as_str(), "passed": position < last});
-    steps.map(told).collect()
+    let described = |(position, step): (usize, &DecisionStep)| json!({"step": step.as_str(), "passed": position < last});
+    steps.map(described).collect()
 }

@@ -4,9 +4,9 @@
 //! text without a preflight request, and preflight requests are refused.
 
 use super::{
-    Admin, JSON, answer,
+    Admin, JSON,
     entrance::{Credential, Purpose},
-    error, not_allowed, refusal,
+    error, not_allowed, refusal, response,
     revocation::{AskedToLift, AskedToRevoke, Caller, NotDone, Page},
 };
 use bytes::Bytes;
@@ -48,7 +48,7 @@ pub(super) async fn respond(admin: &Admin, request: &Request<Bytes>) -> Response
         );
     }
     match perform(admin, request, credential).await {
-        Ok(done) => answer(StatusCode::OK, JSON, done.to_string()),
+        Ok(done) => response(StatusCode::OK, JSON, done.to_string()),
         Err(why) => not_done(&why),
     }
 }
@@ -115,15 +115,15 @@ fn not_done(why: &NotDone) -> Response<Bytes> {
         ),
         NotDone::Store(cause) => {
             tracing::error!(%cause, "a revocation could not be written or lifted");
-            let mut answer = error(
+            let mut response = error(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 "the store cannot be written: the change is not confirmed",
             );
-            answer
+            response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            answer
+            response
         }
         NotDone::NotOnRecord | NotDone::LiftNotOnRecord => error(
             StatusCode::SERVICE_UNAVAILABLE,

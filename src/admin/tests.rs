@@ -49,11 +49,11 @@ fn admin(terms: AdminTerms) -> Admin {
     )
 }
 
-fn answered(admin: &Admin, request: &Request<Bytes>) -> Response<Bytes> {
+fn respond(admin: &Admin, request: &Request<Bytes>) -> Response<Bytes> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();
-    runtime.unwrap().block_on(admin.answer(request))
+    runtime.unwrap().block_on(admin.respond(request))
 }
 
 fn local() -> Admin {
@@ -69,11 +69,11 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Bytes>
 }
 
 fn ask(admin: &Admin, path: &str) -> Response<Bytes> {
-    answered(admin, &request("GET", path, &[("host", "127.0.0.1:9090")]))
+    respond(admin, &request("GET", path, &[("host", "127.0.0.1:9090")]))
 }
 
-fn body(answer: &Response<Bytes>) -> Value {
-    serde_json::from_slice(answer.body()).unwrap()
+fn body(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
 }
 
 #[test]
@@ -81,13 +81,13 @@ fn metrics_are_served_in_prometheus_text() {
     let admin = local();
     let route = admin.metrics.route("orders");
     route.request(Outcome::Forwarded, Duration::ZERO);
-    let answer = ask(&admin, "/metrics");
-    assert_eq!(answer.status(), 200);
+    let response = ask(&admin, "/metrics");
+    assert_eq!(response.status(), 200);
     assert_eq!(
-        answer.headers()[CONTENT_TYPE],
+        response.headers()[CONTENT_TYPE],
         "text/plain; version=0.0.4; charset=utf-8"
     );
-    let text = std::str::from_utf8(answer.body()).unwrap();
+    let text = std::str::from_utf8(response.body()).unwrap();
     assert!(text.contains("obo_requests_total{outcome=\"forwarded\",route=\"orders\"} 1"));
 }
 
@@ -99,22 +99,22 @@ fn readiness_names_what_is_missing_and_health_does_not_care() {
     admin
         .readiness
         .require("keys of issuer corp", move || holds.load(Ordering::SeqCst));
-    let answer = ask(&admin, "/readyz");
-    assert_eq!(answer.status(), 503);
+    let response = ask(&admin, "/readyz");
+    assert_eq!(response.status(), 503);
     assert_eq!(
-        body(&answer),
+        body(&response),
         json!({"ready": false, "waiting_for": ["keys of issuer corp"], "draining": false})
     );
     assert_eq!(ask(&admin, "/healthz").status(), 200);
     fetched.store(true, Ordering::SeqCst);
-    let answer = ask(&admin, "/readyz");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(body(&answer), json!({"ready": true}));
+    let response = ask(&admin, "/readyz");
+    assert_eq!(response.status(), 200);
+    assert_eq!(body(&response), json!({"ready": true}));
     admin.readiness.drain();
-    let answer = ask(&admin, "/readyz");
-    assert_eq!(answer.status(), 503);
+    let response = ask(&admin, "/readyz");
+    assert_eq!(response.status(), 503);
     assert_eq!(
-        body(&answer),
+        body(&response),
         json!({"ready": false, "waiting_for": [], "draining": true})
     );
 }
@@ -122,13 +122,13 @@ fn readiness_names_what_is_missing_and_health_does_not_care() {
 #[test]
 fn a_head_request_gets_the_head_alone() {
     let admin = local();
-    let answer = answered(
+    let response = respond(
         &admin,
         &request("HEAD", "/healthz", &[("host", "localhost")]),
     );
-    assert_eq!(answer.status(), 200);
-    assert!(answer.body().is_empty());
-    assert_eq!(answer.headers()[CONTENT_LENGTH], "14");
+    assert_eq!(response.status(), 200);
+    assert!(response.body().is_empty());
+    assert_eq!(response.headers()[CONTENT_LENGTH], "14");
 }
 
 #[test]
@@ -138,17 +138,17 @@ fn other_paths_and_methods_are_refused() {
         assert_eq!(ask(&admin, path).status(), 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        let answer = answered(
+        let response = respond(
             &admin,
             &request(method, "/metrics", &[("host", "localhost")]),
         );
-        assert_eq!(answer.status(), 405, "{method}");
-        assert_eq!(answer.headers()[ALLOW], "GET, HEAD");
+        assert_eq!(response.status(), 405, "{method}");
+        assert_eq!(response.headers()[ALLOW], "GET, HEAD");
     }
 }
 
 #[test]
-fn without_a_token_only_this_machines_names_are_answered() {
+fn without_a_token_only_this_machines_names_get_a_response() {
     let admin = local();
     for host in [
         "localhost",
@@ -158,8 +158,8 @@ fn without_a_token_only_this_machines_names_are_answered() {
         "[::1]:9090",
         "[::1]",
     ] {
-        let answer = answered(&admin, &request("GET", "/metrics", &[("host", host)]));
-        assert_eq!(answer.status(), 200, "{host}");
+        let response = respond(&admin, &request("GET", "/metrics", &[("host", host)]));
+        assert_eq!(response.status(), 200, "{host}");
     }
     for host in [
         "evil.example",
@@ -172,8 +172,8 @@ fn without_a_token_only_this_machines_names_are_answered() {
         "[::1",
     ] {
         for path in ["/metrics", "/healthz", "/readyz", "/other"] {
-            let answer = answered(&admin, &request("GET", path, &[("host", host)]));
-            assert_eq!(answer.status(), 403, "{host} {path}");
+            let response = respond(&admin, &request("GET", path, &[("host", host)]));
+            assert_eq!(response.status(), 403, "{host} {path}");
         }
     }
 }
@@ -194,14 +194,14 @@ fn a_request_that_names_no_host_or_two_different_ones_is_refused() {
             &[("host", "localhost")],
         ),
     ] {
-        assert_eq!(answered(&admin, &request).status(), 403);
+        assert_eq!(respond(&admin, &request).status(), 403);
     }
     let absolute = request(
         "GET",
         "http://localhost:9090/metrics",
         &[("host", "localhost:9090")],
     );
-    assert_eq!(answered(&admin, &absolute).status(), 200);
+    assert_eq!(respond(&admin, &absolute).status(), 200);
 }
 
 #[test]
@@ -220,21 +220,21 @@ fn with_a_token_nobody_else_sees_metrics() {
         (TOKEN, 401),
     ] {
         let headers = [("host", "gateway.internal:9090"), ("authorization", value)];
-        let answer = answered(&admin, &request("GET", "/metrics", &headers));
-        assert_eq!(answer.status(), status, "{value}");
-        assert!(!String::from_utf8_lossy(answer.body()).contains(TOKEN));
+        let response = respond(&admin, &request("GET", "/metrics", &headers));
+        assert_eq!(response.status(), status, "{value}");
+        assert!(!String::from_utf8_lossy(response.body()).contains(TOKEN));
     }
     let twice = [
         ("authorization", right.as_str()),
         ("authorization", right.as_str()),
     ];
     assert_eq!(
-        answered(&admin, &request("GET", "/metrics", &twice)).status(),
+        respond(&admin, &request("GET", "/metrics", &twice)).status(),
         401
     );
-    let answer = ask(&admin, "/metrics");
-    assert_eq!(answer.status(), 401);
-    assert!(answer.headers().contains_key(WWW_AUTHENTICATE));
+    let response = ask(&admin, "/metrics");
+    assert_eq!(response.status(), 401);
+    assert!(response.headers().contains_key(WWW_AUTHENTICATE));
     assert_eq!(ask(&admin, "/other").status(), 401);
 }
 
@@ -242,17 +242,17 @@ fn with_a_token_nobody_else_sees_metrics() {
 fn a_probe_without_the_token_learns_yes_or_no_and_no_names() {
     let admin = admin(with_token("0.0.0.0:9090"));
     admin.readiness.require("keys of issuer corp", || false);
-    let answer = answered(
+    let response = respond(
         &admin,
         &request("GET", "/readyz", &[("host", "10.0.0.7:9090")]),
     );
-    assert_eq!(answer.status(), 503);
-    assert_eq!(body(&answer), json!({"ready": false}));
-    let answer = answered(
+    assert_eq!(response.status(), 503);
+    assert_eq!(body(&response), json!({"ready": false}));
+    let response = respond(
         &admin,
         &request("GET", "/healthz", &[("host", "10.0.0.7:9090")]),
     );
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
 }
 
 #[test]
@@ -338,8 +338,8 @@ fn the_token_for_reading_does_not_revoke_and_the_other_does_not_read() {
     ] {
         let value = format!("Bearer {token}");
         let headers = [("host", "localhost"), ("authorization", value.as_str())];
-        let answer = answered(&admin, &request(method, path, &headers));
-        assert_eq!(answer.status(), status, "{method} {path} {token}");
+        let response = respond(&admin, &request(method, path, &headers));
+        assert_eq!(response.status(), status, "{method} {path} {token}");
     }
     assert_eq!(ask(&admin, "/metrics").status(), 401);
     assert_eq!(ask(&admin, "/healthz").status(), 200);

@@ -131,7 +131,7 @@ impl Entry {
 
     /// When the entry was made, if the upstream had refused its predecessor.
     pub(super) fn renewed_at(&self) -> Option<Instant> {
-        (self.occasion == ExchangeReason::DownstreamRefused).then_some(self.made_at)
+        (self.occasion == ExchangeReason::UpstreamRefused).then_some(self.made_at)
     }
 
     /// Returns `true` if the entry has not expired, in monotonic time.

@@ -227,7 +227,7 @@ impl Explainer {
                 Err(why) => known.no_keys = Some(why),
             }
         }
-        Ok(known.told(asked))
+        Ok(known.report(asked))
     }
 
     async fn rehearse(&mut self, asked: &ImaginedRequest) -> Result<Known, NoRequest> {
@@ -239,7 +239,7 @@ impl Explainer {
             clock,
         );
         let started = self.hooks.clock.instant();
-        let mut record = RequestRecord::told_to(Account::default(), started);
+        let mut record = RequestRecord::observed_by(Account::default(), started);
         let ending = self.hooks.rehearse(asked.head(), &mut record).await?;
         Ok(Known {
             ending,

@@ -202,19 +202,19 @@ impl Arguments {
         match &self.action {
             Action::Revoke(target) => {
                 let body = self.body(target)?;
-                let answer = listener
+                let response = listener
                     .send(Method::POST, "/revocations", Some(&body))
                     .await?;
-                Ok(revoked(target, &answer))
+                Ok(revoked(target, &response))
             }
             Action::List(_) | Action::Lift { .. } if options => Err(Failure::NotForThis),
             Action::List(arguments) => arguments.perform(listener).await,
             Action::Lift { what, by } => {
                 let body = what.body(*by)?;
-                let answer = listener
+                let response = listener
                     .send(Method::DELETE, "/revocations", Some(&body))
                     .await?;
-                Ok(lifted(what, &answer))
+                Ok(lifted(what, &response))
             }
         }
     }
@@ -247,29 +247,29 @@ impl Arguments {
 }
 
 /// Returns what was revoked, what that ends, and until when.
-fn revoked(target: &Target, answer: &Value) -> String {
-    let mut text = format!("revoked: {}\n", target.told());
-    if let Some(ends) = answer.get("ends").and_then(Value::as_str) {
+fn revoked(target: &Target, response: &Value) -> String {
+    let mut text = format!("revoked: {}\n", target.description());
+    if let Some(ends) = response.get("ends").and_then(Value::as_str) {
         text += &format!("  ends   {}\n", printable(ends));
     }
-    if answer.get("forever") == Some(&json!(true)) {
+    if response.get("forever") == Some(&json!(true)) {
         text += "  until  it is lifted\n";
-    } else if let Some(until) = answer.get("until").and_then(Value::as_i64) {
+    } else if let Some(until) = response.get("until").and_then(Value::as_i64) {
         text += &format!("  until  {}\n", moment(until));
     }
-    if let Some(id) = answer.get("id").and_then(Value::as_str) {
+    if let Some(id) = response.get("id").and_then(Value::as_str) {
         text += &format!("  id     {}\n", printable(id));
     }
     text
 }
 
-fn lifted(what: &Liftable, answer: &Value) -> String {
-    let told = match what {
-        Liftable::Target(target) => target.told(),
+fn lifted(what: &Liftable, response: &Value) -> String {
+    let description = match what {
+        Liftable::Target(target) => target.description(),
         Liftable::Id { id } => id.clone(),
     };
-    let mut text = format!("lifted: {told}\n");
-    if let Some(still) = answer.get("still_revoked_by").and_then(Value::as_str) {
+    let mut text = format!("lifted: {description}\n");
+    if let Some(still) = response.get("still_revoked_by").and_then(Value::as_str) {
         text += &format!(
             "  still revoked by a {}: --by {0} lifts that too\n",
             printable(still)
@@ -321,7 +321,7 @@ impl Target {
         }
     }
 
-    fn told(&self) -> String {
+    fn description(&self) -> String {
         match self {
             Self::Subject(Person { issuer, sub }) => format!("subject {sub} of {issuer}"),
             Self::Actor(Person { issuer, sub }) => format!("actor {sub} of {issuer}"),

@@ -73,11 +73,11 @@ pub(super) fn run(
 /// Reloads at each SIGHUP, without end. Signals that arrive during a reload cause one more reload after it.
 async fn keep_reloading(gateway: &mut Gateway, mut reloads: Option<Signal>, threshold: &Threshold) {
     loop {
-        let told = match &mut reloads {
+        let signal = match &mut reloads {
             Some(reloads) => reloads.recv().await,
             None => None,
         };
-        if told.is_none() {
+        if signal.is_none() {
             return std::future::pending().await;
         }
         let before = gateway.listeners();

@@ -61,15 +61,15 @@ impl Terminal<'_> {
     /// Returns the number of columns: `COLUMNS` if it is set, otherwise the width of the terminal, or [`WIDTH`] without
     /// one.
     pub(super) fn columns(&self) -> usize {
-        let told = std::env::var("COLUMNS").ok();
-        let told = told.and_then(|columns| columns.parse().ok());
+        let set = std::env::var("COLUMNS").ok();
+        let set = set.and_then(|columns| columns.parse().ok());
         let seen = || {
             let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
             // zero if the terminal does not know its width
             let columns = size.map(|size| usize::from(size.ws_col));
             columns.filter(|columns| self.interactive && *columns > 0)
         };
-        told.or_else(seen).unwrap_or(WIDTH)
+        set.or_else(seen).unwrap_or(WIDTH)
     }
 }
 

@@ -100,9 +100,9 @@ impl DirectClient {
             .send()
             .await;
         let mut response = sent.map_err(|error| cause(&error))?;
-        let mut answer = Response::new(Bytes::new());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        let mut whole = Response::new(Bytes::new());
+        *whole.status_mut() = response.status();
+        *whole.headers_mut() = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
         while let Ok(Some(chunk)) = response.chunk().await
             && body.len() < self.limits.body
@@ -110,8 +110,8 @@ impl DirectClient {
             body.extend_from_slice(&chunk);
         }
         body.truncate(self.limits.body);
-        *answer.body_mut() = body.freeze();
-        Ok(answer)
+        *whole.body_mut() = body.freeze();
+        Ok(whole)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Provider {
 
 #[derive(Default)]
 struct Shared {
-    answers: Mutex<HashMap<String, Vec<u8>>>,
+    responses: Mutex<HashMap<String, Vec<u8>>>,
     hits: Mutex<Vec<String>>,
 }
 
@@ -31,10 +31,10 @@ impl Provider {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared::default());
         let (holding, held) = watch::channel(false);
-        let answering = Arc::clone(&shared);
+        let responding = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, Arc::clone(&answering), held.clone()));
+                tokio::spawn(respond(stream, Arc::clone(&responding), held.clone()));
             }
         });
         Self {
@@ -48,18 +48,18 @@ impl Provider {
         format!("{}{path}", self.base)
     }
 
-    pub(crate) fn raw(&self, path: &str, answer: impl Into<Vec<u8>>) {
-        let mut answers = self.shared.answers.lock().unwrap();
-        answers.insert(path.to_owned(), answer.into());
+    pub(crate) fn raw(&self, path: &str, response: impl Into<Vec<u8>>) {
+        let mut responses = self.shared.responses.lock().unwrap();
+        responses.insert(path.to_owned(), response.into());
     }
 
     pub(crate) fn ok(&self, path: &str, body: impl AsRef<[u8]>) {
         let body = body.as_ref();
-        let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-        answer.reserve(body.len());
-        let mut answer = answer.into_bytes();
-        answer.extend_from_slice(body);
-        self.raw(path, answer);
+        let mut response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        response.reserve(body.len());
+        let mut response = response.into_bytes();
+        response.extend_from_slice(body);
+        self.raw(path, response);
     }
 
     pub(crate) fn status(&self, path: &str, status: u16) {
@@ -85,7 +85,7 @@ impl Provider {
     }
 }
 
-async fn answer(mut stream: TcpStream, shared: Arc<Shared>, mut held: watch::Receiver<bool>) {
+async fn respond(mut stream: TcpStream, shared: Arc<Shared>, mut held: watch::Receiver<bool>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
@@ -98,7 +98,7 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>, mut held: watch::Rec
     if held.wait_for(|holding| !holding).await.is_err() {
         return;
     }
-    let found = shared.answers.lock().unwrap().get(&path).cloned();
+    let found = shared.responses.lock().unwrap().get(&path).cloned();
     let found =
         found.unwrap_or_else(|| b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec());
     // A client that refuses the response early closes the connection while it is written.

@@ -72,7 +72,7 @@ async fn a_large_body_is_refused_whether_it_is_announced_or_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_no_answer() {
+async fn a_response_that_breaks_off_is_no_response() {
     let provider = Provider::start().await;
     provider.raw("/half", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
     assert_eq!(
@@ -82,7 +82,7 @@ async fn an_answer_that_breaks_off_is_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_never_answers_is_given_up_after_five_seconds() {
+async fn a_provider_that_never_responds_is_given_up_after_five_seconds() {
     let provider = Provider::start().await;
     provider.hold();
     let before = tokio::time::Instant::now();

@@ -1,6 +1,6 @@
 //! The one table that maps a refusal to an HTTP response.
 
-use super::{Answer, Challenge, Refusal, UpstreamFault};
+use super::{Challenge, ErrorResponse, Refusal, UpstreamFault};
 use crate::{
     error_class::ErrorClass,
     gate::{GateError, HostFault, wire::HeadFault},
@@ -10,11 +10,11 @@ use crate::{
 use http::StatusCode;
 
 /// Returns the response to the client.
-pub(super) fn answer(refusal: &Refusal) -> Answer {
+pub(super) fn response(refusal: &Refusal) -> ErrorResponse {
     match refusal {
         Refusal::Gate(error) => gate(error),
         Refusal::Source(error) => source(*error),
-        Refusal::NoRoute => Answer::new(
+        Refusal::NoRoute => ErrorResponse::new(
             StatusCode::NOT_FOUND,
             "not_found",
             "no route serves this request",
@@ -32,19 +32,19 @@ pub(super) fn answer(refusal: &Refusal) -> Answer {
     }
 }
 
-fn gate(error: &GateError) -> Answer {
+fn gate(error: &GateError) -> ErrorResponse {
     match error {
-        GateError::TargetTooLong { .. } => Answer::new(
+        GateError::TargetTooLong { .. } => ErrorResponse::new(
             StatusCode::URI_TOO_LONG,
             "invalid_request",
             "the request target is too long",
         ),
-        GateError::HeadersTooLarge { .. } | GateError::TooManyFields => Answer::new(
+        GateError::HeadersTooLarge { .. } | GateError::TooManyFields => ErrorResponse::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "invalid_request",
             "the header fields are too large",
         ),
-        GateError::MalformedHead(HeadFault::Expectation) => Answer::new(
+        GateError::MalformedHead(HeadFault::Expectation) => ErrorResponse::new(
             StatusCode::EXPECTATION_FAILED,
             "invalid_request",
             head_text(HeadFault::Expectation),
@@ -55,19 +55,19 @@ fn gate(error: &GateError) -> Answer {
         GateError::Host(HostFault::Missing) => malformed("the Host field is missing or empty"),
         GateError::Host(HostFault::Several) => malformed("there is more than one Host field"),
         GateError::Host(HostFault::Malformed) => malformed("the Host field is malformed"),
-        GateError::AmbiguousPath(_) => Answer::new(
+        GateError::AmbiguousPath(_) => ErrorResponse::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "the path is ambiguous",
         )
         .closing(),
-        GateError::AuthorityMismatch => Answer::new(
+        GateError::AuthorityMismatch => ErrorResponse::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "the request names two hosts",
         )
         .closing(),
-        GateError::MethodNotForwarded => Answer::new(
+        GateError::MethodNotForwarded => ErrorResponse::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "invalid_request",
             "this method is not forwarded",
@@ -77,8 +77,8 @@ fn gate(error: &GateError) -> Answer {
 }
 
 /// Closes the connection, because the start of the next request is unknown.
-fn malformed(description: &'static str) -> Answer {
-    Answer::new(StatusCode::BAD_REQUEST, "invalid_request", description).closing()
+fn malformed(description: &'static str) -> ErrorResponse {
+    ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_request", description).closing()
 }
 
 fn head_text(fault: HeadFault) -> &'static str {
@@ -103,10 +103,10 @@ fn head_text(fault: HeadFault) -> &'static str {
     }
 }
 
-fn source(error: SourceError) -> Answer {
+fn source(error: SourceError) -> ErrorResponse {
     match error {
         // RFC 6750 §3.1: no error code if the request contains no credentials
-        SourceError::NoCredentials => Answer::new(
+        SourceError::NoCredentials => ErrorResponse::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "a bearer token is required",
@@ -115,7 +115,7 @@ fn source(error: SourceError) -> Answer {
         SourceError::Malformed => invalid_request("the Authorization field is malformed"),
         SourceError::Several => invalid_request("the request presents more than one credential"),
         SourceError::InQuery => invalid_request("the query must not contain a token"),
-        SourceError::TooLong { .. } => Answer::new(
+        SourceError::TooLong { .. } => ErrorResponse::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "invalid_request",
             "the token is too long",
@@ -124,11 +124,11 @@ fn source(error: SourceError) -> Answer {
 }
 
 /// The response to a failure of this kind.
-fn of_class(class: ErrorClass) -> Answer {
+fn of_class(class: ErrorClass) -> ErrorResponse {
     match class {
         ErrorClass::Unacceptable => invalid_token(),
         // RFC 6750 §3.1 has no error code for refusals by a policy
-        ErrorClass::Scope | ErrorClass::Target | ErrorClass::Denied => Answer::new(
+        ErrorClass::Scope | ErrorClass::Target | ErrorClass::Denied => ErrorResponse::new(
             StatusCode::FORBIDDEN,
             "access_denied",
             "the policy of this route refuses the request",
@@ -138,9 +138,9 @@ fn of_class(class: ErrorClass) -> Answer {
     }
 }
 
-fn upstream(fault: UpstreamFault) -> Answer {
+fn upstream(fault: UpstreamFault) -> ErrorResponse {
     match fault {
-        UpstreamFault::Timeout => Answer::new(
+        UpstreamFault::Timeout => ErrorResponse::new(
             StatusCode::GATEWAY_TIMEOUT,
             "gateway_timeout",
             "the upstream API did not respond in time",
@@ -153,8 +153,8 @@ fn upstream(fault: UpstreamFault) -> Answer {
     }
 }
 
-fn invalid_token() -> Answer {
-    Answer::new(
+fn invalid_token() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::UNAUTHORIZED,
         "invalid_token",
         "the token is not acceptable",
@@ -162,13 +162,13 @@ fn invalid_token() -> Answer {
     .challenge(Challenge::Coded("invalid_token"))
 }
 
-fn invalid_request(description: &'static str) -> Answer {
-    Answer::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+fn invalid_request(description: &'static str) -> ErrorResponse {
+    ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_request", description)
         .challenge(Challenge::Coded("invalid_request"))
 }
 
-fn insufficient_scope(required: &ScopeSet) -> Answer {
-    Answer::new(
+fn insufficient_scope(required: &ScopeSet) -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::FORBIDDEN,
         "insufficient_scope",
         "the token does not have the required scope",
@@ -179,8 +179,8 @@ fn insufficient_scope(required: &ScopeSet) -> Answer {
 /// Seconds after which a client may retry.
 const RETRY_AFTER: u16 = 5;
 
-fn unavailable() -> Answer {
-    Answer::new(
+fn unavailable() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "temporarily_unavailable",
         "the token cannot be exchanged at the moment",
@@ -188,8 +188,8 @@ fn unavailable() -> Answer {
     .retry_after(RETRY_AFTER)
 }
 
-fn bad_gateway() -> Answer {
-    Answer::new(
+fn bad_gateway() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::BAD_GATEWAY,
         "bad_gateway",
         "the upstream API returned no usable response",
@@ -292,38 +292,38 @@ mod tests {
     #[test]
     fn every_refusal_has_its_status_and_a_short_body_that_parses() {
         for (refusal, status) in all() {
-            let answer = refusal.answer();
-            assert_eq!(answer.status.as_u16(), status, "{refusal}");
-            let body = answer.body();
+            let response = refusal.response();
+            assert_eq!(response.status.as_u16(), status, "{refusal}");
+            let body = response.body();
             assert!(body.len() < 1_024);
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            assert_eq!(body["error"], answer.error);
-            assert_eq!(body["error_description"], answer.description);
+            assert_eq!(body["error"], response.error);
+            assert_eq!(body["error_description"], response.description);
         }
     }
 
     #[test]
     fn what_is_temporary_says_when_to_come_back_and_what_is_401_carries_a_challenge() {
         for (refusal, _) in all() {
-            let answer = refusal.answer();
+            let response = refusal.response();
             assert_eq!(
-                answer.retry_after.is_some(),
-                answer.status == StatusCode::SERVICE_UNAVAILABLE,
+                response.retry_after.is_some(),
+                response.status == StatusCode::SERVICE_UNAVAILABLE,
                 "{refusal}"
             );
-            if answer.status == StatusCode::UNAUTHORIZED {
-                assert!(answer.challenge.is_some(), "{refusal}");
+            if response.status == StatusCode::UNAUTHORIZED {
+                assert!(response.challenge.is_some(), "{refusal}");
             }
         }
     }
 
     #[test]
     fn every_reason_why_a_token_is_not_acceptable_reads_the_same() {
-        let same = Refusal::from(VerifyError::Expired).answer();
+        let same = Refusal::from(VerifyError::Expired).response();
         for error in every::verify_errors() {
-            let answer = Refusal::from(error.clone()).answer();
+            let response = Refusal::from(error.clone()).response();
             let unacceptable = error.class() == ErrorClass::Unacceptable;
-            assert_eq!(answer == same, unacceptable, "{error}");
+            assert_eq!(response == same, unacceptable, "{error}");
         }
     }
 
@@ -333,14 +333,14 @@ mod tests {
         for (refusal, status) in all() {
             let reason = format!("| `{}` | ", refusal.reason().as_str());
             let row = page.lines().find_map(|line| line.strip_prefix(&reason));
-            let answer = row.and_then(|row| row.split(" | ").next()).unwrap();
-            let code = format!("`{}`", refusal.answer().error);
+            let response = row.and_then(|row| row.split(" | ").next()).unwrap();
+            let code = format!("`{}`", refusal.response().error);
             // no route refuses for a reason that only the token endpoint has: its page row says 400 alone
-            if answer.starts_with("400 ") && matches!(status, 401 | 403) {
+            if response.starts_with("400 ") && matches!(status, 401 | 403) {
                 continue;
             }
-            assert!(answer.contains(&status.to_string()), "{reason}{answer}");
-            assert!(answer.contains(&code), "{reason}{answer}");
+            assert!(response.contains(&status.to_string()), "{reason}{response}");
+            assert!(response.contains(&code), "{reason}{response}");
         }
     }
 }

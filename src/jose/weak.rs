@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_of_small_order_are_told_with_and_without_the_sign_bit() {
+    fn points_of_small_order_are_recognized_with_and_without_the_sign_bit() {
         for mut point in SMALL_ORDER {
             assert!(is_small_order_ed25519(&point));
             point[31] |= 0x80;
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_power_of_65537_is_told_and_its_neighbour_is_not() {
+    fn a_power_of_65537_is_recognized_and_its_neighbour_is_not() {
         let modulus = 65_537_u128.pow(7);
         assert!(is_roca(&modulus.to_be_bytes()));
         assert!(!is_roca(&(modulus + 2).to_be_bytes()));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 ///
 /// The route is that of the announced request: a preflight has no token, and its method is OPTIONS even if the route
 /// accepts only POST.
-pub(super) fn answering<'a>(
+pub(super) fn responding<'a>(
     routes: &'a RouteTable,
     head: &Parts,
     target: &CleanTarget<'_>,

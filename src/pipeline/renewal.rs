@@ -29,7 +29,7 @@ impl Pipeline {
             operation,
             key,
         } = refused;
-        match self.cache.refused_by_downstream(key, credential) {
+        match self.cache.refused_by_upstream(key, credential) {
             Renewal::Pointless => None,
             Renewal::Exchange => {
                 let renewed = self.exchange_anew(head, id, *operation, *key, record).await;
@@ -56,7 +56,7 @@ impl Pipeline {
             .token
             .present()?;
         let pending = PendingExchange::new(id, &route, stages, presented, operation, key);
-        self.exchange(pending, ExchangeReason::DownstreamRefused, record)
+        self.exchange(pending, ExchangeReason::UpstreamRefused, record)
             .await
     }
 

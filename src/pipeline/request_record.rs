@@ -29,13 +29,13 @@ pub struct RequestRecord<W = ()> {
 impl RequestRecord {
     /// Creates the record of a request whose head was complete at `started`.
     pub fn since(started: Instant) -> Self {
-        Self::told_to((), started)
+        Self::observed_by((), started)
     }
 }
 
 impl<W> RequestRecord<W> {
     /// Creates a record whose `observer` observes how the request is decided.
-    pub fn told_to(observer: W, started: Instant) -> Self {
+    pub fn observed_by(observer: W, started: Instant) -> Self {
         Self {
             started,
             route: None,

@@ -107,7 +107,7 @@ impl ClientSettings {
 
 impl ClientCeiling {
     /// Describes the audiences that the client may get tokens for.
-    pub(super) fn audiences_told(&self) -> String {
+    pub(super) fn observed_audiences(&self) -> String {
         match &self.audiences {
             None => "any".to_owned(),
             Some(audiences) => {

@@ -4,7 +4,7 @@ mod direct;
 
 pub(super) use direct::permit_directly;
 
-use super::{AUTHORIZATION_DETAILS, ExchangePolicy, OperationId, PolicyError, told};
+use super::{AUTHORIZATION_DETAILS, ExchangePolicy, OperationId, PolicyError, observed};
 use crate::{
     clock::UnixTime,
     own_token::Provenance,
@@ -161,25 +161,25 @@ pub(super) fn permit(
     observer: &mut impl DecisionObserver,
 ) -> Result<PermittedExchange, PolicyError> {
     let ExchangeRequest { subject, operation } = request;
-    observer.begin(DecisionStep::Caller, || told::caller(policy, &subject));
+    observer.begin(DecisionStep::Caller, || observed::caller(policy, &subject));
     policy.admit_caller(&subject)?;
     observer.begin(DecisionStep::SubjectKind, || {
-        told::subject_kind(policy, &subject)
+        observed::subject_kind(policy, &subject)
     });
     policy.admit_subject_kind(&subject)?;
     observer.begin(DecisionStep::AuthorizationDetails, || {
-        told::authorization_details(policy, &subject)
+        observed::authorization_details(policy, &subject)
     });
     let details = policy.details.carried([subject.claims()])?;
     let client = policy.ceilings.of(subject.client_id());
     observer.begin(DecisionStep::ClientAudience, || {
-        told::client_audience(policy, client)
+        observed::client_audience(policy, client)
     });
     if client.is_some_and(|client| !client.admits(&policy.audience)) {
         return Err(PolicyError::AudienceNotForClient);
     }
     observer.begin(DecisionStep::Operation, || {
-        told::operation(policy, operation)
+        observed::operation(policy, operation)
     });
     let operation = policy.scope.operation(operation)?;
     let scope = policy
@@ -198,7 +198,7 @@ pub(super) fn permit(
         .map_or(policy.lifetime, |most| most.min(policy.lifetime));
     let expires_at = now.plus(lifetime).min(subject.expires_at());
     observer.begin(DecisionStep::Lifetime, || {
-        told::lifetime(policy, client, &subject, now, expires_at)
+        observed::lifetime(policy, client, &subject, now, expires_at)
     });
     if expires_at <= now {
         return Err(PolicyError::NoLifetimeLeft);

@@ -178,7 +178,7 @@ impl ScopePolicy {
         };
         observer.scopes(|| ScopeSteps {
             held: held.clone(),
-            replaced: self.map.told(held),
+            replaced: self.map.replaced(held),
             mapped: ScopeSet::clone(&mapped),
             within_client: ScopeSet::clone(&limited),
             allowed: self.allow.clone(),

@@ -59,7 +59,7 @@ impl ScopeMap {
     }
 
     /// Returns the mapped names in `held`, each with its replacements.
-    pub(super) fn told(&self, held: &ScopeSet) -> Vec<(String, ScopeSet)> {
+    pub(super) fn replaced(&self, held: &ScopeSet) -> Vec<(String, ScopeSet)> {
         let replaced = |name: &str| Some((name.to_owned(), self.by.get(name)?.clone()));
         held.iter().filter_map(replaced).collect()
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_downstreams_scope_is_asked_for_by_the_names_that_lead_to_it() {
+    fn an_apis_scope_is_asked_for_by_the_names_that_lead_to_it() {
         let (map, _) = map(&[("a", "x y"), ("b", "z"), ("x", "q")], "x y z q");
         assert_eq!(map.sources(&set("x k")), set("a k"));
         assert_eq!(map.sources(&set("q z")), set("b q x z"));

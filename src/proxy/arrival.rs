@@ -95,9 +95,9 @@ pub(super) async fn go_on(
             Box::pin(cors::answer_preflight(session, ctx)).await?;
         }
         Err(Respond::Refusal(refusal)) => {
-            let answer = refusal.answer();
+            let response = refusal.response();
             ctx.refuse(refusal);
-            Box::pin(respond::refuse(session, &answer, ctx)).await?;
+            Box::pin(respond::refuse(session, &response, ctx)).await?;
         }
     }
     Ok(true)

@@ -165,7 +165,7 @@ impl Context {
 /// Ends the request with `refusal`; `fail_to_proxy` writes the response.
 #[cold]
 pub(super) fn refused(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
-    let status = refusal.answer().status.as_u16();
+    let status = refusal.response().status.as_u16();
     ctx.refuse(refusal);
     Error::explain(ErrorType::HTTPStatus(status), "refused")
 }

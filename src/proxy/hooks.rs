@@ -383,7 +383,7 @@ impl ProxyHttp for Serving {
                 }
             }
         }
-        let Some(answer) = ctx.refusal().map(Refusal::answer) else {
+        let Some(answer) = ctx.refusal().map(Refusal::response) else {
             return FailToProxy {
                 error_code: 0,
                 can_reuse_downstream: false,

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 #[async_trait]
 pub trait Site: Send + Sync {
     /// Returns the complete response to `request`.
-    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes>;
+    async fn respond(&self, request: &Request<Bytes>) -> Response<Bytes>;
 }
 
 /// Serves a [`Site`] on an edge.
@@ -37,8 +37,8 @@ impl<S: Site> SiteApp<S> {
 
 #[async_trait]
 impl Site for Admin {
-    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        Self::answer(self, request).await
+    async fn respond(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        Self::respond(self, request).await
     }
 }
 
@@ -63,7 +63,7 @@ impl<S: Site> ServeHttp for SiteApp<S> {
             request.extensions_mut().insert(*peer);
         }
         let is_head = head.method == Method::HEAD;
-        let (mut parts, body) = self.0.answer(&request).await.into_parts();
+        let (mut parts, body) = self.0.respond(&request).await.into_parts();
         parts.headers.insert(CONTENT_LENGTH, body.len().into());
         Response::from_parts(parts, if is_head { Vec::new() } else { body.to_vec() })
     }
@@ -87,12 +87,12 @@ async fn body(session: &mut ServerSession) -> Result<Bytes, StatusCode> {
 /// Responds to a request that the edge refused.
 fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
     session.set_keepalive(None);
-    let answer = refusal.answer();
+    let refused = refusal.response();
     let is_head = session.req_header().method == Method::HEAD;
-    let body = answer.body();
+    let body = refused.body();
     let mut response = Response::new(if is_head { Vec::new() } else { body.to_vec() });
-    *response.status_mut() = answer.status;
-    response.headers_mut().extend(answer.headers(None));
+    *response.status_mut() = refused.status;
+    response.headers_mut().extend(refused.headers(None));
     response
         .headers_mut()
         .insert(CONTENT_LENGTH, body.len().into());
@@ -103,8 +103,8 @@ fn refused(session: &mut ServerSession, refusal: Refusal) -> Response<Vec<u8>> {
 /// be distinguished from the rest of the body.
 fn unread(session: &mut ServerSession, status: StatusCode) -> Response<Vec<u8>> {
     session.set_keepalive(None);
-    let mut answer = Response::new(Vec::new());
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
-    answer
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_LENGTH, 0.into());
+    response
 }

@@ -85,7 +85,7 @@ impl Hooks {
             Respond::TokenService => {
                 let (peer, body) = (self.nobody(), Bytes::new());
                 let request = Request::from_parts(head.as_owned_parts(), body);
-                let response = self.service.answer(request, &peer).await;
+                let response = self.service.respond(request, &peer).await;
                 RehearsedOutcome::Document(response.status())
             }
             Respond::Preflight => {

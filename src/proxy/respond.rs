@@ -1,25 +1,29 @@
 //! Writes the gateway's own responses.
 
 use super::{context::Context, cors};
-use crate::error::Answer;
+use crate::error::ErrorResponse;
 use bytes::Bytes;
 use http::header;
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-/// Writes `answer`. The connection is kept open unless [`Answer::closes`] is set.
-pub(super) async fn refuse(session: &mut Session, answer: &Answer, ctx: &Context) -> Result<()> {
-    if answer.closes {
+/// Writes `response`. The connection is kept open unless [`ErrorResponse::closes`] is set.
+pub(super) async fn refuse(
+    session: &mut Session,
+    response: &ErrorResponse,
+    ctx: &Context,
+) -> Result<()> {
+    if response.closes {
         session.set_keepalive(None);
     }
-    let head = head_of(session, answer, ctx)?;
-    write(session, head, answer.body()).await
+    let head = head_of(session, response, ctx)?;
+    write(session, head, response.body()).await
 }
 
-/// Returns `answer` as the bytes of an HTTP/1.1 response that closes its connection.
-pub(super) fn whole(session: &Session, answer: &Answer, ctx: &Context) -> Bytes {
-    let body = answer.body();
-    let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
-    let head = head_of(session, answer, ctx).ok();
+/// Returns `response` as the bytes of an HTTP/1.1 response that closes its connection.
+pub(super) fn whole(session: &Session, response: &ErrorResponse, ctx: &Context) -> Bytes {
+    let body = response.body();
+    let mut bytes = format!("HTTP/1.1 {}\r\n", response.status).into_bytes();
+    let head = head_of(session, response, ctx).ok();
     for (name, value) in head.iter().flat_map(|head| &head.headers) {
         bytes.extend_from_slice(name.as_str().as_bytes());
         bytes.extend_from_slice(b": ");
@@ -34,10 +38,10 @@ pub(super) fn whole(session: &Session, answer: &Answer, ctx: &Context) -> Bytes 
     bytes.into()
 }
 
-fn head_of(session: &Session, answer: &Answer, ctx: &Context) -> Result<ResponseHeader> {
-    let mut head = ResponseHeader::build(answer.status, Some(6))?;
+fn head_of(session: &Session, response: &ErrorResponse, ctx: &Context) -> Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(response.status, Some(6))?;
     let resource = ctx.record.route.as_ref().and_then(|route| route.resource());
-    for (name, value) in answer.headers(resource.map(|resource| resource.metadata_url())) {
+    for (name, value) in response.headers(resource.map(|resource| resource.metadata_url())) {
         head.insert_header(name, value)?;
     }
     head.insert_header("x-request-id", ctx.id.as_str())?;

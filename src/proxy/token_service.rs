@@ -29,7 +29,7 @@ pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<(
             Err(why) => {
                 // the position of the next request in the stream is unknown
                 session.set_keepalive(None);
-                service.answer_unread(why)
+                service.respond_unread(why)
             }
             Ok(body) => {
                 service

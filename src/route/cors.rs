@@ -29,7 +29,7 @@ pub enum Speaker {
     /// The gateway itself.
     Gateway,
     /// The upstream.
-    Downstream,
+    Upstream,
 }
 
 /// A header field to add.
@@ -50,7 +50,7 @@ impl Cors {
             // here
             let exposed = match speaker {
                 Speaker::Gateway => EXPOSED,
-                Speaker::Downstream => HeaderValue::from_static("*"),
+                Speaker::Upstream => HeaderValue::from_static("*"),
             };
             fields.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed));
         }

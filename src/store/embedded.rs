@@ -82,11 +82,11 @@ impl Embedded {
     }
 
     async fn perform(&self, what: What) -> Result<bool, StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (response, responded) = oneshot::channel();
         self.operations
-            .try_send(Operation { what, answer })
+            .try_send(Operation { what, response })
             .map_err(|_| unavailable("too many operations wait for the disk"))?;
-        timeout(DEADLINE, answered)
+        timeout(DEADLINE, responded)
             .await
             .map_err(|_| unavailable("the disk did not respond in time"))?
             .map_err(|_| unavailable("the writing thread has ended"))?

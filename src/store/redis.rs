@@ -137,7 +137,7 @@ impl Redis {
         let server = Arc::clone(&self.server);
         let done = self.io.spawn(async move { server.query(command).await });
         match done.await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(lost)) => Err(lost.into()),
             Err(_) => Err(StoreError::Unavailable(
                 "the runtime is shutting down".to_owned(),

@@ -121,7 +121,7 @@ impl Documents {
     }
 
     /// Returns the response to a request for one of the documents.
-    pub fn answer(&self, request: &Parts) -> Response<Bytes> {
+    pub fn respond(&self, request: &Parts) -> Response<Bytes> {
         let own = self.find(request.uri.path());
         let Some(document) = own.or_else(|| self.resources.find(request)) else {
             return with_status(StatusCode::NOT_FOUND);

@@ -2,7 +2,7 @@
 
 use super::{
     Unread,
-    answer::{json, unstored},
+    response::{json, unstored},
 };
 use crate::telemetry::Reason;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) struct OAuthError {
     status: StatusCode,
     /// The code and the description; `None` for a response without a body.
-    told: Option<(&'static str, &'static str)>,
+    shown: Option<(&'static str, &'static str)>,
     extra: Option<(header::HeaderName, HeaderValue)>,
     reason: Reason,
 }
@@ -43,7 +43,7 @@ impl OAuthError {
     ) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
-            told: Some((code, description)),
+            shown: Some((code, description)),
             extra: None,
             reason,
         }
@@ -58,7 +58,7 @@ impl OAuthError {
     pub(super) fn invalid_client(tried: Tried) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            told: Some(("invalid_client", "the client could not be authenticated")),
+            shown: Some(("invalid_client", "the client could not be authenticated")),
             extra: (tried == Tried::Field).then_some((header::WWW_AUTHENTICATE, BASIC)),
             reason: Reason::ClientAuthentication,
         }
@@ -86,7 +86,7 @@ impl OAuthError {
     pub(super) fn unavailable(reason: Reason) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            told: Some((
+            shown: Some((
                 "temporarily_unavailable",
                 "the request cannot be processed at the moment",
             )),
@@ -100,7 +100,7 @@ impl OAuthError {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            told: Some(("rate_limited", "too many requests")),
+            shown: Some(("rate_limited", "too many requests")),
             extra: Some((header::RETRY_AFTER, seconds.max(1).into())),
             reason: Reason::RateLimited,
         }
@@ -110,7 +110,7 @@ impl OAuthError {
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            told: None,
+            shown: None,
             extra: Some((header::ALLOW, HeaderValue::from_static(allow))),
             reason: Reason::MalformedForm,
         }
@@ -130,7 +130,7 @@ impl OAuthError {
         };
         Self {
             status,
-            told: Some(("invalid_request", description)),
+            shown: Some(("invalid_request", description)),
             extra: None,
             reason: Reason::BodyRefused,
         }
@@ -143,13 +143,13 @@ impl OAuthError {
 
     /// Returns the error with another code, if it is a 400.
     pub(super) fn with_code(self, code: &'static str) -> Self {
-        let told = match self.told {
+        let shown = match self.shown {
             Some((_, description)) if self.status == StatusCode::BAD_REQUEST => {
                 Some((code, description))
             }
-            told => told,
+            shown => shown,
         };
-        Self { told, ..self }
+        Self { shown, ..self }
     }
 
     /// Returns the HTTP response; its extensions contain the [`Reason`].
@@ -164,7 +164,7 @@ impl OAuthError {
         self,
         body: impl FnOnce(&'static str, &'static str) -> Value,
     ) -> Response<Bytes> {
-        let mut response = match self.told {
+        let mut response = match self.shown {
             None => unstored(self.status),
             Some((code, description)) => json(self.status, body(code, description).to_string()),
         };

@@ -104,7 +104,7 @@ async fn each_token_gives_the_next_and_is_known_as_used_from_then_on() {
 }
 
 #[tokio::test]
-async fn of_two_that_use_one_token_at_once_one_is_told_that_it_was_used() {
+async fn of_two_that_use_one_token_at_once_one_learns_that_it_was_used() {
     let rig = rig();
     let (id, first) = rig.begin().await;
     let (one, other) = (rig.current(&first).await, rig.current(&first).await);

@@ -7,7 +7,7 @@ mod refresh;
 mod token_exchange;
 
 use super::{
-    Issuing, Peer, TokenAnswer, error::OAuthError, families::ErrorDialect, form::Form,
+    Issuing, Peer, TokenEndpointResponse, error::OAuthError, families::ErrorDialect, form::Form,
     issuing::Who, refused,
 };
 use crate::{
@@ -49,16 +49,16 @@ pub(super) fn offered(issuing: &Issuing) -> Vec<&'static str> {
 }
 
 /// Handles a token request of `client`. A refusal is written to the audit log.
-pub(super) async fn answer(
+pub(super) async fn respond(
     issuing: &Issuing,
     client: &ClientPolicy,
     form: &Form,
     peer: &Peer,
 ) -> Response<Bytes> {
     let mut who = Who::default();
-    let answered = dispatch(issuing, client, form, peer, &mut who).await;
-    match answered {
-        Ok(answer) => answer.response(),
+    let result = dispatch(issuing, client, form, peer, &mut who).await;
+    match result {
+        Ok(response) => response.response(),
         Err(error) => {
             issuing.refused(client.id(), &who, error.reason(), peer.id);
             let mut response = refusal(error, who.dialect, peer, issuing.clock.now());
@@ -86,7 +86,7 @@ async fn dispatch(
     form: &Form,
     peer: &Peer,
     who: &mut Who,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenEndpointResponse, OAuthError> {
     let grant = asked(form)?;
     if grant == Grant::EntraObo {
         who.dialect = ErrorDialect::Entra;
@@ -96,8 +96,8 @@ async fn dispatch(
     }
     parameters::no_authorization_details(form)?;
     match grant {
-        Grant::TokenExchange => token_exchange::answer(issuing, client, form, peer, who).await,
-        Grant::RefreshToken => refresh::answer(issuing, client, form, peer, who).await,
-        Grant::EntraObo => entra::answer(issuing, client, form, peer, who).await,
+        Grant::TokenExchange => token_exchange::respond(issuing, client, form, peer, who).await,
+        Grant::RefreshToken => refresh::respond(issuing, client, form, peer, who).await,
+        Grant::EntraObo => entra::respond(issuing, client, form, peer, who).await,
     }
 }

@@ -21,10 +21,10 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// `typ` of a signed response (RFC 9701 §5).
-const ANSWER_TYPE: &str = "token-introspection+jwt";
+const RESPONSE_TYPE: &str = "token-introspection+jwt";
 
 /// Claims that are copied to the response if the token has them.
-const TOLD: [&str; 10] = [
+const MEMBERS: [&str; 10] = [
     "scope",
     "client_id",
     "exp",
@@ -73,10 +73,10 @@ impl Introspection {
     ) -> Response<Bytes> {
         let may_ask =
             |audiences: &[Audience]| client.introspects(audiences.iter().map(Audience::as_str));
-        self.answer_to(client.id(), may_ask, token, accept)
+        self.respond_to(client.id(), may_ask, token, accept)
     }
 
-    fn answer_to(
+    fn respond_to(
         &self,
         client: &str,
         may_ask: impl FnOnce(&[Audience]) -> bool,
@@ -84,13 +84,17 @@ impl Introspection {
         accept: Option<&HeaderValue>,
     ) -> Response<Bytes> {
         let now = self.clock.now();
-        let told = self
+        let members = self
             .readable(may_ask, token, now)
-            .map_or_else(inactive, |token| told(&token));
+            .map_or_else(inactive, |token| members(&token));
         match Form::asked_for(accept) {
-            Form::Plain => answer(StatusCode::OK, media::JSON, Value::Object(told).to_string()),
-            Form::Signed => match self.signed(client, told, now) {
-                Ok(jwt) => answer(StatusCode::OK, media::SIGNED, jwt),
+            Form::Plain => response(
+                StatusCode::OK,
+                media::JSON,
+                Value::Object(members).to_string(),
+            ),
+            Form::Signed => match self.signed(client, members, now) {
+                Ok(jwt) => response(StatusCode::OK, media::SIGNED, jwt),
                 Err(error) => {
                     tracing::error!(%error, "an introspection response could not be signed");
                     unavailable()
@@ -123,17 +127,17 @@ impl Introspection {
     fn signed(
         &self,
         client: &str,
-        told: Map<String, Value>,
+        members: Map<String, Value>,
         now: UnixTime,
     ) -> Result<String, JoseError> {
         let claims = json!({
             "iss": self.reader.issuer(),
             "aud": client,
             "iat": now.as_secs(),
-            "token_introspection": told,
+            "token_introspection": members,
         });
         let claims = claims.as_object().cloned().unwrap_or_default();
-        self.keys.signing().sign(ANSWER_TYPE, &claims)
+        self.keys.signing().sign(RESPONSE_TYPE, &claims)
     }
 }
 
@@ -145,13 +149,13 @@ fn inactive() -> Map<String, Value> {
 }
 
 /// Returns only what an API needs for a decision: nothing about the user except the subject of the token.
-fn told(token: &OwnToken) -> Map<String, Value> {
+fn members(token: &OwnToken) -> Map<String, Value> {
     let claims = token.claims();
-    let mut told: Map<String, Value> = TOLD
+    let mut members: Map<String, Value> = MEMBERS
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
         .collect();
-    let mut put = |name: &str, value: Value| told.insert(name.to_owned(), value);
+    let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     put("active", Value::from(true));
     put("token_type", Value::from("Bearer"));
     let audiences = token.audiences().iter().map(Audience::as_str);
@@ -160,10 +164,10 @@ fn told(token: &OwnToken) -> Map<String, Value> {
     if let Some(since) = claims.get("nbf").or(claims.get("iat")) {
         put("nbf", since.clone());
     }
-    told
+    members
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Bytes> {
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -185,7 +189,7 @@ fn unavailable() -> Response<Bytes> {
         "error": "temporarily_unavailable",
         "error_description": "the response could not be signed",
     });
-    let mut response = answer(
+    let mut response = response(
         StatusCode::SERVICE_UNAVAILABLE,
         media::JSON,
         body.to_string(),

@@ -5,7 +5,7 @@
 //! that it was made from was revoked meanwhile, or if the audit event cannot be written.
 
 use super::{
-    Peer, TokenAnswer,
+    Peer, TokenEndpointResponse,
     error::OAuthError,
     families::{ErrorDialect, Families},
     refused,
@@ -187,21 +187,21 @@ impl Minted {
     }
 
     /// Returns the response, with `refresh_token` if there is one (RFC 6749 §5.1).
-    pub(super) fn answer(
+    pub(super) fn response(
         self,
         refresh_token: Option<&RawToken>,
         clock: &SharedClock,
-    ) -> TokenAnswer {
-        TokenAnswer::new(self.members(refresh_token, clock))
+    ) -> TokenEndpointResponse {
+        TokenEndpointResponse::new(self.members(refresh_token, clock))
     }
 
     /// Returns the response with `issued_token_type` (RFC 8693 §2.2.1).
-    pub(super) fn exchange_answer(
+    pub(super) fn exchange_response(
         self,
         issued_token_type: TokenTypeUri,
         refresh_token: Option<&RawToken>,
         clock: &SharedClock,
-    ) -> TokenAnswer {
+    ) -> TokenEndpointResponse {
         let is_access_token = self.issued.permitted().is_access_token();
         let mut members = self.members(refresh_token, clock);
         let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
@@ -209,7 +209,7 @@ impl Minted {
         if !is_access_token {
             put("token_type", "N_A");
         }
-        TokenAnswer::new(members)
+        TokenEndpointResponse::new(members)
     }
 
     /// Returns the members of a response. `scope` is always included, because it may be less than the requested scope.

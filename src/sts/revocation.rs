@@ -5,12 +5,12 @@
 
 use super::{
     Issuing, Peer,
-    answer::unstored,
     ended::{Ended, What},
     error::OAuthError,
     families::{Handle, REFRESH_PREFIX},
     form::Form,
     refused,
+    response::unstored,
 };
 use crate::{
     clock::UnixTime,
@@ -36,7 +36,7 @@ pub struct Revoking {
 }
 
 /// Handles a request of `client`.
-pub(super) async fn answer(
+pub(super) async fn respond(
     revoking: &Revoking,
     issuing: &Issuing,
     client: &ClientPolicy,

@@ -113,7 +113,7 @@ fn check_grant(grant: &RoleGrantSettings, again: bool, building: &mut Building<'
 impl RoleGrants {
     /// Describes the scopes that the roles in `claims` grant, for `explain`. Roles that grant nothing are omitted,
     /// because provider tokens contain many roles of other applications.
-    pub(super) fn told(&self, claims: &Claims) -> Facts {
+    pub(super) fn facts(&self, claims: &Claims) -> Facts {
         let wanted = format!("roles in {}", self.claim);
         match self.granted(claims) {
             Ok(scope) if scope.is_empty() => Facts::new("they grant nothing", wanted),

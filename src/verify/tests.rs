@@ -236,7 +236,7 @@ async fn the_issuer_is_compared_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_tokens_are_told_apart() {
+async fn the_gateways_own_tokens_are_recognized() {
     let bench = bench(json!({}));
     assert_eq!(
         bench.refused(json!({"iss": OWN})).await,

@@ -51,7 +51,7 @@ impl Page {
         let listed = found
             .iter()
             .filter(|found| found.until > now && last.is_none_or(|last| found.key <= last));
-        let listed: Vec<Value> = listed.map(told).collect();
+        let listed: Vec<Value> = listed.map(described).collect();
         json!({
             "revocations": listed,
             "next": last.map(|last| last.to_string()),
@@ -62,9 +62,9 @@ impl Page {
 }
 
 /// Returns one revocation: its names, its note, who made it and when it ends.
-fn told(revocation: &Revocation) -> Value {
-    let mut told = note_of(revocation).unwrap_or_default();
-    told.remove("keys");
+fn described(revocation: &Revocation) -> Value {
+    let mut members = note_of(revocation).unwrap_or_default();
+    members.remove("keys");
     for (name, value) in [
         ("id", json!(revocation.key.to_string())),
         ("revoked_by", json!(side(revocation.by))),
@@ -72,9 +72,9 @@ fn told(revocation: &Revocation) -> Value {
         ("until", json!(revocation.until.as_secs())),
         ("issued_later_too", json!(revocation.reach == Reach::Always)),
     ] {
-        told.insert(name.to_owned(), value);
+        members.insert(name.to_owned(), value);
     }
-    Value::Object(told)
+    Value::Object(members)
 }
 
 pub(in crate::admin) const fn side(by: RevokedBy) -> &'static str {

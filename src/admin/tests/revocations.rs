@@ -76,7 +76,7 @@ fn post(admin: &Admin, headers: &[(&str, &str)], body: &str) -> Response<Bytes> 
     let headers = [&[("host", "localhost")], headers].concat();
     let mut request = request("POST", "/revocations", &headers);
     *request.body_mut() = Bytes::copy_from_slice(body.as_bytes());
-    answered(admin, &request)
+    respond(admin, &request)
 }
 
 fn ends(store: &Stores, key: RevocationKey, since: i64) -> bool {
@@ -113,9 +113,9 @@ fn what_is_named_ends_and_nothing_else_does() {
     ];
     for (kind, asked, key) in &cases {
         let (admin, store) = with_store();
-        let answer = post(&admin, &[JSON_BODY], &asked.to_string());
-        assert_eq!(answer.status(), 200, "{kind}");
-        assert_eq!(body(&answer)["revoked"], *kind);
+        let response = post(&admin, &[JSON_BODY], &asked.to_string());
+        assert_eq!(response.status(), 200, "{kind}");
+        assert_eq!(body(&response)["revoked"], *kind);
         for (other, _, key_of_other) in &cases {
             assert_eq!(
                 ends(&store, *key_of_other, NOW),
@@ -147,9 +147,9 @@ fn a_token_is_revoked_by_its_bytes_and_by_its_id() {
     let token = format!("e30.{}.c2ln", base64url(claims.to_string()));
     let (admin, store) = with_store();
     let asked = json!({"token": {"token": token}}).to_string();
-    let answer = post(&admin, &[JSON_BODY], &asked);
-    assert_eq!(answer.status(), 200);
-    assert_eq!(body(&answer)["until"], NOW + 60);
+    let response = post(&admin, &[JSON_BODY], &asked);
+    assert_eq!(response.status(), 200);
+    assert_eq!(body(&response)["until"], NOW + 60);
     assert!(ends(&store, RevocationKey::token(IDP, "t-1"), NOW));
     let bytes = RawToken::from(token);
     assert!(ends(&store, RevocationKey::token_bytes(&bytes), NOW));
@@ -169,9 +169,9 @@ fn what_is_no_one_target_is_refused_and_not_repeated() {
         r#"{"token":"s3cret"}"#,
         r#"{"client":{"id":"a"},"for":"soon"}"#,
     ] {
-        let answer = post(&admin, &[JSON_BODY], asked);
-        assert_eq!(answer.status(), 400, "{asked}");
-        assert!(!String::from_utf8_lossy(answer.body()).contains("s3cret"));
+        let response = post(&admin, &[JSON_BODY], asked);
+        assert_eq!(response.status(), 400, "{asked}");
+        assert!(!String::from_utf8_lossy(response.body()).contains("s3cret"));
     }
 }
 
@@ -193,7 +193,7 @@ fn no_web_page_can_revoke() {
     }
     for method in ["OPTIONS", "HEAD", "PUT", "PATCH"] {
         let request = request(method, "/revocations", &[("host", "localhost"), JSON_BODY]);
-        assert_eq!(answered(&admin, &request).status(), 405, "{method}");
+        assert_eq!(respond(&admin, &request).status(), 405, "{method}");
     }
     assert!(!ends(&store, RevocationKey::client("portal"), NOW));
 }
@@ -246,7 +246,7 @@ fn send(admin: &Admin, method: &str, path: &str, asked: &Value) -> Response<Byte
     *request.body_mut() = Bytes::from(asked.to_string());
     let peer = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711));
     request.extensions_mut().insert(peer);
-    answered(admin, &request)
+    respond(admin, &request)
 }
 
 #[test]
@@ -254,10 +254,10 @@ fn an_issuer_is_named_by_its_name_or_its_url_and_it_is_the_same_one() {
     for written in ["corp", IDP] {
         let (admin, store) = with_store();
         let asked = json!({"subject": {"issuer": written, "sub": "alice"}});
-        let answer = post(&admin, &[JSON_BODY], &asked.to_string());
-        assert_eq!(answer.status(), 200, "{written}");
-        assert_eq!(body(&answer)["issuer"], IDP);
-        let ends = body(&answer)["ends"].as_str().unwrap().to_owned();
+        let response = post(&admin, &[JSON_BODY], &asked.to_string());
+        assert_eq!(response.status(), 200, "{written}");
+        assert_eq!(body(&response)["issuer"], IDP);
+        let ends = body(&response)["ends"].as_str().unwrap().to_owned();
         assert!(
             ends.starts_with(&format!("every token about alice of {IDP}")),
             "{ends}"
@@ -290,9 +290,9 @@ fn what_the_configuration_does_not_know_is_an_error_unless_it_is_forced() {
     ];
     for asked in cases {
         let (admin, store) = with_store();
-        let answer = post(&admin, &[JSON_BODY], &asked.to_string());
-        assert_eq!(answer.status(), 422, "{asked}");
-        assert_eq!(body(&answer)["error"], "ends_nothing");
+        let response = post(&admin, &[JSON_BODY], &asked.to_string());
+        assert_eq!(response.status(), 422, "{asked}");
+        assert_eq!(body(&response)["error"], "ends_nothing");
         assert!(store.revocations().is_empty(), "{asked}");
         let mut forced = asked.clone();
         forced["force"] = json!(true);
@@ -319,8 +319,8 @@ fn the_error_names_what_the_configuration_knows() {
             "k-1",
         ),
     ] {
-        let answer = post(&admin, &[JSON_BODY], &asked.to_string());
-        let why = body(&answer)["error_description"]
+        let response = post(&admin, &[JSON_BODY], &asked.to_string());
+        let why = body(&response)["error_description"]
             .as_str()
             .unwrap()
             .to_owned();
@@ -356,11 +356,11 @@ fn a_client_or_a_key_asks_for_how_long_and_nothing_else_is_revoked_for_ever() {
             .as_object_mut()
             .unwrap()
             .extend(options.as_object().unwrap().clone());
-        let answer = post(&admin, &[JSON_BODY], &asked.to_string());
-        assert_eq!(answer.status(), status, "{asked}");
+        let response = post(&admin, &[JSON_BODY], &asked.to_string());
+        assert_eq!(response.status(), status, "{asked}");
         if status == 200 {
             assert_eq!(
-                body(&answer)["forever"],
+                body(&response)["forever"],
                 options == json!({"forever": true})
             );
         }
@@ -379,14 +379,14 @@ fn what_is_in_force_is_listed_page_by_page() {
         let query = after
             .map(|after| format!("&after={after}"))
             .unwrap_or_default();
-        let answer = send(
+        let response = send(
             &admin,
             "GET",
             &format!("/revocations?limit=10{query}"),
             &json!({}),
         );
-        assert_eq!(answer.status(), 200);
-        let page = body(&answer);
+        assert_eq!(response.status(), 200);
+        let page = body(&response);
         assert_eq!(
             (&page["known"], &page["stale"]),
             (&json!(25), &json!(false))
@@ -418,8 +418,8 @@ fn what_is_in_force_is_listed_page_by_page() {
         "page=2",
         "limit",
     ] {
-        let answer = send(&admin, "GET", &format!("/revocations?{query}"), &json!({}));
-        assert_eq!(answer.status(), 400, "{query}");
+        let response = send(&admin, "GET", &format!("/revocations?{query}"), &json!({}));
+        assert_eq!(response.status(), 400, "{query}");
     }
 }
 
@@ -443,9 +443,9 @@ fn what_is_lifted_is_gone_and_only_that() {
             .unwrap()
             .retain(|name, _| name != "for" && name != "forever");
         let epoch = store.revocations().epoch();
-        let answer = send(&admin, "DELETE", "/revocations", &target);
-        assert_eq!(answer.status(), 200, "{asked}");
-        assert!(body(&answer)["lifted"].is_string());
+        let response = send(&admin, "DELETE", "/revocations", &target);
+        assert_eq!(response.status(), 200, "{asked}");
+        assert!(body(&response)["lifted"].is_string());
         assert_ne!(store.revocations().epoch(), epoch);
         assert_eq!(store.revocations().len(), cases.len() - 1 - lifted);
         let again = send(&admin, "DELETE", "/revocations", &target);
@@ -465,14 +465,14 @@ fn a_token_is_lifted_whole_by_the_id_of_either_of_its_keys() {
         let (admin, store) = with_store();
         let asked = json!({"token": {"token": token}});
         assert_eq!(post(&admin, &[JSON_BODY], &asked.to_string()).status(), 200);
-        let answer = send(
+        let response = send(
             &admin,
             "DELETE",
             "/revocations",
             &json!({"id": key.to_string()}),
         );
-        assert_eq!(answer.status(), 200);
-        assert_eq!(body(&answer)["jti"], "t-1");
+        assert_eq!(response.status(), 200);
+        assert_eq!(body(&response)["jti"], "t-1");
         assert!(store.revocations().is_empty());
     }
 }
@@ -489,13 +489,13 @@ fn what_a_client_revoked_stays_unless_it_is_named() {
         .unwrap();
     runtime.block_on(store.revoke(&[theirs])).unwrap();
     let target = json!({"client": {"id": "portal"}});
-    let answer = send(&admin, "DELETE", "/revocations", &target);
-    assert_eq!(answer.status(), 409);
+    let response = send(&admin, "DELETE", "/revocations", &target);
+    assert_eq!(response.status(), 409);
     let asked = json!({"client": {"id": "portal"}, "forever": true});
     assert_eq!(post(&admin, &[JSON_BODY], &asked.to_string()).status(), 200);
-    let answer = send(&admin, "DELETE", "/revocations", &target);
-    assert_eq!(answer.status(), 200);
-    assert_eq!(body(&answer)["still_revoked_by"], "client");
+    let response = send(&admin, "DELETE", "/revocations", &target);
+    assert_eq!(response.status(), 200);
+    assert_eq!(body(&response)["still_revoked_by"], "client");
     assert!(ends(&store, key, NOW));
     let named = json!({"id": key.to_string(), "revoked_by": "client"});
     assert_eq!(send(&admin, "DELETE", "/revocations", &named).status(), 200);

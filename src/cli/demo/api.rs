@@ -3,7 +3,7 @@
 //! It responds with 200 and the claims of the token, or with 401 and the reason. It keeps the head of the last request,
 //! so that the demo can check what it contains.
 
-use super::site::json_answer;
+use super::site::json_response;
 use crate::{
     clock::SharedClock,
     egress::{Egress, Reach},
@@ -123,7 +123,7 @@ fn bearer(fields: &HeaderMap) -> Option<RawToken> {
 
 #[async_trait]
 impl Site for Api {
-    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    async fn respond(&self, request: &Request<Bytes>) -> Response<Bytes> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = request.headers().clone();
         let api = self.terms.audience;
@@ -131,14 +131,14 @@ impl Site for Api {
         if path == "/status" {
             let authorization = request.headers().contains_key(AUTHORIZATION);
             let body = json!({"api": api, "path": path, "authorization_received": authorization});
-            return json_answer(200, &body);
+            return json_response(200, &body);
         }
         match self.verify(request.headers()).await {
-            Ok(claims) => json_answer(
+            Ok(claims) => json_response(
                 200,
                 &json!({"api": api, "path": path, "token_received": claims.as_object()}),
             ),
-            Err(why) => json_answer(401, &json!({"api": api, "path": path, "refused": why})),
+            Err(why) => json_response(401, &json!({"api": api, "path": path, "refused": why})),
         }
     }
 }

@@ -15,7 +15,7 @@ const LIMITS: DirectLimits = DirectLimits {
 };
 
 /// A response.
-pub(super) struct Answer {
+pub(super) struct DemoResponse {
     pub(super) status: u16,
     pub(super) body: String,
     response: Response<Bytes>,
@@ -26,7 +26,7 @@ pub(super) async fn get(
     address: SocketAddr,
     path: &str,
     token: Option<&RawToken>,
-) -> io::Result<Answer> {
+) -> io::Result<DemoResponse> {
     let mut request = Request::get(path);
     if let Some(token) = token {
         // the only place where the portal sends the token
@@ -37,10 +37,10 @@ pub(super) async fn get(
     }
     let request = request.body(Bytes::new()).map_err(io::Error::other)?;
     let client = DirectClient::new(address, None, LIMITS)?;
-    client.send(request).await.map(Answer::of)
+    client.send(request).await.map(DemoResponse::of)
 }
 
-impl Answer {
+impl DemoResponse {
     fn of(response: Response<Bytes>) -> Self {
         Self {
             status: response.status().as_u16(),

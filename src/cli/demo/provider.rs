@@ -1,6 +1,6 @@
 //! A small OpenID Provider: publishes its key, and signs the tokens of the demo.
 
-use super::site::{json_answer, not_found};
+use super::site::{json_response, not_found};
 use crate::{
     clock::SharedClock,
     jose::{Algorithm, JoseError, KeyError, SigningKey, encoding::base64url},
@@ -103,13 +103,13 @@ fn with_payload(token: &str, claims: Map<String, Value>) -> String {
 
 #[async_trait]
 impl Site for Provider {
-    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    async fn respond(&self, request: &Request<Bytes>) -> Response<Bytes> {
         match request.uri().path() {
-            "/.well-known/openid-configuration" => json_answer(
+            "/.well-known/openid-configuration" => json_response(
                 200,
                 &json!({"issuer": self.issuer, "jwks_uri": format!("{}/keys", self.issuer)}),
             ),
-            "/keys" => json_answer(200, &json!({"keys": [self.key.public_jwk()]})),
+            "/keys" => json_response(200, &json!({"keys": [self.key.public_jwk()]})),
             _ => not_found(),
         }
     }

@@ -1,6 +1,6 @@
 //! The claims of a token that an API received.
 
-use super::client::Answer;
+use super::client::DemoResponse;
 use crate::token::RawToken;
 use serde_json::{Map, Value};
 
@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 pub(super) struct Received(pub(super) Map<String, Value>);
 
 impl Received {
-    pub(super) fn of(answer: &Answer) -> Self {
-        let claims = answer.json().get("token_received").cloned();
+    pub(super) fn of(response: &DemoResponse) -> Self {
+        let claims = response.json().get("token_received").cloned();
         Self(
             claims
                 .and_then(|claims| claims.as_object().cloned())

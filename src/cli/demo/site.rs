@@ -34,7 +34,7 @@ pub(super) fn serve<S: Site + 'static>(
 }
 
 /// Returns a JSON response that is formatted for people.
-pub(super) fn json_answer(status: u16, body: &Value) -> Response<Bytes> {
+pub(super) fn json_response(status: u16, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(format!("{body:#}\n")));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -46,5 +46,5 @@ pub(super) fn json_answer(status: u16, body: &Value) -> Response<Bytes> {
 }
 
 pub(super) fn not_found() -> Response<Bytes> {
-    json_answer(404, &json!({"error": "not_found"}))
+    json_response(404, &json!({"error": "not_found"}))
 }

@@ -6,7 +6,7 @@
 use super::{
     DemoError,
     api::{Api, ApiTerms},
-    client::{self, Answer},
+    client::{self, DemoResponse},
     folder::Folder,
     provider::{Presented, Provider},
     site,
@@ -136,13 +136,17 @@ impl World {
     }
 
     /// Sends a request to the gateway, as the portal does.
-    pub(super) async fn ask(&self, path: &str, token: &RawToken) -> Result<Answer, DemoError> {
+    pub(super) async fn ask(
+        &self,
+        path: &str,
+        token: &RawToken,
+    ) -> Result<DemoResponse, DemoError> {
         Ok(client::get(self.addresses.gateway, path, Some(token)).await?)
     }
 
-    /// Returns the line of the gateway's access log for the request that received `answer`.
-    pub(super) async fn logged(&self, answer: &Answer) -> Result<Value, DemoError> {
-        let id = answer
+    /// Returns the line of the gateway's access log for the request that received `response`.
+    pub(super) async fn logged(&self, response: &DemoResponse) -> Result<Value, DemoError> {
+        let id = response
             .header("x-request-id")
             .ok_or(DemoError::NotLogged)?
             .to_owned();
@@ -163,11 +167,11 @@ impl World {
     /// Returns the lines of the gateway's metrics that start with `name` and contain `label`, except those with the
     /// value zero.
     pub(super) async fn metrics(&self, name: &str, label: &str) -> Result<Vec<String>, DemoError> {
-        let answer = client::get(self.addresses.admin, "/metrics", None).await?;
+        let response = client::get(self.addresses.admin, "/metrics", None).await?;
         let wanted = |line: &&str| {
             line.starts_with(&format!("{name}{{")) && line.contains(label) && !line.ends_with(" 0")
         };
-        Ok(answer
+        Ok(response
             .body
             .lines()
             .filter(wanted)

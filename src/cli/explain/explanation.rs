@@ -3,11 +3,11 @@
 use super::{
     ImaginedRequest,
     observer::ObservedDecision,
-    scopes::{ScopeTold, fates},
+    scopes::{ScopeReport, fates},
 };
 use crate::{
     clock::UnixTime,
-    error::{Answer, Refusal},
+    error::{ErrorResponse, Refusal},
     proxy::RehearsedOutcome,
     route::{Access, Route},
     telemetry::Facts,
@@ -32,16 +32,17 @@ pub(super) struct Known {
 pub struct Explanation {
     pub(super) verdict: Verdict,
     pub(super) at: i64,
-    pub(super) request: RequestTold,
+    pub(super) request: RequestReport,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) route: Option<RouteTold>,
-    pub(super) steps: Vec<StepTold>,
+    pub(super) route: Option<RouteReport>,
+    pub(super) steps: Vec<StepReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) scopes: Vec<ScopeTold>,
+    pub(super) scopes: Vec<ScopeReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) claims: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) answer: Option<AnswerTold>,
+    #[serde(rename = "answer")]
+    pub(super) response: Option<ResponseReport>,
 }
 
 /// The result for the request.
@@ -55,14 +56,14 @@ pub(super) enum Verdict {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct RequestTold {
+pub(super) struct RequestReport {
     pub(super) method: String,
     pub(super) host: String,
     pub(super) path: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct RouteTold {
+pub(super) struct RouteReport {
     pub(super) name: String,
     pub(super) matched: String,
     pub(super) public: bool,
@@ -73,7 +74,7 @@ pub(super) struct RouteTold {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct StepTold {
+pub(super) struct StepReport {
     pub(super) step: &'static str,
     #[serde(skip)]
     pub(super) words: &'static str,
@@ -85,7 +86,7 @@ pub(super) struct StepTold {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct AnswerTold {
+pub(super) struct ResponseReport {
     pub(super) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<&'static str>,
@@ -115,7 +116,7 @@ impl Explanation {
 
 impl Known {
     /// Builds the explanation, and omits what must not be shown.
-    pub(super) fn told(self, asked: &ImaginedRequest) -> Explanation {
+    pub(super) fn report(self, asked: &ImaginedRequest) -> Explanation {
         let refusal = match &self.ending {
             RehearsedOutcome::Refused(refusal) => Some(refusal),
             RehearsedOutcome::Forwarded
@@ -135,53 +136,54 @@ impl Known {
         Explanation {
             verdict,
             at: self.at.as_secs(),
-            request: RequestTold {
+            request: RequestReport {
                 method: asked.head().method.to_string(),
                 host: asked.shown(asked.host()),
                 path: asked.shown(&asked.path()),
             },
-            route: route.map(|route| RouteTold::of(route, asked)),
+            route: route.map(|route| RouteReport::of(route, asked)),
             steps,
             scopes: scopes.unwrap_or_default(),
             // a token that a later check refused is not issued
             claims: claims
                 .filter(|_| refusal.is_none())
                 .map(|claims| claims.as_object().clone()),
-            answer: self.answer(),
+            response: self.response(),
         }
     }
 
-    fn answer(&self) -> Option<AnswerTold> {
+    fn response(&self) -> Option<ResponseReport> {
         match &self.ending {
             RehearsedOutcome::Forwarded | RehearsedOutcome::ForwardedBare => None,
-            RehearsedOutcome::Document(status) => Some(AnswerTold::plain(*status, Vec::new())),
-            RehearsedOutcome::Preflight(fields) => {
-                Some(AnswerTold::plain(StatusCode::NO_CONTENT, fields.clone()))
-            }
+            RehearsedOutcome::Document(status) => Some(ResponseReport::plain(*status, Vec::new())),
+            RehearsedOutcome::Preflight(fields) => Some(ResponseReport::plain(
+                StatusCode::NO_CONTENT,
+                fields.clone(),
+            )),
             RehearsedOutcome::Refused(refusal) => {
-                let answer = refusal.answer();
+                let response = refusal.response();
                 let route = self.route.as_ref();
                 let resource = route.and_then(|route| route.resource());
-                let fields = answer.headers(resource.map(|resource| resource.metadata_url()));
-                let mut told = AnswerTold::plain(answer.status, fields);
-                let Answer {
+                let fields = response.headers(resource.map(|resource| resource.metadata_url()));
+                let mut report = ResponseReport::plain(response.status, fields);
+                let ErrorResponse {
                     error, description, ..
-                } = answer;
-                told.error = Some(error);
-                told.description = Some(description);
-                told.reason = Some(refusal.reason().as_str());
+                } = response;
+                report.error = Some(error);
+                report.description = Some(description);
+                report.reason = Some(refusal.reason().as_str());
                 let cause = match &self.no_keys {
                     None => causes(refusal),
                     Some(why) => format!("{}: {why}", causes(refusal)),
                 };
-                told.cause = Some(cause);
-                Some(told)
+                report.cause = Some(cause);
+                Some(report)
             }
         }
     }
 }
 
-impl RouteTold {
+impl RouteReport {
     fn of(route: &Route, asked: &ImaginedRequest) -> Self {
         let path = asked.path();
         let operation = match route.access() {
@@ -203,10 +205,10 @@ impl RouteTold {
     }
 }
 
-impl AnswerTold {
+impl ResponseReport {
     fn plain(status: StatusCode, fields: Vec<(HeaderName, HeaderValue)>) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let told = fields
+        let report = fields
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), text(value)));
         Self {
@@ -215,16 +217,17 @@ impl AnswerTold {
             description: None,
             reason: None,
             cause: None,
-            fields: told.collect(),
+            fields: report.collect(),
         }
     }
 }
 
 /// Returns the steps before the token is examined, those that the stages reported, and the one after them. The last
 /// step of a refused request is the one that refused it.
-fn steps(known: &Known, refusal: Option<&Refusal>, asked: &ImaginedRequest) -> Vec<StepTold> {
+fn steps(known: &Known, refusal: Option<&Refusal>, asked: &ImaginedRequest) -> Vec<StepReport> {
     let mut steps = Vec::new();
-    let mut step = |step, words, facts: Facts| steps.push(StepTold::new(step, words, facts, asked));
+    let mut step =
+        |step, words, facts: Facts| steps.push(StepReport::new(step, words, facts, asked));
     if matches!(known.ending, RehearsedOutcome::Document(_)) {
         let found = Facts::found("a document or endpoint of the gateway, on any host");
         step("document", "document", found);
@@ -269,7 +272,7 @@ fn steps(known: &Known, refusal: Option<&Refusal>, asked: &ImaginedRequest) -> V
     steps
 }
 
-impl StepTold {
+impl StepReport {
     fn new(step: &'static str, words: &'static str, facts: Facts, asked: &ImaginedRequest) -> Self {
         let shown = |text: &str| asked.shown(&shortened(text));
         Self {

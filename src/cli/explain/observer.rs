@@ -22,24 +22,24 @@ pub(super) struct ObservedDecision {
 impl Account {
     /// Takes everything that was reported so far.
     pub(super) fn taken(&self) -> ObservedDecision {
-        std::mem::take(&mut *self.told())
+        std::mem::take(&mut *self.lock())
     }
 
-    fn told(&self) -> MutexGuard<'_, ObservedDecision> {
+    fn lock(&self) -> MutexGuard<'_, ObservedDecision> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl DecisionObserver for Account {
     fn begin(&mut self, step: DecisionStep, facts: impl FnOnce() -> Facts) {
-        self.told().steps.push((step, facts()));
+        self.lock().steps.push((step, facts()));
     }
 
     fn scopes(&mut self, steps: impl FnOnce() -> ScopeSteps) {
-        self.told().scopes = Some(steps());
+        self.lock().scopes = Some(steps());
     }
 
     fn issued(&mut self, claims: impl FnOnce() -> Option<Claims>) {
-        self.told().claims = claims();
+        self.lock().claims = claims();
     }
 }

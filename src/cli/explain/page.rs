@@ -4,7 +4,7 @@
 
 use super::{
     Explanation,
-    explanation::{AnswerTold, StepTold, Verdict},
+    explanation::{ResponseReport, StepReport, Verdict},
     scopes::Fate,
 };
 use crate::{
@@ -62,22 +62,25 @@ impl Explanation {
         }
         page.out.space()?;
         page.heading("Scopes")?;
-        let width = self.scopes.iter().map(|told| told.scope.chars().count());
+        let width = self
+            .scopes
+            .iter()
+            .map(|report| report.scope.chars().count());
         let width = width.max().unwrap_or(KEY).clamp(KEY, 30);
-        for told in &self.scopes {
-            let (ink, mark) = match told.fate {
+        for report in &self.scopes {
+            let (ink, mark) = match report.fate {
                 Fate::Kept => (Ink::Good, "+"),
                 Fate::Replaced => (Ink::Faint, ">"),
                 Fate::Dropped | Fate::NotHeld => (Ink::Bad, "-"),
             };
-            page.pair(ink, mark, &told.scope, width, &told.words())?;
+            page.pair(ink, mark, &report.scope, width, &report.words())?;
         }
         Ok(())
     }
 
     fn ending_on(&self, page: &mut Page<'_>) -> io::Result<()> {
         page.out.space()?;
-        match (self.verdict, &self.route, &self.answer) {
+        match (self.verdict, &self.route, &self.response) {
             (Verdict::Forwarded, Some(route), _) => {
                 let with = match self.claims {
                     Some(_) => "with an on-behalf-of token",
@@ -95,13 +98,13 @@ impl Explanation {
                 }
                 Ok(())
             }
-            (Verdict::Refused, _, Some(answer)) => page.refusal(answer),
-            (_, _, Some(answer)) => {
+            (Verdict::Refused, _, Some(response)) => page.refusal(response),
+            (_, _, Some(response)) => {
                 page.out.line(
                     Ink::Good,
-                    &format!("Response of the gateway: {}", answer.status),
+                    &format!("Response of the gateway: {}", response.status),
                 )?;
-                page.fields(answer)
+                page.fields(response)
             }
             (_, _, None) => Ok(()),
         }
@@ -124,7 +127,7 @@ impl Page<'_> {
     }
 
     /// Writes a check. The expected value is shown only if the check failed.
-    fn step(&mut self, step: &StepTold) -> io::Result<()> {
+    fn step(&mut self, step: &StepReport) -> io::Result<()> {
         if step.passed {
             return self.pair(Ink::Good, "✔", step.words, NAME, &step.found);
         }
@@ -183,25 +186,25 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn refusal(&mut self, answer: &AnswerTold) -> io::Result<()> {
-        let reason = answer.reason.unwrap_or_default();
+    fn refusal(&mut self, response: &ResponseReport) -> io::Result<()> {
+        let reason = response.reason.unwrap_or_default();
         self.out
             .line(Ink::Bad, &format!("Refused, reason {reason}"))?;
-        if let Some(cause) = &answer.cause {
+        if let Some(cause) = &response.cause {
             self.text(2, cause)?;
         }
-        let error = answer.error.unwrap_or_default();
-        let description = answer.description.unwrap_or_default();
-        let told = format!(
+        let error = response.error.unwrap_or_default();
+        let description = response.description.unwrap_or_default();
+        let report = format!(
             "Response to the client: {} {error}, \"{description}\"",
-            answer.status
+            response.status
         );
-        self.text(2, &told)?;
-        self.fields(answer)
+        self.text(2, &report)?;
+        self.fields(response)
     }
 
-    fn fields(&mut self, answer: &AnswerTold) -> io::Result<()> {
-        for (name, value) in &answer.fields {
+    fn fields(&mut self, response: &ResponseReport) -> io::Result<()> {
+        for (name, value) in &response.fields {
             self.text(2, &format!("{name}: {value}"))?;
         }
         Ok(())

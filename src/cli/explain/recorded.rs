@@ -31,19 +31,20 @@ pub(super) fn show(
     // only digits and letters are added to the request line
     let safe: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
     let target = format!("/decisions/{}", safe.to_ascii_lowercase());
-    let told = listener.and_then(|listener| io.block_on(listener.send(Method::GET, &target, None)));
-    let told = match told {
-        Ok(told) => told,
+    let recorded =
+        listener.and_then(|listener| io.block_on(listener.send(Method::GET, &target, None)));
+    let recorded = match recorded {
+        Ok(recorded) => recorded,
         Err(failure) => {
             let _ = writeln!(terminal.err, "obo-gateway: {failure}");
             return ExitCode::from(2);
         }
     };
     let written = match json {
-        true => writeln!(terminal.out, "{told:#}"),
-        false => write!(terminal.out, "{}", page(&told)),
+        true => writeln!(terminal.out, "{recorded:#}"),
+        false => write!(terminal.out, "{}", page(&recorded)),
     };
-    let outcome = told.pointer("/request/outcome").and_then(Value::as_str);
+    let outcome = recorded.pointer("/request/outcome").and_then(Value::as_str);
     match (written, outcome) {
         (Err(_), _) => ExitCode::FAILURE,
         (Ok(()), Some("forwarded" | "served")) => ExitCode::SUCCESS,
@@ -51,12 +52,12 @@ pub(super) fn show(
     }
 }
 
-fn page(told: &Value) -> String {
+fn page(recorded: &Value) -> String {
     let mut text = String::new();
-    if told.get("kept").and_then(Value::as_str) == Some("served_from_memory") {
+    if recorded.get("kept").and_then(Value::as_str) == Some("served_from_memory") {
         text.push_str("Forwarded with a cached exchange\n\n");
     }
-    let steps = told.get("steps").and_then(Value::as_array);
+    let steps = recorded.get("steps").and_then(Value::as_array);
     for step in steps.into_iter().flatten() {
         let name = step.get("step").and_then(Value::as_str).unwrap_or_default();
         let known = DecisionStep::ALL
@@ -75,7 +76,7 @@ fn page(told: &Value) -> String {
     if steps.is_some_and(|steps| !steps.is_empty()) {
         text.push('\n');
     }
-    let members = told.get("request").and_then(Value::as_object);
+    let members = recorded.get("request").and_then(Value::as_object);
     for (name, value) in members.into_iter().flatten() {
         let value = value
             .as_str()
@@ -114,11 +115,11 @@ pub(super) async fn revocations(listener: &Listener) -> Result<Vec<Revocation>, 
     Ok(found)
 }
 
-fn revocation(told: &Value) -> Option<Revocation> {
-    let key = told.get("id")?.as_str()?.parse().ok()?;
-    let time = |name| Some(UnixTime::from_secs(told.get(name)?.as_i64()?));
+fn revocation(recorded: &Value) -> Option<Revocation> {
+    let key = recorded.get("id")?.as_str()?.parse().ok()?;
+    let time = |name| Some(UnixTime::from_secs(recorded.get(name)?.as_i64()?));
     let (at, until) = (time("at")?, time("until")?);
-    Some(match told.get("issued_later_too")?.as_bool()? {
+    Some(match recorded.get("issued_later_too")?.as_bool()? {
         true => Revocation::of_all(key, at, until),
         false => Revocation::of_earlier(key, at, until),
     })

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// One scope and the decision on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct ScopeTold {
+pub(super) struct ScopeReport {
     /// Its name as the API knows it, or the original name if the map replaces it.
     pub(super) scope: String,
     /// What was decided.
@@ -47,26 +47,26 @@ pub(super) enum By {
 }
 
 /// Returns the decision on every scope that is granted, requested or required.
-pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeTold> {
-    let told = |scope: &str, fate, by| ScopeTold {
+pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeReport> {
+    let report = |scope: &str, fate, by| ScopeReport {
         scope: scope.to_owned(),
         fate,
         by,
         becomes: Vec::new(),
     };
-    let replaced = steps.replaced.iter().map(|(scope, by)| ScopeTold {
+    let replaced = steps.replaced.iter().map(|(scope, by)| ScopeReport {
         becomes: by.iter().map(str::to_owned).collect(),
-        ..told(scope, Fate::Replaced, By::Map)
+        ..report(scope, Fate::Replaced, By::Map)
     });
     let held = steps.mapped.iter().map(|scope| {
         if !steps.within_client.contains(scope) {
-            told(scope, Fate::Dropped, By::Client)
+            report(scope, Fate::Dropped, By::Client)
         } else if !steps.allowed.contains(scope) {
-            told(scope, Fate::Dropped, By::Route)
+            report(scope, Fate::Dropped, By::Route)
         } else if !steps.requested.contains(scope) {
-            told(scope, Fate::Dropped, By::Operation)
+            report(scope, Fate::Dropped, By::Operation)
         } else {
-            told(scope, Fate::Kept, By::Subject)
+            report(scope, Fate::Kept, By::Subject)
         }
     });
     let wanted = steps.required.union(&steps.requested);
@@ -76,12 +76,12 @@ pub(super) fn fates(steps: &ScopeSteps) -> Vec<ScopeTold> {
             true => By::Require,
             false => By::Subject,
         };
-        told(scope, Fate::NotHeld, by)
+        report(scope, Fate::NotHeld, by)
     });
     replaced.chain(held).chain(lacking).collect()
 }
 
-impl ScopeTold {
+impl ScopeReport {
     /// Returns the decision as text.
     pub(super) fn words(&self) -> String {
         let words = match (self.fate, self.by) {
@@ -128,7 +128,7 @@ mod tests {
         };
         let fates: Vec<_> = fates(&steps)
             .into_iter()
-            .map(|told| (told.scope, told.fate, told.by))
+            .map(|report| (report.scope, report.fate, report.by))
             .collect();
         let expected = [
             ("old", Fate::Replaced, By::Map),

@@ -87,20 +87,20 @@ impl Listener {
             .await
             .map_err(unreachable)?;
         let status = response.status().as_u16();
-        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let value: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if status != 200 {
-            let why = answer.get("error_description").and_then(Value::as_str);
+            let why = value.get("error_description").and_then(Value::as_str);
             return Err(Failure::Refused {
                 address,
                 status,
                 why: why.unwrap_or("no reason is given").to_owned(),
             });
         }
-        if !answer.is_object() {
+        if !value.is_object() {
             let why = "the response is not HTTP";
             return Err(unreachable(io::Error::new(io::ErrorKind::InvalidData, why)));
         }
-        Ok(answer)
+        Ok(value)
     }
 
     async fn exchange(

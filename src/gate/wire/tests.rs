@@ -314,7 +314,7 @@ fn more_than_one_host_and_more_fields_than_are_read_are_refused() {
 }
 
 #[test]
-fn the_method_is_told_where_there_is_one() {
+fn the_method_is_named_where_there_is_one() {
     assert_eq!(method_of(b"\r\nHEAD /a b HTTP/1.1\r\n"), Some("HEAD"));
     assert_eq!(method_of(b"head / HTTP/1.1\r\n"), None);
     assert_eq!(method_of(b"GET"), None);

@@ -175,7 +175,7 @@ fn another_issuer_s_token_is_refused_before_its_signature_is_looked_at() {
 
 /// A route can be configured to write `JWT` as the type of its access tokens. Only an ID token has an authorized party.
 #[test]
-fn an_access_token_that_says_jwt_is_told_from_an_id_token() {
+fn an_access_token_that_says_jwt_is_distinguished_from_an_id_token() {
     let rig = Rig::new();
     for (typ, changes, format) in [
         ("JWT", json!({}), TokenFormat::Jwt),

@@ -44,9 +44,9 @@ pub(in crate::policy) fn profile(
     request: &DirectRequest,
     scope: &ScopeSet,
 ) -> Map<String, Value> {
-    let mut told = Map::new();
+    let mut claims = Map::new();
     if !scope.contains("openid") {
-        return told;
+        return claims;
     }
     let subject = &request.subject;
     let user = known(client, subject);
@@ -55,11 +55,11 @@ pub(in crate::policy) fn profile(
             let said = subject.claims().get(name);
             let written = || user.as_ref().and_then(|user| user.claims().get(*name));
             if let Some(value) = said.or_else(written) {
-                told.insert((*name).to_owned(), value.clone());
+                claims.insert((*name).to_owned(), value.clone());
             }
         }
     }
-    told
+    claims
 }
 
 fn known(

@@ -136,7 +136,7 @@ impl PermittedExchange {
     /// Returns the record of this exchange for a family of refresh tokens: its subject, and its permissions as the
     /// upper limit for all refreshed tokens. `ends_at` is when the family expires.
     pub fn family(&self, ends_at: UnixTime) -> FamilySubject {
-        let told = |claims: &Map<String, Value>| claims.clone().into_iter();
+        let members = |claims: &Map<String, Value>| claims.clone().into_iter();
         FamilySubject {
             issuer: self.subject.issuer_url().to_owned(),
             sub: self.subject.sub().to_owned(),
@@ -147,7 +147,9 @@ impl PermittedExchange {
             app_only: self.provenance.app_only,
             impersonated: self.provenance.impersonated,
             impersonator: self.impersonator.clone(),
-            claims: told(&self.claims).chain(told(&self.profile)).collect(),
+            claims: members(&self.claims)
+                .chain(members(&self.profile))
+                .collect(),
             issued_at: self.subject.issued_at().map(UnixTime::as_secs),
             expires_at: ends_at.as_secs(),
             lineage: FamilySubject::lineage_text(&self.lineage),

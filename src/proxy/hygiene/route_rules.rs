@@ -102,7 +102,7 @@ fn replace_cors(fields: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue
     for name in FIELDS {
         fields.remove(*name);
     }
-    for (name, value) in cors.fields(origin, Speaker::Downstream) {
+    for (name, value) in cors.fields(origin, Speaker::Upstream) {
         fields.append(name, value);
     }
 }

@@ -87,7 +87,7 @@ impl Shelf {
             transaction.commit()?;
             Ok(done)
         });
-        done.map_err(|fault| self.answer_to(fault))
+        done.map_err(|fault| self.respond_to(fault))
     }
 
     /// Runs `look` on the state after the last transaction.
@@ -98,7 +98,7 @@ impl Shelf {
         let found = self
             .database()
             .and_then(|database| look(&Reading::of(&database.begin_read()?)?));
-        found.map_err(|fault| self.answer_to(fault))
+        found.map_err(|fault| self.respond_to(fault))
     }
 
     /// Commits a transaction without any relevant change.
@@ -116,7 +116,7 @@ impl Shelf {
             }
             Ok(transaction.commit()?)
         });
-        settled.map_err(|fault| self.answer_to(fault))
+        settled.map_err(|fault| self.respond_to(fault))
     }
 
     fn database(&self) -> Result<Arc<Database>, Fault> {
@@ -138,7 +138,7 @@ impl Shelf {
         Ok(Arc::clone(open.insert(Arc::new(database))))
     }
 
-    fn answer_to(&self, fault: Fault) -> StoreError {
+    fn respond_to(&self, fault: Fault) -> StoreError {
         match fault {
             Fault::Damaged => StoreError::Corrupt,
             Fault::Closed(why) => StoreError::Unavailable(why),

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 /// An operation, and the channel for its result.
 pub(super) struct Operation {
     pub(super) what: What,
-    pub(super) answer: oneshot::Sender<Result<bool, StoreError>>,
+    pub(super) response: oneshot::Sender<Result<bool, StoreError>>,
 }
 
 /// Performs operations. All operations that wait share one transaction.
@@ -90,13 +90,13 @@ impl Writer {
                         _ => {}
                     }
                     // the caller may be gone
-                    let _ = operation.answer.send(result);
+                    let _ = operation.response.send(result);
                 }
             }
             Err(error) => {
                 tracing::error!(target: "obo_gateway::store", %error, "the store could not be written");
                 for operation in operations {
-                    let _ = operation.answer.send(Err(error.clone()));
+                    let _ = operation.response.send(Err(error.clone()));
                 }
             }
         }

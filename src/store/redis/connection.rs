@@ -72,9 +72,9 @@ impl Server {
 
     /// Sends `command` and reads its response.
     pub(super) async fn query<T: FromRedisValue>(&self, command: Cmd) -> Result<T, Lost> {
-        let answered = timeout(DEADLINE, self.ask(&command)).await;
-        let lost = match answered {
-            Ok(Ok(answer)) => return Ok(answer),
+        let sent = timeout(DEADLINE, self.ask(&command)).await;
+        let lost = match sent {
+            Ok(Ok(response)) => return Ok(response),
             Ok(Err(lost)) => lost,
             Err(_) => Lost::Deadline,
         };

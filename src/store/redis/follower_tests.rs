@@ -46,14 +46,14 @@ fn that_it_is_stale_and_that_it_is_current_again_is_said_once_each() {
         Followed::default(),
         clock.clone(),
     );
-    let mut told = || logged(|| (0..3).for_each(|_| follower.tell_staleness()));
-    assert_eq!(told(), "");
+    let mut published = || logged(|| (0..3).for_each(|_| follower.tell_staleness()));
+    assert_eq!(published(), "");
     clock.advance(STALE_AFTER + Duration::from_secs(1));
-    let stale = told();
+    let stale = published();
     assert_eq!(stale.lines().count(), 1, "{stale}");
     assert!(stale.contains("ERROR") && stale.contains("revocations are stale"));
     revocations.heard(clock.instant());
-    let current = told();
+    let current = published();
     assert_eq!(current.lines().count(), 1, "{current}");
     assert!(current.contains("INFO") && current.contains("current again"));
 }

@@ -16,7 +16,7 @@ use crate::{
     policy::{ClientPolicy, DirectRequest, PolicyError},
     source,
     sts::{
-        Issuing, Peer, TokenAnswer,
+        Issuing, Peer, TokenEndpointResponse,
         error::OAuthError,
         families::ErrorDialect,
         form::Form,
@@ -30,13 +30,13 @@ use serde_json::Value;
 const ASSERTION: &str = "the assertion is not acceptable";
 
 /// Handles a request of `client`.
-pub(super) async fn answer(
+pub(super) async fn respond(
     issuing: &Issuing,
     client: &ClientPolicy,
     form: &Form,
     peer: &Peer,
     who: &mut Who,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenEndpointResponse, OAuthError> {
     let not_issued = || refused::policy(PolicyError::FormatNotAllowed, INVALID_GRANT);
     let assertion = form.get("assertion");
     let assertion = assertion.ok_or_else(|| OAuthError::invalid_request("assertion is missing"))?;
@@ -92,10 +92,10 @@ pub(super) fn success(
     names: &ScopeNames,
     refresh_token: Option<&RawToken>,
     clock: &SharedClock,
-) -> TokenAnswer {
+) -> TokenEndpointResponse {
     let mut members = minted.members(refresh_token, clock);
     members.insert("scope".to_owned(), names.written(minted.scope()).into());
     let lives = members.get("expires_in").cloned();
     members.insert("ext_expires_in".to_owned(), lives.unwrap_or(Value::Null));
-    TokenAnswer::new(members)
+    TokenEndpointResponse::new(members)
 }

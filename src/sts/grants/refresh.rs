@@ -9,7 +9,7 @@ use crate::{
     clock::UnixTime,
     policy::{ClientPolicy, DirectRequest, PolicyError, RequestedScope},
     sts::{
-        Issuing, Peer, TokenAnswer,
+        Issuing, Peer, TokenEndpointResponse,
         ended::{Ended, What},
         error::OAuthError,
         families::{ErrorDialect, Families, FamilyId, Found, Member, Rotated},
@@ -32,13 +32,13 @@ struct RefreshRequest {
 }
 
 /// Handles a request of `client`.
-pub(super) async fn answer(
+pub(super) async fn respond(
     issuing: &Issuing,
     client: &ClientPolicy,
     form: &Form,
     peer: &Peer,
     who: &mut Who,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenEndpointResponse, OAuthError> {
     let families = issuing.families.as_ref();
     let families = families.ok_or_else(OAuthError::unsupported_grant_type)?;
     let presented = form.get("refresh_token");
@@ -78,7 +78,7 @@ async fn refresh(
     form: &Form,
     peer: &Peer,
     who: &mut Who,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenEndpointResponse, OAuthError> {
     let subject = issuing.verifier.family(member.subject(), client.terms());
     let subject = subject.map_err(|error| refused::token(error, INVALID_GRANT, UNACCEPTABLE))?;
     who.is(&subject);
@@ -98,7 +98,7 @@ async fn refresh(
     let rotated = families.rotate(*member, client.refresh()).await;
     match rotated.map_err(|error| refused::store(&error))? {
         Rotated::To(next) => Ok(match &asked.names {
-            None => minted.answer(Some(&next), &issuing.clock),
+            None => minted.response(Some(&next), &issuing.clock),
             Some(names) => entra::success(&minted, names, Some(&next), &issuing.clock),
         }),
         Rotated::Reused(id, ends) => {

@@ -8,7 +8,7 @@ use crate::{
     policy::{ClientPolicy, DirectRequest},
     source::{self, PresentedToken},
     sts::{
-        Issuing, Peer, TokenAnswer,
+        Issuing, Peer, TokenEndpointResponse,
         error::OAuthError,
         families::ErrorDialect,
         form::Form,
@@ -40,13 +40,13 @@ const SUBJECT: &str = "the subject token is not acceptable";
 const ACTOR: &str = "the actor token is not acceptable";
 
 /// Handles a request of `client`.
-pub(super) async fn answer(
+pub(super) async fn respond(
     issuing: &Issuing,
     client: &ClientPolicy,
     form: &Form,
     peer: &Peer,
     who: &mut Who,
-) -> Result<TokenAnswer, OAuthError> {
+) -> Result<TokenEndpointResponse, OAuthError> {
     let asked = asked(form, client, issuing.token_limit)?;
     let (audience, resource) = (parameters::audiences(form)?, parameters::resources(form)?);
     let scope = parameters::scope(form)?;
@@ -70,7 +70,7 @@ pub(super) async fn answer(
         INVALID_REQUEST,
     );
     let (minted, refresh_token) = issued.await?;
-    Ok(minted.exchange_answer(asked.requested, refresh_token.as_ref(), &issuing.clock))
+    Ok(minted.exchange_response(asked.requested, refresh_token.as_ref(), &issuing.clock))
 }
 
 fn asked<'a>(

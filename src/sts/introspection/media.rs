@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_signed_where_that_is_asked_for_by_its_name() {
+    fn a_response_is_signed_where_that_is_asked_for_by_its_name() {
         let form = |accept: &'static str| Form::asked_for(Some(&HeaderValue::from_static(accept)));
         for accept in [
             "application/token-introspection+jwt",

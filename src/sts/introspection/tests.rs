@@ -61,10 +61,10 @@ impl Rig {
         let accept = accept.map(HeaderValue::from_static);
         let client = "259284000017809410@aggregates";
         self.introspection
-            .answer_to(client, may_ask, token, accept.as_ref())
+            .respond_to(client, may_ask, token, accept.as_ref())
     }
 
-    fn told(&self, token: &str) -> Value {
+    fn members(&self, token: &str) -> Value {
         let response = self.ask(token, &[AGGREGATES], None);
         assert_eq!(response.status(), 200);
         serde_json::from_slice(response.body()).unwrap()
@@ -97,7 +97,7 @@ fn a_reduced_token_tells_exactly_what_its_api_needs_in_either_form() {
     let rig = Rig::new();
     for token in [rig.opaque(json!({})), rig.signed("at+jwt", json!({}))] {
         assert_eq!(
-            rig.told(&token),
+            rig.members(&token),
             json!({
                 "active": true, "scope": "openid", "client_id": "259254409320529922@portal",
                 "token_type": "Bearer", "exp": 1_711_141_849, "iat": 1_711_098_649,
@@ -109,31 +109,31 @@ fn a_reduced_token_tells_exactly_what_its_api_needs_in_either_form() {
 }
 
 #[test]
-fn who_acts_and_what_binds_the_token_is_told_where_it_is_there() {
+fn who_acts_and_what_binds_the_token_is_named_where_it_is_there() {
     let rig = Rig::new();
     let act = json!({"iss": ISSUER, "sub": "obo-gateway", "act": {"sub": "agent"}});
     let cnf = json!({"x5t#S256": "AAAA"});
     let details = json!([{"type": "payment", "actions": ["read"]}]);
-    let told =
-        rig.told(&rig.opaque(
+    let members =
+        rig.members(&rig.opaque(
             json!({"act": act, "cnf": cnf, "scope": null, "authorization_details": details}),
         ));
-    assert_eq!((&told["act"], &told["cnf"]), (&act, &cnf));
+    assert_eq!((&members["act"], &members["cnf"]), (&act, &cnf));
     // RFC 9396 §9.2
-    assert_eq!(told["authorization_details"], details);
-    assert_eq!(told.get("scope"), None);
+    assert_eq!(members["authorization_details"], details);
+    assert_eq!(members.get("scope"), None);
 }
 
 #[test]
-fn only_who_may_ask_about_one_of_its_audiences_is_told_anything() {
+fn only_who_may_ask_about_one_of_its_audiences_learns_anything() {
     let rig = Rig::new();
     let token = rig.opaque(json!({"aud": [AGGREGATES, "settings"]}));
-    let told = |introspects: &[&str]| -> Value {
+    let members = |introspects: &[&str]| -> Value {
         serde_json::from_slice(rig.ask(&token, introspects, None).body()).unwrap()
     };
-    assert_eq!(told(&["settings", "else"])["active"], true);
+    assert_eq!(members(&["settings", "else"])["active"], true);
     for introspects in [&[][..], &["else"], &["SETTINGS"], &["259254020357488642x"]] {
-        assert_eq!(told(introspects), not_active(), "{introspects:?}");
+        assert_eq!(members(introspects), not_active(), "{introspects:?}");
     }
 }
 
@@ -166,7 +166,7 @@ fn what_is_no_current_access_token_is_not_active_and_nothing_else_is_said() {
             "a refresh token",
         ),
     ] {
-        assert_eq!(rig.told(&token), not_active(), "{what}");
+        assert_eq!(rig.members(&token), not_active(), "{what}");
     }
 }
 
@@ -177,16 +177,16 @@ fn a_revocation_of_what_the_token_was_made_from_ends_it_at_once() {
     let until = NOW.plus(std::time::Duration::from_secs(86_400));
     let family = Revocation::of_all(RevocationKey::family("f"), NOW, until);
     rig.revocations.insert([family]);
-    assert_eq!(rig.told(&opaque), not_active());
-    assert_eq!(rig.told(&other)["active"], true);
+    assert_eq!(rig.members(&opaque), not_active());
+    assert_eq!(rig.members(&other)["active"], true);
     let client = RevocationKey::client("259254409320529922@portal");
     rig.revocations
         .insert([Revocation::of_all(client, NOW, until)]);
-    assert_eq!(rig.told(&other), not_active());
+    assert_eq!(rig.members(&other), not_active());
 }
 
 #[test]
-fn a_signed_answer_is_for_who_asked_and_says_the_same() {
+fn a_signed_response_is_for_who_asked_and_says_the_same() {
     let rig = Rig::new();
     let signed = "application/token-introspection+jwt";
     for (token, active) in [(rig.opaque(json!({})), true), ("x".to_owned(), false)] {
@@ -199,7 +199,10 @@ fn a_signed_answer_is_for_who_asked_and_says_the_same() {
         let verified = key.verify(jws, &[Algorithm::ES256]).unwrap();
         let mut claims = verified.into_claims().unwrap().as_object().clone();
         assert_eq!(claims["token_introspection"]["active"], active);
-        assert_eq!(claims.remove("token_introspection"), Some(rig.told(&token)));
+        assert_eq!(
+            claims.remove("token_introspection"),
+            Some(rig.members(&token))
+        );
         assert_eq!(
             Value::Object(claims),
             json!({"iss": ISSUER, "aud": "259284000017809410@aggregates", "iat": NOW.as_secs()})
@@ -208,7 +211,7 @@ fn a_signed_answer_is_for_who_asked_and_says_the_same() {
 }
 
 #[test]
-fn no_answer_is_kept_by_anybody() {
+fn no_response_is_kept_by_anybody() {
     let rig = Rig::new();
     for accept in [None, Some("application/token-introspection+jwt")] {
         let response = rig.ask("x", &[AGGREGATES], accept);

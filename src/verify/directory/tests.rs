@@ -57,8 +57,8 @@ fn an_id_is_compared_whole_and_in_its_case() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_place() {
-    for (text, told) in [
+fn a_mistake_is_reported_with_its_place() {
+    for (text, reported) in [
         ("users: [ { id: '' } ]", "users[0].id: expected"),
         (
             "users: [ { id: a }, { id: a } ]",
@@ -83,7 +83,7 @@ fn a_mistake_is_told_with_its_place() {
         ("{}", "missing field `users`"),
     ] {
         let error = FileDirectory::parse(text).unwrap_err().to_string();
-        assert!(error.contains(told), "{text}: {error}");
+        assert!(error.contains(reported), "{text}: {error}");
     }
 }
 

@@ -149,7 +149,7 @@ async fn the_last_good_keys_serve_through_an_outage_and_not_longer() {
 }
 
 #[tokio::test]
-async fn an_unusable_answer_keeps_the_last_good_keys() {
+async fn an_unusable_response_keeps_the_last_good_keys() {
     let bench = bench().await;
     let known = key(ES256);
     bench.publish(&[&known]).await;
@@ -165,7 +165,7 @@ async fn an_unusable_answer_keeps_the_last_good_keys() {
             body.len()
         )
     };
-    for answer in [
+    for response in [
         ok("<html>"),
         ok(""),
         ok("{\"keys\":[]}"),
@@ -176,9 +176,9 @@ async fn an_unusable_answer_keeps_the_last_good_keys() {
         "garbage".to_owned(),
         "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{\"keys\":".to_owned(),
     ] {
-        bench.provider.raw(PATH, answer.clone());
-        assert!(bench.store.refresh().await.is_err(), "{:.60}", answer);
-        assert!(bench.find(&known).await.is_ok(), "{:.60}", answer);
+        bench.provider.raw(PATH, response.clone());
+        assert!(bench.store.refresh().await.is_err(), "{:.60}", response);
+        assert!(bench.find(&known).await.is_ok(), "{:.60}", response);
     }
     assert_eq!(bench.provider.hits("/elsewhere"), 0);
 }
@@ -204,8 +204,8 @@ async fn a_flood_of_unknown_keys_costs_the_provider_one_request() {
             tokio::spawn(async move { store.key(Some(&format!("k{n}")), ES256).await })
         };
         for asking in (0..1_000).map(ask).collect::<Vec<_>>() {
-            let answer = within(asking).await.unwrap();
-            assert!(matches!(answer, Err(VerifyError::UnknownKey { .. })));
+            let response = within(asking).await.unwrap();
+            assert!(matches!(response, Err(VerifyError::UnknownKey { .. })));
         }
     };
     flood().await;
@@ -389,7 +389,7 @@ async fn a_failed_fetch_is_tried_again_after_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_does_not_answer_holds_a_request_for_five_seconds_at_most() {
+async fn a_provider_that_does_not_respond_holds_a_request_for_five_seconds_at_most() {
     let bench = bench().await;
     bench.store.replace(
         JwkSet::parse(jwks(&[&key(ES256)]).as_bytes()).unwrap().0,

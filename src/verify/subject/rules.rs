@@ -42,7 +42,7 @@ pub(in crate::verify) enum Addressee<'a> {
 }
 
 impl Addressee<'_> {
-    fn told(self) -> String {
+    fn description(self) -> String {
         match self {
             Self::OneOf(audiences) => listed(audiences),
             Self::Anybody => "anybody".to_owned(),
@@ -81,7 +81,7 @@ pub(in crate::verify) fn accept(
     let claims = claims.map_err(VerifyError::Malformed)?;
     let (expires_at, issued_at) = lifetime(issuer, &claims, now, observer)?;
     observer.begin(DecisionStep::Audience, || {
-        Facts::new(shown(claims.get("aud")), addressee.told())
+        Facts::new(shown(claims.get("aud")), addressee.description())
     });
     if let Addressee::OneOf(audiences) = addressee {
         addressed(&claims, audiences)?;
@@ -281,7 +281,7 @@ fn scopes(
     match issuer.roles() {
         None => Ok(said),
         Some(roles) => {
-            observer.begin(DecisionStep::Roles, || roles.told(claims));
+            observer.begin(DecisionStep::Roles, || roles.facts(claims));
             Ok(said.union(&roles.granted(claims)?))
         }
     }

@@ -285,7 +285,7 @@ async fn the_client_is_found_where_providers_write_it() {
 }
 
 #[tokio::test]
-async fn an_application_without_a_user_is_told() {
+async fn an_application_without_a_user_is_recognized() {
     let bench = bench(json!({}));
     for changes in [
         json!({"sub": "web"}),

@@ -15,9 +15,9 @@ pub(in crate::cli::demo) async fn another_api(
     page: &mut Page<'_>,
 ) -> Result<(), DemoError> {
     page.heading("2  Another API gets another token")?;
-    let answer = world.ask(REPORT, &world.tokens.alice).await?;
-    let reports = Received::of(&answer);
-    request_line(page, REPORT, answer.status)?;
+    let response = world.ask(REPORT, &world.tokens.alice).await?;
+    let reports = Received::of(&response);
+    request_line(page, REPORT, response.status)?;
     page.space()?;
     page.sides("THE ORDERS API RECEIVED", "THE REPORTS API RECEIVED")?;
     for (words, claim) in [("meant for", "aud"), ("the user", "sub"), ("", "name")] {
@@ -38,7 +38,7 @@ pub(in crate::cli::demo) async fn another_api(
     )?;
     page.space()?;
     page.promise(
-        answer.status == 200
+        response.status == 200
             && reports.is("aud", "reports-api")
             && reports.is("sub", "corp:alice")
             && reports.is("scope", "reports.read")

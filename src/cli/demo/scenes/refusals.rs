@@ -123,16 +123,16 @@ async fn try_all(
     };
     columns(page, Ink::Strong, ["WHO", "STATUS", "REASON, IN THE LOG"])?;
     for attempt in attempts {
-        let answer = world.ask(attempt.path, attempt.token).await?;
-        let entry = world.logged(&answer).await?;
+        let response = world.ask(attempt.path, attempt.token).await?;
+        let entry = world.logged(&response).await?;
         let reason = entry.get("reason").and_then(Value::as_str).unwrap_or("?");
-        outcome.as_expected &= answer.status == attempt.status && reason == attempt.reason;
-        let told = answer.status.to_string();
-        columns(page, Ink::Plain, [attempt.who, &told, reason])?;
-        let challenge = answer.header("www-authenticate").unwrap_or_default();
-        if answer.status == 401 {
+        outcome.as_expected &= response.status == attempt.status && reason == attempt.reason;
+        let status = response.status.to_string();
+        columns(page, Ink::Plain, [attempt.who, &status, reason])?;
+        let challenge = response.header("www-authenticate").unwrap_or_default();
+        if response.status == 401 {
             let error = challenge.split_once("error=").unwrap_or_default().1;
-            outcome.unauthorized.push((error.to_owned(), answer.body));
+            outcome.unauthorized.push((error.to_owned(), response.body));
         } else {
             challenge.clone_into(&mut outcome.forbidden);
         }
@@ -140,6 +140,6 @@ async fn try_all(
     Ok(outcome)
 }
 
-fn columns(page: &mut Page<'_>, ink: Ink, [who, told, reason]: [&str; 3]) -> io::Result<()> {
-    page.columns(&[(ink, 36, who), (ink, 14, told), (ink, 0, reason)])
+fn columns(page: &mut Page<'_>, ink: Ink, [who, status, reason]: [&str; 3]) -> io::Result<()> {
+    page.columns(&[(ink, 36, who), (ink, 14, status), (ink, 0, reason)])
 }

@@ -19,14 +19,14 @@ pub(in crate::cli::demo) async fn smaller_token(
     page: &mut Page<'_>,
 ) -> Result<Received, DemoError> {
     page.heading("1  The portal asks the orders API for one of Alice's orders")?;
-    let answer = world.ask(ORDER, &world.tokens.alice).await?;
+    let response = world.ask(ORDER, &world.tokens.alice).await?;
     let sent = Received(world.tokens.alice_claims.clone());
-    let got = Received::of(&answer);
-    request_line(page, ORDER, answer.status)?;
+    let got = Received::of(&response);
+    request_line(page, ORDER, response.status)?;
     page.space()?;
     table(world, page, &sent, &got)?;
     page.space()?;
-    promises(world, page, answer.status, &got)?;
+    promises(world, page, response.status, &got)?;
     Ok(got)
 }
 

@@ -85,9 +85,9 @@ mod tests {
     fn a_refusal_has_the_members_that_entras_clients_read() {
         let id = IdSource::new(&SystemRandomness).unwrap().request_id();
         let error = OAuthError::bad_request("invalid_grant", "too old", Reason::Expired);
-        let answer = response(error, id, UnixTime::from_secs(1_763_734_662));
-        assert_eq!(answer.status(), 400);
-        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let response = response(error, id, UnixTime::from_secs(1_763_734_662));
+        assert_eq!(response.status(), 400);
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(body["error"], "invalid_grant");
         assert_eq!(body["error_codes"], json!([500_133]));
         assert_eq!(body["timestamp"], "2025-11-21 14:17:42Z");
@@ -96,10 +96,10 @@ mod tests {
             id.as_str()
         );
         assert_eq!(body["correlation_id"], body["trace_id"]);
-        let told = body["error_description"].as_str().unwrap();
+        let description = body["error_description"].as_str().unwrap();
         assert!(
-            told.starts_with("AADSTS500133: too old. Trace ID: "),
-            "{told}"
+            description.starts_with("AADSTS500133: too old. Trace ID: "),
+            "{description}"
         );
     }
 }

@@ -5,9 +5,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// The members of a successful response of the token endpoint (RFC 6749 §5.1, RFC 8693 §2.2.1).
-pub struct TokenAnswer(Map<String, Value>);
+pub struct TokenEndpointResponse(Map<String, Value>);
 
-impl TokenAnswer {
+impl TokenEndpointResponse {
     /// Creates a response with these members, which include tokens.
     pub fn new(members: Map<String, Value>) -> Self {
         Self(members)
@@ -20,9 +20,9 @@ impl TokenAnswer {
 }
 
 /// Redacted, because the members include tokens.
-impl std::fmt::Debug for TokenAnswer {
+impl std::fmt::Debug for TokenEndpointResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenAnswer(redacted)")
+        f.write_str("TokenEndpointResponse(redacted)")
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn authorization_details(policy: &ExchangePolicy, subject: &SubjectTo
 pub(super) fn client_audience(policy: &ExchangePolicy, client: Option<&ClientCeiling>) -> Facts {
     let wanted = match client {
         None => "any: the client has no ceiling".to_owned(),
-        Some(client) => client.audiences_told(),
+        Some(client) => client.observed_audiences(),
     };
     Facts::new(policy.audience(), wanted)
 }

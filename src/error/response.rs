@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 ///
 /// The body is JSON with a fixed text, smaller than 1 KiB. It contains nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrorResponse {
     /// The status.
     pub status: StatusCode,
     /// `error` of the body.
@@ -37,7 +37,7 @@ pub enum Challenge {
 /// The protection space of every route (RFC 9110 §11.5).
 const REALM: &str = "obo-gateway";
 
-impl Answer {
+impl ErrorResponse {
     pub(super) fn new(status: StatusCode, error: &'static str, description: &'static str) -> Self {
         Self {
             status,
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn a_challenge_names_the_scope_that_is_needed() {
         let scope = ScopeSet::parse("orders.read orders.write").unwrap();
-        let answer = Answer::new(StatusCode::FORBIDDEN, "insufficient_scope", "x")
+        let response = ErrorResponse::new(StatusCode::FORBIDDEN, "insufficient_scope", "x")
             .challenge(Challenge::InsufficientScope(scope));
-        let value = answer
+        let value = response
             .headers(None)
             .into_iter()
             .find(|(name, _)| name == header::WWW_AUTHENTICATE)
