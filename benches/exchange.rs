@@ -26,7 +26,7 @@ use obo_gateway::{
     },
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
-    exchange::{Embedded, Exchange, IssuedToken},
+    exchange::{Embedded, IssuedToken, NamedExchanger},
     jose::{Algorithm, SigningKey, SigningKeys},
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
@@ -53,7 +53,7 @@ const ALGORITHMS: [Algorithm; 5] = [
 struct Stages {
     verifier: Verifier,
     policy: ExchangePolicy,
-    engine: Exchange,
+    exchanger: NamedExchanger,
     signing: Arc<SigningKeys>,
     context: PolicyContext,
     headers: HeaderMap,
@@ -88,7 +88,7 @@ impl Stages {
                 Arc::clone(&clock),
             ),
             policy: policy(&gateway),
-            engine: Exchange::Embedded(Arc::new(engine)),
+            exchanger: NamedExchanger::embedded(Arc::new(engine)),
             signing,
             context: PolicyContext::new("orders", "", 1, TokenTypeUri::AccessToken),
             presented: present(&headers),
@@ -101,8 +101,12 @@ impl Stages {
         let subject = self.verifier.verify(&self.presented).await.unwrap();
         let request = ExchangeRequest::new(subject);
         let permitted = self.policy.permit(request, self.clock.now()).unwrap();
-        let response = self.engine.exchange(&permitted).await.unwrap();
-        IssuedToken::accept(permitted, response, self.engine.issuer(), self.clock.now()).unwrap()
+        let exchanged = self.exchanger.exchange(&permitted, &self.presented);
+        let response = exchanged.await.unwrap();
+        let accepted =
+            self.exchanger
+                .accept(permitted, response, &self.presented, self.clock.now());
+        accepted.unwrap()
     }
 
     fn key(&self) -> CacheKey {

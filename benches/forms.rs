@@ -6,7 +6,7 @@ use http::HeaderValue;
 use obo_gateway::{
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
-    exchange::{Embedded, Exchange, IssuedToken},
+    exchange::{Embedded, IssuedToken, TokenIssuer},
     jose::{Algorithm, SealingKey, SealingKeys, SigningKey, SigningKeys},
     own_token::{OwnTokenReader, TokenSeal},
     policy::{
@@ -40,7 +40,7 @@ const PROVIDER: &str = "https://idp.example.com";
 struct Service {
     verifier: Verifier,
     client: Arc<ClientPolicy>,
-    engine: Exchange,
+    issuer: TokenIssuer,
     seal: TokenSeal,
     introspection: Introspection,
     presented: PresentedToken,
@@ -66,7 +66,7 @@ impl Service {
             presented: presented(&theirs),
             client: client(&gateway, &clock, runtime),
             verifier: Verifier::new(trusted, GATEWAY, revocations.clone(), Arc::clone(&clock)),
-            engine: Exchange::Embedded(Arc::new(engine.sealing(Some(seal.clone())))),
+            issuer: TokenIssuer::new(Arc::new(engine.sealing(Some(seal.clone())))),
             seal,
             introspection: Introspection::new(reader, ours, revocations, clock),
         }
@@ -88,8 +88,7 @@ impl Service {
         };
         let now = SystemClock.now();
         let permitted = self.client.permit(request, now).unwrap();
-        let response = self.engine.exchange(&permitted).await.unwrap();
-        IssuedToken::accept(permitted, response, self.engine.reading(), now).unwrap()
+        self.issuer.issue(permitted).unwrap()
     }
 }
 

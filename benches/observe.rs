@@ -45,7 +45,7 @@ fn note(ids: &IdSource, log: &AccessLog, trace: Option<TraceContext>) {
 
 fn observe(c: &mut Criterion) {
     let metrics = Metrics::new();
-    let route = metrics.route("orders");
+    let route = metrics.route("orders", "embedded");
     let ids = IdSource::new(&SystemRandomness).unwrap();
     let null = Box::new(File::options().write(true).open("/dev/null").unwrap());
     let dropped = metrics.log_dropped();

@@ -44,6 +44,7 @@ impl Subject {
             issuers: &BTreeMap::new(),
             listed_issuers: 0,
             engine: None,
+            exchanger: None,
             own: None,
             clients: &Arc::default(),
             metrics: &metrics,

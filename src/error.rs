@@ -5,7 +5,7 @@
 //! and the metrics.
 
 #[cfg(test)]
-mod every;
+pub(crate) mod every;
 mod reason;
 mod response;
 mod table;
@@ -111,16 +111,16 @@ impl Refusal {
 
 impl Refusal {
     /// Returns `true` if the same request would be refused again: the refusal is a decision about a token whose signature is
-    /// valid. A failure is never definitive.
+    /// valid, by the gateway or by the identity provider that it asked. A failure is never definitive.
     pub fn is_definitive(&self) -> bool {
         match self {
             Self::Policy(_) => true,
             Self::Verify(error) => reason::is_settled(error),
+            Self::Exchange(error) => reason::is_decided(error),
             Self::Gate(_)
             | Self::Source(_)
             | Self::NoRoute
             | Self::TokenInTarget
-            | Self::Exchange(_)
             | Self::Audit
             | Self::WaitedTooLong
             | Self::Fault

@@ -16,6 +16,11 @@ pub enum ErrorClass {
     Unavailable,
     /// The configuration, or a key that it names, has to be fixed by the operator: 503.
     OperatorFault,
-    /// The gateway itself made a mistake, or an exchanger returned something unusable: 503.
+    /// An identity provider refuses the gateway as its client. The operator has to fix the client's registration or its
+    /// credentials: 502.
+    ClientRefused,
+    /// An identity provider returned something unusable, or more than was permitted: 502.
+    UnusableResponse,
+    /// The gateway itself made a mistake: 503.
     Fault,
 }

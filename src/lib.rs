@@ -20,6 +20,7 @@
 //! | An upstream never receives the user's token, in any header field, encoding or part of the request. | `tests/e2e/canary.rs` |
 //! | Without a valid on-behalf-of token nothing is forwarded, whichever component fails. | `tests/e2e/fail_closed.rs` |
 //! | An issued token never grants more than its subject token and its route allow. | `tests/properties/attenuation.rs`, `tests/properties/accept.rs` |
+//! | The token that an identity provider returns is used only within what was permitted, and a failed exchange forwards nothing. | `tests/exchangers.rs`, `tests/e2e/exchangers.rs` |
 //! | A proof type can be constructed only in the module that makes the check. | `tests/compile_fail.rs`, `tests/architecture/proofs.rs` |
 //! | The client sees the same error for every reason why a token is not acceptable. | `error::table` (unit tests) |
 //! | Any number of simultaneous first uses of a token cause one exchange. | `tests/load/single_flight.rs` |

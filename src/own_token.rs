@@ -14,4 +14,4 @@ pub use lineage::own_lineage;
 pub use provenance::{Naming, Provenance};
 pub(crate) use reader::format_of;
 pub use reader::{OwnToken, OwnTokenReader};
-pub use seal::{OPAQUE_PREFIX, TokenSeal};
+pub use seal::{OPAQUE_PREFIX, REFRESH_PREFIX, TokenSeal, has_own_prefix};

@@ -20,7 +20,7 @@ use crate::{
     cache::{CacheKey, ExchangeCache, ExchangeReason, ForwardCredential, Hit, RefusedExchange},
     clock::SharedClock,
     error::Refusal,
-    exchange::{ExchangeError, IssuedToken},
+    exchange::IssuedToken,
     gate::Gate,
     policy::ExchangeRequest,
     route::{Access, Route, RouteTable},
@@ -252,18 +252,17 @@ async fn exchange(
             &mut observer,
         )?;
         observer.begin(DecisionStep::Exchange, || {
-            Facts::found(stages.exchange.name())
+            Facts::found(stages.exchanger.name())
         });
-        let response = stages.exchange.exchange(&permitted).await?;
-        observer.begin(DecisionStep::Accept, Facts::default);
-        let issued =
-            IssuedToken::accept(permitted, response, stages.exchange.reading(), clock.now())
-                .map_err(ExchangeError::from)?;
+        let exchanger = &stages.exchanger;
+        let response = exchanger.exchange(&permitted, &presented).await?;
+        observer.begin(DecisionStep::Accept, || response.facts());
+        let issued = exchanger.accept(permitted, response, &presented, clock.now())?;
         // checked again, because the exchange may have waited for a provider
         let active = issued.lineage().ensure_active(&revocations);
         active.map_err(VerifyError::from)?;
         recorder.issued(&route, id, &issued)?;
-        observer.issued(|| Some(issued.claims().clone()));
+        observer.issued(|| issued.claims().cloned());
         Ok(issued)
     };
     let result = steps.await;

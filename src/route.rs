@@ -32,7 +32,7 @@ pub use upstream::{
 
 use crate::{
     cache::PolicyContext,
-    exchange::Exchange,
+    exchange::NamedExchanger,
     policy::{ExchangePolicy, OperationId},
     settings::PublicUrl,
     source::Source,
@@ -81,8 +81,8 @@ pub struct Protected {
     pub verifier: Arc<Verifier>,
     /// Decides what the token may be exchanged for.
     pub policy: Arc<ExchangePolicy>,
-    /// Issues the new token.
-    pub exchange: Exchange,
+    /// Issues or fetches the new token.
+    pub exchanger: NamedExchanger,
     /// The parts of the cache key that are the same for all requests of the route.
     pub contexts: PolicyContexts,
 }

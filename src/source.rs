@@ -7,7 +7,7 @@
 mod authorization;
 mod needle;
 
-use crate::token::RawToken;
+use crate::token::{RawToken, is_b64token, is_b64token_byte};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, header};
 use std::fmt;
@@ -176,24 +176,6 @@ pub fn needles(headers: &HeaderMap) -> Result<Vec<TokenNeedle>, SourceError> {
 
 /// The maximum number of credentials to search for in one head.
 const MOST_WORDS: usize = 8;
-
-/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
-fn is_b64token(bytes: &[u8]) -> bool {
-    let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
-    let (body, _) = bytes.split_at(bytes.len() - padding);
-    // checks every byte without a branch, because tokens are long and nearly always valid
-    let out_of_order =
-        |so_far, &byte: &u8| so_far | u8::from(!is_b64token_byte(byte)) | u8::from(byte == b'=');
-    !body.is_empty() && body.iter().fold(0, out_of_order) == 0
-}
-
-const fn is_b64token_byte(byte: u8) -> bool {
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    let digit = byte.wrapping_sub(b'0') < 10;
-    let mark = (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~');
-    let base64 = (byte == b'+') | (byte == b'/') | (byte == b'=');
-    letter | digit | mark | base64
-}
 
 #[cfg(test)]
 mod tests {

@@ -15,5 +15,6 @@ pub use audience::{Audience, AudienceError};
 pub use claims::{Claims, ClaimsError, Limits};
 pub use format::{AccessTokenType, TokenFormat};
 pub use raw::RawToken;
+pub(crate) use raw::{is_b64token, is_b64token_byte};
 pub use scope::{ScopeError, ScopeSet};
 pub use type_uri::TokenTypeUri;

@@ -41,6 +41,7 @@ pub use roles::{RoleGrantSettings, RoleSettings};
 pub use settings::{IssuerSettings, KeysSettings};
 pub use subject::{
     ActorToken, FamilySubject, Impersonator, RevocableToken, SubjectKindOfToken, SubjectToken,
+    is_another_kind,
 };
 pub use verifier::Verifier;
 

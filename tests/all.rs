@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod e2e;
 mod edge;
+mod exchangers;
 mod explain;
 mod jose_vectors;
 mod json_schema;

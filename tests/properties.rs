@@ -22,13 +22,13 @@ mod paths;
 mod routes;
 mod rules;
 mod scopes;
-mod subject;
+pub mod subject;
 mod world;
 
 use proptest::test_runner::Config;
 
 /// 10,000 cases, and no files left behind: the failing input is printed in full.
-fn cases() -> Config {
+pub fn cases() -> Config {
     Config {
         cases: 10_000,
         failure_persistence: None,

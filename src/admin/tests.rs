@@ -79,7 +79,7 @@ fn body(response: &Response<Bytes>) -> Value {
 #[test]
 fn metrics_are_served_in_prometheus_text() {
     let admin = local();
-    let route = admin.metrics.route("orders");
+    let route = admin.metrics.route("orders", "embedded");
     route.request(Outcome::Forwarded, Duration::ZERO);
     let response = ask(&admin, "/metrics");
     assert_eq!(response.status(), 200);

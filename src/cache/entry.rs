@@ -70,12 +70,17 @@ impl Entry {
     ) -> Option<Self> {
         let subject_ends = issued.permitted().subject().expires_at();
         let usable_until = issued.expires_at().min(subject_ends).minus(SAFETY_MARGIN);
+        // without an expiry time, only the requests that waited for the token use it
+        let ttl = match issued.may_be_cached() {
+            true => usable_until.since(now),
+            false => Duration::ZERO,
+        };
         let outlived = issued.expires_at() < subject_ends;
         let refresh_from = refresh_from(now, usable_until, refresh_ahead);
         Some(Self {
             authorization: bearer(issued.token().expose())?,
             usable_until,
-            ttl: usable_until.since(now),
+            ttl,
             policy_generation,
             key_lease: issued.permitted().subject().key_lease().clone(),
             lineage: issued.lineage().clone(),
@@ -177,7 +182,7 @@ fn decision(issued: &IssuedToken) -> TokenDecision {
         sub: Some(permitted.sub()),
         client_id: permitted.subject().client_id(),
         actor: permitted.actors().current().map(|actor| &*actor.sub),
-        jti: Some(issued.id()),
+        jti: issued.id(),
     };
     TokenDecision::new(&names, &[])
 }

@@ -121,7 +121,11 @@ impl Gateway {
         }
     }
 
-    fn run(
+    /// Starts the gateway with `configuration`, which was composed from `file`.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is running then.
+    pub fn run(
         file: ConfigFile,
         configuration: Configuration,
         surroundings: &Surroundings,

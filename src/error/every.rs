@@ -4,7 +4,8 @@
 
 use crate::{
     clock::NoRandomness,
-    exchange::{AttenuationError, ExchangeError},
+    egress::EgressError,
+    exchange::{AttenuationError, ExchangeError, ResponseFault},
     jose::{Algorithm, JoseError, KeyLookup},
     policy::PolicyError,
     store::TooManyKeys,
@@ -152,13 +153,25 @@ fn number_of_policy(error: &PolicyError) -> usize {
 }
 
 /// Every variant of [`ExchangeError`].
-pub(super) fn exchange_errors() -> Vec<ExchangeError> {
+pub(crate) fn exchange_errors() -> Vec<ExchangeError> {
     vec![
         ExchangeError::Signing(JoseError::NotCompact),
         ExchangeError::Randomness(NoRandomness),
         ExchangeError::NoOpaqueKeys,
         ExchangeError::Sealing(crate::jose::SealingError),
         ExchangeError::NotAsPermitted(AttenuationError::Scope),
+        ExchangeError::TokenRefused {
+            code: "invalid_grant",
+        },
+        ExchangeError::TargetRefused {
+            code: "invalid_target",
+        },
+        ExchangeError::ClientRefused {
+            code: "invalid_client",
+        },
+        ExchangeError::Unavailable(EgressError::Deadline),
+        ExchangeError::Unusable(ResponseFault::Member("access_token")),
+        ExchangeError::WiderThanPermitted(AttenuationError::Scope),
     ]
 }
 
@@ -169,6 +182,12 @@ fn number_of_exchange(error: &ExchangeError) -> usize {
         ExchangeError::NoOpaqueKeys => 2,
         ExchangeError::Sealing(_) => 3,
         ExchangeError::NotAsPermitted(_) => 4,
+        ExchangeError::TokenRefused { .. } => 5,
+        ExchangeError::TargetRefused { .. } => 6,
+        ExchangeError::ClientRefused { .. } => 7,
+        ExchangeError::Unavailable(_) => 8,
+        ExchangeError::Unusable(_) => 9,
+        ExchangeError::WiderThanPermitted(_) => 10,
     }
 }
 
@@ -182,6 +201,6 @@ fn no_variant_is_missing_from_the_lists() {
     all(policy_errors().iter().map(number_of_policy).collect(), 19);
     all(
         exchange_errors().iter().map(number_of_exchange).collect(),
-        5,
+        11,
     );
 }

@@ -2,8 +2,8 @@
 
 use super::{Refusal, UpstreamFault};
 use crate::{
-    exchange::ExchangeError, gate::GateError, policy::PolicyError, source::SourceError,
-    telemetry::Reason, verify::VerifyError,
+    error_class::ErrorClass, exchange::ExchangeError, gate::GateError, policy::PolicyError,
+    source::SourceError, telemetry::Reason, verify::VerifyError,
 };
 
 /// Returns the reason, from a closed list.
@@ -32,7 +32,14 @@ pub(super) fn of(refusal: &Refusal) -> Reason {
             | ExchangeError::Randomness(_)
             | ExchangeError::NoOpaqueKeys
             | ExchangeError::Sealing(_) => Reason::Signing,
-            ExchangeError::NotAsPermitted(_) => Reason::WiderThanPermitted,
+            ExchangeError::NotAsPermitted(_) | ExchangeError::WiderThanPermitted(_) => {
+                Reason::WiderThanPermitted
+            }
+            ExchangeError::TokenRefused { .. } => Reason::ProviderRefusedToken,
+            ExchangeError::TargetRefused { .. } => Reason::ProviderRefusedTarget,
+            ExchangeError::ClientRefused { .. } => Reason::ProviderRefusedGateway,
+            ExchangeError::Unavailable(_) => Reason::ProviderUnavailable,
+            ExchangeError::Unusable(_) => Reason::ProviderResponse,
         },
         Refusal::Audit => Reason::AuditUnwritable,
         Refusal::WaitedTooLong => Reason::WaitedTooLong,
@@ -138,5 +145,19 @@ pub(super) fn is_settled(error: &VerifyError) -> bool {
         | VerifyError::Assertion(_)
         | VerifyError::Impersonated
         | VerifyError::UserUnknown => false,
+    }
+}
+
+/// Returns `true` if the identity provider decided about the token, and would decide the same again.
+pub(super) fn is_decided(error: &ExchangeError) -> bool {
+    match error.class() {
+        ErrorClass::Unacceptable | ErrorClass::Scope | ErrorClass::Target | ErrorClass::Denied => {
+            true
+        }
+        ErrorClass::Unavailable
+        | ErrorClass::OperatorFault
+        | ErrorClass::ClientRefused
+        | ErrorClass::UnusableResponse
+        | ErrorClass::Fault => false,
     }
 }

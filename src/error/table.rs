@@ -135,6 +135,11 @@ fn of_class(class: ErrorClass) -> ErrorResponse {
         )
         .challenge(Challenge::Plain),
         ErrorClass::Unavailable | ErrorClass::OperatorFault | ErrorClass::Fault => unavailable(),
+        ErrorClass::ClientRefused | ErrorClass::UnusableResponse => ErrorResponse::new(
+            StatusCode::BAD_GATEWAY,
+            "bad_gateway",
+            "the identity provider returned no usable response",
+        ),
     }
 }
 
@@ -201,6 +206,7 @@ mod tests {
     use super::*;
     use crate::{
         error::every,
+        exchange::ExchangeError,
         gate::{ChunkFault, PathAmbiguity},
         policy::PolicyError,
         telemetry::LeakPlace,
@@ -279,8 +285,22 @@ mod tests {
                 matches!(error, PolicyError::NoLifetimeLeft | PolicyError::Lineage(_));
             (error.into(), if unacceptable { 401 } else { 403 })
         });
-        let exchange = every::exchange_errors().into_iter();
-        let exchange = exchange.map(|error| (error.into(), 503));
+        let exchange = every::exchange_errors().into_iter().map(|error| {
+            let status = match error {
+                ExchangeError::Signing(_)
+                | ExchangeError::Randomness(_)
+                | ExchangeError::NoOpaqueKeys
+                | ExchangeError::Sealing(_)
+                | ExchangeError::NotAsPermitted(_)
+                | ExchangeError::Unavailable(_) => 503,
+                ExchangeError::TokenRefused { .. } => 401,
+                ExchangeError::TargetRefused { .. } => 403,
+                ExchangeError::ClientRefused { .. }
+                | ExchangeError::Unusable(_)
+                | ExchangeError::WiderThanPermitted(_) => 502,
+            };
+            (error.into(), status)
+        });
         verify.chain(policy).chain(exchange).collect()
     }
 
@@ -324,6 +344,28 @@ mod tests {
             let response = Refusal::from(error.clone()).response();
             let unacceptable = error.class() == ErrorClass::Unacceptable;
             assert_eq!(response == same, unacceptable, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_the_provider_refuses_reads_like_one_that_the_gateway_refuses() {
+        let same = Refusal::from(VerifyError::Expired).response();
+        for error in every::exchange_errors() {
+            let unacceptable = matches!(error, ExchangeError::TokenRefused { .. });
+            let response = Refusal::from(error.clone()).response();
+            assert_eq!(response == same, unacceptable, "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_provider_decided_about_the_token_is_definitive() {
+        for error in every::exchange_errors() {
+            let decided = matches!(
+                error,
+                ExchangeError::TokenRefused { .. } | ExchangeError::TargetRefused { .. }
+            );
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.is_definitive(), decided, "{refusal}");
         }
     }
 

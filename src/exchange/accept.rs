@@ -1,63 +1,80 @@
-//! The acceptance check: an issued token is read again and compared with what was permitted. There is no way around it.
+//! The acceptance check: the response of an exchanger is compared with what was permitted, by the exchanger's profile.
+//! There is no way around it.
 
-mod bounds;
+mod accepted;
 mod error;
-mod reading;
+mod own;
+mod profile;
+mod provider;
+mod read;
 
 pub use error::AttenuationError;
-pub use reading::Reading;
+pub use profile::{
+    AcceptProfile, ActorRule, LongerLived, ProviderProfile, Readability, WithoutExpiry,
+};
 
-use super::TokenResponse;
+use super::response::TokenResponse;
 use crate::{
     clock::UnixTime,
     policy::PermittedExchange,
     store::Lineage,
     token::{Claims, RawToken, ScopeSet, TokenFormat},
 };
-use bounds::Bounds;
+use accepted::Reuse;
+use own::Bounds;
+use profile::Rules;
 
 /// Proof that a token grants no more than the policy permitted.
 #[derive(Debug)]
 pub struct IssuedToken {
     token: RawToken,
     permitted: PermittedExchange,
-    claims: Claims,
+    /// `None` if only the provider can read the token.
+    claims: Option<Claims>,
     expires_at: UnixTime,
+    reuse: Reuse,
     scope: ScopeSet,
-    id: Box<str>,
+    id: Option<Box<str>>,
     lineage: Lineage,
 }
 
 impl IssuedToken {
-    /// Compares `response` with `permitted`, including its form. `by` names the exchanger and knows how to read its
-    /// tokens.
+    /// Compares `response` with `permitted`, by the profile of the exchanger that returned it.
     ///
     /// # Errors
-    /// [`AttenuationError`] says how the token exceeds what was permitted. It must not be used.
-    pub fn accept<'a>(
+    /// [`AttenuationError`] says how the response exceeds what was permitted. It must not be used.
+    pub fn accept(
         permitted: PermittedExchange,
         response: TokenResponse,
-        by: impl Into<Reading<'a>>,
+        by: AcceptProfile<'_>,
         now: UnixTime,
     ) -> Result<Self, AttenuationError> {
-        let by = by.into();
-        let read = by.read(&response.access_token, permitted.format())?;
-        let bounds = Bounds {
-            permitted: &permitted,
-            format: permitted.format(),
-            made_from: permitted.lineage(),
-            at_hash: None,
-            now,
+        let accepted = match by.0 {
+            Rules::Own(by) => {
+                own::members(&response, &permitted, now)?;
+                let read = by.read(&response.access_token, permitted.format())?;
+                let bounds = Bounds {
+                    permitted: &permitted,
+                    format: permitted.format(),
+                    made_from: permitted.lineage(),
+                    at_hash: None,
+                    now,
+                };
+                bounds.check(read, &by)?
+            }
+            Rules::Provider(profile, presented) => {
+                provider::check(profile, &permitted, &response, presented, now)?
+            }
         };
-        let held = bounds.hold(&read, &by)?;
         Ok(Self {
             token: response.access_token,
             permitted,
-            claims: read.claims,
-            expires_at: held.expires_at,
-            scope: held.scope,
-            id: held.id,
-            lineage: held.lineage,
+            claims: accepted.claims,
+            expires_at: accepted.expires_at,
+            reuse: accepted.reuse,
+            scope: accepted.scope,
+            id: accepted.id,
+            lineage: accepted.lineage,
         })
     }
 
@@ -71,19 +88,19 @@ impl IssuedToken {
         &self.permitted
     }
 
-    /// The claims of the token, also of an opaque one.
-    pub fn claims(&self) -> &Claims {
-        &self.claims
+    /// The claims of the token, also of an opaque one of the gateway. `None` if only the provider can read the token.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 
-    /// The form of the token.
-    pub fn format(&self) -> TokenFormat {
-        self.permitted.format()
-    }
-
-    /// The expiry time of the token.
+    /// The time until which the token may be used. It is never later than permitted.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
+    }
+
+    /// Returns `true` if the token may be cached until it expires. `false` if it is unknown when it expires.
+    pub fn may_be_cached(&self) -> bool {
+        self.reuse == Reuse::UntilExpiry
     }
 
     /// The scope of the token. For an ID token, which has no `scope` claim, the scope that was permitted with it.
@@ -91,9 +108,9 @@ impl IssuedToken {
         &self.scope
     }
 
-    /// The `jti` of the token.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// The `jti` of the token, which every token of the gateway has.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// The lineage: every key whose revocation ends the token, including its own.
@@ -107,9 +124,13 @@ impl IssuedToken {
         &self,
         id_token: RawToken,
         at_hash: &str,
-        by: &Reading<'_>,
+        by: AcceptProfile<'_>,
         now: UnixTime,
     ) -> Result<RawToken, AttenuationError> {
+        let Rules::Own(by) = by.0 else {
+            // only the engine issues an ID token with an access token
+            return Err(AttenuationError::TokenType);
+        };
         let read = by.read(&id_token, TokenFormat::IdToken)?;
         let bounds = Bounds {
             permitted: &self.permitted,
@@ -118,7 +139,7 @@ impl IssuedToken {
             at_hash: Some(at_hash),
             now,
         };
-        bounds.hold(&read, by)?;
+        bounds.check(read, &by)?;
         Ok(id_token)
     }
 }

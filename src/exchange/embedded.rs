@@ -5,14 +5,20 @@
 
 mod claims;
 
-use super::{ExchangeError, Exchanger, IssuedToken, Reading, TokenResponse};
+use super::{
+    accept::{AcceptProfile, IssuedToken},
+    error::ExchangeError,
+    exchanger::Exchanger,
+    response::TokenResponse,
+};
 use crate::{
-    clock::{SharedClock, SharedRandomness},
+    clock::{SharedClock, SharedRandomness, UnixTime},
     jose::{SigningKeys, encoding::base64url},
     own_token::TokenSeal,
     policy::{GatewayIdentity, PermittedExchange},
+    source::PresentedToken,
     store::Lineage,
-    token::{RawToken, TokenFormat, TokenTypeUri},
+    token::{RawToken, TokenFormat},
 };
 use claims::Issuance;
 use serde_json::{Map, Value};
@@ -60,9 +66,21 @@ impl Embedded {
         &self.issuer
     }
 
-    /// How the issued tokens are read.
-    pub fn reading(&self) -> Reading<'_> {
-        Reading::sealed(&self.issuer, self.seal.as_ref())
+    /// The rules by which the issued tokens are accepted.
+    pub fn own_profile(&self) -> AcceptProfile<'_> {
+        AcceptProfile::own(&self.issuer, self.seal.as_ref())
+    }
+
+    /// Issues the permitted token. The response is not checked yet.
+    ///
+    /// # Errors
+    /// [`ExchangeError`].
+    pub fn mint(&self, permitted: &PermittedExchange) -> Result<TokenResponse, ExchangeError> {
+        let token = self.token(permitted)?;
+        Ok(match permitted.format() {
+            TokenFormat::Jwt | TokenFormat::Opaque => TokenResponse::bearer(token),
+            TokenFormat::IdToken => TokenResponse::id_token(token),
+        })
     }
 
     /// Issues the ID token that accompanies `issued`. It is about the same user and for the same audiences and the
@@ -80,10 +98,17 @@ impl Embedded {
         };
         let claims = occasion.id_token(issued.permitted(), Some(&at_hash));
         let token = self.sign(ID_TOKEN_TYPE, &claims)?;
-        Ok(issued.accompanied_by(token, &at_hash, &self.reading(), now)?)
+        let profile = self.own_profile();
+        let accepted = issued.accompanied_by(token, &at_hash, profile, now);
+        accepted.map_err(|error| profile.failure(error))
     }
 
-    fn mint(&self, permitted: &PermittedExchange) -> Result<RawToken, ExchangeError> {
+    /// The current time of the engine.
+    pub(super) fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    fn token(&self, permitted: &PermittedExchange) -> Result<RawToken, ExchangeError> {
         let lineage = permitted.lineage();
         let occasion = |id| Issuance {
             issuer: &self.issuer,
@@ -136,17 +161,17 @@ impl Embedded {
     }
 }
 
+/// Needs only the permitted exchange, and waits for nothing.
 impl Exchanger for Embedded {
     async fn exchange(
         &self,
         permitted: &PermittedExchange,
+        _presented: &PresentedToken,
     ) -> Result<TokenResponse, ExchangeError> {
-        Ok(TokenResponse {
-            access_token: self.mint(permitted)?,
-            issued_token_type: match permitted.format() {
-                TokenFormat::Jwt | TokenFormat::Opaque => TokenTypeUri::AccessToken,
-                TokenFormat::IdToken => TokenTypeUri::IdToken,
-            },
-        })
+        self.mint(permitted)
+    }
+
+    fn profile<'a>(&'a self, _presented: &'a PresentedToken) -> AcceptProfile<'a> {
+        self.own_profile()
     }
 }

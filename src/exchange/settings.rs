@@ -1,6 +1,6 @@
 //! The `issuer` section of the configuration, and how the embedded engine is built from it.
 
-use super::Embedded;
+use super::{Embedded, NamedExchanger, TokenIssuer};
 use crate::{
     clock::{SharedClock, SharedRandomness},
     jose::{
@@ -58,8 +58,10 @@ const fn default_lifetime() -> HumanDuration {
 /// The embedded engine and the values that other components need of it.
 #[derive(Debug, Clone)]
 pub struct EngineParts {
-    /// Issues tokens.
-    pub engine: Arc<Embedded>,
+    /// The engine as the exchanger of routes.
+    pub exchanger: NamedExchanger,
+    /// The engine as the issuer of the token endpoint.
+    pub token_issuer: TokenIssuer,
     /// The gateway's name in an `act` claim, and the issuer name, which is `iss` of every token.
     pub identity: GatewayIdentity,
     /// The parsed `issuer.url`.
@@ -114,8 +116,10 @@ impl EngineSettings {
             .map(|keys| TokenSeal::new(Arc::clone(keys), &identity.issuer));
         let reader = OwnTokenReader::new(&identity.issuer, &keys, seal.clone());
         let engine = Embedded::new(&identity, Arc::clone(&keys), clock, randomness).sealing(seal);
+        let engine = Arc::new(engine);
         Some(EngineParts {
-            engine: Arc::new(engine),
+            exchanger: NamedExchanger::embedded(Arc::clone(&engine)),
+            token_issuer: TokenIssuer::new(engine),
             identity,
             url,
             lifetime: self.lifetime.get(),

@@ -19,6 +19,16 @@ use std::sync::Arc;
 /// it.
 pub const OPAQUE_PREFIX: &str = "oboat_";
 
+/// The prefix of the gateway's refresh tokens. `sts` issues and reads them.
+pub const REFRESH_PREFIX: &str = "oborf_";
+
+/// Returns `true` if `token` begins like an opaque token or a refresh token of the gateway.
+pub fn has_own_prefix(token: &RawToken) -> bool {
+    [OPAQUE_PREFIX, REFRESH_PREFIX]
+        .iter()
+        .any(|prefix| token.expose().starts_with(prefix.as_bytes()))
+}
+
 /// The purpose of an opaque access token. Data that was sealed for another purpose does not open as one.
 const ACCESS_TOKEN: &str = "obo-gateway/access-token/1";
 /// The purpose of the sealed part of a `jti`.

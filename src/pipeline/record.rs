@@ -3,6 +3,7 @@
 use crate::{
     cache::RefusedExchange,
     error::Refusal,
+    error_class::ErrorClass,
     exchange::IssuedToken,
     route::{Access, Route},
     telemetry::{
@@ -102,7 +103,7 @@ impl Recorder {
             audiences: std::slice::from_ref(permitted.audience()),
             scope: Some(issued.scope()),
             expires_at: Some(issued.expires_at()),
-            jti: Some(issued.id()),
+            jti: issued.id(),
             ..AuditEvent::new(AuditedAct::TokenIssued, id)
         };
         self.audit.record(&event).map_err(|error| {
@@ -124,6 +125,7 @@ impl Recorder {
             Ok(_) => ExchangeOutcome::Issued,
             Err(refusal) => {
                 self.refused(route, id, principal, refusal);
+                tell_operator(route, refusal);
                 match refusal.outcome() {
                     Outcome::Refused => ExchangeOutcome::Refused,
                     Outcome::Forwarded
@@ -161,5 +163,15 @@ impl Recorder {
             // the request is refused in any case
             tracing::error!(%error, route = route.name(), "the audit event of a refusal could not be written");
         }
+    }
+}
+
+/// Logs a refusal that only a change to the configuration, or to the gateway's registration as a client, ends.
+fn tell_operator(route: &Route, refusal: &Refusal) {
+    let Refusal::Exchange(error) = refusal else {
+        return;
+    };
+    if error.class() == ErrorClass::ClientRefused {
+        tracing::error!(%error, route = route.name(), "the identity provider refuses the gateway as its client");
     }
 }

@@ -1,8 +1,12 @@
 //! What routes are built from, besides their own settings.
 
 use crate::{
-    clock::SharedClock, exchange::EngineParts, policy::ClientCeilings, store::Revocations,
-    telemetry::Metrics, verify::TrustedIssuer,
+    clock::SharedClock,
+    exchange::{EngineParts, NamedExchanger},
+    policy::ClientCeilings,
+    store::Revocations,
+    telemetry::Metrics,
+    verify::TrustedIssuer,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,6 +19,8 @@ pub struct RouteDependencies<'a> {
     pub listed_issuers: usize,
     /// The embedded engine. `None` if it could not be built, which was reported.
     pub engine: Option<&'a EngineParts>,
+    /// The exchanger of the routes. `None` if it could not be built.
+    pub exchanger: Option<&'a NamedExchanger>,
     /// The gateway itself as an issuer. `None` if it could not be built.
     pub own: Option<&'a Arc<TrustedIssuer>>,
     /// The ceilings of the calling applications.

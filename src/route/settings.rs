@@ -6,7 +6,7 @@ use super::{
     UpstreamSettings, chain, form, matcher::Match, operations,
 };
 use crate::{
-    exchange::Exchange,
+    exchange::NamedExchanger,
     policy::{AcceptSettings, ExchangeSettings, PolicyParts, Salt},
     settings::{Building, exactly_one, fingerprint},
     source::Source,
@@ -104,6 +104,9 @@ impl RouteSettings {
         if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
             warn_of_exposed_claims(exchange, upstream, building);
         }
+        let exchanger = parts
+            .exchanger
+            .map_or(NamedExchanger::EMBEDDED, NamedExchanger::name);
         Some(Route {
             name: self.name.as_str().into(),
             position: 0,
@@ -114,7 +117,7 @@ impl RouteSettings {
             response: response.map(Box::new),
             resource: resource.map(Box::new),
             upgrade: self.upgrade,
-            metrics: parts.metrics.route(&self.name),
+            metrics: parts.metrics.route(&self.name, exchanger),
         })
     }
 
@@ -222,7 +225,7 @@ fn protect(
             clients: parts.clients,
         },
     );
-    let engine = engine?;
+    let (engine, exchanger) = (engine?, parts.exchanger?);
     form::check(settings, engine, building);
     let own = chain::own_tokens(settings, resource, engine, building, parts);
     let (issuers, policy) = (issuers?, policy?);
@@ -238,7 +241,7 @@ fn protect(
         verifier: Arc::new(verifier),
         contexts: PolicyContexts::new(route, &policy, 1),
         policy: Arc::new(policy),
-        exchange: Exchange::Embedded(Arc::clone(&engine.engine)),
+        exchanger: exchanger.clone(),
     })
 }
 

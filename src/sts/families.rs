@@ -10,6 +10,7 @@ use crate::{
         SealingKeys,
         encoding::{base64url, from_base64url},
     },
+    own_token::REFRESH_PREFIX,
     policy::RefreshTerms,
     store::{RecordKey, Revocation, RevocationKey, Store, StoreError, Stores},
     token::RawToken,
@@ -18,8 +19,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The prefix of a refresh token, which identifies it in places where tokens must not be.
-pub(super) const REFRESH_PREFIX: &str = "oborf_";
 /// The purpose of the sealed text: an access token cannot be opened as a refresh token.
 const DOMAIN: &str = "obo-gateway/refresh-token/1";
 /// The kind of the store records.

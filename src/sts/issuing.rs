@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{SharedClock, UnixTime},
-    exchange::{Embedded, Exchanger, IssuedToken},
+    exchange::{IssuedToken, TokenIssuer, TokenType},
     policy::{AUTHORIZATION_DETAILS, Clients, PermittedExchange},
     store::{OnceOnly, Revocations},
     telemetry::{
@@ -32,7 +32,7 @@ pub struct Issuing {
     /// Verifies the tokens that clients present.
     pub verifier: Verifier,
     /// Mints tokens.
-    pub engine: Arc<Embedded>,
+    pub issuer: TokenIssuer,
     /// Stores families of refresh tokens; `None` without a store or without a key to seal the tokens.
     pub families: Option<Families>,
     /// The revocations in force.
@@ -97,20 +97,17 @@ impl Issuing {
     /// # Errors
     /// 503 if the token cannot be minted or the audit event cannot be written; the code `unacceptable` if something
     /// that the token was made from was revoked meanwhile.
-    pub(super) async fn mint(
+    pub(super) fn mint(
         &self,
         permitted: PermittedExchange,
         peer: &Peer,
         unacceptable: &'static str,
     ) -> Result<Minted, OAuthError> {
-        let response = self.engine.exchange(&permitted).await;
-        let response = response.map_err(|error| refused::exchange(&error))?;
-        let accepted =
-            IssuedToken::accept(permitted, response, self.engine.reading(), self.clock.now());
-        let issued = accepted.map_err(|wider| refused::exchange(&wider.into()))?;
+        let refused = |error| refused::exchange(&error, unacceptable);
+        let issued = self.issuer.issue(permitted).map_err(refused)?;
         let beside = issued.permitted().is_access_token() && issued.scope().contains("openid");
-        let id_token = beside.then(|| self.engine.id_token(&issued)).transpose();
-        let id_token = id_token.map_err(|error| refused::exchange(&error))?;
+        let id_token = beside.then(|| self.issuer.id_token(&issued)).transpose();
+        let id_token = id_token.map_err(refused)?;
         if self.revocations.ends(issued.lineage()) {
             return Err(refused::revoked(unacceptable));
         }
@@ -128,7 +125,7 @@ impl Issuing {
             audiences: permitted.audiences(),
             scope: Some(issued.scope()),
             expires_at: Some(issued.expires_at()),
-            jti: Some(issued.id()),
+            jti: issued.id(),
             ..AuditEvent::new(act, id)
         };
         if let Some(impersonation) = permitted.impersonation() {
@@ -207,7 +204,7 @@ impl Minted {
         let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
         put("issued_token_type", issued_token_type.as_str());
         if !is_access_token {
-            put("token_type", "N_A");
+            put("token_type", TokenType::NotApplicable.as_str());
         }
         TokenEndpointResponse::new(members)
     }
@@ -232,11 +229,12 @@ impl Minted {
         });
         let mut members: Map<String, Value> = tokens.collect();
         let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        put("token_type", Value::from("Bearer"));
+        put("token_type", Value::from(TokenType::Bearer.as_str()));
         put("expires_in", Value::from(lives));
         put("scope", Value::from(issued.scope().to_string()));
         // RFC 9396 §7
-        if let Some(details) = issued.claims().get(AUTHORIZATION_DETAILS) {
+        let claims = issued.claims();
+        if let Some(details) = claims.and_then(|claims| claims.get(AUTHORIZATION_DETAILS)) {
             put(AUTHORIZATION_DETAILS, details.clone());
         }
         members

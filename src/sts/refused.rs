@@ -56,6 +56,8 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
             ErrorClass::Denied
             | ErrorClass::Unavailable
             | ErrorClass::OperatorFault
+            | ErrorClass::ClientRefused
+            | ErrorClass::UnusableResponse
             | ErrorClass::Fault,
             _,
         ) => (unacceptable, "the policy refuses the request"),
@@ -63,10 +65,26 @@ pub(super) fn policy(error: PolicyError, unacceptable: &'static str) -> OAuthErr
     OAuthError::bad_request(code, description, Refusal::from(error).reason())
 }
 
-/// The gateway's own fault: a permitted token could not be made.
-pub(super) fn exchange(error: &ExchangeError) -> OAuthError {
-    tracing::error!(%error, "a permitted token could not be issued");
-    OAuthError::unavailable(Refusal::from(error.clone()).reason())
+/// No token was issued although it was permitted.
+pub(super) fn exchange(error: &ExchangeError, unacceptable: &'static str) -> OAuthError {
+    let (code, description) = match error.class() {
+        ErrorClass::Unacceptable => (unacceptable, "the token is not acceptable"),
+        ErrorClass::Scope => ("invalid_scope", "the client may not get this scope"),
+        ErrorClass::Target => (
+            "invalid_target",
+            "the client may not get a token for this target",
+        ),
+        ErrorClass::Denied => (unacceptable, "the policy refuses the request"),
+        ErrorClass::Unavailable
+        | ErrorClass::OperatorFault
+        | ErrorClass::ClientRefused
+        | ErrorClass::UnusableResponse
+        | ErrorClass::Fault => {
+            tracing::error!(%error, "a permitted token could not be issued");
+            return OAuthError::unavailable(Refusal::from(error.clone()).reason());
+        }
+    };
+    OAuthError::bad_request(code, description, Refusal::from(error.clone()).reason())
 }
 
 /// Something that the token is made from was revoked while the token was made.

@@ -152,6 +152,16 @@ labels! {
         Signing = "signing",
         /// The issued token grants more than was permitted.
         WiderThanPermitted = "wider_than_permitted",
+        /// The identity provider refuses the user's token.
+        ProviderRefusedToken = "provider_refused_token",
+        /// The identity provider issues no token for the target or scope.
+        ProviderRefusedTarget = "provider_refused_target",
+        /// The identity provider refuses the gateway as its client.
+        ProviderRefusedGateway = "provider_refused_gateway",
+        /// The identity provider is unreachable, too slow or throttling.
+        ProviderUnavailable = "provider_unavailable",
+        /// The identity provider's response is not a token response.
+        ProviderResponse = "provider_response",
         /// The refresh token is invalid or no longer valid.
         RefreshToken = "refresh_token",
         /// The refresh token was used before.

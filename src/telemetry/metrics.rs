@@ -40,6 +40,8 @@ const EXCHANGE_BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
 
+/// The exchanger in the series of requests without a route, which are never exchanged.
+const EMBEDDED: &str = "embedded";
 const REFRESHED: &str = "refreshed";
 const FAILED: &str = "failed";
 const ACCEPTED: &str = "accepted";
@@ -78,10 +80,14 @@ struct Families {
     leaks: CounterFamily,
     subject_tokens: CounterFamily,
     jwks_refreshes: CounterFamily,
-    /// The routes with series. Each route name has one set of handles.
-    routes: Mutex<HashMap<Box<str>, Weak<RouteMetrics>>>,
+    /// The routes with series. Each route has one set of handles.
+    routes: Mutex<KnownRoutes>,
     issuers: Mutex<BTreeSet<Box<str>>>,
 }
+
+/// Routes by the name of their exchanger, then by their own name. During a reload that changes the exchanger of a route,
+/// its name has two sets of handles.
+type KnownRoutes = HashMap<Box<str>, HashMap<Box<str>, Weak<RouteMetrics>>>;
 
 /// The counters of one trusted issuer. Clones share them.
 #[derive(Debug, Clone)]
@@ -153,21 +159,23 @@ impl Metrics {
         Gauge::register(&self.0.registry, name, help, labels)
     }
 
-    /// Returns the series of the route `name`.
-    pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
+    /// Returns the series of the route `name`, whose tokens come from the exchanger with the name `exchanger`. Both names
+    /// are label values, so they must come from the configuration.
+    pub fn route(&self, name: &str, exchanger: &str) -> Arc<RouteMetrics> {
         let families = &self.0.families;
         let mut routes = families.routes();
+        let routes = routes.entry(exchanger.into()).or_default();
         if let Some(known) = routes.get(name).and_then(Weak::upgrade) {
             return known;
         }
-        let route = Arc::new(RouteMetrics::new(name, Arc::clone(families)));
+        let route = Arc::new(RouteMetrics::new(name, exchanger, Arc::clone(families)));
         routes.insert(name.into(), Arc::downgrade(&route));
         route
     }
 
     /// Returns the series of requests without a route: `route="none"`. They exist from the start.
     pub fn no_route(&self) -> Arc<RouteMetrics> {
-        let route = self.route("none");
+        let route = self.route("none", EMBEDDED);
         route.prepare();
         route
     }
@@ -282,7 +290,7 @@ impl Families {
         }
     }
 
-    fn routes(&self) -> MutexGuard<'_, HashMap<Box<str>, Weak<RouteMetrics>>> {
+    fn routes(&self) -> MutexGuard<'_, KnownRoutes> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -44,6 +44,24 @@ impl fmt::Debug for RawToken {
     }
 }
 
+/// The form of a bearer token (RFC 6750 §2.1): `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+pub(crate) fn is_b64token(bytes: &[u8]) -> bool {
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
+    let (body, _) = bytes.split_at(bytes.len() - padding);
+    // checks every byte without a branch, because tokens are long and nearly always valid
+    let out_of_order =
+        |so_far, &byte: &u8| so_far | u8::from(!is_b64token_byte(byte)) | u8::from(byte == b'=');
+    !body.is_empty() && body.iter().fold(0, out_of_order) == 0
+}
+
+pub(crate) const fn is_b64token_byte(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    let mark = (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~');
+    let base64 = (byte == b'+') | (byte == b'/') | (byte == b'=');
+    letter | digit | mark | base64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

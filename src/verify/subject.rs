@@ -15,6 +15,7 @@ mod vouched;
 pub use actor::ActorToken;
 pub use family::{FamilySubject, Impersonator};
 pub(super) use id_token::accept_id_token;
+pub use kind::is_another_kind;
 pub(super) use kind::is_never_access_token;
 pub use revocable::RevocableToken;
 pub(super) use rules::{Addressee, Proven, accept, listed};

@@ -168,7 +168,7 @@ fn first_cells(page: &str) -> Vec<String> {
 fn registered() -> BTreeSet<String> {
     let metrics = Metrics::new();
     let _connections = ConnectionMetrics::register(&metrics);
-    let route = metrics.route("orders");
+    let route = metrics.route("orders", "embedded");
     route.request(Outcome::Forwarded, Duration::ZERO);
     route.denied(Reason::Expired);
     metrics.issuer("corp").refreshed();

@@ -3,8 +3,8 @@
 use crate::properties::{
     attenuation::payload,
     cases,
-    exchange::{Case, any_case, mint, permitted_case},
-    subject::{GATEWAY, NOW, present},
+    exchange::{Case, any_case, mint, own, permitted_case},
+    subject::{NOW, present},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use obo_gateway::{
@@ -208,12 +208,10 @@ const STANDARD: [&str; 10] = [
     "authorization_details",
 ];
 
-fn answered(claims: &Map<String, Value>, honest: &TokenResponse) -> TokenResponse {
+fn answered(claims: &Map<String, Value>) -> TokenResponse {
     let text = serde_json::to_vec(claims).unwrap();
-    TokenResponse {
-        access_token: RawToken::from(format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(text))),
-        issued_token_type: honest.issued_token_type,
-    }
+    let token = format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(text));
+    TokenResponse::bearer(RawToken::from(token))
 }
 
 fn permitted(case: &Case) -> PermittedExchange {
@@ -232,7 +230,7 @@ proptest! {
         let honest = mint(&permitted);
         let mut claims = payload(honest.access_token.expose());
         let refusal = change.apply(&mut claims);
-        let accepted = IssuedToken::accept(permitted, answered(&claims, &honest), GATEWAY, case.now());
+        let accepted = IssuedToken::accept(permitted, answered(&claims), own(), case.now());
         prop_assert_eq!(accepted.err(), refusal);
     }
 
@@ -241,11 +239,8 @@ proptest! {
         thread_local! {
             static CASE: Case = some_case();
         }
-        let response = TokenResponse {
-            access_token: present(&format!("a{text}")).token().clone(),
-            issued_token_type: obo_gateway::token::TokenTypeUri::AccessToken,
-        };
-        let accepted = CASE.with(|case| IssuedToken::accept(permitted(case), response, GATEWAY, case.now()));
+        let response = TokenResponse::bearer(present(&format!("a{text}")).token().clone());
+        let accepted = CASE.with(|case| IssuedToken::accept(permitted(case), response, own(), case.now()));
         prop_assert!(accepted.is_err());
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::properties::{
     cases,
-    exchange::{CONSTANTS, COPIED, Case, GATEWAY_ACTOR, Route, any_case, details, mint, nested},
+    exchange::{
+        CONSTANTS, COPIED, Case, GATEWAY_ACTOR, Route, any_case, details, mint, nested, own,
+    },
     subject::{GATEWAY, ISSUER_NAME},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,7 +23,7 @@ proptest! {
         let Ok(permitted) = permitted else { return Ok(()) };
 
         let response = mint(&permitted);
-        let issued = IssuedToken::accept(permitted, response, GATEWAY, case.now());
+        let issued = IssuedToken::accept(permitted, response, own(), case.now());
         let issued = issued.expect("what the engine mints is what was permitted");
         let claims = payload(issued.token().expose());
 

@@ -3,7 +3,7 @@
 use crate::properties::subject::{GATEWAY, IDP, ISSUER, NOW, build};
 use obo_gateway::{
     clock::{SystemRandomness, UnixTime},
-    exchange::{Embedded, Exchange, TokenResponse},
+    exchange::{AcceptProfile, Embedded, TokenResponse},
     jose::{Algorithm, SigningKey, SigningKeys},
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PermittedExchange,
@@ -345,15 +345,19 @@ pub fn gateway() -> GatewayIdentity {
     }
 }
 
-static ENGINE: LazyLock<Exchange> = LazyLock::new(|| {
+static ENGINE: LazyLock<Embedded> = LazyLock::new(|| {
     let key = SigningKey::generate(Algorithm::EdDSA).unwrap().key;
     let keys = Arc::new(SigningKeys::new([key]).unwrap());
     let clock = Arc::clone(&IDP.clock);
-    let engine = Embedded::new(&gateway(), keys, clock, Arc::new(SystemRandomness));
-    Exchange::Embedded(Arc::new(engine))
+    Embedded::new(&gateway(), keys, clock, Arc::new(SystemRandomness))
 });
 
 /// Returns the token that the engine issues for a permitted exchange.
 pub fn mint(permitted: &PermittedExchange) -> TokenResponse {
-    IDP.runtime.block_on(ENGINE.exchange(permitted)).unwrap()
+    ENGINE.mint(permitted).unwrap()
+}
+
+/// The profile of that engine, which seals nothing.
+pub fn own() -> AcceptProfile<'static> {
+    AcceptProfile::own(GATEWAY, None)
 }

@@ -139,6 +139,7 @@ pub fn table(routes: Vec<Value>) -> (RouteTable, usize) {
         issuers: &issuers,
         listed_issuers: 0,
         engine: None,
+        exchanger: None,
         metrics: &metrics,
         clock: &clock,
     };

@@ -67,12 +67,18 @@ impl Issuer {
 
     /// Issues a token with these claims and verifies it; it must be acceptable.
     pub fn subject(&self, claims: &Value) -> SubjectToken {
-        let token = self
-            .key
-            .sign("at+jwt", claims.as_object().unwrap())
-            .unwrap();
-        let presented = present(&token);
-        let verified = self.runtime.block_on(self.verifier.verify(&presented));
+        self.verified(&self.presented(claims))
+    }
+
+    /// Issues a token with these claims.
+    pub fn presented(&self, claims: &Value) -> PresentedToken {
+        let claims = claims.as_object().unwrap();
+        present(&self.key.sign("at+jwt", claims).unwrap())
+    }
+
+    /// Verifies a token, which must be acceptable.
+    pub fn verified(&self, presented: &PresentedToken) -> SubjectToken {
+        let verified = self.runtime.block_on(self.verifier.verify(presented));
         verified.expect("an honest token")
     }
 }

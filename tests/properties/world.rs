@@ -4,7 +4,7 @@ use crate::properties::subject::{GATEWAY, NOW, build, present};
 use obo_gateway::{
     clock::{ManualClock, SharedClock, SystemRandomness},
     egress::Egress,
-    exchange::{Embedded, Exchange, IssuedToken, TokenResponse},
+    exchange::{Embedded, IssuedToken, TokenResponse},
     jose::{Algorithm, HmacKey, SigningKey, SigningKeys},
     policy::{
         ClientCeilings, ClientSettings, ExchangePolicy, ExchangeSettings, GatewayIdentity,
@@ -41,7 +41,7 @@ pub struct World {
     keys: Vec<SigningKey>,
     trusted: Vec<Arc<TrustedIssuer>>,
     own: Arc<TrustedIssuer>,
-    engine: Exchange,
+    engine: Embedded,
     salt: Arc<HmacKey>,
     clock: SharedClock,
     runtime: Runtime,
@@ -94,7 +94,7 @@ impl World {
             keys,
             trusted,
             own,
-            engine: Exchange::Embedded(Arc::new(engine)),
+            engine,
             salt: Arc::new(HmacKey::new(&[7; 32]).unwrap()),
             clock,
             runtime,
@@ -153,14 +153,13 @@ impl World {
 
     /// Returns the unchecked response of the engine.
     pub fn answer(&self, permitted: &PermittedExchange) -> TokenResponse {
-        let answer = self.runtime.block_on(self.engine.exchange(permitted));
-        answer.unwrap()
+        self.engine.mint(permitted).unwrap()
     }
 
     /// Returns the token that the engine issues for a permitted exchange.
     pub fn mint(&self, permitted: PermittedExchange) -> String {
         let answer = self.answer(&permitted);
-        let issued = IssuedToken::accept(permitted, answer, GATEWAY, NOW)
+        let issued = IssuedToken::accept(permitted, answer, self.engine.own_profile(), NOW)
             .expect("what the engine mints is what was permitted");
         String::from_utf8(issued.token().expose().to_vec()).unwrap()
     }

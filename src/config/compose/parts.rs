@@ -143,6 +143,7 @@ impl Composer<'_> {
             issuers,
             listed_issuers: read.listed_issuers,
             engine,
+            exchanger: engine.map(|engine| &engine.exchanger),
             own: own.as_ref(),
             clients,
             revocations,

@@ -51,7 +51,7 @@ impl Composer<'_> {
         let issuing = Issuing {
             clients: Arc::new(endpoint.clients),
             verifier: endpoint.verifier,
-            engine: Arc::clone(&engine.engine),
+            issuer: engine.token_issuer.clone(),
             families: self.families(engine, ground.store),
             revocations: ground.revocations.clone(),
             audit: ground.audit.clone(),

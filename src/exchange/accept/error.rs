@@ -8,6 +8,15 @@ pub enum AttenuationError {
     /// The token does not have the permitted form, or its claims cannot be read.
     #[error("it cannot be read")]
     Unreadable,
+    /// `issued_token_type` or `token_type` is not one that is accepted, or the token is of another kind than it says.
+    #[error("a different type of token")]
+    TokenType,
+    /// The response contains the token that was exchanged.
+    #[error("the token that was exchanged")]
+    Echo,
+    /// A provider returned one of the gateway's own tokens.
+    #[error("a token of the gateway itself")]
+    OwnToken,
     /// The token names a different issuer than the exchanger.
     #[error("different issuer")]
     Issuer,

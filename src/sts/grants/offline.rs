@@ -30,7 +30,7 @@ pub(super) async fn issue(
     let permitted = client
         .permit(request, issuing.clock.now())
         .map_err(refused)?;
-    let family = new_family(issuing, client, &permitted)?;
+    let family = new_family(issuing, client, &permitted, code)?;
     let permitted = permitted
         .in_family(family.map(FamilyId::key))
         .map_err(refused)?;
@@ -39,7 +39,7 @@ pub(super) async fn issue(
         Some(_) => permitted,
         None => client.without_refresh_token(permitted).map_err(refused)?,
     };
-    let minted = issuing.mint(permitted, peer, code).await?;
+    let minted = issuing.mint(permitted, peer, code)?;
     Ok((minted, refresh_token))
 }
 
@@ -48,13 +48,14 @@ fn new_family(
     issuing: &Issuing,
     client: &ClientPolicy,
     permitted: &PermittedExchange,
+    code: &'static str,
 ) -> Result<Option<FamilyId>, OAuthError> {
     let asked_for = permitted.is_access_token()
         && permitted.scope().contains("offline_access")
         && client.may_use(Grant::RefreshToken);
     let families = issuing.families.as_ref().filter(|_| asked_for);
     let id = families.map(|families| families.new_id()).transpose();
-    id.map_err(|error| refused::exchange(&error.into()))
+    id.map_err(|error| refused::exchange(&error.into(), code))
 }
 
 /// Begins `family`, whose key is in the lineage of the permitted token.

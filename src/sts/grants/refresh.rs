@@ -94,7 +94,7 @@ async fn refresh(
     let permitted = client.permit(request, issuing.clock.now());
     let permitted = permitted.map_err(|error| refused::policy(error, INVALID_GRANT))?;
     // the audit event is written before the old token becomes invalid: up to this point the client can retry
-    let minted = issuing.mint(permitted, peer, INVALID_GRANT).await?;
+    let minted = issuing.mint(permitted, peer, INVALID_GRANT)?;
     let rotated = families.rotate(*member, client.refresh()).await;
     match rotated.map_err(|error| refused::store(&error))? {
         Rotated::To(next) => Ok(match &asked.names {

@@ -16,6 +16,7 @@ use std::{
 /// The metrics of one route, with handles by index. Nothing is looked up by name.
 pub struct RouteMetrics {
     name: Box<str>,
+    exchanger: Box<str>,
     families: Arc<Families>,
     series: OnceLock<Box<Series>>,
 }
@@ -32,15 +33,12 @@ struct Series {
     denied: Box<[OnceLock<Counter>]>,
 }
 
-/// The exchanger that always exists.
-const EMBEDDED: &str = "embedded";
-
 /// The reasons that alerts in `docs/metrics.md` use, besides requests that are `unavailable`.
 const ALERTED_REASONS: [Reason; 2] = [Reason::AuditUnwritable, Reason::UpstreamUnauthorized];
 const ALERTED_PLACES: [LeakPlace; 2] = [LeakPlace::ResponseHead, LeakPlace::ResponseTrailer];
 
 impl RouteMetrics {
-    pub(super) fn new(name: &str, families: Arc<Families>) -> Self {
+    pub(super) fn new(name: &str, exchanger: &str, families: Arc<Families>) -> Self {
         families
             .requests
             .with(&[name, Outcome::Unavailable.as_str()]);
@@ -52,6 +50,7 @@ impl RouteMetrics {
         }
         Self {
             name: name.into(),
+            exchanger: exchanger.into(),
             families,
             series: OnceLock::new(),
         }
@@ -111,9 +110,6 @@ impl RouteMetrics {
         let (name, families) = (self.name.as_ref(), &self.families);
         ByLabel::<Outcome>::each(|outcome| families.requests.forget(&[name, outcome]));
         families.request_duration.forget(&[name]);
-        ByLabel::<ExchangeOutcome>::each(|outcome| {
-            families.exchanges.forget(&[name, EMBEDDED, outcome]);
-        });
         ByLabel::<CacheResult>::each(|result| families.cache.forget(&[name, result]));
         ByLabel::<StatusClass>::each(|class| families.upstream_requests.forget(&[name, class]));
         families.upstream_duration.forget(&[name]);
@@ -121,9 +117,17 @@ impl RouteMetrics {
         ByLabel::<Reason>::each(|reason| families.denied.forget(&[name, reason]));
     }
 
+    /// Removes the series of exchanges by the exchanger of this route.
+    fn forget_exchanges(&self) {
+        ByLabel::<ExchangeOutcome>::each(|outcome| {
+            let series = [&*self.name, &*self.exchanger, outcome];
+            self.families.exchanges.forget(&series);
+        });
+    }
+
     fn resolve(&self) -> &Series {
-        self.series
-            .get_or_init(|| Box::new(Series::resolve(&self.name, &self.families)))
+        let resolve = || Series::resolve(&self.name, &self.exchanger, &self.families);
+        self.series.get_or_init(|| Box::new(resolve()))
     }
 }
 
@@ -131,26 +135,39 @@ impl RouteMetrics {
 impl Drop for RouteMetrics {
     fn drop(&mut self) {
         let mut routes = self.families.routes();
-        // if there is a new route with this name, the series belong to it
-        let is_last = routes
-            .get(&self.name)
-            .is_some_and(|known| std::ptr::eq(known.as_ptr(), self));
-        if is_last {
-            routes.remove(&self.name);
+        let Some(of_exchanger) = routes.get_mut(&self.exchanger) else {
+            return;
+        };
+        // if there is a new route with this name and exchanger, the series belong to it
+        let known = of_exchanger.get(&self.name);
+        if !known.is_some_and(|known| std::ptr::eq(known.as_ptr(), self)) {
+            return;
+        }
+        of_exchanger.remove(&self.name);
+        self.forget_exchanges();
+        if of_exchanger.is_empty() {
+            routes.remove(&self.exchanger);
+            self.families.exchange_duration.forget(&[&self.exchanger]);
+        }
+        // a route with this name and another exchanger has the same other series
+        if !routes
+            .values()
+            .any(|routes| routes.contains_key(&self.name))
+        {
             self.forget();
         }
     }
 }
 
 impl Series {
-    fn resolve(route: &str, families: &Families) -> Self {
+    fn resolve(route: &str, exchanger: &str, families: &Families) -> Self {
         Self {
             requests: ByLabel::resolve(|outcome| families.requests.with(&[route, outcome])),
             request_duration: families.request_duration.with(&[route]),
             exchanges: ByLabel::resolve(|outcome| {
-                families.exchanges.with(&[route, EMBEDDED, outcome])
+                families.exchanges.with(&[route, exchanger, outcome])
             }),
-            exchange_duration: families.exchange_duration.with(&[EMBEDDED]),
+            exchange_duration: families.exchange_duration.with(&[exchanger]),
             cache: ByLabel::resolve(|result| families.cache.with(&[route, result])),
             upstream_requests: ByLabel::resolve(|class| {
                 families.upstream_requests.with(&[route, class])

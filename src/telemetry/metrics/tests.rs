@@ -26,7 +26,7 @@ fn observe_everything(metrics: &Metrics, route: &RouteMetrics) {
 #[test]
 fn every_family_is_rendered_with_its_promised_labels() {
     let metrics = Metrics::new();
-    let route = metrics.route("orders");
+    let route = metrics.route("orders", "embedded");
     observe_everything(&metrics, &route);
     metrics.log_dropped().add(3);
     let text = metrics.render();
@@ -59,7 +59,7 @@ fn every_family_is_rendered_with_its_promised_labels() {
 #[test]
 fn a_route_has_the_series_of_alerts_from_the_start_and_the_others_from_its_first_request_on() {
     let metrics = Metrics::new();
-    let route = metrics.route("orders");
+    let route = metrics.route("orders", "embedded");
     let text = metrics.render();
     for series in [
         "obo_requests_total{outcome=\"unavailable\",route=\"orders\"} 0",
@@ -98,7 +98,7 @@ fn the_audit_alert_sees_the_first_refusal_beside_a_zero_before_it() {
 #[test]
 fn a_route_that_goes_without_a_request_takes_its_series_along() {
     let metrics = Metrics::new();
-    drop(metrics.route("orders"));
+    drop(metrics.route("orders", "embedded"));
     assert!(!metrics.render().contains("orders"));
 }
 
@@ -151,7 +151,10 @@ fn ages_of_keys_and_ends_of_certificates_are_those_of_the_last_look() {
 #[test]
 fn two_handles_of_one_route_count_together() {
     let metrics = Metrics::new();
-    let handles = [metrics.route("orders"), metrics.route("orders")];
+    let handles = [
+        metrics.route("orders", "embedded"),
+        metrics.route("orders", "embedded"),
+    ];
     handles
         .iter()
         .for_each(|route| route.cache(CacheResult::Hit));
@@ -190,7 +193,7 @@ fn whether_revocations_are_stale_is_shown_as_it_is_at_that_moment() {
 #[test]
 fn a_route_name_with_odd_characters_stays_one_label() {
     let metrics = Metrics::new();
-    let route = metrics.route("a\"b\n");
+    let route = metrics.route("a\"b\n", "embedded");
     route.cache(CacheResult::Hit);
     let text = metrics.render();
     assert!(text.contains("route=\"a\\\"b\\n\"} 1"), "{text}");
@@ -199,16 +202,67 @@ fn a_route_name_with_odd_characters_stays_one_label() {
 #[test]
 fn a_route_that_is_gone_has_no_series_and_one_that_stays_goes_on_counting() {
     let metrics = Metrics::new();
-    let (gone, stays) = (metrics.route("gone"), metrics.route("stays"));
+    let (gone, stays) = (
+        metrics.route("gone", "embedded"),
+        metrics.route("stays", "embedded"),
+    );
     observe_everything(&metrics, &gone);
     observe_everything(&metrics, &stays);
-    let again = metrics.route("stays");
+    let again = metrics.route("stays", "embedded");
     drop((gone, stays));
     again.request(Outcome::Forwarded, Duration::ZERO);
     let text = metrics.render();
     assert!(!text.contains("=\"gone\""), "{text}");
     let counted = "obo_requests_total{outcome=\"forwarded\",route=\"stays\"} 2";
     assert!(text.lines().any(|line| line == counted), "{text}");
+}
+
+#[test]
+fn exchanges_are_counted_under_the_name_of_the_routes_exchanger() {
+    let metrics = Metrics::new();
+    let (ours, theirs) = (
+        metrics.route("ours", "embedded"),
+        metrics.route("theirs", "keycloak"),
+    );
+    ours.exchange(ExchangeOutcome::Issued, Duration::ZERO);
+    theirs.exchange(ExchangeOutcome::Failed, Duration::ZERO);
+    let text = metrics.render();
+    for series in [
+        "obo_exchange_total{exchanger=\"embedded\",outcome=\"issued\",route=\"ours\"} 1",
+        "obo_exchange_total{exchanger=\"keycloak\",outcome=\"failed\",route=\"theirs\"} 1",
+        "obo_exchange_duration_seconds_count{exchanger=\"keycloak\"} 1",
+    ] {
+        assert!(text.lines().any(|line| line == series), "{series}\n{text}");
+    }
+    assert!(!text.contains("exchanger=\"embedded\",outcome=\"issued\",route=\"theirs\""));
+    drop(theirs);
+    assert!(!metrics.render().contains("keycloak"), "{text}");
+}
+
+#[test]
+fn a_route_that_changes_its_exchanger_keeps_its_other_series_in_either_order_of_the_end() {
+    for old_ends_first in [true, false] {
+        let metrics = Metrics::new();
+        let old = metrics.route("orders", "keycloak");
+        old.request(Outcome::Forwarded, Duration::ZERO);
+        let new = metrics.route("orders", "entra");
+        new.request(Outcome::Forwarded, Duration::ZERO);
+        // the one that stays: the new one after a reload, the old one after a refused reload
+        let (stays, gone) = if old_ends_first {
+            drop(old);
+            (new, "keycloak")
+        } else {
+            drop(new);
+            (old, "entra")
+        };
+        stays.request(Outcome::Forwarded, Duration::ZERO);
+        let text = metrics.render();
+        let counted = "obo_requests_total{outcome=\"forwarded\",route=\"orders\"} 3";
+        assert!(text.lines().any(|line| line == counted), "{text}");
+        assert!(!text.contains(gone), "{text}");
+        drop(stays);
+        assert!(!metrics.render().contains("orders"), "{text}");
+    }
 }
 
 #[test]

@@ -116,14 +116,18 @@ pub(in crate::verify) fn is_never_access_token(typ: &str) -> bool {
 /// # Errors
 /// [`VerifyError::NotAnAccessToken`].
 pub(super) fn access_token(issuer: &TrustedIssuer, claims: &Claims) -> Result<(), VerifyError> {
-    let is_other = says_another_kind(claims)
-        || has_another_shape(claims)
+    let is_other = is_another_kind(None, claims)
         || is_assertion(claims)
         || super::id_token_marks::is_only_id_token(issuer, claims);
     match is_other {
         true => Err(VerifyError::NotAnAccessToken),
         false => Ok(()),
     }
+}
+
+/// Returns `true` if a token with this header type and these claims is not an access token, whatever issued it.
+pub fn is_another_kind(typ: Option<&str>, claims: &Claims) -> bool {
+    typ.is_some_and(is_never_access_token) || says_another_kind(claims) || has_another_shape(claims)
 }
 
 fn says_another_kind(claims: &Claims) -> bool {

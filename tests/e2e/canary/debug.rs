@@ -6,7 +6,6 @@ use http::{Request, request::Parts};
 use obo_gateway::{
     clock::{Clock, SystemClock, SystemRandomness},
     config::{Document, Surroundings, compose},
-    exchange::IssuedToken,
     pipeline::{Decision, RequestRecord},
     policy::ExchangeRequest,
     proxy::Hooks,
@@ -34,6 +33,14 @@ async fn forwarded(
     print(&forward.unwrap());
     print(&record);
     record
+}
+
+/// The head of a request that presents `token`.
+fn presenting(token: &str) -> Parts {
+    let request = Request::get("/orders/1")
+        .header("host", "a")
+        .header("authorization", format!("Bearer {token}"));
+    request.body(()).unwrap().into_parts().0
 }
 
 #[tokio::test]
@@ -79,10 +86,7 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
         "iss": "https://idp.example.com", "sub": "alice", "aud": "portal", "client_id": "web", "scope": "orders.read",
         "iat": now.as_secs(), "exp": now.as_secs() + 600,
     }));
-    let request = Request::get("/orders/1")
-        .header("host", "a")
-        .header("authorization", format!("Bearer {token}"));
-    let (head, ()) = request.body(()).unwrap().into_parts();
+    let head = presenting(&token);
 
     let mut printed = String::new();
     let mut print = |stage: &dyn Debug| printed.push_str(&format!("{stage:?}\n{stage:#?}\n"));
@@ -104,10 +108,13 @@ async fn nothing_on_the_way_of_a_token_prints_it() {
     print(&asked);
     let permitted = stages.policy.permit(asked, now).unwrap();
     print(&permitted);
-    let response = stages.exchange.exchange(&permitted).await.unwrap();
+    let exchanger = &stages.exchanger;
+    let response = exchanger.exchange(&permitted, &presented).await.unwrap();
     print(&response);
     let issued_text = String::from_utf8(response.access_token.expose().to_vec()).unwrap();
-    let issued = IssuedToken::accept(permitted, response, stages.exchange.issuer(), now).unwrap();
+    let issued = exchanger
+        .accept(permitted, response, &presented, now)
+        .unwrap();
     print(&issued);
     print(&configuration);
     assert!(printed.contains("redacted"));

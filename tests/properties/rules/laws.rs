@@ -7,7 +7,8 @@ use super::{
 use crate::properties::{
     attenuation::payload,
     cases,
-    subject::{GATEWAY, NOW, presenting},
+    exchange::own,
+    subject::{NOW, presenting},
     world::WORLD,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -93,11 +94,8 @@ proptest! {
             let mut claims = claims.clone();
             claims.insert(name.to_owned(), value);
             let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims).unwrap());
-            let answer = TokenResponse {
-                access_token: RawToken::from(format!("e30.{text}.e30")),
-                issued_token_type: honest.issued_token_type,
-            };
-            IssuedToken::accept(permitted, answer, GATEWAY, NOW).err()
+            let answer = TokenResponse::bearer(RawToken::from(format!("e30.{text}.e30")));
+            IssuedToken::accept(permitted, answer, own(), NOW).err()
         };
         let scope = claims.get("scope").map_or("", |scope| scope.as_str().unwrap());
         let wider = format!("{scope} {further}").trim().to_owned();

@@ -1,15 +1,18 @@
-//! The comparison of an issued token with what was permitted.
+//! The comparison of a token of the embedded engine with what was permitted.
 
 use super::{
+    accepted::{Accepted, Reuse},
     error::AttenuationError,
-    reading::{Read, Reading},
+    profile::OwnProfile,
+    read::Read,
 };
 use crate::{
     clock::UnixTime,
+    exchange::response::{TokenResponse, TokenType},
     own_token::own_lineage,
     policy::{AUTHORIZATION_DETAILS, PermittedExchange},
     store::Lineage,
-    token::{Claims, ScopeSet, TokenFormat},
+    token::{Claims, ScopeSet, TokenFormat, TokenTypeUri},
 };
 use serde_json::{Map, Value};
 
@@ -38,16 +41,37 @@ pub(super) struct Bounds<'a> {
     pub(super) now: UnixTime,
 }
 
-/// The values of a token that is within its bounds.
-pub(super) struct Held {
-    pub(super) expires_at: UnixTime,
-    pub(super) scope: ScopeSet,
-    pub(super) id: Box<str>,
-    pub(super) lineage: Lineage,
+/// Compares the members of a response with the permitted format and limits. The token itself says the rest.
+pub(super) fn members(
+    response: &TokenResponse,
+    permitted: &PermittedExchange,
+    now: UnixTime,
+) -> Result<(), AttenuationError> {
+    let types = match permitted.format() {
+        TokenFormat::Jwt | TokenFormat::Opaque => (TokenTypeUri::AccessToken, TokenType::Bearer),
+        TokenFormat::IdToken => (TokenTypeUri::IdToken, TokenType::NotApplicable),
+    };
+    if (response.issued_token_type, response.token_type) != types {
+        return Err(AttenuationError::TokenType);
+    }
+    let scope = response.scope.as_ref();
+    if scope.is_some_and(|scope| !scope.is_subset(permitted.scope())) {
+        return Err(AttenuationError::Scope);
+    }
+    let expires_at = response.expires_in.map(|valid| now.plus(valid));
+    if expires_at.is_some_and(|expires_at| expires_at > permitted.expires_at()) {
+        return Err(AttenuationError::Lifetime);
+    }
+    Ok(())
 }
 
 impl Bounds<'_> {
-    pub(super) fn hold(&self, read: &Read, by: &Reading<'_>) -> Result<Held, AttenuationError> {
+    /// Returns what the token states, if all of it is within these bounds.
+    pub(super) fn check(
+        &self,
+        read: Read,
+        by: &OwnProfile<'_>,
+    ) -> Result<Accepted, AttenuationError> {
         let claims = &read.claims;
         if claims.text("iss") != Ok(Some(by.issuer)) {
             return Err(AttenuationError::Issuer);
@@ -68,11 +92,14 @@ impl Bounds<'_> {
         let id = claims
             .required_text("jti")
             .map_err(|_| AttenuationError::Claim)?;
-        Ok(Held {
+        let (id, lineage) = (id.into(), self.lineage(&read, id, by)?);
+        Ok(Accepted {
+            claims: Some(read.claims),
             expires_at,
+            reuse: Reuse::UntilExpiry,
             scope,
-            id: id.into(),
-            lineage: self.lineage(read, id, by)?,
+            id: Some(id),
+            lineage,
         })
     }
 
@@ -154,7 +181,7 @@ impl Bounds<'_> {
         &self,
         read: &Read,
         id: &str,
-        by: &Reading<'_>,
+        by: &OwnProfile<'_>,
     ) -> Result<Lineage, AttenuationError> {
         let is_said = match (&read.lineage, by.seal) {
             (Some(sealed), _) => sealed == self.made_from,
