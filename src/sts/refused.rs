@@ -106,3 +106,34 @@ pub(super) fn unauthorized_client() -> OAuthError {
         Reason::GrantNotOffered,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::every;
+    use http::StatusCode;
+
+    #[test]
+    fn a_failed_exchange_has_the_code_of_its_class_and_only_a_decision_is_a_400() {
+        for error in every::exchange_errors() {
+            let code = match error.class() {
+                ErrorClass::Unacceptable | ErrorClass::Denied => INVALID_GRANT,
+                ErrorClass::Scope => "invalid_scope",
+                ErrorClass::Target => "invalid_target",
+                ErrorClass::Unavailable
+                | ErrorClass::OperatorFault
+                | ErrorClass::ClientRefused
+                | ErrorClass::UnusableResponse
+                | ErrorClass::Fault => "temporarily_unavailable",
+            };
+            let status = match code {
+                "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            let response = exchange(&error, INVALID_GRANT).response();
+            assert_eq!(response.status(), status, "{error}");
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["error"], code, "{error}");
+        }
+    }
+}
