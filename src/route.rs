@@ -68,6 +68,17 @@ pub enum Access {
     Public(Public),
 }
 
+impl Access {
+    /// The name of the exchanger, for metrics. A public route exchanges nothing; its series have the name that every
+    /// configuration has.
+    fn exchanger(&self) -> &str {
+        match self {
+            Self::Protected(stages) => stages.exchanger.name(),
+            Self::Public(_) => NamedExchanger::EMBEDDED,
+        }
+    }
+}
+
 /// Proof that the operator declared the route public. It is made only in this module.
 #[derive(Debug, Clone, Copy)]
 pub struct Public(());

@@ -6,7 +6,6 @@ use super::{
     UpstreamSettings, chain, form, matcher::Match, operations,
 };
 use crate::{
-    exchange::NamedExchanger,
     policy::{AcceptSettings, ExchangeSettings, PolicyParts, Salt},
     settings::{Building, exactly_one, fingerprint},
     source::Source,
@@ -104,20 +103,19 @@ impl RouteSettings {
         if let (Some(upstream), Some(exchange)) = (&upstream, &self.exchange) {
             warn_of_exposed_claims(exchange, upstream, building);
         }
-        let exchanger = parts
-            .exchanger
-            .map_or(NamedExchanger::EMBEDDED, NamedExchanger::name);
+        let access = access?;
+        let metrics = parts.metrics.route(&self.name, access.exchanger());
         Some(Route {
             name: self.name.as_str().into(),
             position: 0,
             matches: matches?,
             upstream: upstream?,
-            access: access?,
+            access,
             request: request.map(Box::new),
             response: response.map(Box::new),
             resource: resource.map(Box::new),
             upgrade: self.upgrade,
-            metrics: parts.metrics.route(&self.name, exchanger),
+            metrics,
         })
     }
 
