@@ -1,4 +1,5 @@
-//! What kind of failure an error of a stage is. Every stage's error has a `class()`; responses and logs depend on it.
+//! What kind of failure an error is. The errors of the stages that decide on a token (verify, policy, exchange) have a
+//! `class()`; responses and logs depend on it.
 
 /// The kind of a failure. It decides who has to act, and so the status of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
