@@ -17,6 +17,7 @@ mod key_store;
 mod known_as;
 mod own;
 mod profile;
+mod prover;
 mod refetch;
 mod refresh;
 mod roles;

@@ -1,23 +1,19 @@
 //! An issuer whose tokens are accepted.
 
-use super::{
-    key_store::{KeyStore, causes},
-    roles::RoleGrants,
-};
+use super::{VerifyError, prover::Prover, roles::RoleGrants, subject::Proven};
 use crate::{
-    jose::{Algorithm, normalized_typ},
-    telemetry::IssuerMetrics,
-    token::Audience,
+    jose::{UnverifiedJws, normalized_typ},
+    telemetry::{DecisionObserver, IssuerMetrics},
+    token::{Audience, RawToken},
 };
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// One of `trusted_issuers`: the rules for its tokens, and its keys.
+/// One of `trusted_issuers`: the rules for its tokens, and how they are proven.
 pub struct TrustedIssuer {
     pub(super) name: Arc<str>,
     pub(super) url: Box<str>,
     pub(super) audiences: Vec<Audience>,
-    pub(super) algorithms: Vec<Algorithm>,
     /// In lower case and without `application/`.
     pub(super) typ: Vec<Box<str>>,
     pub(super) required_claims: Vec<(Arc<str>, Value)>,
@@ -32,7 +28,7 @@ pub struct TrustedIssuer {
     pub(super) max_lifetime: Duration,
     pub(super) leeway: Duration,
     pub(super) required: bool,
-    pub(super) keys: Arc<KeyStore>,
+    pub(super) prover: Prover,
     pub(super) metrics: IssuerMetrics,
 }
 
@@ -52,19 +48,19 @@ impl TrustedIssuer {
         &self.audiences
     }
 
-    /// Returns `true` if keys are available and not too old.
+    /// Returns `true` if its tokens can be proven now: its keys are available and not too old.
     pub fn is_ready(&self) -> bool {
-        self.keys.is_ready()
+        self.prover.is_ready()
     }
 
     /// The ids of the published keys. `None` if no usable keys are available.
     pub fn key_ids(&self) -> Option<Vec<Box<str>>> {
-        self.keys.is_ready().then(|| self.keys.ids())
+        self.prover.key_ids()
     }
 
     /// The time since the keys were fetched. `None` if none were fetched yet.
     pub fn keys_age(&self) -> Option<Duration> {
-        self.keys.age()
+        self.prover.keys_age()
     }
 
     /// Returns `true` if the gateway's readiness depends on these keys.
@@ -77,7 +73,7 @@ impl TrustedIssuer {
     /// Call this to have the issuer ready before it is used. It waits for the fetch: at most 5 s for each document.
     pub async fn prepare(&self) -> bool {
         // the cause of a failure is logged and counted where it occurs
-        self.is_ready() || self.keys.refresh().await.is_ok()
+        self.is_ready() || self.fetch_keys().await.is_ok()
     }
 
     /// Fetches the keys now.
@@ -87,28 +83,29 @@ impl TrustedIssuer {
     /// # Errors
     /// The whole chain of causes, as text for the operator.
     pub async fn fetch_keys(&self) -> Result<(), String> {
-        let fetched = self.keys.refresh().await;
-        fetched.map(|_| ()).map_err(|error| causes(&error))
+        self.prover.fetch_keys().await
     }
 
     /// Starts to refresh the keys in the background, on the runtime for calls to identity providers. It stops when the
     /// issuer is dropped. Call this once.
     pub fn start(&self) {
-        self.keys.start();
+        self.prover.start();
+    }
+
+    /// Proves that it issued the token. The caller checks the claims.
+    pub(super) async fn prove<'a>(
+        &self,
+        token: &'a RawToken,
+        jws: UnverifiedJws<'a>,
+        observer: &mut impl DecisionObserver,
+    ) -> Result<Proven<'a>, VerifyError> {
+        self.prover.prove(&self.name, token, jws, observer).await
     }
 
     pub(super) fn accepts_typ(&self, typ: Option<&str>) -> bool {
         // RFC 7515 §4.1.9: a `typ` without a slash has the prefix `application/`. RFC 9068 §4 allows both spellings.
         let typ = typ.map_or_else(|| "jwt".to_owned(), normalized_typ);
         self.typ.iter().any(|accepted| **accepted == *typ)
-    }
-
-    pub(super) fn shared_name(&self) -> Arc<str> {
-        Arc::clone(&self.name)
-    }
-
-    pub(super) fn algorithms(&self) -> &[Algorithm] {
-        &self.algorithms
     }
 
     pub(super) fn required_claims(&self) -> &[(Arc<str>, Value)] {
@@ -145,10 +142,6 @@ impl TrustedIssuer {
 
     pub(super) fn leeway(&self) -> Duration {
         self.leeway
-    }
-
-    pub(super) fn keys(&self) -> &Arc<KeyStore> {
-        &self.keys
     }
 
     pub(super) fn metrics(&self) -> &IssuerMetrics {

@@ -6,8 +6,10 @@
 
 use super::{
     KeyLease, TrustedIssuer, VerifyError,
+    jwt::JwtProver,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
+    prover::Prover,
     subject::Proven,
 };
 use crate::{
@@ -146,7 +148,6 @@ impl TrustedIssuer {
             name: Self::OWN.into(),
             url: url.into(),
             audiences: Vec::new(),
-            algorithms,
             typ: vec![ACCESS_TOKEN_TYPE.into()],
             required_claims: Vec::new(),
             scope_claim: "scope".into(),
@@ -158,7 +159,7 @@ impl TrustedIssuer {
             max_lifetime: MAX_LIFETIME,
             leeway: LEEWAY,
             required: false,
-            keys: store,
+            prover: Prover::Jwt(JwtProver::new(algorithms, store)),
             metrics,
         }))
     }

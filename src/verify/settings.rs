@@ -2,8 +2,10 @@
 
 use super::{
     KnownAsSettings, RoleSettings, TrustedIssuer,
+    jwt::JwtProver,
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
+    prover::Prover,
     subject::is_never_access_token,
 };
 use crate::{
@@ -231,7 +233,6 @@ impl IssuerSettings {
             name,
             url: self.issuer.into(),
             audiences: self.audiences,
-            algorithms: self.algorithms,
             typ: typ.collect(),
             required_claims: required_claims.map(|(n, v)| (n.into(), v)).collect(),
             scope_claim: self.scope_claim.into(),
@@ -245,7 +246,7 @@ impl IssuerSettings {
             max_lifetime: self.max_lifetime.get(),
             leeway: self.leeway.get(),
             required: self.required,
-            keys,
+            prover: Prover::Jwt(JwtProver::new(self.algorithms, keys)),
             metrics,
         }))
     }
