@@ -7,6 +7,9 @@
     clippy::wildcard_enum_match_arm
 )]
 
+#[path = "fixture.rs"]
+mod fixture;
+
 use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 
 use aws_lc_rs::{
@@ -19,35 +22,25 @@ use aws_lc_rs::{
     },
 };
 use criterion::{Criterion, criterion_group, criterion_main};
+use fixture::{ALGORITHMS, build, gateway, issuer, keys};
 use http::HeaderMap;
 use obo_gateway::{
     cache::{
         AuthorizationContext, CacheKey, CacheSettings, ExchangeCache, ExchangeReason, PolicyContext,
     },
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
-    egress::Egress,
     exchange::{Embedded, IssuedToken, NamedExchanger},
-    jose::{Algorithm, SigningKey, SigningKeys},
+    jose::{Algorithm, SigningKeys},
     policy::{
         ExchangePolicy, ExchangeRequest, ExchangeSettings, GatewayIdentity, PolicyParts, Salt,
     },
-    settings::{BaseDir, Building, Effects, Findings},
     source::{PresentedToken, Source},
     store::Revocations,
-    telemetry::Metrics,
     token::TokenTypeUri,
-    verify::{IssuerSettings, Verifier},
+    verify::Verifier,
 };
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
-
-const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-    Algorithm::RS256,
-    Algorithm::PS256,
-];
 
 /// The stages of one route, and a token that they accept.
 struct Stages {
@@ -65,15 +58,12 @@ impl Stages {
     /// A provider and an engine that both sign with `alg`.
     fn new(alg: Algorithm, runtime: &Runtime) -> Self {
         let clock: SharedClock = Arc::new(SystemClock);
-        let gateway = GatewayIdentity {
-            issuer: "https://gateway.example.com".into(),
-            actor: "obo-gateway".into(),
-        };
-        let theirs = SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap();
+        let gateway = gateway();
+        let theirs = keys(alg);
         let token = theirs.signing().sign("at+jwt", &claims()).unwrap();
         let headers = presenting(&token);
         let issuer = issuer(alg, &theirs, &clock, runtime);
-        let signing = Arc::new(SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap());
+        let signing = Arc::new(keys(alg));
         let engine = Embedded::new(
             &gateway,
             Arc::clone(&signing),
@@ -124,41 +114,10 @@ impl Stages {
 }
 
 fn claims() -> Map<String, Value> {
-    let now = SystemClock.now().as_secs();
-    let claims = json!({
-        "iss": "https://idp.example.com",
-        "sub": "1f0e6d9a-7b1c-4d0e-9c55-3f2c5a1b0001",
-        "aud": "portal",
-        "iat": now,
-        "exp": now + 3_600,
-        "jti": "3f2c5a1b0001",
+    fixture::claims(&json!({
         "client_id": "web",
         "scope": "openid profile email orders.read orders.write invoices.read",
-    });
-    claims.as_object().cloned().unwrap()
-}
-
-fn issuer(
-    alg: Algorithm,
-    keys: &SigningKeys,
-    clock: &SharedClock,
-    runtime: &Runtime,
-) -> Arc<obo_gateway::verify::TrustedIssuer> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("jwks.json"), keys.jwks()).unwrap();
-    let settings: IssuerSettings = serde_json::from_value(json!({
-        "name": "corp",
-        "issuer": "https://idp.example.com",
-        "audiences": ["portal"],
-        "algorithms": [alg.as_str()],
-        "keys": { "jwks_file": "jwks.json", "max_age": "24h", "max_stale": "24h" },
     }))
-    .unwrap();
-    let egress = Egress::new(runtime.handle().clone());
-    let metrics = Metrics::new().issuer("corp");
-    build(&folder.path().join("gateway.yaml"), |building| {
-        settings.build(building, clock, &egress, metrics)
-    })
 }
 
 fn policy(gateway: &GatewayIdentity) -> ExchangePolicy {
@@ -177,17 +136,6 @@ fn policy(gateway: &GatewayIdentity) -> ExchangePolicy {
         };
         settings.build(building, &parts)
     })
-}
-
-fn build<T>(file: &Path, build: impl FnOnce(&mut Building<'_>) -> Option<T>) -> T {
-    let base = BaseDir::of_file(file);
-    let mut findings = Findings::default();
-    let built = build(&mut Building {
-        base: &base,
-        effects: Effects::None,
-        findings: &mut findings,
-    });
-    built.unwrap_or_else(|| panic!("{:?}", findings.into_vec()))
 }
 
 fn presenting(token: &str) -> HeaderMap {
@@ -302,10 +250,7 @@ fn rsa(padding: &'static dyn RsaEncoding) -> Signer {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+    config = fixture::criterion();
     targets = warm, cold
 }
 criterion_main!(benches);

@@ -1,40 +1,33 @@
 //! Measures the cost of the token forms: issuing one of each with every kind of key, introspection, sealing and opening.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+#[path = "fixture.rs"]
+mod fixture;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use fixture::{ALGORITHMS, GATEWAY, build, gateway, issuer, keys};
 use http::HeaderValue;
 use obo_gateway::{
     clock::{Clock, SharedClock, SystemClock, SystemRandomness},
     egress::Egress,
     exchange::{Embedded, IssuedToken, TokenIssuer},
-    jose::{Algorithm, SealingKey, SealingKeys, SigningKey, SigningKeys},
+    jose::{Algorithm, SealingKey, SealingKeys, SigningKeys},
     own_token::{OwnTokenReader, TokenSeal},
     policy::{
         ClientParts, ClientPolicy, ClientSettings, Clients, DirectRequest, GatewayIdentity,
         RequestedScope,
     },
-    settings::{BaseDir, Building, Effects, Findings},
     source::{self, PresentedToken},
     store::Revocations,
     sts::Introspection,
-    telemetry::Metrics,
     token::{Audience, ScopeSet, TokenFormat, TokenTypeUri},
-    verify::{IssuerSettings, TrustedIssuer, Verifier},
+    verify::Verifier,
 };
 use serde_json::json;
 use std::{collections::BTreeSet, hint::black_box, path::Path, sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 
-const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-    Algorithm::RS256,
-    Algorithm::PS256,
-];
 const FORMATS: [TokenFormat; 3] = [TokenFormat::Jwt, TokenFormat::Opaque, TokenFormat::IdToken];
-const GATEWAY: &str = "https://gateway.example.com";
-const PROVIDER: &str = "https://idp.example.com";
 
 /// A token service whose provider signs with ES256 and which itself signs with another algorithm.
 struct Service {
@@ -49,10 +42,7 @@ struct Service {
 impl Service {
     fn new(alg: Algorithm, runtime: &Runtime) -> Self {
         let clock: SharedClock = Arc::new(SystemClock);
-        let gateway = GatewayIdentity {
-            issuer: GATEWAY.into(),
-            actor: "obo-gateway".into(),
-        };
+        let gateway = gateway();
         let theirs = keys(Algorithm::ES256);
         let ours = Arc::new(keys(alg));
         let sealing = SealingKeys::new([SealingKey::generate().unwrap().key]).unwrap();
@@ -60,7 +50,7 @@ impl Service {
         let reader = Arc::new(OwnTokenReader::new(GATEWAY, &ours, Some(seal.clone())));
         let randomness = Arc::new(SystemRandomness);
         let engine = Embedded::new(&gateway, Arc::clone(&ours), Arc::clone(&clock), randomness);
-        let trusted = [issuer(&theirs, &clock, runtime)];
+        let trusted = [issuer(Algorithm::ES256, &theirs, &clock, runtime)];
         let revocations = Revocations::of_one_process();
         Self {
             presented: presented(&theirs),
@@ -92,34 +82,12 @@ impl Service {
     }
 }
 
-fn keys(alg: Algorithm) -> SigningKeys {
-    SigningKeys::new([SigningKey::generate(alg).unwrap().key]).unwrap()
-}
-
 fn presented(keys: &SigningKeys) -> PresentedToken {
-    let now = SystemClock.now().as_secs();
-    let claims = json!({
-        "iss": PROVIDER, "sub": "1f0e6d9a-7b1c-4d0e-9c55-3f2c5a1b0001", "aud": "portal",
-        "iat": now, "exp": now + 3_600, "jti": "3f2c5a1b0001", "client_id": "portal",
-        "sid": "7b1c4d0e", "scope": "openid profile email read", "name": "Alice", "locale": "en",
-    });
-    let token = keys.signing().sign("at+jwt", claims.as_object().unwrap());
+    let claims = fixture::claims(&json!({
+        "client_id": "portal", "sid": "7b1c4d0e", "scope": "openid profile email read", "name": "Alice", "locale": "en",
+    }));
+    let token = keys.signing().sign("at+jwt", &claims);
     source::form_token(&token.unwrap(), 16 << 10).unwrap()
-}
-
-fn issuer(keys: &SigningKeys, clock: &SharedClock, runtime: &Runtime) -> Arc<TrustedIssuer> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("jwks.json"), keys.jwks()).unwrap();
-    let settings: IssuerSettings = serde_json::from_value(json!({
-        "name": "corp", "issuer": PROVIDER, "audiences": ["portal"], "algorithms": ["ES256"],
-        "keys": { "jwks_file": "jwks.json", "max_age": "24h", "max_stale": "24h" },
-    }))
-    .unwrap();
-    let egress = Egress::new(runtime.handle().clone());
-    let metrics = Metrics::new().issuer("corp");
-    build(&folder.path().join("gateway.yaml"), |building| {
-        settings.build(building, clock, &egress, metrics)
-    })
 }
 
 fn client(gateway: &GatewayIdentity, clock: &SharedClock, runtime: &Runtime) -> Arc<ClientPolicy> {
@@ -151,16 +119,6 @@ fn client(gateway: &GatewayIdentity, clock: &SharedClock, runtime: &Runtime) -> 
     Arc::clone(clients.of("portal").unwrap())
 }
 
-fn build<T>(file: &Path, build: impl FnOnce(&mut Building<'_>) -> Option<T>) -> T {
-    let mut findings = Findings::default();
-    build(&mut Building {
-        base: &BaseDir::of_file(file),
-        effects: Effects::None,
-        findings: &mut findings,
-    })
-    .unwrap()
-}
-
 fn exchanges(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     for alg in ALGORITHMS {
@@ -188,7 +146,7 @@ fn introspection(c: &mut Criterion) {
                     .introspection
                     .introspect(&service.client, &token, accept)
             };
-            group.bench_function(format!("{}, {name} answer", format.as_str()), |b| {
+            group.bench_function(format!("{}, {name} response", format.as_str()), |b| {
                 b.iter(|| black_box(asked()));
             });
         }
@@ -217,10 +175,7 @@ fn sealing(c: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+    config = fixture::criterion();
     targets = exchanges, introspection, sealing
 }
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use super::{
     VerifyError,
     key_store::{KeyStore, causes},
-    subject::{Proven, listed},
+    subject::{Proof, Proven, listed},
 };
 use crate::{
     jose::{Algorithm, UnverifiedJws},
@@ -50,12 +50,14 @@ impl JwtProver {
             .verify(jws, &self.algorithms)
             .map_err(VerifyError::Signature)?;
         Ok(Proven {
-            token,
             typ: verified.typ().map(Into::into),
             claims: verified.into_claims(),
-            kid: key.kid().map(Into::into),
-            lease: key.into_lease(),
-            made_from: None,
+            proof: Proof {
+                token,
+                kid: key.kid().map(Into::into),
+                lease: key.into_lease(),
+                made_from: None,
+            },
         })
     }
 

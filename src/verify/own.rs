@@ -10,7 +10,7 @@ use super::{
     key_source::KeySource,
     key_store::{KeyStore, KeyTimes},
     prover::Prover,
-    subject::Proven,
+    subject::{Proof, Proven},
 };
 use crate::{
     clock::SharedClock,
@@ -78,13 +78,15 @@ impl OwnTokens {
             let reader = self.reader.as_ref().ok_or(VerifyError::NotIssuedHere)?;
             let (claims, made_from) = reader.opened(token)?;
             return Ok(Proven {
-                token,
                 // its seal is valid only for access tokens
                 typ: Some(ACCESS_TOKEN_TYPE.into()),
                 claims: Ok(claims),
-                kid: None,
-                lease: KeyLease::of_record(),
-                made_from: Some(made_from),
+                proof: Proof {
+                    token,
+                    kid: None,
+                    lease: KeyLease::of_record(),
+                    made_from: Some(made_from),
+                },
             });
         };
         let proven = self.issuer.prove(token, jws, observer).await?;
@@ -96,13 +98,16 @@ impl OwnTokens {
         let claims = proven.claims.as_ref().ok();
         let format = claims.and_then(|claims| format_of(typ.as_deref(), claims));
         Ok(Proven {
-            made_from,
             // it is an access token, regardless of the `typ` that its route is configured to write
             typ: match format {
                 Some(TokenFormat::Jwt) => Some(ACCESS_TOKEN_TYPE.into()),
                 Some(TokenFormat::Opaque | TokenFormat::IdToken) | None => proven.typ,
             },
-            ..proven
+            claims: proven.claims,
+            proof: Proof {
+                made_from,
+                ..proven.proof
+            },
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod application;
+mod checked;
 mod family;
 mod id_token;
 mod id_token_marks;
@@ -13,6 +14,7 @@ mod trace;
 mod vouched;
 
 pub use actor::ActorToken;
+pub(super) use checked::Proof;
 pub use family::{FamilySubject, Impersonator};
 pub(super) use id_token::accept_id_token;
 pub use kind::is_another_kind;
@@ -31,8 +33,8 @@ use crate::{
 use serde_json::Value;
 use std::{fmt, sync::Arc};
 
-/// Proof that a presented token is genuine, current and addressed to the gateway. It is made only in `rules`, after the
-/// last check.
+/// Proof that a presented token is genuine, current and addressed to the gateway. It is made only in this folder,
+/// after the last check.
 ///
 /// If the gateway issued the token itself, issuer and subject are those of the original token.
 pub struct SubjectToken {

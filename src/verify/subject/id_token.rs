@@ -1,9 +1,9 @@
 //! The rules for ID tokens (OpenID Connect Core §2), and what distinguishes them from access tokens.
 
 use super::{
-    SubjectKindOfToken, SubjectToken, application,
+    SubjectKindOfToken, SubjectToken,
+    checked::Checked,
     id_token_marks::{KINDS, is_id_token, is_something_else},
-    lineage::Ancestry,
     rules::{self, Proven},
 };
 use crate::{
@@ -25,14 +25,7 @@ pub(in crate::verify) fn accept_id_token(
     proven: Proven<'_>,
     now: UnixTime,
 ) -> Result<SubjectToken, VerifyError> {
-    let Proven {
-        token,
-        typ,
-        claims,
-        kid,
-        lease,
-        made_from,
-    } = proven;
+    let Proven { typ, claims, proof } = proven;
     let typ = typ.map_or_else(|| "jwt".into(), |typ| normalized_typ(&typ));
     if !TYPES.contains(&typ.as_str()) {
         return Err(VerifyError::NotAnIdToken);
@@ -57,33 +50,18 @@ pub(in crate::verify) fn accept_id_token(
     let sub = rules::subject(issuer, &claims)?;
     let actor_chain = rules::actors(&claims)?;
     let client_id = authorized_party(issuer, &claims, &audiences)?;
-    let lineage = Ancestry {
-        iss: issuer.url(),
-        claims: &claims,
-        sub: &sub,
-        client_id: client_id.as_deref(),
-        actors: &actor_chain,
-        kid: kid.as_deref(),
-    };
-    Ok(SubjectToken {
-        lineage: lineage.of(token, issued_at, made_from.as_ref())?,
+    let checked = Checked {
+        issuer,
         kind: SubjectKindOfToken::IdToken,
-        issuer: Arc::clone(issuer),
-        audiences,
-        // an ID token identifies a user and grants nothing
-        scopes: ScopeSet::empty(),
-        application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
         sub,
         expires_at,
         issued_at,
         client_id,
         actor_chain,
-        impersonated: false,
-        impersonator: None,
-        pseudonym_for: None,
-        lease,
-    })
+    };
+    // an ID token identifies a user and grants nothing
+    checked.accept(proof, |_| Ok((audiences, ScopeSet::empty())))
 }
 
 /// Returns the client that the token was issued to: the authorized party, or else the only audience.

@@ -48,7 +48,7 @@ impl RevocableToken {
             rules::client(issuer, &claims)?
         };
         Ok(Self {
-            key: token_key(issuer.url(), &claims, proven.token),
+            key: token_key(issuer.url(), &claims, proven.proof.token),
             issuer: Arc::clone(issuer),
             claims,
             client_id,

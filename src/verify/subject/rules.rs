@@ -2,17 +2,16 @@
 
 use super::{
     SubjectKindOfToken, SubjectToken,
-    application::{self, CLIENT_CLAIMS},
+    application::CLIENT_CLAIMS,
+    checked::{Checked, Proof},
     kind,
-    lineage::Ancestry,
 };
 use crate::{
     clock::UnixTime,
     jose::JoseError,
-    store::Lineage,
     telemetry::{DecisionObserver, DecisionStep, Facts, Principal},
-    token::{ActorChain, Audience, Claims, ClaimsError, RawToken, ScopeSet},
-    verify::{KeyLease, TrustedIssuer, VerifyError},
+    token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
+    verify::{TrustedIssuer, VerifyError},
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -22,14 +21,9 @@ const MAX_SUB: usize = 255;
 
 /// A token whose signature was verified, or that was opened. Its claims are not checked yet.
 pub(in crate::verify) struct Proven<'a> {
-    pub(in crate::verify) token: &'a RawToken,
     pub(in crate::verify) typ: Option<Box<str>>,
     pub(in crate::verify) claims: Result<Claims, JoseError>,
-    /// The key that verified it.
-    pub(in crate::verify) kid: Option<Box<str>>,
-    pub(in crate::verify) lease: KeyLease,
-    /// The lineage in one of the gateway's own tokens.
-    pub(in crate::verify) made_from: Option<Lineage>,
+    pub(in crate::verify) proof: Proof<'a>,
 }
 
 /// The audiences of which a token must name one.
@@ -58,14 +52,7 @@ pub(in crate::verify) fn accept(
     now: UnixTime,
     observer: &mut impl DecisionObserver,
 ) -> Result<SubjectToken, VerifyError> {
-    let Proven {
-        token,
-        typ,
-        claims,
-        kid,
-        lease,
-        made_from,
-    } = proven;
+    let Proven { typ, claims, proof } = proven;
     let typ = typ.as_deref();
     if let Ok(claims) = &claims {
         observer.proven(|| principal(issuer, claims));
@@ -105,31 +92,18 @@ pub(in crate::verify) fn accept(
     let actor_chain = actors(&claims)?;
     observer.begin(DecisionStep::Client, || calling_client(issuer, &claims));
     let client_id = client(issuer, &claims)?;
-    let lineage = Ancestry {
-        iss: issuer.url(),
-        claims: &claims,
-        sub: &sub,
-        client_id: client_id.as_deref(),
-        actors: &actor_chain,
-        kid: kid.as_deref(),
-    };
-    Ok(SubjectToken {
-        lineage: lineage.of(token, issued_at, made_from.as_ref())?,
+    let checked = Checked {
+        issuer,
         kind: SubjectKindOfToken::AccessToken,
-        issuer: Arc::clone(issuer),
-        audiences: named(&claims)?,
-        scopes: scopes(issuer, &claims, observer)?,
-        application: application::of_issuer(issuer, &claims, &sub, client_id.as_deref()),
         claims,
         sub,
         expires_at,
         issued_at,
         client_id,
         actor_chain,
-        impersonated: false,
-        impersonator: None,
-        pseudonym_for: None,
-        lease,
+    };
+    checked.accept(proof, |claims| {
+        Ok((named(claims)?, scopes(issuer, claims, observer)?))
     })
 }
 
