@@ -8,19 +8,20 @@ mod id_token;
 mod id_token_marks;
 mod kind;
 mod lineage;
+mod proven;
 mod revocable;
 mod rules;
 mod trace;
 mod vouched;
 
 pub use actor::ActorToken;
-pub(super) use checked::Proof;
 pub use family::{FamilySubject, Impersonator};
 pub(super) use id_token::accept_id_token;
 pub use kind::is_another_kind;
 pub(super) use kind::is_never_access_token;
+pub(super) use proven::{Proof, Proven, listed};
 pub use revocable::RevocableToken;
-pub(super) use rules::{Addressee, Proven, accept, listed};
+pub(super) use rules::{Addressee, accept};
 pub(super) use vouched::Vouched;
 
 use super::{KeyLease, TrustedIssuer};

@@ -1,23 +1,12 @@
 //! The last step of the rules: from the checked claims of a signed token to the subject token.
 
-use super::{SubjectKindOfToken, SubjectToken, application, lineage::Ancestry};
+use super::{SubjectKindOfToken, SubjectToken, application, lineage::Ancestry, proven::Proof};
 use crate::{
     clock::UnixTime,
-    store::Lineage,
-    token::{ActorChain, Audience, Claims, RawToken, ScopeSet},
-    verify::{KeyLease, TrustedIssuer, VerifyError},
+    token::{ActorChain, Audience, Claims, ScopeSet},
+    verify::{TrustedIssuer, VerifyError},
 };
 use std::sync::Arc;
-
-/// What proves that a token is genuine.
-pub(in crate::verify) struct Proof<'a> {
-    pub(in crate::verify) token: &'a RawToken,
-    /// The key that verified it.
-    pub(in crate::verify) kid: Option<Box<str>>,
-    pub(in crate::verify) lease: KeyLease,
-    /// The lineage in one of the gateway's own tokens.
-    pub(in crate::verify) made_from: Option<Lineage>,
-}
 
 /// The claims of a token of `issuer`, which its rules accept, and the values that the rules read from them.
 pub(super) struct Checked<'a> {

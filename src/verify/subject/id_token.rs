@@ -4,7 +4,8 @@ use super::{
     SubjectKindOfToken, SubjectToken,
     checked::Checked,
     id_token_marks::{KINDS, is_id_token, is_something_else},
-    rules::{self, Proven},
+    proven::Proven,
+    rules,
 };
 use crate::{
     clock::UnixTime,

@@ -3,7 +3,8 @@
 use super::{
     id_token, id_token_marks,
     lineage::{token_id, token_key},
-    rules::{self, Proven},
+    proven::Proven,
+    rules,
 };
 use crate::{
     clock::UnixTime,

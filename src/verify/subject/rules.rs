@@ -3,12 +3,12 @@
 use super::{
     SubjectKindOfToken, SubjectToken,
     application::CLIENT_CLAIMS,
-    checked::{Checked, Proof},
+    checked::Checked,
     kind,
+    proven::{Proven, listed},
 };
 use crate::{
     clock::UnixTime,
-    jose::JoseError,
     telemetry::{DecisionObserver, DecisionStep, Facts, Principal},
     token::{ActorChain, Audience, Claims, ClaimsError, ScopeSet},
     verify::{TrustedIssuer, VerifyError},
@@ -18,13 +18,6 @@ use std::{sync::Arc, time::Duration};
 
 /// The maximum length of `sub` (OpenID Connect Core §2).
 const MAX_SUB: usize = 255;
-
-/// A token whose signature was verified, or that was opened. Its claims are not checked yet.
-pub(in crate::verify) struct Proven<'a> {
-    pub(in crate::verify) typ: Option<Box<str>>,
-    pub(in crate::verify) claims: Result<Claims, JoseError>,
-    pub(in crate::verify) proof: Proof<'a>,
-}
 
 /// The audiences of which a token must name one.
 #[derive(Debug, Clone, Copy)]
@@ -307,10 +300,4 @@ pub(super) fn client(
 
 fn non_empty(text: &str) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
-}
-
-/// Returns the items as one text, for a description.
-pub(in crate::verify) fn listed(items: &[impl ToString]) -> String {
-    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-    items.join(", ")
 }
