@@ -12,7 +12,6 @@ mod components;
 mod context;
 mod cors;
 mod departure;
-mod downstream;
 mod ending;
 mod fault;
 mod hooks;
@@ -26,6 +25,7 @@ mod serving;
 mod settings;
 mod token_service;
 mod tunnel;
+mod upstream_response;
 
 pub use components::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};

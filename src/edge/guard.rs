@@ -596,7 +596,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_after_the_answer_to_an_upgrade_passes_as_it_is() {
+    async fn the_bytes_after_the_response_to_an_upgrade_pass_unchanged() {
         let (mut client, mut guard, _, _) = guarded();
         client.write_all(&[HEAD, b"early"].concat()).await.unwrap();
         assert_eq!(served(&mut guard).await, HEAD);

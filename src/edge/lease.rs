@@ -431,7 +431,7 @@ impl LeaseGuard {
     }
 
     /// Records that a response begins, as [`Phase::Body`] or [`Phase::Stream`].
-    pub(crate) fn answered(&self, phase: Phase) {
+    pub(crate) fn response_began(&self, phase: Phase) {
         self.0.set(phase);
     }
 

@@ -89,10 +89,10 @@ pub(super) async fn go_on(
             return Ok(false);
         }
         // boxed, so that the future of an exchange does not reserve memory for these
-        Err(Respond::TokenService) => Box::pin(token_service::answer(session, ctx)).await?,
+        Err(Respond::TokenService) => Box::pin(token_service::respond(session, ctx)).await?,
         Err(Respond::Preflight) => {
             ctx.state = RequestState::Preflight;
-            Box::pin(cors::answer_preflight(session, ctx)).await?;
+            Box::pin(cors::respond_to_preflight(session, ctx)).await?;
         }
         Err(Respond::Refusal(refusal)) => {
             let response = refusal.response();

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
 /// Responds to a preflight request. A refusal is a response without the permitting fields; the browser enforces it.
-pub(super) async fn answer_preflight(session: &mut Session, ctx: &Context) -> Result<()> {
+pub(super) async fn respond_to_preflight(session: &mut Session, ctx: &Context) -> Result<()> {
     let mut head = ResponseHeader::build(StatusCode::NO_CONTENT, Some(8))?;
     if let Some(cors) = cors(ctx) {
         for (name, value) in cors.preflight(origin(session)) {

@@ -237,7 +237,7 @@ impl ProxyHttp for Serving {
                 cold_path();
                 return Box::pin(async { Err(self.renew(session, ctx).await) });
             }
-            let passed = self.pass_answer(session, head, ctx);
+            let passed = self.pass_head(session, head, ctx);
             if passed.is_ok() && !head.status.is_informational() {
                 self.note_response(head, ctx);
             }
@@ -383,7 +383,7 @@ impl ProxyHttp for Serving {
                 }
             }
         }
-        let Some(answer) = ctx.refusal().map(Refusal::response) else {
+        let Some(response) = ctx.refusal().map(Refusal::response) else {
             return FailToProxy {
                 error_code: 0,
                 can_reuse_downstream: false,
@@ -394,20 +394,20 @@ impl ProxyHttp for Serving {
             let kept = Lease::current().filter(|lease| lease.holds());
             if let Some(lease) = kept {
                 // no byte of the response has been sent: the gateway's own response replaces it
-                lease.end_with(respond::whole(session, &answer, ctx));
+                lease.end_with(respond::whole(session, &response, ctx));
                 session.as_downstream_mut().shutdown().await;
-                ctx.replaced = Some(answer.status);
+                ctx.replaced = Some(response.status);
             }
         } else {
             if let Some(lease) = Lease::current() {
                 lease.release();
             }
-            if respond::refuse(session, &answer, ctx).await.is_err() {
+            if respond::refuse(session, &response, ctx).await.is_err() {
                 ctx.client_gone = true;
             }
         }
         FailToProxy {
-            error_code: answer.status.as_u16(),
+            error_code: response.status.as_u16(),
             can_reuse_downstream: false,
         }
     }

@@ -18,13 +18,13 @@ use std::{sync::Arc, time::Duration};
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Handles the request of `session`, which is for the token service.
-pub(super) async fn answer(session: &mut Session, ctx: &mut Context) -> Result<()> {
+pub(super) async fn respond(session: &mut Session, ctx: &mut Context) -> Result<()> {
     let hooks = Arc::clone(&ctx.hooks);
     let service = &hooks.service;
     let peer = peer_of(session, ctx);
     let begun = service.begin(session.req_header(), &peer);
     let mut response = match begun {
-        Err(answer) => *answer,
+        Err(response) => *response,
         Ok(expected) => match read_body(session).await? {
             Err(why) => {
                 // the position of the next request in the stream is unknown

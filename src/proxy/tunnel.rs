@@ -64,7 +64,7 @@ impl Serving {
     pub(super) fn note_response(&self, head: &ResponseHeader, ctx: &mut Context) {
         ctx.status = head.status.as_u16();
         if let Some(lease) = &ctx.lease {
-            lease.answered(ctx.phase);
+            lease.response_began(ctx.phase);
         }
     }
 
@@ -80,7 +80,7 @@ impl Serving {
         let Some(lease) = &ctx.lease else {
             return Err(refused(ctx, Refusal::Fault));
         };
-        lease.answered(Phase::Stream);
+        lease.response_began(Phase::Stream);
         edge::open_tunnel();
         ctx.status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         self.observe_upstream(StatusCode::SWITCHING_PROTOCOLS, ctx);

@@ -58,7 +58,7 @@ async fn a_request_without_progress_is_ended_when_its_phase_has_lasted_too_long(
 async fn what_a_client_sends_into_a_tunnel_is_no_sign_of_its_upstream() {
     let lease = Lease::of_connection();
     let guard = begun(Arc::clone(&lease));
-    guard.answered(Phase::Stream);
+    guard.response_began(Phase::Stream);
     assert_eq!(after(12, &lease).await, None);
     guard.sent(false);
     assert_eq!(after(10, &lease).await, Some(EndReason::Quiet));
@@ -88,7 +88,7 @@ async fn a_connection_is_left_alone_once_its_head_has_come() {
     guard.awaits_head_on(gateway.as_raw_fd());
     guard.sending();
     guard.head_came();
-    guard.answered(Phase::Body);
+    guard.response_began(Phase::Body);
     assert_eq!(after(12, &lease).await, Some(EndReason::Quiet));
     assert!(lease.dropped.load(Ordering::Relaxed));
     upstream.write_all(b"body").unwrap();
@@ -98,7 +98,7 @@ async fn a_connection_is_left_alone_once_its_head_has_come() {
 async fn progress_and_a_client_that_does_not_read_begin_the_time_anew() {
     let lease = Lease::of_connection();
     let guard = begun(Arc::clone(&lease));
-    guard.answered(Phase::Body);
+    guard.response_began(Phase::Body);
     assert_eq!(after(8, &lease).await, None);
     guard.received(|| true).unwrap();
     assert_eq!(after(8, &lease).await, None);
@@ -113,7 +113,7 @@ async fn progress_and_a_client_that_does_not_read_begin_the_time_anew() {
 fn no_piece_of_a_stream_passes_once_its_credential_has_expired() {
     let lease = Lease::of_stream();
     let guard = begun(Arc::clone(&lease));
-    guard.answered(Phase::Stream);
+    guard.response_began(Phase::Stream);
     assert_eq!(guard.received(|| false), Ok(()));
     assert_eq!(guard.received(|| true), Err(EndReason::Expired));
     assert_eq!(guard.ended(), Some(EndReason::Expired));
@@ -131,7 +131,7 @@ async fn a_stream_of_http_2_is_not_ended_for_its_silence() {
 async fn a_connection_whose_request_is_over_is_not_ended() {
     let lease = Lease::of_connection();
     let guard = begun(Arc::clone(&lease));
-    guard.answered(Phase::Body);
+    guard.response_began(Phase::Body);
     drop(guard);
     assert_eq!(after(30, &lease).await, None);
 }

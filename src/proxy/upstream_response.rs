@@ -75,7 +75,7 @@ impl Serving {
     ///
     /// # Errors
     /// The head can be read in more than one way, or contains a token.
-    pub(super) fn pass_answer(
+    pub(super) fn pass_head(
         &self,
         session: &Session,
         head: &mut ResponseHeader,
