@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// The reason why a permitted exchange returned no usable token.
 ///
-/// The embedded engine fails only by the first five. The others are for exchangers that ask an identity provider for the
+/// The embedded engine fails only with the first five. The others are for exchangers that ask an identity provider for the
 /// token. Each of these exchangers maps the errors of its protocol to them, because the same code can have a different
 /// meaning in another protocol. `code` is one of the codes that the exchanger knows, never text of the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -50,7 +50,7 @@ pub enum ExchangeError {
         /// The provider's error code.
         code: &'static str,
     },
-    /// The provider cannot be reached, does not respond in time, or sends too few responses (429, 5xx).
+    /// The provider cannot be reached, does not respond in time, limits the rate (429), or fails (5xx).
     #[error("the identity provider is unavailable: {0}")]
     Unavailable(#[source] EgressError),
     /// The provider's response is not a token response (RFC 8693 §2.2.1).
