@@ -6,6 +6,7 @@
 //! writes the outgoing head refuses a request without one of these two proofs. After a failure, nothing is forwarded,
 //! and nothing that the upstream says about tokens reaches the client.
 
+mod app;
 mod arrival;
 mod at_once;
 mod components;
@@ -27,6 +28,7 @@ mod token_service;
 mod tunnel;
 mod upstream_response;
 
+pub use app::{App, app};
 pub use components::Hooks;
 pub(crate) use hygiene::{is_dropped_from_request, is_dropped_from_response, is_written_anew};
 pub use local::{AdminApp, Site, SiteApp};
@@ -34,25 +36,3 @@ pub use peers::{Peers, UpstreamTlsError};
 pub use rehearsal::{ImaginedHead, NoRequest, RehearsedOutcome};
 pub use serving::Serving;
 pub use settings::{ListenerSettings, RuntimeSettings, ShutdownSettings, ThreadSetting};
-
-use crate::edge;
-use pingora::{proxy::HttpProxy, server::configuration::ServerConf};
-use std::sync::Arc;
-
-/// The maximum number of attempts per request: the first, one with a fresh token, and one more if a reused connection
-/// was closed.
-const ATTEMPTS: usize = 3;
-
-/// The pingora app that serves the gateway's listeners.
-pub type App = HttpProxy<Serving>;
-
-/// Creates the pingora app that serves the gateway's listeners.
-pub fn app(serving: Serving, threads: usize) -> Arc<App> {
-    let conf = ServerConf {
-        threads,
-        max_retries: ATTEMPTS,
-        upstream_keepalive_pool_size: 128 * threads,
-        ..ServerConf::default()
-    };
-    edge::app(&Arc::new(conf), serving)
-}
