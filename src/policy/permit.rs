@@ -154,7 +154,35 @@ impl PermittedExchange {
     }
 }
 
-pub(super) fn permit(
+impl ExchangePolicy {
+    /// Decides on `request` at the time `now`.
+    ///
+    /// # Errors
+    /// The first rule that refuses, in this order: caller, kind of subject, authorization details, audience, operation,
+    /// scope, delegation, lifetime, subject.
+    pub fn permit(
+        &self,
+        request: ExchangeRequest,
+        now: UnixTime,
+    ) -> Result<PermittedExchange, PolicyError> {
+        self.permit_before(request, now, &mut ())
+    }
+
+    /// Decides like [`Self::permit`], and reports each rule to `observer` before it is applied.
+    ///
+    /// # Errors
+    /// Those of [`Self::permit`].
+    pub fn permit_before(
+        &self,
+        request: ExchangeRequest,
+        now: UnixTime,
+        observer: &mut impl DecisionObserver,
+    ) -> Result<PermittedExchange, PolicyError> {
+        permit(self, request, now, observer)
+    }
+}
+
+fn permit(
     policy: &ExchangePolicy,
     request: ExchangeRequest,
     now: UnixTime,
