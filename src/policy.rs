@@ -32,12 +32,12 @@ pub use client::{
 pub use delegation::{GatewayIdentity, OutgoingActor};
 pub use direct::DirectRequest;
 pub use error::PolicyError;
-pub use exchange_policy::ExchangePolicy;
+pub use exchange_policy::{ExchangePolicy, SubjectKinds};
 pub use operation::{Operation, OperationId, OperationSettings, Operations};
 pub use permit::{ExchangeRequest, Impersonation, PermittedExchange};
 pub use requested::{MY_SCOPES, RequestedScope, ScopeRule};
 pub use scope::{Excess, ScopePolicy, ScopeSettings};
 pub use settings::{
     AcceptSettings, AccessTokenForm, ActorSettings, ChainSettings, ExchangeSettings, PolicyParts,
-    Salt, SubjectForm, SubjectKinds, TokenSettings,
+    Salt, SubjectForm, TokenSettings,
 };

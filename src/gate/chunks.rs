@@ -4,13 +4,7 @@
 //! end of the body and the start of a second request. The check copies nothing and stores only the position in the
 //! body.
 
-use super::wire::is_token;
-use thiserror::Error;
-
-/// The framing of the body is not in the one form that every decoder interprets alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("malformed chunked body")]
-pub struct ChunkFault;
+use super::{error::ChunkFault, wire::is_token};
 
 /// A position in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,30 @@
 
 use super::{
     ClaimPolicy, ClientCeilings, DetailsRule, GatewayIdentity, Operation, OperationId,
-    OutgoingActor, PolicyError, ScopePolicy, SubjectKinds, naming::SubjectNaming,
+    OutgoingActor, PolicyError, ScopePolicy, naming::SubjectNaming,
 };
 use crate::{
+    settings::fingerprint,
     token::{AccessTokenType, Audience, TokenFormat},
     verify::SubjectToken,
 };
 use http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// Which kinds of subject a route serves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectKinds {
+    /// Only users. Tokens that an application obtained for itself are refused.
+    #[default]
+    Users,
+    /// Users and applications.
+    Any,
+}
+
+fingerprint!(SubjectKinds = Users | Any);
 
 /// The compiled rules of one route.
 #[derive(Debug)]

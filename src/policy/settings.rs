@@ -2,8 +2,8 @@
 
 use super::{
     ClaimPolicy, ClaimSettings, ClientCeilings, DetailsRule, Excess, ExchangePolicy,
-    GatewayIdentity, OutgoingActor, ScopePolicy, ScopeSettings, lifetime::SHORTEST_LIFETIME,
-    naming::SubjectNaming,
+    GatewayIdentity, OutgoingActor, ScopePolicy, ScopeSettings, exchange_policy::SubjectKinds,
+    lifetime::SHORTEST_LIFETIME, naming::SubjectNaming,
 };
 use crate::{
     jose::HmacKey,
@@ -78,19 +78,6 @@ pub struct AcceptSettings {
 fingerprint!(AcceptSettings {
     fields: [issuer, audiences],
 });
-
-/// Which kinds of subject a route serves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SubjectKinds {
-    /// Only users. Tokens that an application obtained for itself are refused.
-    #[default]
-    Users,
-    /// Users and applications.
-    Any,
-}
-
-fingerprint!(SubjectKinds = Users | Any);
 
 /// Format, lifetime and claims of the issued token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
