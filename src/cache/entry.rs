@@ -1,6 +1,6 @@
 //! A cache entry, and the credential made from it.
 
-use super::{CacheKey, ExchangeReason};
+use super::CacheKey;
 use crate::{
     clock::UnixTime,
     exchange::IssuedToken,
@@ -20,6 +20,17 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+/// The reason for an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExchangeReason {
+    /// No usable entry was cached.
+    FirstUse,
+    /// The upstream refused the cached credential.
+    UpstreamRefused,
+    /// The cached entry expires soon.
+    RefreshAhead,
+}
 
 /// A cached exchange. It does not contain the subject token, only what is needed to recognize copies of it.
 pub(super) struct Entry {

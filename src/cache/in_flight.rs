@@ -1,6 +1,6 @@
 //! Single flight: one exchange for any number of simultaneous first uses.
 
-use super::{CacheKey, Granted, RefusedExchange};
+use super::{CacheKey, ForwardCredential, RefusedExchange};
 use crate::{error::Refusal, telemetry::CacheResult};
 use std::{
     collections::{HashMap, hash_map},
@@ -8,6 +8,15 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+
+/// A credential, and how it was obtained.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The credential to attach to the request.
+    pub credential: ForwardCredential,
+    /// How the credential was obtained: from the cache, by a new exchange, or by a simultaneous request's exchange.
+    pub result: CacheResult,
+}
 
 /// How long a request waits for an exchange.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,10 +1,12 @@
 //! The search for copies of a token, in any encoding, in what a client or an upstream sends.
 
-use crate::token::RawToken;
+use super::SourceError;
+use crate::token::{RawToken, is_b64token_byte};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
+use http::{HeaderMap, header};
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
 use std::{borrow::Cow, fmt};
@@ -145,6 +147,28 @@ const fn can_be_of_token(byte: u8) -> bool {
 /// are.
 pub(super) fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
     percent_decode(value).into()
+}
+
+/// The maximum number of credentials to search for in one head.
+const MOST_WORDS: usize = 8;
+
+/// Returns search values for everything in the Authorization header fields that could be a token: every word that is
+/// long enough. A public route uses them to find copies of a token that it does not verify.
+///
+/// # Errors
+/// [`SourceError::Several`] if there are more than eight words.
+pub fn needles(headers: &HeaderMap) -> Result<Vec<TokenNeedle>, SourceError> {
+    let fields = headers.get_all(header::AUTHORIZATION).iter();
+    let words = fields.flat_map(|field| field.as_bytes().split(|&byte| !is_b64token_byte(byte)));
+    let mut needles = Vec::new();
+    for needle in words.filter_map(TokenNeedle::of_bytes) {
+        // each one costs a search of the whole head
+        if needles.len() == MOST_WORDS {
+            return Err(SourceError::Several);
+        }
+        needles.push(needle);
+    }
+    Ok(needles)
 }
 
 #[cfg(test)]
