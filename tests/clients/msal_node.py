@@ -11,9 +11,11 @@ from lab import Certified, Lab, binary
 
 SECRET = "a-secret-for-the-middle-tier-0123456789"
 
+# MSAL does not take a token from its cache that expires within five minutes.
 CLIENTS = """
 clients:
   - id: portal
+    lifetime: 15m
     authentication: { method: client_secret_post, secret: { file: portal.secret } }
     grants: [entra_obo, refresh_token]
     audiences: [aggregates, settings]
