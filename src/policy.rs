@@ -1,8 +1,8 @@
 //! The rules that decide what a verified token may be exchanged for. They are pure: no I/O, and the caller passes the
 //! time.
 //!
-//! A policy turns an [`ExchangeRequest`], made from a [`SubjectToken`], into a [`PermittedExchange`], which can be made
-//! only here. Each of its fields is at most what the subject token has and what the route allows. Every exchanger must
+//! A policy turns an [`ExchangeRequest`], made from a [`SubjectToken`](crate::verify::SubjectToken), into a
+//! [`PermittedExchange`], which can be made only here. Each of its fields is at most what the subject token has and what the route allows. Every exchanger must
 //! stay within it.
 
 mod authorization_details;
