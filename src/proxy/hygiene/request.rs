@@ -106,7 +106,7 @@ fn taken(head: &mut RequestHeader) -> Parts {
 struct Passed {
     /// The number of Authorization fields.
     credentials: usize,
-    /// The number of Host fields that were replaced.
+    /// The number of Host fields, all of them replaced.
     hosts: usize,
     /// The first of them.
     host: Option<HeaderValue>,
@@ -151,6 +151,10 @@ fn pass_fields(
         }
     }
     for name in dropped {
+        if name == header::HOST {
+            // the field is gone, with the values that were replaced
+            passed.hosts = 0;
+        }
         fields.remove(name);
     }
     passed
