@@ -17,7 +17,7 @@ use crate::{
     admin::{AdminSettings, AdminTerms, Known, Revoker},
     cache::{CacheSettings, ExchangeCache},
     clock::{SharedClock, SharedRandomness},
-    exchange::{EngineParts, EngineSettings},
+    exchange::{EngineParts, EngineSettings, NamedExchanger},
     gate::{Gate, LimitsSettings},
     pipeline::{Pipeline, Recorder},
     policy::{ClientCeilings, ClientSettings},
@@ -297,7 +297,7 @@ impl Composer<'_> {
             access_log: AccessLog::off(),
             decisions: self.succession.decisions(),
             ids,
-            no_route: self.metrics.no_route(),
+            no_route: self.metrics.no_route(NamedExchanger::EMBEDDED),
             clock: Arc::clone(clock),
         };
         Some(Configuration {

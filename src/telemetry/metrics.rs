@@ -40,8 +40,6 @@ const EXCHANGE_BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
 ];
 
-/// The exchanger in the series of requests without a route, which are never exchanged.
-const EMBEDDED: &str = "embedded";
 const REFRESHED: &str = "refreshed";
 const FAILED: &str = "failed";
 const ACCEPTED: &str = "accepted";
@@ -173,9 +171,10 @@ impl Metrics {
         route
     }
 
-    /// Returns the series of requests without a route: `route="none"`. They exist from the start.
-    pub fn no_route(&self) -> Arc<RouteMetrics> {
-        let route = self.route("none", EMBEDDED);
+    /// Returns the series of requests without a route: `route="none"`. They exist from the start. `exchanger` is the name
+    /// of an exchanger that every configuration has; such requests are never exchanged.
+    pub fn no_route(&self, exchanger: &str) -> Arc<RouteMetrics> {
+        let route = self.route("none", exchanger);
         route.prepare();
         route
     }

@@ -80,7 +80,7 @@ fn a_route_has_the_series_of_alerts_from_the_start_and_the_others_from_its_first
 #[test]
 fn requests_without_a_route_are_counted_as_none_from_the_start() {
     let metrics = Metrics::new();
-    let _none = metrics.no_route();
+    let _none = metrics.no_route("embedded");
     let text = metrics.render();
     assert!(text.contains("obo_requests_total{outcome=\"refused\",route=\"none\"} 0"));
 }
@@ -89,7 +89,7 @@ fn requests_without_a_route_are_counted_as_none_from_the_start() {
 fn the_audit_alert_sees_the_first_refusal_beside_a_zero_before_it() {
     let metrics = Metrics::new();
     let series = "obo_denied_total{reason=\"audit_unwritable\",route=\"none\"}";
-    let none = metrics.no_route();
+    let none = metrics.no_route("embedded");
     assert!(metrics.render().contains(&format!("{series} 0")));
     none.denied(Reason::AuditUnwritable);
     assert!(metrics.render().contains(&format!("{series} 1")));
