@@ -15,7 +15,7 @@ mod accept;
 mod attenuation;
 mod cache_key;
 mod endpoint;
-mod exchange;
+pub mod exchange;
 mod formats;
 mod id_tokens;
 mod paths;

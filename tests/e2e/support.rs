@@ -13,7 +13,7 @@ pub use client::{Answer, Ask, Client};
 pub use lab::{Lab, Setup};
 pub use origin::{Origin, Reply, answer};
 pub use provider::Provider;
-pub use signer::Signer;
+pub use signer::{Signer, with_changes};
 
 use std::time::Duration;
 use tokio::time::{interval, timeout};

@@ -14,7 +14,7 @@ mod scopes;
 mod several;
 mod tokens;
 
-use crate::e2e::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER};
+use crate::e2e::support::{Answer, Ask, Lab, Setup, Signer, lab::GATEWAY_ISSUER, with_changes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -76,16 +76,10 @@ impl Service {
     /// Returns an assertion of the client that signs, with some claims replaced; null removes one.
     fn assertion(&self, changes: Value) -> String {
         let now = self.lab.now();
-        let mut claims = json!({
+        let claims = json!({
             "iss": "signs", "sub": "signs", "aud": GATEWAY_ISSUER, "iat": now, "exp": now + 60, "jti": "1",
         });
-        for (name, value) in changes.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        claims
-            .as_object_mut()
-            .unwrap()
-            .retain(|_, value| !value.is_null());
+        let claims = with_changes(claims, &changes);
         let header = json!({"alg": "ES256", "kid": self.signer.kid(), "typ": "JWT"});
         self.signer
             .sign_bytes(&header, claims.to_string().as_bytes())

@@ -9,7 +9,7 @@ use super::{
     scripted::{PROVIDER, profile},
     situations::Situation,
 };
-use crate::properties::subject::NOW;
+use crate::{e2e::support::with_changes, properties::subject::NOW};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use obo_gateway::{
     exchange::{AcceptProfile, AttenuationError, IssuedToken, ProviderProfile, TokenResponse},
@@ -44,17 +44,11 @@ fn encoded(part: &Value) -> String {
 
 /// A token of the provider with some claims replaced; null removes one.
 fn jwt(changes: Value) -> TokenResponse {
-    let mut claims = json!({
+    let claims = json!({
         "iss": PROVIDER, "sub": "alice", "aud": "orders-api", "jti": "7", "exp": NOW.as_secs() + 60,
         "scope": "orders.read",
     });
-    for (name, value) in changes.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
-    claims
-        .as_object_mut()
-        .unwrap()
-        .retain(|_, value| !value.is_null());
+    let claims = with_changes(claims, &changes);
     let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k" });
     token(&format!("{}.{}.c2ln", encoded(&header), encoded(&claims)))
 }

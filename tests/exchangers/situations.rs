@@ -1,15 +1,14 @@
 //! Permitted exchanges that differ in everything that an exchanger could lose or widen.
 
-use crate::properties::subject::{GATEWAY, IDP, ISSUER, NOW, build};
+use crate::properties::{
+    exchange::compiled,
+    subject::{IDP, ISSUER, NOW},
+};
 use obo_gateway::{
-    policy::{
-        ExchangeRequest, ExchangeSettings, GatewayIdentity, PermittedExchange, PolicyParts, Salt,
-    },
-    settings::BaseDir,
+    policy::{ExchangeRequest, ExchangeSettings, PermittedExchange},
     source::PresentedToken,
 };
 use serde_json::{Value, json};
-use std::{path::Path, sync::Arc, time::Duration};
 
 /// A subject token and the exchange that a route permits for it.
 #[derive(Debug, Clone)]
@@ -55,20 +54,7 @@ impl Situation {
         let presented = IDP.presented(&self.claims);
         let subject = IDP.verified(&presented);
         let settings: ExchangeSettings = serde_json::from_value(self.route.clone()).unwrap();
-        let gateway = GatewayIdentity {
-            issuer: GATEWAY.into(),
-            actor: "obo-gateway".into(),
-        };
-        let policy = build(&BaseDir::of_file(Path::new("x")), |building| {
-            let parts = PolicyParts {
-                gateway: &gateway,
-                lifetime: Duration::from_secs(300),
-                issuers: 1,
-                salt: Salt::Absent,
-                clients: &Arc::default(),
-            };
-            settings.build(building, &parts)
-        });
+        let policy = compiled(&settings);
         let permitted = policy.permit(ExchangeRequest::new(subject), NOW);
         (permitted.expect("a permitted exchange"), presented)
     }

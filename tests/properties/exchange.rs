@@ -324,18 +324,23 @@ impl Route {
             settings["clients"] = json!(clients);
         }
         let settings: ExchangeSettings = serde_json::from_value(settings).unwrap();
-        let gateway = gateway();
-        build(&BaseDir::of_file(Path::new("x")), |building| {
-            let parts = PolicyParts {
-                gateway: &gateway,
-                lifetime: Duration::from_secs(300),
-                issuers: 1,
-                salt: Salt::Absent,
-                clients: &Arc::default(),
-            };
-            settings.build(building, &parts)
-        })
+        compiled(&settings)
     }
+}
+
+/// Returns the policy of a route with these settings.
+pub fn compiled(settings: &ExchangeSettings) -> ExchangePolicy {
+    let gateway = gateway();
+    build(&BaseDir::of_file(Path::new("x")), |building| {
+        let parts = PolicyParts {
+            gateway: &gateway,
+            lifetime: Duration::from_secs(300),
+            issuers: 1,
+            salt: Salt::Absent,
+            clients: &Arc::default(),
+        };
+        settings.build(building, &parts)
+    })
 }
 
 pub fn gateway() -> GatewayIdentity {

@@ -7,6 +7,16 @@ use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 use x509_parser::der_parser::parse_der;
 
+/// Returns `claims` with some of them replaced or added; null removes one.
+pub fn with_changes(mut claims: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    let members = claims.as_object_mut().unwrap();
+    members.retain(|_, value| !value.is_null());
+    claims
+}
+
 /// A provider's key.
 #[derive(Clone)]
 pub struct Signer {
