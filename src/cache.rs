@@ -2,8 +2,8 @@
 //!
 //! A [`ForwardCredential`] is made here alone, from a fresh [`IssuedToken`](crate::exchange::IssuedToken) or from a
 //! cache entry. On every hit the entry is checked: it has not expired, nothing in its lineage is revoked, its issuer's
-//! key is still valid, and the route's policy is unchanged. Any number of simultaneous first uses share one exchange. Failures are never cached.
-//! Definitive refusals are cached for at most five seconds.
+//! key is still valid, and the route's policy is unchanged. Any number of simultaneous first uses share one exchange.
+//! Failures are never cached. Definitive refusals are cached for at most five seconds.
 
 mod entry;
 mod exchange_cache;
